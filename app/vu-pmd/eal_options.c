@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * EAL's options of DPDK 22.11 and later; see eal_options.h.
+ */
+#include "eal_options.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+/* Long options by whether a value follows. */
+static const char *const eal_with_value[] = {
+	"--lcores",
+	"--main-lcore",
+	"--master-lcore",
+	"--service-corelist",
+	"--service-coremask",
+	"--corelist",
+	"--coremask",
+	"--socket-mem",
+	"--socket-limit",
+	"--huge-dir",
+	"--file-prefix",
+	"--proc-type",
+	"--vdev",
+	"--allow",
+	"--block",
+	"--syslog",
+	"--log-level",
+	"--log-timestamp",
+	"--log-color",
+	"--trace",
+	"--trace-dir",
+	"--trace-bufsz",
+	"--trace-mode",
+	"--base-virtaddr",
+	"--iova-mode",
+	"--vfio-intr",
+	"--vfio-vf-token",
+	"--mbuf-pool-ops-name",
+	"--force-max-simd-bitwidth",
+	"--memory-size",
+	"--memory-channels",
+	"--memory-ranks",
+	"--driver-path",
+	"--remap-lcore-ids",
+	"--huge-worker-stack",
+	"--max-mem-size",
+};
+
+static const char *const eal_without_value[] = {
+	"--no-huge", "--no-pci", "--no-hpet", "--no-shconf", "--no-telemetry", "--telemetry",
+	"--in-memory", "--legacy-mem", "--single-file-segments", "--match-allocations",
+	"--huge-unlink", "--create-uio-dev", "--vmware-tsc-map", "--auto-probing",
+	"--no-auto-probing",
+};
+
+static const char eal_short_with_value[] = "labcdmnrsS";
+static const char eal_short_without_value[] = "v";
+
+static bool
+eal_is_in(const char *arg, const char *const *names, unsigned int nb_names)
+{
+	for (unsigned int i = 0; i < nb_names; i++) {
+		size_t len = strlen(names[i]);
+
+		if (strncmp(arg, names[i], len) == 0 && (arg[len] == '\0' || arg[len] == '='))
+			return true;
+	}
+	return false;
+}
+
+int
+eal_option_words(const char *arg)
+{
+	if (strcmp(arg, "--") == 0)
+		return 1;
+	if (strncmp(arg, "--", 2) == 0) {
+		/* --huge-unlink, --syslog and their like take an optional value behind '='. */
+		if (eal_is_in(arg, eal_without_value, RTE_DIM(eal_without_value)))
+			return 1;
+		if (!eal_is_in(arg, eal_with_value, RTE_DIM(eal_with_value)))
+			return 0;
+		return strchr(arg, '=') != NULL ? 1 : 2;
+	}
+	if (arg[0] != '-' || arg[1] == '\0')
+		return 0;
+	if (strchr(eal_short_with_value, arg[1]) != NULL)
+		return arg[2] != '\0' ? 1 : 2;
+	return strchr(eal_short_without_value, arg[1]) != NULL && arg[2] == '\0' ? 1 : 0;
+}
+
+static bool
+eal_has(int argc, char **argv, const char *name)
+{
+	for (int i = 1; i < argc; i++)
+		if (eal_is_in(argv[i], &name, 1))
+			return true;
+	return false;
+}
+
+int
+eal_options_add_defaults(int argc, char **argv)
+{
+	static char prefix[] = "--file-prefix=vu-pmd";
+
+	if (!eal_has(argc, argv, "--file-prefix"))
+		argv[argc++] = prefix;
+	argv[argc] = NULL;
+	return argc;
+}
+
+/* Free hugepages of all sizes. */
+static unsigned long
+eal_free_hugepages(void)
+{
+	static const char dir_path[] = "/sys/kernel/mm/hugepages";
+	DIR *dir = opendir(dir_path);
+	unsigned long nb_free = 0;
+	struct dirent *entry;
+
+	if (dir == NULL)
+		return 0;
+	while ((entry = readdir(dir)) != NULL) {
+		char path[512];
+		unsigned long nb = 0;
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s/%s/free_hugepages", dir_path, entry->d_name);
+		file = fopen(path, "r");
+		if (file == NULL)
+			continue;
+		if (fscanf(file, "%lu", &nb) == 1)
+			nb_free += nb;
+		fclose(file);
+	}
+	closedir(dir);
+	return nb_free;
+}
+
+bool
+eal_options_check(int argc, char **argv)
+{
+	if (eal_has(argc, argv, "--no-huge") || eal_free_hugepages() != 0)
+		return true;
+	fputs("vu-pmd: no free hugepages: reserve some (echo 512 > /proc/sys/vm/nr_hugepages) "
+		"or add --no-huge -m 512\n", stderr);
+	return false;
+}

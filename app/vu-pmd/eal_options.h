@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What we know of EAL's own command line: enough to say in one line what is wrong with it, where
+ * EAL would print a page, and to give it the defaults that suit a daemon.
+ */
+#ifndef EAL_OPTIONS_H
+#define EAL_OPTIONS_H
+
+#include <stdbool.h>
+
+/** Words that an EAL option takes, itself included: 1 or 2; 0 if it is none. */
+int eal_option_words(const char *arg);
+
+/**
+ * Add "--file-prefix vu-pmd" unless the user chose one, so that vu-pmd runs beside other DPDK
+ * programs.
+ *
+ * @param argc  words in argv
+ * @param argv  has room for two more words and the final NULL
+ * @return words in argv
+ */
+int eal_options_add_defaults(int argc, char **argv);
+
+/**
+ * Check what EAL would only complain about at length: memory.
+ * @return false after one line on stderr
+ */
+bool eal_options_check(int argc, char **argv);
+
+#endif /* EAL_OPTIONS_H */

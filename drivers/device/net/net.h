@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Private to the virtio-net device driver: types shared by its files.
+ * A frame's way: net_from_guest.c -> net_far.c -> net_to_guest.c, all on the lcore that polls the
+ * source queue unless the destination queue belongs to another lcore: then its handoff ring lies
+ * between.
+ */
+#ifndef NET_H
+#define NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "vu_device_driver.h"
+
+#define NET_MAX_BURST 32            /* frames handled at once */
+#define NET_MAX_FRAME_BYTES 65536   /* longer ones are dropped */
+#define NET_HANDOFF_FRAMES 1024     /* between two lcores, per queue */
+#define NET_MTU_MIN 68
+#define NET_MTU_MAX 65535
+
+/* Feature bits (VIRTIO 1.2, 5.1.3 and 6). */
+enum net_feature {
+	NET_F_MTU = 3,
+	NET_F_MAC = 5,
+	NET_F_MRG_RXBUF = 15,
+	NET_F_STATUS = 16,
+	NET_F_MQ = 22,
+	NET_F_ANY_LAYOUT = 27,
+	NET_F_INDIRECT_DESC = 28,
+	NET_F_EVENT_IDX = 29,
+	NET_F_VERSION_1 = 32,
+};
+
+/* Where frames from a guest go. */
+enum net_far {
+	/* learning switch that all such ports share; alone, a port echoes like MACSWAP */
+	NET_FAR_SWITCH,
+	NET_FAR_LOOPBACK, /* back to the guest, unchanged */
+	NET_FAR_MACSWAP,  /* back to the guest with MAC addresses swapped */
+	NET_FAR_NULL,     /* discarded */
+};
+
+/* The port's arguments. */
+struct net_conf {
+	enum net_far far;
+	bool has_mac;
+	struct rte_ether_addr mac;
+	uint16_t mtu_bytes;  /* 0 = not offered */
+	bool has_mrg;        /* offer mergeable receive buffers */
+	bool has_event_idx;
+};
+
+struct net_device;
+
+/* One virtqueue of a net device; even ones go to the guest, odd ones come from it. */
+struct net_queue {
+	struct vu_device_queue *queue;
+	struct net_device *net;
+	uint32_t pair;               /* fixed */
+	uint16_t header_bytes;       /* 10 or 12, set when the ring starts */
+	bool is_mergeable;           /* set when the ring starts */
+	struct rte_mempool *pool;    /* from-guest only: frames are copied into its mbufs */
+	struct rte_ring *handoff;    /* to-guest only: frames from other lcores */
+} __rte_cache_aligned;
+
+struct net_device {
+	struct vu_device *dev;
+	struct net_conf conf;
+	uint32_t nb_pairs;
+	uint16_t mtu_bytes;          /* control lcore: NET_SET_MTU or conf */
+	uint16_t port_id;            /* in the switch */
+	struct net_queue *queues;    /* 2 * nb_pairs */
+};
+
+static inline struct net_queue *
+net_queue_to_guest(const struct net_device *net, uint32_t pair)
+{
+	return &net->queues[2 * pair];
+}
+
+/* net_conf.c: parse "key=value,..."; on -EINVAL one line in `why`. Control lcore. */
+int net_conf_parse(struct net_conf *conf, const char *args, char *why, size_t why_bytes);
+extern const char *const net_conf_keys[];
+
+/* net_pool.c: mbufs shared by all net devices of a NUMA node; counted. Control lcore. */
+struct rte_mempool *net_pool_get(int numa_node);
+void net_pool_put(struct rte_mempool *pool);
+
+/* net_from_guest.c, net_to_guest.c: poll functions. Owner lcore. */
+uint32_t net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *live);
+uint32_t net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *live);
+
+/*
+ * Copy frames into the guest's buffers and free them; what does not fit is dropped and counted.
+ * Owner lcore of the queue.
+ */
+void net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
+	struct rte_mbuf **frames, uint16_t nb_frames);
+
+/*
+ * net_far.c: hand a burst over to the far end of the queue's port; all frames are consumed. Owner
+ * lcore.
+ */
+void net_far_send(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames);
+/*
+ * Join and leave the switch. Control lcore; after leaving, wait for a grace period before freeing.
+ */
+int net_far_join(struct net_device *net);
+void net_far_leave(struct net_device *net);
+
+/* net_fdb.c: which port a MAC address was last seen on. Any data lcore, lock-free. */
+#define NET_FDB_UNKNOWN UINT16_MAX
+uint16_t net_fdb_age_now(void);
+void net_fdb_learn(const struct rte_ether_addr *mac, uint16_t port_id, uint16_t age);
+uint16_t net_fdb_lookup(const struct rte_ether_addr *mac, uint16_t age);
+void net_fdb_forget_port(uint16_t port_id);
+
+#endif /* NET_H */

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The virtio-net device (VIRTIO 1.2, 5.1): creation, features, configuration space, queue start and
+ * stop. Control lcore.
+ */
+#include "net.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_errno.h>
+#include <rte_malloc.h>
+
+#include "vu_fd.h"
+#include "vu_limits.h"
+
+#define NET_VIRTIO_ID 1
+#define NET_STATUS_LINK_UP 1
+#define NET_HEADER_LEGACY_BYTES 10
+#define NET_HEADER_BYTES 12
+#define PROTOCOL_F_MTU 4
+#define PROTOCOL_F_CONFIG 9
+
+/* Configuration space (VIRTIO 1.2, 5.1.4), little-endian. */
+struct net_config {
+	uint8_t mac[RTE_ETHER_ADDR_LEN];
+	rte_le16_t status;
+	rte_le16_t max_pairs;
+	rte_le16_t mtu_bytes;
+} __rte_packed;
+
+static uint64_t
+net_features(const struct vu_device *dev)
+{
+	const struct net_device *net = vu_device_priv(dev);
+	uint64_t features = RTE_BIT64(NET_F_STATUS) | RTE_BIT64(NET_F_ANY_LAYOUT) |
+		RTE_BIT64(NET_F_INDIRECT_DESC) | RTE_BIT64(NET_F_VERSION_1);
+
+	if (net->conf.has_mac)
+		features |= RTE_BIT64(NET_F_MAC);
+	if (net->conf.mtu_bytes != 0)
+		features |= RTE_BIT64(NET_F_MTU);
+	if (net->conf.has_mrg)
+		features |= RTE_BIT64(NET_F_MRG_RXBUF);
+	if (net->conf.has_event_idx)
+		features |= RTE_BIT64(NET_F_EVENT_IDX);
+	if (net->nb_pairs > 1)
+		features |= RTE_BIT64(NET_F_MQ);
+	return features;
+}
+
+static uint64_t
+net_protocol_features(const struct vu_device *dev)
+{
+	(void)dev;
+	return RTE_BIT64(PROTOCOL_F_MTU) | RTE_BIT64(PROTOCOL_F_CONFIG);
+}
+
+static uint32_t
+net_queue_num(const struct vu_device *dev)
+{
+	const struct net_device *net = vu_device_priv(dev);
+
+	return net->nb_pairs;
+}
+
+static int
+net_get_config(const struct vu_device *dev, uint32_t offset, void *buf, uint32_t len)
+{
+	const struct net_device *net = vu_device_priv(dev);
+	struct net_config config = {
+		.status = rte_cpu_to_le_16(NET_STATUS_LINK_UP),
+		.max_pairs = rte_cpu_to_le_16((uint16_t)net->nb_pairs),
+		.mtu_bytes = rte_cpu_to_le_16(net->mtu_bytes),
+	};
+
+	memcpy(config.mac, net->conf.mac.addr_bytes, sizeof(config.mac));
+	/* QEMU asks for its own, longer structure: fields that we do not have read as zero. */
+	memset(buf, 0, len);
+	if (offset < sizeof(config))
+		memcpy(buf, (const uint8_t *)&config + offset,
+			RTE_MIN(len, sizeof(config) - offset));
+	return 0;
+}
+
+static int
+net_set_config(struct vu_device *dev, uint32_t offset, const void *buf, uint32_t len,
+	bool is_migration)
+{
+	(void)dev;
+	(void)offset;
+	(void)buf;
+	(void)len;
+	/*
+	 * All fields are read-only for the driver; a restore brings what the destination has
+	 * anyway.
+	 */
+	return is_migration ? 0 : -EACCES;
+}
+
+static int
+net_set_mtu(struct vu_device *dev, uint64_t mtu_bytes)
+{
+	struct net_device *net = vu_device_priv(dev);
+
+	if (mtu_bytes < NET_MTU_MIN || mtu_bytes > NET_MTU_MAX)
+		return -EINVAL;
+	net->mtu_bytes = (uint16_t)mtu_bytes;
+	return 0;
+}
+
+/* A new front-end starts from what the user configured. */
+static void
+net_acked_features(struct vu_device *dev, uint64_t features)
+{
+	struct net_device *net = vu_device_priv(dev);
+
+	if (features == 0)
+		net->mtu_bytes = net->conf.mtu_bytes;
+}
+
+static void
+net_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live)
+{
+	struct net_queue *nq = queue->priv;
+	const uint64_t long_header = RTE_BIT64(NET_F_MRG_RXBUF) | RTE_BIT64(NET_F_VERSION_1);
+
+	nq->header_bytes = (live->features & long_header) != 0 ? NET_HEADER_BYTES :
+		NET_HEADER_LEGACY_BYTES;
+	nq->is_mergeable = (live->features & RTE_BIT64(NET_F_MRG_RXBUF)) != 0;
+}
+
+/* No lcore uses the queue: frames that were on their way to it have nowhere to go. */
+static void
+net_queue_stop(struct vu_device_queue *queue)
+{
+	struct net_queue *nq = queue->priv;
+	struct rte_mbuf *frame;
+
+	if (nq->handoff == NULL)
+		return;
+	while (rte_ring_sc_dequeue(nq->handoff, (void **)&frame) == 0) {
+		vu_queue_drop(queue, VU_DROP_DISABLED, 1);
+		rte_pktmbuf_free(frame);
+	}
+}
+
+static int
+net_queue_create(struct net_device *net, struct net_queue *nq, uint32_t queue_idx)
+{
+	char name[RTE_RING_NAMESIZE];
+	bool is_to_guest = queue_idx % 2 == 0;
+	int node;
+
+	nq->queue = vu_device_queue(net->dev, queue_idx);
+	nq->net = net;
+	nq->pair = queue_idx / 2;
+	nq->queue->priv = nq;
+	nq->queue->direction = is_to_guest ? VU_QUEUE_TO_GUEST : VU_QUEUE_FROM_GUEST;
+	nq->queue->poll = is_to_guest ? net_to_guest_poll : net_from_guest_poll;
+	node = vu_device_queue_node(nq->queue);
+	if (!is_to_guest) {
+		nq->pool = net_pool_get(node);
+		return nq->pool != NULL ? 0 : -ENOMEM;
+	}
+	snprintf(name, sizeof(name), "vu_%p", (void *)nq);
+	nq->handoff = rte_ring_create(name, NET_HANDOFF_FRAMES, node, RING_F_SC_DEQ);
+	return nq->handoff != NULL ? 0 : -ENOMEM;
+}
+
+static void
+net_destroy_queues(struct net_device *net)
+{
+	for (uint32_t i = 0; i < 2 * net->nb_pairs; i++) {
+		net_pool_put(net->queues[i].pool);
+		rte_ring_free(net->queues[i].handoff);
+	}
+	rte_free(net->queues);
+}
+
+static int
+net_create_queues(struct net_device *net)
+{
+	uint32_t nb_queues = 2 * net->nb_pairs;
+	int rc = 0;
+
+	net->queues = rte_zmalloc("vu_net_queues", nb_queues * sizeof(*net->queues),
+		RTE_CACHE_LINE_SIZE);
+	if (net->queues == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < nb_queues && rc == 0; i++)
+		rc = net_queue_create(net, &net->queues[i], i);
+	if (rc != 0)
+		net_destroy_queues(net);
+	return rc;
+}
+
+static int
+net_create(struct vu_device *dev, const struct vu_device_conf *conf)
+{
+	struct net_device *net = calloc(1, sizeof(*net));
+	int rc;
+
+	if (net == NULL)
+		return -ENOMEM;
+	net->dev = dev;
+	net->nb_pairs = vu_device_nb_queues(dev) / 2;
+	rc = net_conf_parse(&net->conf, conf->driver_args, conf->why, conf->why_bytes);
+	if (rc == 0 && (net->nb_pairs == 0 || vu_device_nb_queues(dev) % 2 != 0))
+		rc = -EINVAL;
+	if (rc == 0)
+		rc = net_create_queues(net);
+	if (rc != 0) {
+		free(net);
+		return rc;
+	}
+	net->mtu_bytes = net->conf.mtu_bytes;
+	vu_device_set_priv(dev, net);
+	if (net->conf.far != NET_FAR_SWITCH)
+		return 0;
+	rc = net_far_join(net);
+	if (rc != 0) {
+		net_destroy_queues(net);
+		free(net);
+	}
+	return rc;
+}
+
+static void
+net_destroy(struct vu_device *dev)
+{
+	struct net_device *net = vu_device_priv(dev);
+
+	net_destroy_queues(net);
+	free(net);
+}
+
+/* First half of destruction, one grace period before it: data lcores stop finding the port. */
+static void
+net_detach(struct vu_device *dev)
+{
+	struct net_device *net = vu_device_priv(dev);
+
+	if (net->conf.far == NET_FAR_SWITCH)
+		net_far_leave(net);
+}
+
+static const struct vu_device_ops net_ops = {
+	.name = "net",
+	.virtio_id = NET_VIRTIO_ID,
+	.queue_group = 2,
+	.keys = net_conf_keys,
+	.create = net_create,
+	.detach = net_detach,
+	.destroy = net_destroy,
+	.features = net_features,
+	.acked_features = net_acked_features,
+	.protocol_features = net_protocol_features,
+	.queue_num = net_queue_num,
+	.get_config = net_get_config,
+	.set_config = net_set_config,
+	.set_mtu = net_set_mtu,
+	.queue_start = net_queue_start,
+	.queue_stop = net_queue_stop,
+};
+
+VU_DEVICE_DRIVER(net_ops)

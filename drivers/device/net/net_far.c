@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Far ends of net ports: where frames from a guest go. Runs on the lcore that polls the source
+ * queue. A frame is copied straight into the destination guest's memory if this lcore owns the
+ * destination queue too; otherwise it goes through that queue's handoff ring. Frames of one flow
+ * keep their order either way.
+ */
+#include "net.h"
+
+#include <errno.h>
+
+#include <rte_branch_prediction.h>
+
+#include "vu_limits.h"
+
+#define FAR_FLOOD NET_FDB_UNKNOWN
+
+/*
+ * Ports of the switch by number; control writes, data lcores read and use until their next safe
+ * point.
+ */
+static struct net_device *far_ports[VU_MAX_PORTS];
+static uint16_t far_nb_ports;
+static uint16_t far_end_port; /* one more than the highest number in use */
+
+int
+net_far_join(struct net_device *net)
+{
+	for (uint16_t i = 0; i < VU_MAX_PORTS; i++) {
+		if (far_ports[i] != NULL)
+			continue;
+		net->port_id = i;
+		/* Device before pointer; pairs with the acquire in far_port(). */
+		vu_store_release(&far_ports[i], net);
+		vu_store(&far_nb_ports, (uint16_t)(far_nb_ports + 1));
+		vu_store(&far_end_port, RTE_MAX(far_end_port, (uint16_t)(i + 1)));
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+void
+net_far_leave(struct net_device *net)
+{
+	vu_store(&far_ports[net->port_id], NULL);
+	vu_store(&far_nb_ports, (uint16_t)(far_nb_ports - 1));
+	net_fdb_forget_port(net->port_id);
+}
+
+static inline struct net_device *
+far_port(uint16_t port_id)
+{
+	/* Pairs with the release in net_far_join(). */
+	return vu_load_acquire(&far_ports[port_id]);
+}
+
+/*
+ * Receive queue of a port for frames of one source queue: the same pair if it is in use, else the
+ * first.
+ */
+static inline struct net_queue *
+far_queue(const struct net_device *net, uint32_t pair, const struct vu_vring_live **live)
+{
+	struct net_queue *nq = net_queue_to_guest(net, pair % net->nb_pairs);
+
+	*live = vu_vring_live(&nq->queue->vring);
+	if (likely(*live != NULL && (*live)->is_enabled))
+		return nq;
+	nq = net_queue_to_guest(net, 0);
+	*live = vu_vring_live(&nq->queue->vring);
+	return *live != NULL && (*live)->is_enabled ? nq : NULL;
+}
+
+/* Deliver to a port; takes the frames. Drops on the way are the source queue's. */
+static void
+far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbuf **frames,
+	uint16_t nb_frames)
+{
+	const struct vu_vring_live *live;
+	struct net_queue *nq = far_queue(net, from->pair, &live);
+	unsigned int nb_sent = 0;
+
+	if (nq != NULL && likely(vu_task_is_mine(&nq->queue->task))) {
+		net_to_guest_push(nq, live, frames, nb_frames);
+		return;
+	}
+	if (nq != NULL)
+		nb_sent = rte_ring_mp_enqueue_burst(nq->handoff, (void **)frames, nb_frames, NULL);
+	if (nb_sent == nb_frames)
+		return;
+	vu_queue_drop(from->queue, nq != NULL ? VU_DROP_HANDOFF_FULL : VU_DROP_NO_PORT,
+		nb_frames - nb_sent);
+	rte_pktmbuf_free_bulk(&frames[nb_sent], nb_frames - nb_sent);
+}
+
+/* Copies share the frames' memory: nobody writes to a frame once it is in the switch. */
+static void
+far_flood(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	uint16_t end_port = vu_load(&far_end_port);
+	struct rte_mbuf *copies[NET_MAX_BURST];
+
+	for (uint16_t id = 0; id < end_port; id++) {
+		struct net_device *net = far_port(id);
+
+		if (net == NULL || net == from->net)
+			continue;
+		for (uint16_t i = 0; i < nb_frames; i++) {
+			rte_pktmbuf_refcnt_update(frames[i], 1);
+			copies[i] = frames[i];
+		}
+		far_deliver(from, net, copies, nb_frames);
+	}
+	rte_pktmbuf_free_bulk(frames, nb_frames);
+}
+
+static void
+far_forward(struct net_queue *from, uint16_t port_id, struct rte_mbuf **frames,
+	uint16_t nb_frames)
+{
+	struct net_device *net;
+
+	if (nb_frames == 0)
+		return;
+	if (port_id == FAR_FLOOD) {
+		far_flood(from, frames, nb_frames);
+		return;
+	}
+	net = far_port(port_id);
+	if (likely(net != NULL)) {
+		far_deliver(from, net, frames, nb_frames);
+		return;
+	}
+	vu_queue_drop(from->queue, VU_DROP_NO_PORT, nb_frames);
+	rte_pktmbuf_free_bulk(frames, nb_frames);
+}
+
+/* Keep the frames that have an Ethernet header; the others are dropped. */
+static uint16_t
+far_keep_whole(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	uint16_t nb_kept = 0;
+
+	for (uint16_t i = 0; i < nb_frames; i++) {
+		if (likely(frames[i]->data_len >= RTE_ETHER_HDR_LEN)) {
+			frames[nb_kept++] = frames[i];
+			continue;
+		}
+		vu_queue_drop(from->queue, VU_DROP_TOO_SHORT, 1);
+		rte_pktmbuf_free(frames[i]);
+	}
+	return nb_kept;
+}
+
+static void
+far_switch(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	uint16_t age = net_fdb_age_now();
+	uint16_t run_port = FAR_FLOOD;
+	uint16_t run_start = 0;
+
+	nb_frames = far_keep_whole(from, frames, nb_frames);
+	for (uint16_t i = 0; i < nb_frames; i++) {
+		const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(frames[i],
+			const struct rte_ether_hdr *);
+		uint16_t port_id = net_fdb_lookup(&eth->dst_addr, age);
+
+		net_fdb_learn(&eth->src_addr, from->net->port_id, age);
+		if (port_id == run_port)
+			continue;
+		far_forward(from, run_port, &frames[run_start], i - run_start);
+		run_start = i;
+		run_port = port_id;
+	}
+	far_forward(from, run_port, &frames[run_start], nb_frames - run_start);
+}
+
+static void
+far_swap_macs(struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	for (uint16_t i = 0; i < nb_frames; i++) {
+		struct rte_ether_hdr *eth = rte_pktmbuf_mtod(frames[i], struct rte_ether_hdr *);
+		struct rte_ether_addr dst = eth->dst_addr;
+
+		eth->dst_addr = eth->src_addr;
+		eth->src_addr = dst;
+	}
+}
+
+void
+net_far_send(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	enum net_far far = from->net->conf.far;
+
+	if (far == NET_FAR_SWITCH && vu_load(&far_nb_ports) > 1) {
+		far_switch(from, frames, nb_frames);
+		return;
+	}
+	if (far == NET_FAR_NULL) {
+		rte_pktmbuf_free_bulk(frames, nb_frames);
+		return;
+	}
+	if (far != NET_FAR_LOOPBACK) {
+		nb_frames = far_keep_whole(from, frames, nb_frames);
+		far_swap_macs(frames, nb_frames);
+	}
+	far_deliver(from, from->net, frames, nb_frames);
+}

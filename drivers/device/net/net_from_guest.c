@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Transmit queues of the guest: frames are copied into mbufs, the buffers go back to the guest, the
+ * frames go to the port's far end. Owner lcore. The header in front of a frame is skipped: without
+ * offload features negotiated nothing in it means anything to the device (VIRTIO 1.2, 5.1.6.2).
+ */
+#include "net.h"
+
+#include <rte_branch_prediction.h>
+#include <rte_memcpy.h>
+
+#include "vu_vring_notify.h"
+#include "vu_vring_split.h"
+
+/* Copy `len_bytes` from the cursor into a frame, adding mbufs to it as needed. */
+static bool
+frame_fill(struct net_queue *nq, struct rte_mbuf *frame, struct vu_seg_cursor *cursor,
+	uint32_t len_bytes)
+{
+	struct rte_mbuf *tail = frame;
+	uint32_t piece_bytes;
+
+	frame->pkt_len = len_bytes;
+	while (len_bytes != 0) {
+		uint32_t room_bytes = rte_pktmbuf_tailroom(tail);
+		const uint8_t *src;
+
+		if (room_bytes == 0) {
+			tail->next = rte_pktmbuf_alloc(nq->pool);
+			if (tail->next == NULL)
+				return false;
+			tail = tail->next;
+			frame->nb_segs++;
+			continue;
+		}
+		src = vu_seg_cursor_next(cursor, RTE_MIN(room_bytes, len_bytes), &piece_bytes);
+		rte_memcpy(rte_pktmbuf_mtod_offset(tail, uint8_t *, tail->data_len), src,
+			piece_bytes);
+		tail->data_len += (uint16_t)piece_bytes;
+		len_bytes -= piece_bytes;
+	}
+	return true;
+}
+
+static void
+cursor_skip(struct vu_seg_cursor *cursor, uint32_t len_bytes)
+{
+	uint32_t piece_bytes;
+
+	while (len_bytes != 0) {
+		vu_seg_cursor_next(cursor, len_bytes, &piece_bytes);
+		len_bytes -= piece_bytes;
+	}
+}
+
+/* Take a frame from a list of segments; false if it is dropped, which is counted. */
+static bool
+frame_from_segs(struct net_queue *nq, struct rte_mbuf *frame, const struct vu_seg *seg,
+	uint32_t nb_segs, uint32_t total_bytes)
+{
+	struct vu_seg_cursor cursor;
+
+	if (total_bytes <= nq->header_bytes) {
+		vu_queue_drop(nq->queue, VU_DROP_TOO_SHORT, 1);
+		return false;
+	}
+	if (total_bytes - nq->header_bytes > NET_MAX_FRAME_BYTES) {
+		vu_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
+		return false;
+	}
+	vu_seg_cursor_init(&cursor, seg, nb_segs);
+	cursor_skip(&cursor, nq->header_bytes);
+	if (!frame_fill(nq, frame, &cursor, total_bytes - nq->header_bytes)) {
+		vu_queue_drop(nq->queue, VU_DROP_NO_MBUF, 1);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * A chain of several descriptors. Out of line: its segment list is large and the common frame needs
+ * none.
+ */
+static __rte_noinline enum vu_vring_fault
+frame_from_chain(struct net_queue *nq, const struct vu_vring_live *live, uint16_t head,
+	struct rte_mbuf *frame, bool *is_taken)
+{
+	struct vu_chain chain;
+	enum vu_vring_fault fault = vu_split_chain(live, &nq->queue->vring.pos, head, &chain);
+
+	if (fault != VU_VRING_OK)
+		return fault;
+	if (chain.nb_write != 0)
+		return VU_VRING_BAD_DIRECTION;
+	*is_taken = frame_from_segs(nq, frame, chain.seg, chain.nb_read, chain.read_bytes);
+	return VU_VRING_OK;
+}
+
+/* Copy entry i of the burst into a frame. A fault leaves the entry in the ring. */
+static __rte_always_inline enum vu_vring_fault
+frame_take(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst,
+	uint16_t i, struct rte_mbuf *frame, bool *is_taken)
+{
+	uint32_t frame_bytes = burst->len_bytes[i] - nq->header_bytes;
+	struct vu_seg seg = { burst->hva[i], burst->len_bytes[i] };
+
+	if (unlikely(burst->hva[i] == NULL))
+		return frame_from_chain(nq, live, burst->head[i], frame, is_taken);
+	/* A buffer shorter than the header wraps to a huge length and takes the checked way. */
+	if (unlikely(frame_bytes - 1 >= rte_pktmbuf_tailroom(frame))) {
+		*is_taken = frame_from_segs(nq, frame, &seg, 1, seg.len_bytes);
+		return VU_VRING_OK;
+	}
+	rte_memcpy(rte_pktmbuf_mtod(frame, void *), burst->hva[i] + nq->header_bytes, frame_bytes);
+	frame->data_len = (uint16_t)frame_bytes;
+	frame->pkt_len = frame_bytes;
+	*is_taken = true;
+	return VU_VRING_OK;
+}
+
+struct net_taken {
+	uint16_t nb_entries; /* ring entries dealt with */
+	uint16_t nb_frames;  /* frames among them that go on, first in the array */
+	uint64_t nb_bytes;
+};
+
+/* Copy a burst; frames that are not used stay behind the used ones in the array. */
+static __rte_always_inline struct net_taken
+frames_take(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst,
+	struct rte_mbuf **frames)
+{
+	struct net_taken taken = { 0 };
+	struct rte_mbuf *unused[NET_MAX_BURST];
+	uint16_t nb_unused = 0;
+
+	for (; taken.nb_entries < burst->nb; taken.nb_entries++) {
+		struct rte_mbuf *frame = frames[taken.nb_entries];
+		bool is_taken = false;
+		enum vu_vring_fault fault = frame_take(nq, live, burst, taken.nb_entries, frame,
+			&is_taken);
+
+		if (unlikely(fault != VU_VRING_OK)) {
+			nq->queue->vring.pos.fault = (uint8_t)fault;
+			break;
+		}
+		if (likely(is_taken)) {
+			taken.nb_bytes += frame->pkt_len;
+			frames[taken.nb_frames++] = frame;
+		} else {
+			unused[nb_unused++] = frame;
+		}
+	}
+	rte_pktmbuf_free_bulk(unused, nb_unused);
+	rte_pktmbuf_free_bulk(&frames[taken.nb_entries], burst->nb - taken.nb_entries);
+	return taken;
+}
+
+/* The ring is started but disabled: consume without side effects (vhost-user, ring states). */
+static uint32_t
+net_discard(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst)
+{
+	vu_split_commit(live, &nq->queue->vring.pos, burst, burst->nb, false);
+	vu_queue_drop(nq->queue, VU_DROP_DISABLED, burst->nb);
+	return burst->nb;
+}
+
+uint32_t
+net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *live)
+{
+	struct net_queue *nq = queue->priv;
+	struct rte_mbuf *frames[NET_MAX_BURST];
+	struct vu_burst burst;
+	struct net_taken taken;
+
+	vu_split_peek(live, &queue->vring.pos, &burst, NET_MAX_BURST, 0);
+	vu_queue_watch_avail(queue, live);
+	if (burst.nb == 0)
+		return 0;
+	if (unlikely(!live->is_enabled))
+		return net_discard(nq, live, &burst);
+	/*
+	 * Without mbufs the frames stay with the guest: nothing is lost, the queue is tried again.
+	 */
+	if (unlikely(rte_pktmbuf_alloc_bulk(nq->pool, frames, burst.nb) != 0))
+		return 0;
+	taken = frames_take(nq, live, &burst, frames);
+	vu_split_commit(live, &queue->vring.pos, &burst, taken.nb_entries, false);
+	vu_queue_watch_avail(queue, live);
+	vu_split_signal(live, &queue->vring.pos);
+	vu_queue_count(queue, taken.nb_frames, taken.nb_bytes);
+	net_far_send(nq, frames, taken.nb_frames);
+	return taken.nb_entries;
+}

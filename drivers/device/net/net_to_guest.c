@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Receive queues of the guest: frames are copied into the buffers it made available. Owner lcore.
+ * Without mergeable buffers a frame takes one chain; with them it takes as many as it needs, all
+ * given back with one index update and the count in the first one's header (VIRTIO 1.2, 5.1.6.4).
+ */
+#include "net.h"
+
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_memcpy.h>
+
+#include "vu_vring_notify.h"
+#include "vu_vring_split.h"
+
+#define NET_HEADER_MAX_BYTES 12
+
+/*
+ * Everything in the header is zero without offloads, but for the number of buffers behind byte 10.
+ */
+static __rte_always_inline void
+header_make(uint8_t header[NET_HEADER_MAX_BYTES], uint16_t nb_buffers)
+{
+	memset(header, 0, 10);
+	memcpy(&header[10], &nb_buffers, sizeof(nb_buffers));
+}
+
+/* The source of a copy: a header and then the segments of a frame. */
+struct frame_reader {
+	const uint8_t *piece;
+	uint32_t piece_bytes;
+	const struct rte_mbuf *next;
+};
+
+static void
+frame_read(struct frame_reader *reader, uint8_t *dst, uint32_t len_bytes)
+{
+	while (len_bytes != 0) {
+		uint32_t nb = RTE_MIN(len_bytes, reader->piece_bytes);
+
+		rte_memcpy(dst, reader->piece, nb);
+		dst += nb;
+		len_bytes -= nb;
+		reader->piece += nb;
+		reader->piece_bytes -= nb;
+		while (reader->piece_bytes == 0 && reader->next != NULL) {
+			reader->piece = rte_pktmbuf_mtod(reader->next, const uint8_t *);
+			reader->piece_bytes = reader->next->data_len;
+			reader->next = reader->next->next;
+		}
+	}
+}
+
+/* Writable segments of entry i: its plain buffer, or the chain walked into `chain`. */
+static enum vu_vring_fault
+entry_segs(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst,
+	uint16_t i, struct vu_chain *chain)
+{
+	enum vu_vring_fault fault;
+
+	if (burst->hva[i] != NULL) {
+		chain->nb_read = 0;
+		chain->nb_write = 1;
+		chain->write_bytes = burst->len_bytes[i];
+		chain->seg[0] = (struct vu_seg){ burst->hva[i], burst->len_bytes[i] };
+		return VU_VRING_OK;
+	}
+	fault = vu_split_chain(live, &nq->queue->vring.pos, burst->head[i], chain);
+	if (fault != VU_VRING_OK)
+		return fault;
+	if (chain->nb_read != 0)
+		return VU_VRING_BAD_DIRECTION;
+	return chain->write_bytes >= nq->header_bytes ? VU_VRING_OK : VU_VRING_BAD_LENGTH;
+}
+
+/* How a frame that needs more than one plain buffer is laid out. */
+struct net_layout {
+	uint16_t nb_entries; /* 0: the entries at hand do not suffice */
+	uint32_t room_bytes;
+	enum vu_vring_fault fault;
+};
+
+/*
+ * Entries from `first` on that the frame needs. They are walked here and again for the copy: the
+ * guest may change them in between, so the copy goes by its own walk and stops at whatever room
+ * that finds.
+ */
+static struct net_layout
+layout_measure(struct net_queue *nq, const struct vu_vring_live *live,
+	const struct vu_burst *burst, uint16_t first, uint32_t total_bytes)
+{
+	uint16_t end = nq->is_mergeable ? burst->nb : RTE_MIN(burst->nb, (uint16_t)(first + 1));
+	struct net_layout layout = { 0 };
+	struct vu_chain chain;
+
+	for (uint16_t i = first; i < end; i++) {
+		layout.fault = entry_segs(nq, live, burst, i, &chain);
+		if (layout.fault != VU_VRING_OK)
+			return layout;
+		layout.room_bytes += RTE_MIN(chain.write_bytes, total_bytes);
+		if (layout.room_bytes >= total_bytes) {
+			layout.nb_entries = i - first + 1;
+			return layout;
+		}
+	}
+	return layout;
+}
+
+/* Fill entry i with up to left_bytes. @return bytes written; -1 with the fault set */
+static int64_t
+entry_fill(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burst *burst,
+	uint16_t i, struct frame_reader *reader, uint32_t left_bytes)
+{
+	struct vu_chain chain;
+	enum vu_vring_fault fault = entry_segs(nq, live, burst, i, &chain);
+	uint32_t done_bytes = 0;
+
+	if (fault != VU_VRING_OK) {
+		nq->queue->vring.pos.fault = (uint8_t)fault;
+		return -1;
+	}
+	for (uint16_t s = 0; s < chain.nb_write && done_bytes < left_bytes; s++) {
+		uint32_t nb = RTE_MIN(chain.seg[s].len_bytes, left_bytes - done_bytes);
+
+		frame_read(reader, chain.seg[s].hva, nb);
+		done_bytes += nb;
+	}
+	burst->used_bytes[i] = done_bytes;
+	return done_bytes;
+}
+
+/* Copy a frame into several buffers or a chain; 0 entries on a fault or if it does not fit. */
+static __rte_noinline uint16_t
+frame_put_slow(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burst *burst,
+	uint16_t first, const struct rte_mbuf *frame)
+{
+	uint32_t left_bytes = frame->pkt_len + nq->header_bytes;
+	struct net_layout layout = layout_measure(nq, live, burst, first, left_bytes);
+	uint8_t header[NET_HEADER_MAX_BYTES];
+	struct frame_reader reader = { header, nq->header_bytes, frame };
+
+	if (layout.fault != VU_VRING_OK) {
+		nq->queue->vring.pos.fault = (uint8_t)layout.fault;
+		return 0;
+	}
+	header_make(header, layout.nb_entries);
+	for (uint16_t i = first; i < first + layout.nb_entries; i++) {
+		int64_t nb = entry_fill(nq, live, burst, i, &reader, left_bytes);
+
+		if (nb < 0)
+			return 0;
+		left_bytes -= (uint32_t)nb;
+	}
+	/* The guest shortened a buffer between the two walks. */
+	if (layout.nb_entries != 0 && left_bytes != 0) {
+		nq->queue->vring.pos.fault = VU_VRING_BAD_LENGTH;
+		return 0;
+	}
+	return layout.nb_entries;
+}
+
+/*
+ * Copy one frame to the entries from `i` on.
+ * @return entries filled, 0 if it did not fit or on a fault
+ */
+static __rte_always_inline uint16_t
+frame_put(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burst *burst,
+	uint16_t i, const struct rte_mbuf *frame)
+{
+	uint32_t total_bytes = frame->pkt_len + nq->header_bytes;
+	uint8_t header[NET_HEADER_MAX_BYTES];
+	uint8_t *dst = burst->hva[i];
+
+	if (unlikely(dst == NULL || burst->len_bytes[i] < total_bytes || frame->nb_segs != 1))
+		return frame_put_slow(nq, live, burst, i, frame);
+	header_make(header, 1);
+	memcpy(dst, header, 8);
+	if (likely(nq->header_bytes == NET_HEADER_MAX_BYTES))
+		memcpy(dst + 8, header + 8, 4);
+	else
+		memcpy(dst + 8, header + 8, 2);
+	rte_memcpy(dst + nq->header_bytes, rte_pktmbuf_mtod(frame, const void *), frame->data_len);
+	burst->used_bytes[i] = total_bytes;
+	return 1;
+}
+
+struct net_put {
+	uint16_t nb_entries; /* ring entries filled */
+	uint16_t nb_frames;  /* frames delivered */
+	uint64_t nb_bytes;
+};
+
+/* Deliver as many of the frames, in order, as the burst's entries hold. */
+static __rte_always_inline struct net_put
+frames_put(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burst *burst,
+	struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	struct net_put put = { 0 };
+
+	while (put.nb_frames < nb_frames && put.nb_entries < burst->nb) {
+		const struct rte_mbuf *frame = frames[put.nb_frames];
+		uint16_t nb_entries = frame_put(nq, live, burst, put.nb_entries, frame);
+
+		if (nb_entries == 0)
+			break;
+		put.nb_entries += nb_entries;
+		put.nb_bytes += frame->pkt_len;
+		put.nb_frames++;
+	}
+	return put;
+}
+
+/* Why the next frame could not be delivered although nothing was delivered before it. */
+static enum vu_drop
+drop_reason(const struct net_queue *nq, const struct vu_burst *burst)
+{
+	if (nq->queue->vring.pos.fault != VU_VRING_OK)
+		return VU_DROP_FAULT;
+	if (burst->nb == 0)
+		return VU_DROP_RING_FULL;
+	/* Mergeable buffers: more of them may come; otherwise each single buffer is too small. */
+	return nq->is_mergeable && burst->nb < VU_VRING_BURST ? VU_DROP_RING_FULL : VU_DROP_TOO_BIG;
+}
+
+void
+net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
+	struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	struct vu_vring_pos *pos = &nq->queue->vring.pos;
+	struct vu_burst burst;
+	struct net_put put;
+	uint16_t done = 0;
+	bool has_used = false;
+
+	while (done < nb_frames && pos->fault == VU_VRING_OK) {
+		vu_split_peek(live, pos, &burst, VU_VRING_BURST, VU_DESC_F_WRITE);
+		put = frames_put(nq, live, &burst, &frames[done], nb_frames - done);
+		if (put.nb_frames == 0) {
+			enum vu_drop reason = drop_reason(nq, &burst);
+
+			vu_queue_drop(nq->queue, reason,
+				reason == VU_DROP_TOO_BIG ? 1 : nb_frames - done);
+			done = reason == VU_DROP_TOO_BIG ? done + 1 : nb_frames;
+			continue;
+		}
+		vu_split_commit(live, pos, &burst, put.nb_entries, true);
+		vu_queue_count(nq->queue, put.nb_frames, put.nb_bytes);
+		done += put.nb_frames;
+		has_used = true;
+	}
+	vu_queue_drop(nq->queue, VU_DROP_FAULT, nb_frames - done);
+	if (has_used)
+		vu_split_signal(live, pos);
+	if (unlikely(pos->fault != VU_VRING_OK))
+		vu_queue_fail(nq->queue, live);
+	rte_pktmbuf_free_bulk(frames, nb_frames);
+}
+
+static void
+handoff_watch(struct net_queue *nq)
+{
+	struct vu_watch *watch = &nq->queue->task.watch;
+
+	watch->word = (const uint32_t *)(uintptr_t)&nq->handoff->prod.tail;
+	watch->idle = nq->handoff->cons.tail;
+	watch->mask = UINT32_MAX;
+}
+
+uint32_t
+net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *live)
+{
+	struct net_queue *nq = queue->priv;
+	struct rte_mbuf *frames[NET_MAX_BURST];
+	unsigned int nb_frames = rte_ring_sc_dequeue_burst(nq->handoff, (void **)frames,
+		NET_MAX_BURST, NULL);
+
+	handoff_watch(nq);
+	if (nb_frames == 0)
+		return 0;
+	if (likely(live->is_enabled)) {
+		net_to_guest_push(nq, live, frames, (uint16_t)nb_frames);
+	} else {
+		vu_queue_drop(queue, VU_DROP_DISABLED, nb_frames);
+		rte_pktmbuf_free_bulk(frames, nb_frames);
+	}
+	return nb_frames;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Memory table: every request derives a new immutable table; the commit after the handler publishes
+ * it and destroys the former one when no data lcore uses it any more.
+ */
+#include "session.h"
+
+#include <errno.h>
+
+#include <rte_common.h>
+#include <rte_errno.h>
+
+#include "vu_limits.h"
+#include "vu_mem.h"
+
+static struct vu_mem_region_conf
+mem_region_conf(const struct vhost_user_mem_region *region, int fd)
+{
+	return (struct vu_mem_region_conf){
+		.gpa = region->gpa,
+		.len = region->size,
+		.uva = region->uva,
+		.mmap_offset = region->mmap_offset,
+		.fd = fd,
+		.numa_node = VU_MEM_NODE_ANY,
+	};
+}
+
+static int
+mem_apply(struct vu_backend_session *session, struct vu_mem_table *table)
+{
+	if (table == NULL)
+		return -rte_errno;
+	vu_device_set_mem(session->dev, table);
+	return 0;
+}
+
+int
+handle_set_mem_table(struct vu_backend_session *session, struct vu_msg *msg)
+{
+	const struct vu_mem_table *old = vu_device_mem(session->dev);
+	struct vu_mem_region_conf regions[VHOST_USER_MAX_REGIONS];
+	uint32_t nb_regions = msg->payload.mem_table.nb_regions;
+
+	for (uint32_t i = 0; i < nb_regions; i++)
+		regions[i] = mem_region_conf(&msg->payload.mem_table.regions[i],
+			vu_msg_take_fd(msg, i));
+	return mem_apply(session, old != NULL ?
+		vu_mem_table_replace(old, regions, nb_regions) :
+		vu_mem_table_create(regions, nb_regions, vu_device_name(session->dev)));
+}
+
+int
+handle_add_mem_reg(struct vu_backend_session *session, struct vu_msg *msg)
+{
+	const struct vu_mem_table *old = vu_device_mem(session->dev);
+	struct vu_mem_region_conf region = mem_region_conf(&msg->payload.mem_reg.region,
+		vu_msg_take_fd(msg, 0));
+
+	return mem_apply(session, old != NULL ? vu_mem_table_add(old, &region) :
+		vu_mem_table_create(&region, 1, vu_device_name(session->dev)));
+}
+
+int
+handle_rem_mem_reg(struct vu_backend_session *session, struct vu_msg *msg)
+{
+	const struct vu_mem_table *old = vu_device_mem(session->dev);
+	const struct vhost_user_mem_region *region = &msg->payload.mem_reg.region;
+
+	if (old == NULL)
+		return -ENOENT;
+	return mem_apply(session, vu_mem_table_remove(old, region->gpa, region->uva, region->size));
+}
+
+void
+reply_get_max_mem_slots(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
+	struct vu_reply *reply)
+{
+	(void)session;
+	(void)rc;
+	vu_reply_u64(reply, msg->request, VU_MAX_MEM_SLOTS);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * One connection: receive, dispatch, send what the socket did not take, and close. Nothing here
+ * blocks.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include <rte_errno.h>
+
+#include "vu_fd.h"
+#include "vu_mem.h"
+
+/* Requests handled before other sources get their turn. */
+#define SESSION_BATCH 64
+
+static void
+session_watch(struct vu_backend_session *session)
+{
+	uint32_t events = session->is_parked ? 0 : EPOLLIN;
+
+	if (vu_conn_wants_write(session->conn))
+		events |= EPOLLOUT;
+	vu_reactor_fd_modify(session->source, events);
+}
+
+static const char *
+session_end_reason(int rc)
+{
+	switch (rc) {
+	case -ECONNRESET:
+		return "front-end disconnected";
+	case -EBADMSG:
+		return "malformed message";
+	case -ENOBUFS:
+		return "front-end does not read our replies";
+	default:
+		return rte_strerror(-rc);
+	}
+}
+
+/* Handle what has arrived; false if the session was closed. */
+static bool
+session_receive(struct vu_backend_session *session)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < SESSION_BATCH && rc == 0; i++) {
+		rc = vu_conn_receive(session->conn, &session->msg, &session->limits);
+		if (rc == 0)
+			return true;
+		if (rc < 0 && rc != -EPROTO && rc != -ENOTSUP && rc != -EBADMSG) {
+			vu_backend_session_close(session, session_end_reason(rc));
+			return false;
+		}
+		rc = session_dispatch(session, rc);
+	}
+	if (rc != 0 && rc != -EINPROGRESS) {
+		vu_backend_session_close(session, session_end_reason(rc));
+		return false;
+	}
+	return true;
+}
+
+static void
+session_ready(void *arg, uint32_t events)
+{
+	struct vu_backend_session *session = arg;
+	int rc = 0;
+
+	if ((events & EPOLLOUT) != 0)
+		rc = vu_conn_flush(session->conn);
+	if (rc < 0 && rc != -EAGAIN) {
+		vu_backend_session_close(session, session_end_reason(rc));
+		return;
+	}
+	if (!session->is_parked && !session_receive(session))
+		return;
+	session_watch(session);
+}
+
+void
+session_unpark(void *arg)
+{
+	struct vu_backend_session *session = arg;
+	int rc;
+
+	session->is_parked = false;
+	rc = session_answer(session);
+	if (rc != 0) {
+		vu_backend_session_close(session, session_end_reason(rc));
+		return;
+	}
+	if (session_receive(session))
+		session_watch(session);
+}
+
+/* Owner lcore: a ring was given up. */
+static void
+session_ring_fault(void *arg, uint32_t queue_idx)
+{
+	struct vu_backend_session *session = arg;
+
+	(void)queue_idx;
+	vu_reactor_post(session->conf.reactor, &session->fault_call);
+}
+
+static void
+session_log_faults(void *arg)
+{
+	struct vu_backend_session *session = arg;
+	struct vu_queue_stats stats;
+
+	for (uint32_t i = 0; i < vu_device_nb_queues(session->dev); i++) {
+		vu_device_queue_stats_get(session->dev, i, &stats);
+		if (stats.is_live && stats.fault != VU_VRING_OK &&
+			vu_log_allowed(&session->log_limit))
+			VU_LOG(BACKEND, WARNING, "%s: queue %u: given up: %s",
+				vu_device_name(session->dev), i, vu_vring_fault_name(stats.fault));
+	}
+}
+
+static int
+session_attach(struct vu_backend_session *session)
+{
+	session->conn = vu_conn_create(session->conf.fd);
+	if (session->conn == NULL)
+		return -rte_errno;
+	session->source = vu_reactor_fd_add(session->conf.reactor, vu_conn_fd(session->conn),
+		EPOLLIN, session_ready, session);
+	if (session->source == NULL) {
+		vu_conn_destroy(session->conn);
+		return -rte_errno;
+	}
+	return 0;
+}
+
+struct vu_backend_session *
+vu_backend_session_open(const struct vu_backend_conf *conf)
+{
+	struct vu_backend_session *session = calloc(1, sizeof(*session));
+	struct vu_device_events events = { .arg = session, .ring_fault = session_ring_fault };
+	int fd = conf->fd;
+	int rc;
+
+	if (session == NULL) {
+		vu_fd_close(&fd);
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	session->conf = *conf;
+	session->dev = conf->dev;
+	session->limits.nb_queues = vu_device_nb_queues(conf->dev);
+	vu_reactor_call_init(&session->fault_call, session_log_faults, session);
+	rc = session_attach(session);
+	if (rc != 0) {
+		free(session);
+		rte_errno = -rc;
+		return NULL;
+	}
+	vu_device_connect(session->dev, &events);
+	VU_LOG(BACKEND, INFO, "%s: front-end connected", vu_device_name(session->dev));
+	return session;
+}
+
+/* No lcore works for this front-end any more. */
+static void
+session_disconnected(void *arg)
+{
+	struct vu_backend_session *session = arg;
+	struct vu_backend_conf conf = session->conf;
+
+	vu_reactor_call_cancel(conf.reactor, &session->fault_call);
+	free(session);
+	conf.closed(conf.arg);
+}
+
+void
+vu_backend_session_close(struct vu_backend_session *session, const char *reason)
+{
+	if (session->is_closing)
+		return;
+	session->is_closing = true;
+	VU_LOG(BACKEND, INFO, "%s: session ended: %s", vu_device_name(session->dev), reason);
+	vu_reactor_fd_remove(session->source);
+	vu_conn_destroy(session->conn);
+	if (session->is_parked)
+		vu_msg_release(&session->msg);
+	vu_device_disconnect(session->dev, session_disconnected, session);
+}
+
+void
+vu_backend_session_check_mem(struct vu_backend_session *session)
+{
+	const struct vu_mem_table *mem = vu_device_mem(session->dev);
+
+	if (mem != NULL && vu_mem_table_has_failed(mem))
+		vu_backend_session_close(session, "front-end shrank a memory file that it shares");
+}

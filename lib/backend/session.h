@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Private to lib/backend: the session and its handlers. All on the control lcore.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "vu_backend.h"
+#include "vu_conn.h"
+#include "vu_device.h"
+#include "vu_log.h"
+#include "vu_msg.h"
+#include "vu_reactor.h"
+
+struct vu_backend_session {
+	struct vu_backend_conf conf;   /* fd belongs to conn */
+	struct vu_device *dev;
+	struct vu_conn *conn;
+	struct vu_reactor_fd *source;
+	struct vu_reactor_call fault_call; /* posted by data lcores */
+	struct vu_msg_limits limits;
+	uint64_t protocol_features;    /* acknowledged */
+	uint64_t features;             /* acknowledged, vhost-user's own bits included */
+	bool is_parked;                /* msg waits for the data lcores */
+	bool is_closing;
+	struct vu_log_limit log_limit;
+	struct vu_msg msg;             /* being handled */
+	int result;                    /* of the handler, for the reply after a parked commit */
+};
+
+/**
+ * What to do for one request. handle() checks against the session's state and applies to the
+ * device; the commit follows; reply() builds the answer of a request that always has one.
+ */
+struct session_handler {
+	/** @return 0, or -errno: the request is refused */
+	int (*handle)(struct vu_backend_session *session, struct vu_msg *msg);
+	/** NULL: the request is acknowledged if it asks for it. `rc` is what handle() returned. */
+	void (*reply)(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
+		struct vu_reply *reply);
+};
+
+/** Handler of a request; NULL if this back-end has none. */
+const struct session_handler *session_handler_find(uint32_t request);
+
+/**
+ * Check and handle session->msg.
+ *
+ * @param rc  result of receiving it
+ * @return 0 go on; -EINPROGRESS parked; another -errno: the session has to end
+ */
+int session_dispatch(struct vu_backend_session *session, int rc);
+
+/**
+ * The commit that a parked request waited for is complete: answer.
+ * @return as session_dispatch()
+ */
+int session_answer(struct vu_backend_session *session);
+
+/** Go on after a parked request. */
+void session_unpark(void *arg);
+
+/** Protocol features this back-end offers for the session's device. */
+uint64_t session_protocol_features(const struct vu_backend_session *session);
+
+/** Features this back-end offers for the session's device. */
+uint64_t session_features(const struct vu_backend_session *session);
+
+int handle_get_features(struct vu_backend_session *session, struct vu_msg *msg);
+void reply_get_features(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
+	struct vu_reply *reply);
+int handle_set_features(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_nothing(struct vu_backend_session *session, struct vu_msg *msg);
+void reply_get_protocol_features(struct vu_backend_session *session, const struct vu_msg *msg,
+	int rc, struct vu_reply *reply);
+int handle_set_protocol_features(struct vu_backend_session *session, struct vu_msg *msg);
+void reply_get_queue_num(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
+	struct vu_reply *reply);
+int handle_reset_device(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_set_status(struct vu_backend_session *session, struct vu_msg *msg);
+void reply_get_status(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
+	struct vu_reply *reply);
+
+int handle_set_mem_table(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_add_mem_reg(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_rem_mem_reg(struct vu_backend_session *session, struct vu_msg *msg);
+void reply_get_max_mem_slots(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
+	struct vu_reply *reply);
+
+int handle_set_vring_num(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_set_vring_addr(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_set_vring_base(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_get_vring_base(struct vu_backend_session *session, struct vu_msg *msg);
+void reply_get_vring_base(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
+	struct vu_reply *reply);
+int handle_set_vring_kick(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_set_vring_call(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_set_vring_err(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_set_vring_enable(struct vu_backend_session *session, struct vu_msg *msg);
+
+int handle_get_config(struct vu_backend_session *session, struct vu_msg *msg);
+void reply_get_config(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
+	struct vu_reply *reply);
+int handle_set_config(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_net_set_mtu(struct vu_backend_session *session, struct vu_msg *msg);
+
+#endif /* SESSION_H */

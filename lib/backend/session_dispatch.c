@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * From a received message to its answer: gate, handler, commit, reply. A request without a row here
+ * is one whose feature we do not offer; it is refused like one that was not negotiated.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_errno.h>
+
+static const struct session_handler session_handlers[] = {
+	[VHOST_USER_GET_FEATURES] = { handle_nothing, reply_get_features },
+	[VHOST_USER_SET_FEATURES] = { handle_set_features, NULL },
+	[VHOST_USER_SET_OWNER] = { handle_nothing, NULL },
+	/* Deprecated; treating it as a disconnect broke old front-ends. */
+	[VHOST_USER_RESET_OWNER] = { handle_nothing, NULL },
+	[VHOST_USER_SET_MEM_TABLE] = { handle_set_mem_table, NULL },
+	[VHOST_USER_SET_VRING_NUM] = { handle_set_vring_num, NULL },
+	[VHOST_USER_SET_VRING_ADDR] = { handle_set_vring_addr, NULL },
+	[VHOST_USER_SET_VRING_BASE] = { handle_set_vring_base, NULL },
+	[VHOST_USER_GET_VRING_BASE] = { handle_get_vring_base, reply_get_vring_base },
+	[VHOST_USER_SET_VRING_KICK] = { handle_set_vring_kick, NULL },
+	[VHOST_USER_SET_VRING_CALL] = { handle_set_vring_call, NULL },
+	[VHOST_USER_SET_VRING_ERR] = { handle_set_vring_err, NULL },
+	[VHOST_USER_GET_PROTOCOL_FEATURES] = { handle_nothing, reply_get_protocol_features },
+	[VHOST_USER_SET_PROTOCOL_FEATURES] = { handle_set_protocol_features, NULL },
+	[VHOST_USER_GET_QUEUE_NUM] = { handle_nothing, reply_get_queue_num },
+	[VHOST_USER_SET_VRING_ENABLE] = { handle_set_vring_enable, NULL },
+	[VHOST_USER_NET_SET_MTU] = { handle_net_set_mtu, NULL },
+	[VHOST_USER_GET_CONFIG] = { handle_get_config, reply_get_config },
+	[VHOST_USER_SET_CONFIG] = { handle_set_config, NULL },
+	[VHOST_USER_RESET_DEVICE] = { handle_reset_device, NULL },
+	[VHOST_USER_GET_MAX_MEM_SLOTS] = { handle_nothing, reply_get_max_mem_slots },
+	[VHOST_USER_ADD_MEM_REG] = { handle_add_mem_reg, NULL },
+	[VHOST_USER_REM_MEM_REG] = { handle_rem_mem_reg, NULL },
+	[VHOST_USER_SET_STATUS] = { handle_set_status, NULL },
+	[VHOST_USER_GET_STATUS] = { handle_nothing, reply_get_status },
+};
+
+const struct session_handler *
+session_handler_find(uint32_t request)
+{
+	if (request >= RTE_DIM(session_handlers) || session_handlers[request].handle == NULL)
+		return NULL;
+	return &session_handlers[request];
+}
+
+static int
+session_send(struct vu_backend_session *session, const struct vu_reply *reply)
+{
+	int rc = vu_conn_send(session->conn, reply);
+
+	return rc < 0 ? rc : 0;
+}
+
+static bool
+session_can_ack(const struct vu_backend_session *session)
+{
+	return session->msg.need_reply && (session->protocol_features &
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK)) != 0;
+}
+
+static void
+session_log_refusal(struct vu_backend_session *session, int rc)
+{
+	if (vu_log_allowed(&session->log_limit))
+		VU_LOG(BACKEND, WARNING, "%s: %s (request %u, %u bytes, %u fds) refused: %s",
+			vu_device_name(session->dev), vu_msg_name(&session->msg),
+			session->msg.request, session->msg.size, session->msg.nb_fds,
+			rte_strerror(-rc));
+}
+
+/* Refuse: by acknowledgement if there is one, else the connection is all we can use to tell. */
+static int
+session_refuse(struct vu_backend_session *session, int rc)
+{
+	struct vu_reply reply;
+
+	session_log_refusal(session, rc);
+	vu_msg_release(&session->msg);
+	if (!session_can_ack(session) || rc == -EBADMSG)
+		return rc;
+	vu_reply_ack(&reply, session->msg.request, rc);
+	return session_send(session, &reply);
+}
+
+int
+session_answer(struct vu_backend_session *session)
+{
+	const struct session_handler *handler = session_handler_find(session->msg.request);
+	struct vu_reply reply;
+
+	if (handler->reply == NULL && session->result != 0)
+		return session_refuse(session, session->result);
+	vu_msg_release(&session->msg);
+	if (handler->reply != NULL)
+		handler->reply(session, &session->msg, session->result, &reply);
+	else if (session_can_ack(session))
+		vu_reply_ack(&reply, session->msg.request, 0);
+	else
+		return 0;
+	return session_send(session, &reply);
+}
+
+/* A request that is legal now and that we have a handler for; 0 or -errno. */
+static int
+session_admit(const struct vu_backend_session *session)
+{
+	const struct vu_msg *msg = &session->msg;
+
+	if (session_handler_find(msg->request) == NULL)
+		return -EOPNOTSUPP;
+	if (!vu_msg_is_allowed(msg->spec, session_features(session), session->features,
+			session->protocol_features))
+		return -EPERM;
+	return 0;
+}
+
+int
+session_dispatch(struct vu_backend_session *session, int rc)
+{
+	struct vu_msg *msg = &session->msg;
+
+	if (rc >= 0)
+		rc = session_admit(session);
+	if (rc < 0)
+		return session_refuse(session, rc);
+	VU_LOG(BACKEND, DEBUG, "%s: %s, %u bytes, %u fds", vu_device_name(session->dev),
+		vu_msg_name(msg), msg->size, msg->nb_fds);
+	session->result = session_handler_find(msg->request)->handle(session, msg);
+	if (vu_device_commit(session->dev, session_unpark, session) == -EINPROGRESS) {
+		session->is_parked = true;
+		return -EINPROGRESS;
+	}
+	return session_answer(session);
+}

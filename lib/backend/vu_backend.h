@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The back-end side of one vhost-user connection: receives requests, checks them, applies them to a
+ * device, replies. Requests are handled strictly in order; while one waits for the data lcores,
+ * later ones stay in the socket.
+ */
+#ifndef VU_BACKEND_H
+#define VU_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vu_device;
+struct vu_reactor;
+
+/** One connection with a front-end. */
+struct vu_backend_session;
+
+/** Tells the owner that a session ended; the session is freed when this returns. */
+typedef void (*vu_backend_closed_fn)(void *arg);
+
+/** What a session is opened with. */
+struct vu_backend_conf {
+	struct vu_reactor *reactor; /**< watches the socket; outlives the session */
+	struct vu_device *dev;      /**< idle device, outlives the session */
+	int fd;                     /**< connected stream socket; taken */
+	vu_backend_closed_fn closed;
+	void *arg;
+};
+
+/**
+ * Serve a front-end on a connected socket.
+ *
+ * @param conf  see struct vu_backend_conf
+ * @return session; NULL with rte_errno ENOMEM or what the reactor answered. The socket is closed
+ *         then
+ * @context control lcore
+ */
+struct vu_backend_session *vu_backend_session_open(const struct vu_backend_conf *conf);
+
+/**
+ * End a session: rings stop, memory is unmapped, descriptors are closed. The owner's `closed` is
+ * called when all that is done, perhaps before this returns.
+ *
+ * @param session  open session; closing twice is allowed until `closed` was called
+ * @param reason   for the log, without a full stop
+ * @context control lcore
+ */
+void vu_backend_session_close(struct vu_backend_session *session, const char *reason);
+
+/**
+ * End the session if the front-end took memory away under our mappings (see vu_mem_fault.h).
+ *
+ * @context control lcore
+ */
+void vu_backend_session_check_mem(struct vu_backend_session *session);
+
+#endif /* VU_BACKEND_H */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Logging: one DPDK log type per component, named vu.<component>.
+ * Called from the control lcore only; data lcores count instead of logging.
+ */
+#ifndef VU_LOG_H
+#define VU_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_log.h>
+
+/** Components that log; `--log-level=vu.mem:debug` addresses one of them. */
+enum vu_log_component {
+	VU_LOG_REACTOR,
+	VU_LOG_SCHED,
+	VU_LOG_PROTO,
+	VU_LOG_MEM,
+	VU_LOG_CONN,
+	VU_LOG_VRING,
+	VU_LOG_DEVICE,
+	VU_LOG_BACKEND,
+	VU_LOG_TELEMETRY,
+	VU_LOG_DAEMON,
+	VU_LOG_NET,
+	VU_LOG_NB_COMPONENTS
+};
+
+/**
+ * Log one line. The object comes first, then what failed, values with units, the cause.
+ *
+ * @param component  suffix of a VU_LOG_* constant, for example MEM
+ * @param level      ERR (someone must act), WARNING (peer fault), INFO (life cycle), DEBUG
+ *                   (messages)
+ * @param ...        printf format without a trailing newline, and its arguments
+ */
+#define VU_LOG(component, level, ...) \
+	vu_log_line(VU_LOG_##component, RTE_LOG_##level, __VA_ARGS__)
+
+/**
+ * Limits repeated peer-fault lines; zero-initialise, one per object that a peer can annoy.
+ * Allows VU_LOG_BURST lines per second and counts the rest.
+ */
+struct vu_log_limit {
+	uint64_t window_start_tsc;
+	uint32_t nb_in_window;
+	uint32_t nb_suppressed; /**< lines dropped since the last one that was let through */
+};
+
+#define VU_LOG_BURST 5
+
+/**
+ * Ask whether one more line may be written.
+ *
+ * @param limit  state of the object the line is about
+ * @return true if the caller should log; it may report and reset limit->nb_suppressed then
+ * @context control lcore
+ */
+bool vu_log_allowed(struct vu_log_limit *limit);
+
+/** Worker of VU_LOG(). */
+void vu_log_line(enum vu_log_component component, uint32_t level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif /* VU_LOG_H */

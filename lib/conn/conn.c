@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Framed, non-blocking send and receive; see vu_conn.h. Reads stop at the end of the header and at
+ * the end of the frame. As the kernel ends a read behind bytes that brought descriptors, those can
+ * then only belong to the frame in hand.
+ */
+#include "vu_conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <rte_errno.h>
+
+#include "vu_fd.h"
+
+#include "conn.h"
+
+/* What is left of a frame that the socket did not take. */
+struct queued_frame {
+	STAILQ_ENTRY(queued_frame) next;
+	struct conn_fds fds; /* empty once a byte has left */
+	size_t len;          /* bytes left */
+	size_t offset;       /* of the first byte left */
+	uint8_t bytes[];
+};
+
+struct vu_conn {
+	int fd;
+	bool is_broken;          /* framing is lost: nothing more is read */
+	struct conn_fds fds;     /* came with the first byte of the frame in hand */
+	size_t nb_bytes;         /* of that frame, so far */
+	uint8_t frame[VHOST_USER_HEADER_BYTES + VU_MAX_MSG_BYTES];
+	STAILQ_HEAD(, queued_frame) queue;
+	unsigned int nb_queued;
+};
+
+static int
+socket_check(int fd)
+{
+	int domain, type;
+	socklen_t len = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+			getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+		return -errno;
+	return domain == AF_UNIX && type == SOCK_STREAM ? 0 : -EPROTOTYPE;
+}
+
+struct vu_conn *
+vu_conn_create(int fd)
+{
+	struct vu_conn *conn;
+	int rc = socket_check(fd);
+
+	if (rc == 0)
+		rc = vu_fd_set_nonblocking(fd);
+	if (rc < 0)
+		goto close_fd;
+	conn = calloc(1, sizeof(*conn));
+	if (conn == NULL) {
+		rc = -ENOMEM;
+		goto close_fd;
+	}
+	conn->fd = fd;
+	STAILQ_INIT(&conn->queue);
+	return conn;
+
+close_fd:
+	vu_fd_close(&fd);
+	rte_errno = -rc;
+	return NULL;
+}
+
+static void
+queue_pop(struct vu_conn *conn)
+{
+	struct queued_frame *frame = STAILQ_FIRST(&conn->queue);
+
+	STAILQ_REMOVE_HEAD(&conn->queue, next);
+	conn->nb_queued--;
+	conn_fds_close(&frame->fds);
+	free(frame);
+}
+
+void
+vu_conn_destroy(struct vu_conn *conn)
+{
+	if (conn == NULL)
+		return;
+	while (!STAILQ_EMPTY(&conn->queue))
+		queue_pop(conn);
+	conn_fds_close(&conn->fds);
+	vu_fd_close(&conn->fd);
+	free(conn);
+}
+
+int
+vu_conn_fd(const struct vu_conn *conn)
+{
+	return conn->fd;
+}
+
+/* Append what the socket has, at most nb_wanted bytes of the frame in all. */
+static int
+frame_read(struct vu_conn *conn, size_t nb_wanted)
+{
+	struct conn_fds fds;
+	ssize_t nb_bytes = conn_recv(conn->fd, conn->frame + conn->nb_bytes,
+			nb_wanted - conn->nb_bytes, &fds);
+
+	if (nb_bytes == 0)
+		return -ECONNRESET;
+	if (nb_bytes < 0)
+		return (int)nb_bytes;
+	if (fds.nb > 0 && conn->nb_bytes > 0) {
+		conn_fds_close(&fds);
+		return -EBADMSG;
+	}
+	if (fds.nb > 0)
+		conn->fds = fds;
+	conn->nb_bytes += (size_t)nb_bytes;
+	return 0;
+}
+
+/* Returns 1 with the first nb_wanted bytes of the frame there, 0 if they are not yet, -errno. */
+static int
+frame_fill(struct vu_conn *conn, size_t nb_wanted)
+{
+	while (conn->nb_bytes < nb_wanted) {
+		int rc = frame_read(conn, nb_wanted);
+
+		if (rc == -EAGAIN)
+			return 0;
+		if (rc == -EBADMSG)
+			conn->is_broken = true;
+		if (rc < 0)
+			return rc;
+	}
+	return 1;
+}
+
+static int
+frame_decode(struct vu_conn *conn, struct vu_msg *msg, const struct vu_msg_limits *limits)
+{
+	int rc = vu_msg_decode(msg, conn->frame, conn->frame + VHOST_USER_HEADER_BYTES,
+			conn->fds.fds, conn->fds.nb, limits);
+
+	conn->fds.nb = 0;
+	conn->nb_bytes = 0;
+	return rc < 0 ? rc : 1;
+}
+
+/* The payload stays as it is: it is large, and nobody reads it without a message. */
+static void
+msg_clear(struct vu_msg *msg)
+{
+	memset(msg, 0, offsetof(struct vu_msg, payload));
+}
+
+int
+vu_conn_receive(struct vu_conn *conn, struct vu_msg *msg, const struct vu_msg_limits *limits)
+{
+	uint32_t size;
+	int rc;
+
+	msg_clear(msg);
+	if (conn->is_broken)
+		return -EBADMSG;
+	rc = frame_fill(conn, VHOST_USER_HEADER_BYTES);
+	if (rc <= 0)
+		return rc;
+	size = vu_msg_header_size(conn->frame);
+	if (size > VU_MAX_MSG_BYTES) {
+		conn->is_broken = true;
+		return frame_decode(conn, msg, limits);
+	}
+	rc = frame_fill(conn, VHOST_USER_HEADER_BYTES + size);
+	if (rc <= 0)
+		return rc;
+	return frame_decode(conn, msg, limits);
+}
+
+/* Queue a frame whose first nb_sent bytes have left; its descriptors went with the first. */
+static int
+queue_push(struct vu_conn *conn, const struct vu_reply *reply, size_t nb_sent)
+{
+	struct queued_frame *frame;
+	int rc;
+
+	if (conn->nb_queued == VU_CONN_MAX_QUEUED)
+		return -ENOBUFS;
+	frame = malloc(sizeof(*frame) + reply->len - nb_sent);
+	if (frame == NULL)
+		return -ENOMEM;
+	rc = conn_fds_dup(&frame->fds, reply->fds, nb_sent > 0 ? 0 : reply->nb_fds);
+	if (rc < 0) {
+		free(frame);
+		return rc;
+	}
+	frame->len = reply->len - nb_sent;
+	frame->offset = 0;
+	memcpy(frame->bytes, reply->bytes + nb_sent, frame->len);
+	STAILQ_INSERT_TAIL(&conn->queue, frame, next);
+	conn->nb_queued++;
+	return 0;
+}
+
+static int
+send_error(ssize_t rc)
+{
+	return rc == -EPIPE ? -ECONNRESET : (int)rc;
+}
+
+int
+vu_conn_send(struct vu_conn *conn, const struct vu_reply *reply)
+{
+	ssize_t nb_bytes;
+
+	if (!STAILQ_EMPTY(&conn->queue))
+		return queue_push(conn, reply, 0);
+	nb_bytes = conn_send(conn->fd, reply->bytes, reply->len, reply->fds, reply->nb_fds);
+	if (nb_bytes == -EAGAIN)
+		nb_bytes = 0;
+	if (nb_bytes < 0)
+		return send_error(nb_bytes);
+	if ((size_t)nb_bytes == reply->len)
+		return 0;
+	return queue_push(conn, reply, (size_t)nb_bytes);
+}
+
+bool
+vu_conn_wants_write(const struct vu_conn *conn)
+{
+	return !STAILQ_EMPTY(&conn->queue);
+}
+
+int
+vu_conn_flush(struct vu_conn *conn)
+{
+	while (!STAILQ_EMPTY(&conn->queue)) {
+		struct queued_frame *frame = STAILQ_FIRST(&conn->queue);
+		ssize_t nb_bytes = conn_send(conn->fd, frame->bytes + frame->offset, frame->len,
+				frame->fds.fds, frame->fds.nb);
+
+		if (nb_bytes == -EAGAIN)
+			return 0;
+		if (nb_bytes < 0)
+			return send_error(nb_bytes);
+		conn_fds_close(&frame->fds);
+		frame->offset += (size_t)nb_bytes;
+		frame->len -= (size_t)nb_bytes;
+		if (frame->len == 0)
+			queue_pop(conn);
+	}
+	return 0;
+}

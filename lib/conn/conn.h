@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Helpers shared by the files of this folder: descriptors beside bytes, and socket addresses.
+ */
+#ifndef CONN_H
+#define CONN_H
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include "vu_limits.h"
+
+/** Descriptors in flight; those in [0, nb) are owned. */
+struct conn_fds {
+	int fds[VU_MAX_MSG_FDS];
+	unsigned int nb;
+};
+
+/** Close all. */
+void conn_fds_close(struct conn_fds *fds);
+
+/** Duplicate descriptors. @return 0 or -errno, then fds is empty */
+int conn_fds_dup(struct conn_fds *fds, const int *from, unsigned int nb);
+
+/**
+ * Read bytes and the descriptors that come with them.
+ * @return number of bytes, 0 at the end of the stream, -EBADMSG if descriptors were cut off, or
+ *         -errno; fds is filled if the number is positive, else empty
+ */
+ssize_t conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds);
+
+/** Write bytes, with borrowed descriptors on the first. @return number of bytes, or -errno */
+ssize_t conn_send(int sock, const void *bytes, size_t len, const int *fds, unsigned int nb_fds);
+
+/** Fill in an address. @return 0, -EINVAL for an empty path, or -ENAMETOOLONG */
+int conn_address(struct sockaddr_un *address, const char *path);
+
+#endif /* CONN_H */

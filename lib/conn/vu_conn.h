@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Unix stream sockets that carry framed messages with descriptors: one connection, the listening
+ * socket and its file, the client's connect and back-off. Knows frames, not their meaning.
+ * Nothing here waits, apart from a short wait for another process that starts on the same socket
+ * path. The owner watches the descriptors itself.
+ */
+#ifndef VU_CONN_H
+#define VU_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vu_msg.h"
+
+/** Frames that a connection keeps for a peer that does not read. */
+#define VU_CONN_MAX_QUEUED 32
+
+struct vu_conn;
+struct vu_listener;
+
+/**
+ * Make a connection of a connected socket.
+ *
+ * @param fd  Unix stream socket, owned by this function on every path; becomes non-blocking
+ * @return the connection; NULL with rte_errno ENOMEM, EBADF, ENOTSOCK, or EPROTOTYPE (a socket of
+ *         another family or type)
+ * @context control lcore
+ */
+struct vu_conn *vu_conn_create(int fd);
+
+/**
+ * Close a connection, with the descriptors that came with an incomplete frame and all frames that
+ * were not sent yet.
+ *
+ * @param conn  may be NULL
+ * @context control lcore
+ */
+void vu_conn_destroy(struct vu_conn *conn);
+
+/**
+ * Descriptor to watch: for input always, for output while vu_conn_wants_write().
+ *
+ * @return the socket; stays the connection's
+ * @context control lcore
+ */
+int vu_conn_fd(const struct vu_conn *conn);
+
+/**
+ * Take the next frame from the socket, in whatever pieces it arrives. Never reads beyond the frame,
+ * so that descriptors cannot be attributed to the wrong one.
+ *
+ * Descriptors must arrive with the first byte of a frame. The message is valid for
+ * vu_msg_release() whatever is returned.
+ *
+ * @param msg     overwritten; nb_fds and request are 0 unless a whole header was decoded
+ * @param limits  of the receiver
+ * @return 1 = one message; 0 = no whole frame there yet; -ECONNRESET the peer is gone, maybe in the
+ *         middle of a frame; -ENOTSUP, -EPROTO or -EBADMSG from vu_msg_decode(), which leaves
+ *         request, need_reply and spec in msg; -EBADMSG with request 0 for descriptors in the wrong
+ *         place or more than VU_MAX_MSG_FDS of them, or if this process has no descriptor left for
+ *         them; any other -errno of the socket. After a payload size above VU_MAX_MSG_BYTES and
+ *         after wrong descriptors the stream has lost its framing: every later call returns
+ *         -EBADMSG
+ * @context control lcore
+ */
+int vu_conn_receive(struct vu_conn *conn, struct vu_msg *msg, const struct vu_msg_limits *limits);
+
+/**
+ * Send a frame, or queue what the socket does not take. Frames leave in order; descriptors travel
+ * with the first byte. Queued descriptors are duplicated: the caller's stay the caller's.
+ *
+ * @param reply  frame, not referenced afterwards
+ * @return 0; -ENOBUFS VU_CONN_MAX_QUEUED frames are waiting, the peer does not read; -ECONNRESET
+ *         the peer is gone; -EMFILE or -ENOMEM the frame could not be queued; other -errno of the
+ *         socket. A failed frame may have left in part: the connection is of no use afterwards
+ * @context control lcore
+ */
+int vu_conn_send(struct vu_conn *conn, const struct vu_reply *reply);
+
+/**
+ * Tell whether frames are queued.
+ *
+ * @return true if the owner should watch for EPOLLOUT and call vu_conn_flush() then
+ * @context control lcore
+ */
+bool vu_conn_wants_write(const struct vu_conn *conn);
+
+/**
+ * Send queued frames until the socket takes no more.
+ *
+ * @return 0, with frames left if vu_conn_wants_write(); -ECONNRESET the peer is gone, or other
+ *         -errno of the socket
+ * @context control lcore
+ */
+int vu_conn_flush(struct vu_conn *conn);
+
+/**
+ * Listen on a socket path.
+ *
+ * A socket file that nobody serves is replaced; to find out, a connection is attempted. Processes
+ * that start on the same path at the same time take turns by a lock on the directory: one of them
+ * gets the path, the others see it served. The wait for the lock is at most half a second.
+ *
+ * @param path  1..107 characters, file name not empty
+ * @return the listener; NULL with rte_errno EADDRINUSE (a live server), ENOTSOCK (the path exists
+ *         and is no socket; it is left alone), ENAMETOOLONG, EINVAL (path without a file name),
+ *         EACCES (includes a socket there that we may not connect to), EBUSY (directory locked for
+ *         too long), or other errno of open, bind or listen
+ * @context control lcore
+ */
+struct vu_listener *vu_listener_create(const char *path);
+
+/**
+ * Stop listening; removes the socket file if it is still the one that was created.
+ *
+ * @param listener  may be NULL
+ * @context control lcore
+ */
+void vu_listener_destroy(struct vu_listener *listener);
+
+/**
+ * Descriptor to watch for input.
+ *
+ * @return the socket; stays the listener's
+ * @context control lcore
+ */
+int vu_listener_fd(const struct vu_listener *listener);
+
+/**
+ * Accept a connection.
+ *
+ * @return connected non-blocking socket, owned by the caller; -EAGAIN nobody waits; -EMFILE,
+ *         -ENFILE, -ENOMEM or -ENOBUFS: the peer still waits and the descriptor stays readable, so
+ *         the caller must not watch it for a while
+ * @context control lcore
+ */
+int vu_listener_accept(struct vu_listener *listener);
+
+/**
+ * Connect to a socket path without waiting.
+ *
+ * @param path  1..107 characters
+ * @return connected non-blocking socket, owned by the caller; -ENOENT no such path; -ECONNREFUSED
+ *         nobody listens; -EAGAIN the server's queue is full; -ENAMETOOLONG, -EINVAL, or other
+ *         -errno. The first three are worth another attempt
+ * @context any thread
+ */
+int vu_connect(const char *path);
+
+/** Delays between attempts to connect: doubling up to a cap, without an end. */
+struct vu_backoff {
+	uint32_t first_ms;
+	uint32_t max_ms;
+	uint32_t next_ms;
+};
+
+/**
+ * Set up a back-off.
+ *
+ * @param first_ms  first delay in milliseconds; 0 counts as 1
+ * @param max_ms    longest delay in milliseconds; first_ms if that is greater
+ * @context any thread
+ */
+void vu_backoff_init(struct vu_backoff *backoff, uint32_t first_ms, uint32_t max_ms);
+
+/**
+ * Begin anew with the first delay, after a success.
+ *
+ * @context any thread
+ */
+void vu_backoff_reset(struct vu_backoff *backoff);
+
+/**
+ * Tell how long to wait before the next attempt.
+ *
+ * @return milliseconds, first_ms..max_ms
+ * @context any thread
+ */
+uint32_t vu_backoff_next_ms(struct vu_backoff *backoff);
+
+#endif /* VU_CONN_H */

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Private to lib/daemon: the daemon and its ports. Control lcore only.
+ */
+#ifndef DAEMON_H
+#define DAEMON_H
+
+#include "vu_backend.h"
+#include "vu_conn.h"
+#include "vu_daemon.h"
+#include "vu_reactor.h"
+#include "vu_sched.h"
+#include "vu_telemetry.h"
+
+struct vu_device;
+struct daemon_port;
+
+struct vu_daemon {
+	struct vu_reactor *reactor;
+	struct vu_sched *sched;
+	struct vu_reactor_poller *sched_poller;
+	struct vu_reactor_fd *mem_fault_source;
+	struct vu_reactor_timer *stats_timer;
+	struct vu_telemetry_table *table;
+	struct daemon_port **ports;
+	unsigned int nb_ports;
+	unsigned int nb_open_ports;
+	uint32_t stats_seconds;
+	bool has_mem_guard;
+	bool is_stopping;
+};
+
+/** Create a port's device and endpoint. @return NULL with rte_errno; `conf->why` tells more */
+struct daemon_port *daemon_port_create(struct vu_daemon *daemon, struct vu_daemon_conf *conf,
+	struct vu_port_conf *port_conf, unsigned int idx);
+
+/** Begin to serve or to connect. @return 0 or -errno */
+int daemon_port_start(struct daemon_port *port);
+
+/** End the session and leave; daemon_port_closed() is called when all is done. */
+void daemon_port_close(struct daemon_port *port);
+
+/** Free a port that is closed or was never started. */
+void daemon_port_destroy(struct daemon_port *port);
+
+/** End the port's session if it lost memory. */
+void daemon_port_check_mem(struct daemon_port *port);
+
+/** A port has finished closing. */
+void daemon_port_closed(struct vu_daemon *daemon);
+
+/** Parse "1,2-4" up to `end`; separators ',' or ':'. @return 0 or -EINVAL, -ENOMEM */
+int list_parse(struct vu_uint_list *list, const char *text, size_t len);
+void list_free(struct vu_uint_list *list);
+
+#endif /* DAEMON_H */

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Typed configuration from the texts that users write: parse, defaults, validate. Control lcore.
+ * Whatever is wrong is told in one line in conf->why.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include <rte_common.h>
+
+#include "vu_device.h"
+#include "vu_fd.h"
+#include "vu_limits.h"
+
+#define CONF_RECONNECT_MS 1000
+#define CONF_MAX_STATS_SECONDS 3600
+#define CONF_KEYS_BYTES 192
+
+static int conf_refuse(struct vu_daemon_conf *conf, int rc, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int
+conf_refuse(struct vu_daemon_conf *conf, int rc, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(conf->why, sizeof(conf->why), format, args);
+	va_end(args);
+	return rc;
+}
+
+void
+vu_daemon_conf_init(struct vu_daemon_conf *conf)
+{
+	*conf = (struct vu_daemon_conf){ 0 };
+}
+
+static void
+port_conf_fini(struct vu_port_conf *port)
+{
+	vu_fd_close(&port->fd);
+	list_free(&port->queues_per_thread);
+	list_free(&port->lcores);
+	free(port->path);
+	free(port->device);
+	free(port->driver_args);
+}
+
+void
+vu_daemon_conf_fini(struct vu_daemon_conf *conf)
+{
+	for (unsigned int i = 0; i < conf->nb_ports; i++)
+		port_conf_fini(&conf->ports[i]);
+	free(conf->ports);
+	list_free(&conf->queues_per_thread);
+	free(conf->pins);
+	vu_daemon_conf_init(conf);
+}
+
+static int
+conf_uint(struct vu_daemon_conf *conf, const char *key, const char *value, uint32_t min,
+	uint32_t max, uint32_t *result)
+{
+	char *end;
+	unsigned long number;
+
+	errno = 0;
+	number = strtoul(value, &end, 10);
+	if (errno != 0 || *value < '0' || *value > '9' || *end != '\0' || number < min ||
+		number > max)
+		return conf_refuse(
+			conf, -EINVAL, "%s=%s: use a number from %u to %u", key, value, min, max);
+	*result = (uint32_t)number;
+	return 0;
+}
+
+static int
+conf_list(struct vu_daemon_conf *conf, const char *key, const char *value,
+	struct vu_uint_list *list)
+{
+	list_free(list);
+	if (list_parse(list, value, strlen(value)) != 0)
+		return conf_refuse(
+			conf, -EINVAL, "%s=%s: use numbers such as 2:2:4 or 3-5", key, value);
+	return 0;
+}
+
+static int
+port_set_mode(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+{
+	if (port->endpoint == VU_ENDPOINT_FD)
+		return conf_refuse(
+			conf, -EINVAL, "mode=%s: an inherited socket has no mode", value);
+	if (strcmp(value, "server") == 0)
+		port->endpoint = VU_ENDPOINT_SERVER;
+	else if (strcmp(value, "client") == 0)
+		port->endpoint = VU_ENDPOINT_CLIENT;
+	else
+		return conf_refuse(conf, -EINVAL, "mode=%s: use server or client", value);
+	return 0;
+}
+
+static int
+port_set_queue_size(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+{
+	int rc = conf_uint(conf, "queue-size", value, 2, VU_MAX_QUEUE_SIZE, &port->max_queue_size);
+
+	if (rc == 0 && !rte_is_power_of_2(port->max_queue_size))
+		return conf_refuse(conf, -EINVAL, "queue-size=%s: use a power of two", value);
+	return rc;
+}
+
+static int
+port_set_numa(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+{
+	uint32_t node;
+	int rc = conf_uint(conf, "numa", value, 0, RTE_MAX_NUMA_NODES - 1, &node);
+
+	if (rc == 0)
+		port->numa_node = (int)node;
+	return rc;
+}
+
+/* Arguments of the driver are collected and checked by it later; here only their keys. */
+static int
+port_add_driver_arg(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key,
+	const char *value)
+{
+	const char *const *keys = vu_device_driver_keys(port->device);
+	char allowed[CONF_KEYS_BYTES] = "";
+	char *args;
+
+	for (const char *const *k = keys; *k != NULL; k++) {
+		if (strcmp(*k, key) != 0) {
+			strncat(allowed, ", ", sizeof(allowed) - strlen(allowed) - 1);
+			strncat(allowed, *k, sizeof(allowed) - strlen(allowed) - 1);
+			continue;
+		}
+		if (asprintf(&args, "%s%s%s=%s", port->driver_args != NULL ? port->driver_args : "",
+				port->driver_args != NULL ? "," : "", key, value) < 0)
+			return conf_refuse(conf, -ENOMEM, "out of memory");
+		free(port->driver_args);
+		port->driver_args = args;
+		return 0;
+	}
+	return conf_refuse(conf, -EINVAL, "unknown key %s: use device, mode, queues, queue-size, "
+		"queues-per-thread, lcores, reconnect-ms, numa%s", key, allowed);
+}
+
+static int
+port_set(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key,
+	const char *value)
+{
+	if (strcmp(key, "device") == 0)
+		return 0; /* taken before all others */
+	if (strcmp(key, "mode") == 0)
+		return port_set_mode(conf, port, value);
+	if (strcmp(key, "queues") == 0)
+		return conf_uint(conf, key, value, 1,
+			VU_MAX_QUEUES / vu_device_driver_queue_group(port->device),
+			&port->nb_units);
+	if (strcmp(key, "queue-size") == 0)
+		return port_set_queue_size(conf, port, value);
+	if (strcmp(key, "queues-per-thread") == 0)
+		return conf_list(conf, key, value, &port->queues_per_thread);
+	if (strcmp(key, "lcores") == 0)
+		return conf_list(conf, key, value, &port->lcores);
+	if (strcmp(key, "reconnect-ms") == 0)
+		return conf_uint(conf, key, value, 1, 60000, &port->reconnect_ms);
+	if (strcmp(key, "numa") == 0)
+		return port_set_numa(conf, port, value);
+	return port_add_driver_arg(conf, port, key, value);
+}
+
+/* The driver decides which other keys are known: find device= first. */
+static int
+port_set_device(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *keys)
+{
+	const char *key = keys;
+	size_t len = strlen("net");
+	const char *name = "net";
+
+	while (key != NULL && strncmp(key, "device=", strlen("device=")) != 0) {
+		key = strchr(key, ',');
+		key = key != NULL ? key + 1 : NULL;
+	}
+	if (key != NULL) {
+		name = key + strlen("device=");
+		len = strcspn(name, ",");
+	}
+	port->device = strndup(name, len);
+	if (port->device == NULL)
+		return conf_refuse(conf, -ENOMEM, "out of memory");
+	if (vu_device_driver_keys(port->device) == NULL)
+		return conf_refuse(
+			conf, -EINVAL, "device=%s: no such driver; use net", port->device);
+	return 0;
+}
+
+static int
+port_set_all(struct vu_daemon_conf *conf, struct vu_port_conf *port, char *keys)
+{
+	char *state = NULL;
+	int rc = port_set_device(conf, port, keys);
+
+	for (char *key = strtok_r(keys, ",", &state); key != NULL && rc == 0;
+			key = strtok_r(NULL, ",", &state)) {
+		char *value = strchr(key, '=');
+
+		if (value == NULL || value == key || value[1] == '\0')
+			return conf_refuse(conf, -EINVAL, "%s: use key=value", key);
+		*value++ = '\0';
+		rc = port_set(conf, port, key, value);
+	}
+	return rc;
+}
+
+/*
+ * Parse "NAME[,key=value...]" into a new last port; NAME is a path or the number of a descriptor.
+ */
+static int
+conf_add_port(struct vu_daemon_conf *conf, const char *text, enum vu_endpoint endpoint)
+{
+	struct vu_port_conf *ports;
+	struct vu_port_conf *port;
+	char *keys;
+
+	if (conf->nb_ports == VU_MAX_PORTS)
+		return conf_refuse(conf, -EINVAL, "more than %u ports", VU_MAX_PORTS);
+	ports = reallocarray(conf->ports, conf->nb_ports + 1, sizeof(*ports));
+	if (ports == NULL)
+		return conf_refuse(conf, -ENOMEM, "out of memory");
+	conf->ports = ports;
+	port = &ports[conf->nb_ports++];
+	*port = (struct vu_port_conf){
+		.endpoint = endpoint, .fd = VU_FD_NONE, .nb_units = 1, .numa_node = -1,
+		.max_queue_size = VU_MAX_QUEUE_SIZE, .reconnect_ms = CONF_RECONNECT_MS,
+	};
+	port->path = strdup(text);
+	if (port->path == NULL)
+		return conf_refuse(conf, -ENOMEM, "out of memory");
+	keys = port->path + strcspn(port->path, ",");
+	if (*keys == ',')
+		*keys++ = '\0';
+	return port_set_all(conf, port, keys);
+}
+
+int
+vu_daemon_conf_add_socket(struct vu_daemon_conf *conf, const char *text)
+{
+	const size_t max_bytes = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+	int rc = conf_add_port(conf, text, VU_ENDPOINT_SERVER);
+	const char *path;
+
+	if (rc != 0)
+		return rc;
+	path = conf->ports[conf->nb_ports - 1].path;
+	if (*path == '\0')
+		return conf_refuse(
+			conf, -EINVAL, "empty socket path: use --socket PATH[,key=value...]");
+	if (strlen(path) > max_bytes)
+		return conf_refuse(conf, -EINVAL, "%.32s...: socket path longer than %zu bytes",
+			path, max_bytes);
+	for (unsigned int i = 0; i + 1 < conf->nb_ports; i++)
+		if (conf->ports[i].path != NULL && strcmp(conf->ports[i].path, path) == 0)
+			return conf_refuse(conf, -EINVAL, "%s: given twice", path);
+	return 0;
+}
+
+int
+vu_daemon_conf_add_fd(struct vu_daemon_conf *conf, const char *text)
+{
+	int rc = conf_add_port(conf, text, VU_ENDPOINT_FD);
+	struct vu_port_conf *port;
+	uint32_t fd;
+
+	if (rc != 0)
+		return rc;
+	port = &conf->ports[conf->nb_ports - 1];
+	rc = conf_uint(conf, "fd", port->path, 3, INT32_MAX, &fd);
+	if (rc == 0)
+		port->fd = (int)fd;
+	free(port->path);
+	port->path = NULL;
+	return rc;
+}
+
+int
+vu_daemon_conf_set_queues_per_thread(struct vu_daemon_conf *conf, const char *text)
+{
+	return conf_list(conf, "queues-per-thread", text, &conf->queues_per_thread);
+}
+
+static int
+conf_add_pins(struct vu_daemon_conf *conf, const struct vu_uint_list *queues,
+	unsigned int lcore_id)
+{
+	struct vu_assign_pin *pins = reallocarray(conf->pins, conf->nb_pins + queues->nb,
+		sizeof(*pins));
+
+	if (pins == NULL)
+		return -ENOMEM;
+	conf->pins = pins;
+	for (unsigned int i = 0; i < queues->nb; i++)
+		pins[conf->nb_pins++] = (struct vu_assign_pin){
+			.queue = queues->item[i], .lcore_id = lcore_id,
+		};
+	return 0;
+}
+
+/* One "QUEUES@LCORE" or "(QUEUES)@LCORE"; returns what follows it, NULL if it is malformed. */
+static const char *
+conf_map_entry(struct vu_daemon_conf *conf, const char *text)
+{
+	bool is_group = *text == '(';
+	const char *queues = text + (is_group ? 1 : 0);
+	size_t len = strcspn(queues, is_group ? ")" : "@,");
+	const char *at = queues + len + (is_group ? 1 : 0);
+	struct vu_uint_list list;
+	unsigned long lcore_id;
+	char *end;
+	int rc;
+
+	if (strlen(queues) <= len || *at != '@' || at[1] < '0' || at[1] > '9')
+		return NULL;
+	lcore_id = strtoul(at + 1, &end, 10);
+	if (lcore_id >= RTE_MAX_LCORE || (*end != ',' && *end != '\0'))
+		return NULL;
+	if (list_parse(&list, queues, len) != 0)
+		return NULL;
+	rc = conf_add_pins(conf, &list, (unsigned int)lcore_id);
+	list_free(&list);
+	return rc == 0 ? end : NULL;
+}
+
+int
+vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text)
+{
+	const char *entry = text;
+
+	do {
+		entry = conf_map_entry(conf, entry);
+		if (entry == NULL)
+			return conf_refuse(conf, -EINVAL,
+				"queue-map=%s: use QUEUES@LCORE,... such as (0,1)@3,(2-5)@4", text);
+	} while (*entry++ == ',');
+	return 0;
+}
+
+int
+vu_daemon_conf_set_stats(struct vu_daemon_conf *conf, const char *text)
+{
+	return conf_uint(conf, "stats", text, 1, CONF_MAX_STATS_SECONDS, &conf->stats_seconds);
+}

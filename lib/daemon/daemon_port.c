@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * One configured port: its endpoint gets connections, a session serves one at a time, the device
+ * stays. A second front-end that connects to a server waits until the first is gone. Control lcore.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include <rte_errno.h>
+
+#include "vu_device.h"
+#include "vu_fd.h"
+#include "vu_log.h"
+
+#define PORT_FIRST_RETRY_MS 10
+#define PORT_ACCEPT_PAUSE_US 1000000
+
+enum port_state {
+	PORT_CREATED,
+	PORT_OPEN,
+	PORT_CLOSING, /* the session is ending, then the device is detached */
+	PORT_CLOSED,
+};
+
+struct daemon_port {
+	struct vu_daemon *daemon;
+	enum port_state state;
+	enum vu_endpoint endpoint;
+	char *path;
+	int fd;                          /* inherited, until it is served */
+	struct vu_device *dev;
+	struct vu_backend_session *session;
+	struct vu_listener *listener;
+	struct vu_reactor_fd *listen_source;
+	int waiting_fd;                  /* next front-end of a server */
+	struct vu_backoff backoff;
+	struct vu_reactor_timer *retry_timer; /* next attempt to connect, or to accept */
+};
+
+static void port_session_closed(void *arg);
+
+static int
+port_serve(struct daemon_port *port, int fd)
+{
+	struct vu_backend_conf conf = {
+		.reactor = port->daemon->reactor, .dev = port->dev, .fd = fd,
+		.closed = port_session_closed, .arg = port,
+	};
+
+	port->session = vu_backend_session_open(&conf);
+	if (port->session != NULL)
+		return 0;
+	VU_LOG(DAEMON, ERR, "%s: cannot serve a connection: %s", vu_device_name(port->dev),
+		rte_strerror(rte_errno));
+	return -rte_errno;
+}
+
+/* Watch the listener only while there is a place to put what it brings. */
+static void
+port_watch_listener(struct daemon_port *port, bool is_watched)
+{
+	vu_reactor_fd_modify(port->listen_source, is_watched ? EPOLLIN : 0);
+}
+
+static void
+port_accept(void *arg, uint32_t events)
+{
+	struct daemon_port *port = arg;
+	int fd = vu_listener_accept(port->listener);
+
+	(void)events;
+	if (fd < 0 && fd != -EAGAIN) {
+		/* Out of descriptors or memory: the front-end still waits, let it. */
+		port_watch_listener(port, false);
+		vu_reactor_timer_start(port->retry_timer, PORT_ACCEPT_PAUSE_US, 0);
+	}
+	if (fd < 0)
+		return;
+	if (port->session == NULL) {
+		port_serve(port, fd);
+		return;
+	}
+	VU_LOG(DAEMON, WARNING,
+		"%s: another front-end connected to %s; it waits for the first to leave",
+		vu_device_name(port->dev), port->path);
+	port->waiting_fd = fd;
+	port_watch_listener(port, false);
+}
+
+static void
+port_connect(struct daemon_port *port)
+{
+	int fd = vu_connect(port->path);
+	uint32_t pause_ms;
+
+	if (fd >= 0) {
+		vu_backoff_reset(&port->backoff);
+		if (port_serve(port, fd) == 0)
+			return;
+	}
+	pause_ms = vu_backoff_next_ms(&port->backoff);
+	VU_LOG(DAEMON, DEBUG, "%s: %s: %s, next attempt in %u ms", vu_device_name(port->dev),
+		port->path, fd < 0 ? rte_strerror(-fd) : "not served", pause_ms);
+	vu_reactor_timer_start(port->retry_timer, pause_ms * UINT64_C(1000), 0);
+}
+
+static void
+port_retry(void *arg)
+{
+	struct daemon_port *port = arg;
+
+	if (port->endpoint == VU_ENDPOINT_CLIENT)
+		port_connect(port);
+	else
+		port_watch_listener(port, true);
+}
+
+static void
+port_detached(void *arg)
+{
+	struct daemon_port *port = arg;
+
+	port->state = PORT_CLOSED;
+	daemon_port_closed(port->daemon);
+}
+
+static void
+port_detach(struct daemon_port *port)
+{
+	port->state = PORT_CLOSING;
+	vu_device_detach(port->dev, port_detached, port);
+}
+
+static void
+port_session_closed(void *arg)
+{
+	struct daemon_port *port = arg;
+
+	port->session = NULL;
+	if (port->state == PORT_CLOSING || port->endpoint == VU_ENDPOINT_FD) {
+		port_detach(port);
+	} else if (port->endpoint == VU_ENDPOINT_CLIENT) {
+		vu_reactor_timer_start(port->retry_timer,
+			vu_backoff_next_ms(&port->backoff) * UINT64_C(1000), 0);
+	} else if (port->waiting_fd != VU_FD_NONE) {
+		port_watch_listener(port, true);
+		port_serve(port, vu_fd_take(&port->waiting_fd));
+	}
+}
+
+void
+daemon_port_check_mem(struct daemon_port *port)
+{
+	if (port->session != NULL)
+		vu_backend_session_check_mem(port->session);
+}
+
+void
+daemon_port_close(struct daemon_port *port)
+{
+	if (port->state != PORT_OPEN)
+		return;
+	port->state = PORT_CLOSING;
+	vu_reactor_fd_remove(port->listen_source);
+	port->listen_source = NULL;
+	vu_fd_close(&port->waiting_fd);
+	vu_reactor_timer_stop(port->retry_timer);
+	if (port->session != NULL)
+		vu_backend_session_close(port->session, "shutting down");
+	else
+		port_detach(port);
+}
+
+int
+daemon_port_start(struct daemon_port *port)
+{
+	port->state = PORT_OPEN;
+	if (port->endpoint == VU_ENDPOINT_FD)
+		return port_serve(port, vu_fd_take(&port->fd));
+	if (port->endpoint == VU_ENDPOINT_CLIENT) {
+		port_connect(port);
+		return 0;
+	}
+	port->listen_source = vu_reactor_fd_add(port->daemon->reactor,
+		vu_listener_fd(port->listener), EPOLLIN, port_accept, port);
+	return port->listen_source != NULL ? 0 : -rte_errno;
+}
+
+/* What a refused device means to the user; the driver may have said it already. */
+static void
+port_explain_device(struct vu_daemon_conf *conf, const char *path)
+{
+	if (conf->why[0] != '\0')
+		return;
+	if (rte_errno == EINVAL || rte_errno == ERANGE)
+		snprintf(conf->why, sizeof(conf->why), "%s: queues-per-thread, queue-map or lcores "
+			"names a queue or data lcore that is not there, or one twice", path);
+	else
+		snprintf(conf->why, sizeof(conf->why), "%s: cannot create the device: %s%s", path,
+			rte_strerror(rte_errno), rte_errno == ENOMEM ?
+			"; give DPDK more memory (hugepages, or -m MEGABYTES with --no-huge)" : "");
+}
+
+static int
+port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
+	const struct vu_port_conf *port_conf, unsigned int idx)
+{
+	const struct vu_uint_list *counts = port_conf->queues_per_thread.nb != 0 ?
+		&port_conf->queues_per_thread : &conf->queues_per_thread;
+	struct vu_assign_conf assign = {
+		.queues_per_worker = counts->item, .nb_queues_per_worker = counts->nb,
+		.pins = conf->pins, .nb_pins = conf->nb_pins,
+		.lcores = port_conf->lcores.item, .nb_lcores = port_conf->lcores.nb,
+		.numa_node = port_conf->numa_node,
+	};
+	char name[16];
+	struct vu_device_conf dev_conf = {
+		.name = name,
+		.nb_queues = port_conf->nb_units * vu_device_driver_queue_group(port_conf->device),
+		.max_queue_size = port_conf->max_queue_size,
+		.numa_node = port_conf->numa_node,
+		.sched = port->daemon->sched,
+		.assign = &assign,
+		.driver_args = port_conf->driver_args,
+		.why = conf->why, .why_bytes = sizeof(conf->why),
+	};
+
+	snprintf(name, sizeof(name), "port%u", idx);
+	port->dev = vu_device_create(port_conf->device, &dev_conf);
+	if (port->dev != NULL)
+		return 0;
+	port_explain_device(conf, port->path != NULL ? port->path : name);
+	return -rte_errno;
+}
+
+static int
+port_create_endpoint(struct daemon_port *port, struct vu_daemon_conf *conf)
+{
+	port->retry_timer = vu_reactor_timer_create(port->daemon->reactor, port_retry, port);
+	if (port->retry_timer == NULL)
+		return -rte_errno;
+	if (port->endpoint != VU_ENDPOINT_SERVER)
+		return 0;
+	port->listener = vu_listener_create(port->path);
+	if (port->listener != NULL)
+		return 0;
+	snprintf(conf->why, sizeof(conf->why), "%s: %s", port->path,
+		rte_errno == EADDRINUSE ? "another process serves this socket; choose another path"
+			: rte_errno == ENOTSOCK ? "exists and is not a socket; choose another path"
+						: rte_strerror(rte_errno));
+	return -rte_errno;
+}
+
+struct daemon_port *
+daemon_port_create(struct vu_daemon *daemon, struct vu_daemon_conf *conf,
+	struct vu_port_conf *port_conf, unsigned int idx)
+{
+	struct daemon_port *port = calloc(1, sizeof(*port));
+	int rc;
+
+	if (port == NULL) {
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	port->daemon = daemon;
+	port->endpoint = port_conf->endpoint;
+	port->waiting_fd = VU_FD_NONE;
+	port->fd = vu_fd_take(&port_conf->fd);
+	vu_backoff_init(&port->backoff, PORT_FIRST_RETRY_MS, port_conf->reconnect_ms);
+	port->path = port_conf->path != NULL ? strdup(port_conf->path) : NULL;
+	rc = port_conf->path == NULL || port->path != NULL ? 0 : -ENOMEM;
+	if (rc == 0)
+		rc = port_create_endpoint(port, conf);
+	if (rc == 0)
+		rc = port_create_device(port, conf, port_conf, idx);
+	if (rc != 0) {
+		daemon_port_destroy(port);
+		rte_errno = -rc;
+		return NULL;
+	}
+	return port;
+}
+
+void
+daemon_port_destroy(struct daemon_port *port)
+{
+	RTE_VERIFY(port->session == NULL);
+	vu_reactor_fd_remove(port->listen_source);
+	vu_reactor_timer_destroy(port->retry_timer);
+	vu_listener_destroy(port->listener);
+	vu_device_destroy(port->dev);
+	vu_fd_close(&port->waiting_fd);
+	vu_fd_close(&port->fd);
+	free(port->path);
+	free(port);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A whole back-end process behind one handle: reactor, data lcores, ports. The owner of everything.
+ * A configuration is filled by vu_daemon_conf_*(), a daemon is created from it, run, and destroyed.
+ */
+#ifndef VU_DAEMON_H
+#define VU_DAEMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vu_sched.h"
+
+struct vu_daemon;
+
+/** How a port gets its connection. */
+enum vu_endpoint {
+	VU_ENDPOINT_SERVER, /**< listen on a path; one front-end at a time, the next may wait */
+	VU_ENDPOINT_CLIENT, /**< connect to a path; again and again with a growing pause */
+	/** serve a connected socket that was inherited; then the daemon stops */
+	VU_ENDPOINT_FD,
+};
+
+/** A list of numbers from the command line. */
+struct vu_uint_list {
+	unsigned int *item;
+	unsigned int nb;
+};
+
+/** One port: where it is reached, what it is, where its queues run. */
+struct vu_port_conf {
+	enum vu_endpoint endpoint;
+	char *path;                     /**< socket; NULL with an inherited descriptor */
+	int fd;                         /**< inherited descriptor or VU_FD_NONE */
+	char *device;                   /**< driver, "net" */
+	uint32_t nb_units;              /**< queues=: pairs of a network device, 1.. */
+	uint32_t max_queue_size;        /**< largest ring accepted, entries */
+	uint32_t reconnect_ms;          /**< longest pause between attempts of a client */
+	int numa_node;                  /**< preferred node of the lcores, -1 any */
+	struct vu_uint_list queues_per_thread; /**< empty: the daemon's */
+	struct vu_uint_list lcores;     /**< empty: all data lcores */
+	char *driver_args;              /**< arguments that belong to the driver */
+};
+
+/** What a daemon is created from. */
+struct vu_daemon_conf {
+	struct vu_port_conf *ports;
+	unsigned int nb_ports;
+	/** queues of each port on the 1st, 2nd, ... data lcore */
+	struct vu_uint_list queues_per_thread;
+	struct vu_assign_pin *pins;     /**< from --queue-map, for every port */
+	unsigned int nb_pins;
+	uint32_t stats_seconds;         /**< print the table every so often; 0 = never */
+	char why[256];                  /**< what was wrong, after a failure */
+};
+
+/** Empty configuration. @context control lcore */
+void vu_daemon_conf_init(struct vu_daemon_conf *conf);
+
+/** Free what a configuration holds; inherited descriptors included. @context control lcore */
+void vu_daemon_conf_fini(struct vu_daemon_conf *conf);
+
+/**
+ * Add a port from "PATH[,key=value...]" (--socket).
+ *
+ * @param conf  configuration
+ * @param text  as on the command line
+ * @return 0; -EINVAL or -ENOMEM with conf->why set
+ * @context control lcore
+ */
+int vu_daemon_conf_add_socket(struct vu_daemon_conf *conf, const char *text);
+
+/**
+ * Add a port that serves an inherited socket: "FD[,key=value...]" (--fd).
+ *
+ * @return 0; -EINVAL or -ENOMEM with conf->why set
+ * @context control lcore
+ */
+int vu_daemon_conf_add_fd(struct vu_daemon_conf *conf, const char *text);
+
+/**
+ * Set the counts of queues per data lcore from "2,2,4" (--queues-per-thread).
+ *
+ * @return 0; -EINVAL or -ENOMEM with conf->why set
+ * @context control lcore
+ */
+int vu_daemon_conf_set_queues_per_thread(struct vu_daemon_conf *conf, const char *text);
+
+/**
+ * Pin queues to lcores from "(0,1)@3,(2-5)@4,6@5" (--queue-map).
+ *
+ * @return 0; -EINVAL or -ENOMEM with conf->why set
+ * @context control lcore
+ */
+int vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text);
+
+/**
+ * Set the period of the statistics table (--stats).
+ *
+ * @param text  seconds, 1..3600
+ * @return 0; -EINVAL with conf->why set
+ * @context control lcore
+ */
+int vu_daemon_conf_set_stats(struct vu_daemon_conf *conf, const char *text);
+
+/**
+ * Create devices and endpoints for all worker lcores of EAL; listening sockets exist afterwards,
+ * nothing is served.
+ *
+ * @param conf  copied but for inherited descriptors, which are taken; conf->why tells what failed
+ * @return daemon; NULL with rte_errno
+ * @context control lcore, after rte_eal_init()
+ */
+struct vu_daemon *vu_daemon_create(struct vu_daemon_conf *conf);
+
+/**
+ * Launch the data lcores and serve until vu_daemon_stop(); then close all ports and wait for the
+ * lcores.
+ *
+ * @return 0 after a stop; -errno if the lcores could not be launched
+ * @context control lcore
+ */
+int vu_daemon_run(struct vu_daemon *daemon);
+
+/** Make vu_daemon_run() end. @context any thread, signal-safe, repeatable */
+void vu_daemon_stop(struct vu_daemon *daemon);
+
+/** Free a daemon that does not run; NULL is allowed. @context control lcore */
+void vu_daemon_destroy(struct vu_daemon *daemon);
+
+#endif /* VU_DAEMON_H */

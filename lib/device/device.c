@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Creates and destroys devices, and keeps what a session negotiates with one: features, status,
+ * configuration of rings. Control lcore only. Rings become live and stop in device_snapshot.c.
+ */
+#include "device.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_errno.h>
+#include <rte_malloc.h>
+
+#include "vu_fd.h"
+#include "vu_limits.h"
+#include "vu_log.h"
+
+#define FEATURE_RING_PACKED 34
+#define STATUS_FEATURES_OK 8
+
+static TAILQ_HEAD(, vu_device) device_list = TAILQ_HEAD_INITIALIZER(device_list);
+static uint32_t device_next_id;
+
+static int
+device_init(struct vu_device *dev, const struct vu_device_conf *conf)
+{
+	int rc;
+
+	snprintf(dev->name, sizeof(dev->name), "%s", conf->name);
+	dev->sched = conf->sched;
+	dev->nb_queues = conf->nb_queues;
+	dev->max_queue_size = conf->max_queue_size;
+	if (conf->nb_queues == 0 || conf->nb_queues > VU_MAX_QUEUES)
+		return -EINVAL;
+	rc = device_queues_create(dev, conf);
+	if (rc != 0)
+		return rc;
+	rc = dev->ops->create(dev, conf);
+	if (rc != 0)
+		device_queues_destroy(dev);
+	return rc;
+}
+
+struct vu_device *
+vu_device_create(const char *driver, const struct vu_device_conf *conf)
+{
+	const struct vu_device_ops *ops = device_driver_find(driver);
+	struct vu_device *dev;
+	int rc;
+
+	if (ops == NULL) {
+		rte_errno = ENOENT;
+		return NULL;
+	}
+	dev = calloc(1, sizeof(*dev));
+	if (dev == NULL) {
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	dev->ops = ops;
+	rc = device_init(dev, conf);
+	if (rc != 0) {
+		free(dev);
+		rte_errno = -rc;
+		return NULL;
+	}
+	dev->id = device_next_id++;
+	TAILQ_INSERT_TAIL(&device_list, dev, link);
+	return dev;
+}
+
+static void
+device_detach(struct vu_device *dev)
+{
+	dev->is_detached = true;
+	if (dev->ops->detach != NULL)
+		dev->ops->detach(dev);
+}
+
+void
+vu_device_detach(struct vu_device *dev, vu_device_done_fn done, void *arg)
+{
+	RTE_VERIFY(!dev->is_connected && !dev->is_detached);
+	device_detach(dev);
+	vu_sched_wait_init(&dev->change.grace, done, arg);
+	vu_quiesce_start(dev->sched, &dev->change.grace);
+}
+
+void
+vu_device_destroy(struct vu_device *dev)
+{
+	if (dev == NULL)
+		return;
+	RTE_VERIFY(!dev->is_connected && dev->change.nb_waits == 0);
+	if (!dev->is_detached)
+		device_detach(dev);
+	TAILQ_REMOVE(&device_list, dev, link);
+	dev->ops->destroy(dev);
+	device_queues_destroy(dev);
+	free(dev);
+}
+
+void
+vu_device_connect(struct vu_device *dev, const struct vu_device_events *events)
+{
+	RTE_VERIFY(!dev->is_connected);
+	dev->events = *events;
+	dev->is_connected = true;
+}
+
+struct vu_device *
+vu_device_first(void)
+{
+	return TAILQ_FIRST(&device_list);
+}
+
+struct vu_device *
+vu_device_next(const struct vu_device *dev)
+{
+	return TAILQ_NEXT(dev, link);
+}
+
+uint32_t
+vu_device_id(const struct vu_device *dev)
+{
+	return dev->id;
+}
+
+const char *
+vu_device_name(const struct vu_device *dev)
+{
+	return dev->name;
+}
+
+const char *
+vu_device_driver_name(const struct vu_device *dev)
+{
+	return dev->ops->name;
+}
+
+uint32_t
+vu_device_virtio_id(const struct vu_device *dev)
+{
+	return dev->ops->virtio_id;
+}
+
+void *
+vu_device_priv(const struct vu_device *dev)
+{
+	return dev->priv;
+}
+
+void
+vu_device_set_priv(struct vu_device *dev, void *priv)
+{
+	dev->priv = priv;
+}
+
+struct vu_sched *
+vu_device_sched(const struct vu_device *dev)
+{
+	return dev->sched;
+}
+
+uint32_t
+vu_device_nb_queues(const struct vu_device *dev)
+{
+	return dev->nb_queues;
+}
+
+uint32_t
+vu_device_queue_num(const struct vu_device *dev)
+{
+	return dev->ops->queue_num != NULL ? dev->ops->queue_num(dev) : dev->nb_queues;
+}
+
+bool
+device_is_running(const struct vu_device *dev)
+{
+	for (uint32_t i = 0; i < dev->nb_queues; i++)
+		if (dev->queues[i]->vring.live != NULL)
+			return true;
+	return false;
+}
+
+enum vu_device_state
+vu_device_state(const struct vu_device *dev)
+{
+	if (dev->change.nb_waits != 0)
+		return VU_DEVICE_DRAINING;
+	if (!dev->is_connected)
+		return VU_DEVICE_IDLE;
+	if (device_is_running(dev))
+		return VU_DEVICE_RUNNING;
+	return dev->has_features ? VU_DEVICE_READY : VU_DEVICE_NEGOTIATING;
+}
+
+const char *
+vu_device_state_name(enum vu_device_state state)
+{
+	static const char *const names[] = {
+		[VU_DEVICE_IDLE] = "idle",
+		[VU_DEVICE_NEGOTIATING] = "negotiating",
+		[VU_DEVICE_READY] = "ready",
+		[VU_DEVICE_RUNNING] = "running",
+		[VU_DEVICE_DRAINING] = "draining",
+	};
+
+	return (unsigned int)state < RTE_DIM(names) ? names[state] : "unknown";
+}
+
+uint64_t
+vu_device_features(const struct vu_device *dev)
+{
+	return dev->ops->features(dev);
+}
+
+uint64_t
+vu_device_acked_features(const struct vu_device *dev)
+{
+	return dev->features;
+}
+
+uint64_t
+vu_device_protocol_features(const struct vu_device *dev)
+{
+	return dev->ops->protocol_features != NULL ? dev->ops->protocol_features(dev) : 0;
+}
+
+int
+vu_device_set_features(struct vu_device *dev, uint64_t features)
+{
+	if ((features & ~vu_device_features(dev)) != 0) {
+		dev->status &= (uint8_t)~STATUS_FEATURES_OK;
+		return -EINVAL;
+	}
+	if (features != dev->features && device_is_running(dev))
+		return -EBUSY;
+	dev->features = features;
+	dev->has_features = true;
+	if (dev->ops->acked_features != NULL)
+		dev->ops->acked_features(dev, features);
+	return 0;
+}
+
+uint8_t
+vu_device_status(const struct vu_device *dev)
+{
+	return dev->status;
+}
+
+void
+vu_device_set_status(struct vu_device *dev, uint8_t status)
+{
+	dev->status = status;
+}
+
+void
+vu_device_reset(struct vu_device *dev)
+{
+	for (uint32_t i = 0; i < dev->nb_queues; i++) {
+		vu_device_ring_stop(dev, i);
+		vu_device_ring_enable(dev, i, false);
+	}
+	dev->status = 0;
+	if (dev->ops->reset_device != NULL)
+		dev->ops->reset_device(dev);
+}
+
+static bool
+device_is_packed(const struct vu_device *dev)
+{
+	return (dev->features & RTE_BIT64(FEATURE_RING_PACKED)) != 0;
+}
+
+int
+vu_device_ring_set_size(struct vu_device *dev, uint32_t queue_idx, uint32_t size)
+{
+	struct vu_device_queue *queue = dev->queues[queue_idx];
+	int rc = vu_vring_check_size(size, device_is_packed(dev), dev->max_queue_size);
+
+	if (rc != 0)
+		return rc;
+	if (queue->vring.live != NULL && size != queue->vring.conf.size)
+		return -EBUSY;
+	queue->vring.conf.size = size;
+	queue->is_dirty = true;
+	return 0;
+}
+
+int
+vu_device_ring_set_addr(struct vu_device *dev, uint32_t queue_idx,
+	const struct vu_vring_conf *addr)
+{
+	struct vu_device_queue *queue = dev->queues[queue_idx];
+	struct vu_vring_conf *conf = &queue->vring.conf;
+
+	if (queue->vring.live != NULL && (conf->desc_uva != addr->desc_uva ||
+			conf->avail_uva != addr->avail_uva || conf->used_uva != addr->used_uva))
+		return -EBUSY;
+	conf->desc_uva = addr->desc_uva;
+	conf->avail_uva = addr->avail_uva;
+	conf->used_uva = addr->used_uva;
+	conf->log_gpa = addr->log_gpa;
+	conf->flags = addr->flags;
+	conf->has_addr = true;
+	queue->is_dirty = true;
+	return 0;
+}
+
+int
+vu_device_ring_set_base(struct vu_device *dev, uint32_t queue_idx, uint32_t base)
+{
+	struct vu_vring *vring = &dev->queues[queue_idx]->vring;
+
+	if (vring->live != NULL)
+		return -EBUSY;
+	if (base > UINT16_MAX)
+		return -EINVAL;
+	vring->conf.base = base;
+	return 0;
+}
+
+uint32_t
+vu_device_ring_base(const struct vu_device *dev, uint32_t queue_idx)
+{
+	return dev->queues[queue_idx]->vring.conf.base;
+}
+
+void
+vu_device_ring_start(struct vu_device *dev, uint32_t queue_idx, int kick_fd)
+{
+	struct vu_device_queue *queue = dev->queues[queue_idx];
+
+	/*
+	 * Nobody reads kicks: data lcores poll. The descriptor is kept for idle policies and for
+	 * its owner.
+	 */
+	vu_fd_close(&queue->vring.kick_fd);
+	queue->vring.kick_fd = kick_fd;
+	queue->vring.started = true;
+	queue->is_dirty = true;
+}
+
+void
+vu_device_ring_stop(struct vu_device *dev, uint32_t queue_idx)
+{
+	struct vu_device_queue *queue = dev->queues[queue_idx];
+
+	vu_fd_close(&queue->vring.kick_fd);
+	queue->vring.started = false;
+	queue->is_dirty = true;
+}
+
+void
+vu_device_ring_enable(struct vu_device *dev, uint32_t queue_idx, bool is_enabled)
+{
+	struct vu_device_queue *queue = dev->queues[queue_idx];
+
+	queue->is_dirty |= queue->vring.enabled != is_enabled;
+	queue->vring.enabled = is_enabled;
+}
+
+void
+vu_device_ring_set_call(struct vu_device *dev, uint32_t queue_idx, int call_fd)
+{
+	struct vu_device_queue *queue = dev->queues[queue_idx];
+
+	vu_fd_close(&queue->retired_call_fd);
+	queue->retired_call_fd = vu_fd_take(&queue->vring.call_fd);
+	queue->vring.call_fd = call_fd;
+	queue->has_new_call = true;
+	queue->is_dirty = true;
+}
+
+void
+vu_device_ring_set_err(struct vu_device *dev, uint32_t queue_idx, int err_fd)
+{
+	struct vu_device_queue *queue = dev->queues[queue_idx];
+
+	vu_fd_close(&queue->retired_err_fd);
+	queue->retired_err_fd = vu_fd_take(&queue->vring.err_fd);
+	queue->vring.err_fd = err_fd;
+	queue->is_dirty = true;
+}
+
+const struct vu_mem_table *
+vu_device_mem(const struct vu_device *dev)
+{
+	return dev->mem;
+}

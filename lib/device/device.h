@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Private to lib/device: the device itself.
+ */
+#ifndef DEVICE_H
+#define DEVICE_H
+
+#include <sys/queue.h>
+
+#include "vu_device_driver.h"
+#include "vu_quiesce.h"
+#include "vu_sched.h"
+
+#define DEVICE_NAME_BYTES 32
+
+/** A published change that waits for the data lcores. */
+struct device_change {
+	uint32_t nb_waits;        /**< grace periods and removals still to come */
+	vu_device_done_fn done;
+	void *arg;
+	struct vu_sched_wait grace;
+	struct vu_mem_table *retired_mem;
+};
+
+/** All fields belong to the control lcore; data lcores see queues, ops and events only. */
+struct vu_device {
+	TAILQ_ENTRY(vu_device) link;
+	char name[DEVICE_NAME_BYTES];
+	uint32_t id;
+	const struct vu_device_ops *ops;
+	void *priv;
+	struct vu_sched *sched;
+	uint32_t nb_queues;
+	uint32_t max_queue_size;
+	struct vu_device_queue **queues;
+	struct vu_device_events events;
+	bool is_connected;
+	bool is_detached;
+	bool has_features;
+	uint64_t features;        /**< negotiated */
+	uint8_t status;
+	struct vu_mem_table *mem;
+	struct device_change change;
+	vu_device_done_fn disconnected;
+	void *disconnected_arg;
+};
+
+/** Driver by name; NULL if unknown. */
+const struct vu_device_ops *device_driver_find(const char *name);
+
+/** Create the queues and place them on workers. @return 0 or -errno */
+int device_queues_create(struct vu_device *dev, const struct vu_device_conf *conf);
+
+/** Free the queues; none may be scheduled. */
+void device_queues_destroy(struct vu_device *dev);
+
+/** Poll function of every queue's task. */
+uint32_t device_queue_poll(struct vu_task *task);
+
+/** True if some ring has a published snapshot. */
+bool device_is_running(const struct vu_device *dev);
+
+#endif /* DEVICE_H */

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A device's queues: storage and placement (control lcore), and the task that a data lcore runs for
+ * each.
+ */
+#include "device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+
+#include "vu_fd.h"
+#include "vu_limits.h"
+
+void
+vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_live *live)
+{
+	const struct vu_device_events *events = &queue->dev->events;
+
+	if (queue->is_failed)
+		return;
+	queue->is_failed = true;
+	vu_counter_add(&queue->counters.nb_faults, 1);
+	vu_fd_signal(live->err_fd);
+	events->ring_fault(events->arg, queue->vring.idx);
+}
+
+uint32_t
+device_queue_poll(struct vu_task *task)
+{
+	struct vu_device_queue *queue = task->arg;
+	const struct vu_vring_live *live = vu_vring_live(&queue->vring);
+	uint32_t nb_items;
+
+	if (unlikely(live == NULL || queue->vring.pos.fault != VU_VRING_OK)) {
+		task->watch = (struct vu_watch)VU_WATCH_NEVER;
+		return 0;
+	}
+	nb_items = queue->poll(queue, live);
+	if (unlikely(queue->vring.pos.fault != VU_VRING_OK)) {
+		vu_queue_fail(queue, live);
+		task->watch = (struct vu_watch)VU_WATCH_NEVER;
+	}
+	return nb_items;
+}
+
+struct vu_device_queue *
+vu_device_queue(const struct vu_device *dev, uint32_t queue_idx)
+{
+	return dev->queues[queue_idx];
+}
+
+/* NUMA node of a worker's lcore; tests run workers on lcores that EAL does not know. */
+static int
+worker_node(const struct vu_device *dev, unsigned int worker_idx)
+{
+	unsigned int lcore_id = vu_sched_worker_lcore(dev->sched, worker_idx);
+
+	if (!rte_lcore_is_enabled(lcore_id))
+		return SOCKET_ID_ANY;
+	return (int)rte_lcore_to_socket_id(lcore_id);
+}
+
+int
+vu_device_queue_node(const struct vu_device_queue *queue)
+{
+	return worker_node(queue->dev, queue->worker_idx);
+}
+
+static struct vu_device_queue *
+device_queue_create(struct vu_device *dev, uint32_t idx, unsigned int worker_idx)
+{
+	struct vu_device_queue *queue;
+	int node = worker_node(dev, worker_idx);
+
+	queue = rte_zmalloc_socket("vu_device_queue", sizeof(*queue), RTE_CACHE_LINE_SIZE, node);
+	if (queue == NULL)
+		return NULL;
+	vu_task_init(&queue->task, device_queue_poll, queue);
+	queue->dev = dev;
+	queue->worker_idx = worker_idx;
+	queue->retired_call_fd = VU_FD_NONE;
+	queue->retired_err_fd = VU_FD_NONE;
+	vu_vring_init(&queue->vring, idx);
+	return queue;
+}
+
+int
+device_queues_create(struct vu_device *dev, const struct vu_device_conf *conf)
+{
+	struct vu_assign_conf assign = *conf->assign;
+	unsigned int *worker_of_queue;
+	int rc;
+
+	worker_of_queue = calloc(dev->nb_queues, sizeof(*worker_of_queue));
+	dev->queues = calloc(dev->nb_queues, sizeof(*dev->queues));
+	if (worker_of_queue == NULL || dev->queues == NULL) {
+		free(worker_of_queue);
+		free(dev->queues);
+		return -ENOMEM;
+	}
+	assign.group = RTE_MAX(dev->ops->queue_group, 1U);
+	rc = vu_sched_assign(dev->sched, &assign, dev->nb_queues, worker_of_queue);
+	for (uint32_t i = 0; i < dev->nb_queues && rc == 0; i++) {
+		dev->queues[i] = device_queue_create(dev, i, worker_of_queue[i]);
+		if (dev->queues[i] == NULL)
+			rc = -ENOMEM;
+	}
+	free(worker_of_queue);
+	if (rc != 0)
+		device_queues_destroy(dev);
+	return rc;
+}
+
+void
+device_queues_destroy(struct vu_device *dev)
+{
+	for (uint32_t i = 0; i < dev->nb_queues; i++)
+		rte_free(dev->queues[i]);
+	free(dev->queues);
+	dev->queues = NULL;
+}

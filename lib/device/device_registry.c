@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Drivers register in constructors, before main(); the list is read-only afterwards.
+ */
+#include "device.h"
+
+#include <string.h>
+
+#define DEVICE_MAX_DRIVERS 32
+
+static const struct vu_device_ops *registry_drivers[DEVICE_MAX_DRIVERS];
+static unsigned int registry_nb_drivers;
+
+void
+vu_device_driver_register(const struct vu_device_ops *ops)
+{
+	RTE_VERIFY(registry_nb_drivers < DEVICE_MAX_DRIVERS);
+	registry_drivers[registry_nb_drivers++] = ops;
+}
+
+const struct vu_device_ops *
+device_driver_find(const char *name)
+{
+	for (unsigned int i = 0; i < registry_nb_drivers; i++)
+		if (strcmp(registry_drivers[i]->name, name) == 0)
+			return registry_drivers[i];
+	return NULL;
+}
+
+const char *const *
+vu_device_driver_keys(const char *driver)
+{
+	static const char *const no_keys[] = { NULL };
+	const struct vu_device_ops *ops = device_driver_find(driver);
+
+	if (ops == NULL)
+		return NULL;
+	return ops->keys != NULL ? ops->keys : no_keys;
+}
+
+uint32_t
+vu_device_driver_queue_group(const char *driver)
+{
+	const struct vu_device_ops *ops = device_driver_find(driver);
+
+	return ops != NULL ? RTE_MAX(ops->queue_group, 1U) : 0;
+}

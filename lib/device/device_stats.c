@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Copies a queue's counters for readers; the owner lcore goes on counting meanwhile.
+ */
+#include "device.h"
+
+#include "vu_atomic.h"
+
+static const char *const drop_names[VU_NB_DROPS] = {
+	[VU_DROP_RING_FULL] = "ring_full",
+	[VU_DROP_TOO_BIG] = "too_big",
+	[VU_DROP_TOO_SHORT] = "too_short",
+	[VU_DROP_NO_MBUF] = "no_mbuf",
+	[VU_DROP_DISABLED] = "disabled",
+	[VU_DROP_HANDOFF_FULL] = "handoff_full",
+	[VU_DROP_NO_PORT] = "no_port",
+	[VU_DROP_FAULT] = "fault",
+};
+
+const char *
+vu_drop_name(enum vu_drop drop)
+{
+	return (unsigned int)drop < VU_NB_DROPS ? drop_names[drop] : "unknown";
+}
+
+static void
+stats_copy_vring(const struct vu_vring *vring, struct vu_queue_stats *stats)
+{
+	const struct vu_vring_counters *counters = &vring->pos.counters;
+
+	stats->vring.nb_chains = vu_load(&counters->nb_chains);
+	stats->vring.nb_notifications = vu_load(&counters->nb_notifications);
+	stats->vring.nb_notifications_suppressed = vu_load(&counters->nb_notifications_suppressed);
+	stats->vring.nb_notification_errors = vu_load(&counters->nb_notification_errors);
+	stats->fault = vu_load(&vring->pos.fault);
+	stats->size = vring->conf.size;
+	stats->is_started = vring->started;
+	stats->is_enabled = vring->enabled;
+	stats->is_live = vring->live != NULL;
+}
+
+void
+vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
+	struct vu_queue_stats *stats)
+{
+	const struct vu_device_queue *queue = dev->queues[queue_idx];
+
+	stats->direction = queue->direction;
+	stats->nb_packets = vu_load(&queue->counters.nb_packets);
+	stats->nb_bytes = vu_load(&queue->counters.nb_bytes);
+	stats->nb_faults = vu_load(&queue->counters.nb_faults);
+	for (unsigned int i = 0; i < VU_NB_DROPS; i++)
+		stats->nb_drops[i] = vu_load(&queue->counters.nb_drops[i]);
+	stats_copy_vring(&queue->vring, stats);
+	stats->lcore_id = (int)vu_sched_worker_lcore(dev->sched, queue->worker_idx);
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A virtio device as its session, telemetry and the daemon see it. A device outlives its session: a
+ * new connection starts from a reset device, never from a new one.
+ *
+ * Changes of rings and memory are made in two steps: mutators (vu_device_ring_*, vu_device_set_mem)
+ * note what is to change, vu_device_commit() publishes new snapshots and tells when the old ones
+ * are no longer in use. Between a commit that answered -EINPROGRESS and its callback no mutator may
+ * be called.
+ */
+#ifndef VU_DEVICE_H
+#define VU_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_bitops.h>
+
+#include "vu_vring.h"
+
+struct vu_device;
+struct vu_mem_table;
+struct vu_sched;
+
+/** Life of a device, seen from its session. */
+enum vu_device_state {
+	VU_DEVICE_IDLE,        /**< no front-end */
+	VU_DEVICE_NEGOTIATING, /**< front-end connected, features not set */
+	VU_DEVICE_READY,       /**< features set, no ring started */
+	VU_DEVICE_RUNNING,     /**< at least one ring started */
+	VU_DEVICE_DRAINING,    /**< a change waits for the data lcores */
+};
+
+/** Why a packet or request was not carried on. */
+enum vu_drop {
+	VU_DROP_RING_FULL,    /**< the guest gave no buffers */
+	VU_DROP_TOO_BIG,      /**< does not fit the guest's buffers, or longer than we carry */
+	VU_DROP_TOO_SHORT,    /**< chain holds no packet behind its header */
+	VU_DROP_NO_MBUF,      /**< mempool empty */
+	VU_DROP_DISABLED,     /**< ring started but not enabled, or not started */
+	VU_DROP_HANDOFF_FULL, /**< ring between two lcores full */
+	VU_DROP_NO_PORT,      /**< nowhere to send it */
+	VU_DROP_FAULT,        /**< lost with a ring that was given up */
+	VU_NB_DROPS
+};
+
+/** Which way a queue's buffers go. */
+enum vu_queue_direction {
+	VU_QUEUE_TO_GUEST,
+	VU_QUEUE_FROM_GUEST,
+	VU_QUEUE_BOTH,
+};
+
+/** Pin of one virtqueue to one lcore, from --queue-map. */
+struct vu_assign_conf;
+
+/** What a device is created from. */
+struct vu_device_conf {
+	const char *name;           /**< for logs and telemetry, for example "port0"; copied */
+	uint32_t nb_queues;         /**< virtqueues, 1..VU_MAX_QUEUES */
+	uint32_t max_queue_size;    /**< entries, 1..32768 */
+	int numa_node;              /**< -1: wherever the owner lcore is */
+	struct vu_sched *sched;     /**< outlives the device */
+	const struct vu_assign_conf *assign; /**< placement of the queues */
+	const char *driver_args;    /**< key=value,... for the driver; NULL for none */
+	char *why;                  /**< filled with one line if the driver refuses its arguments */
+	size_t why_bytes;
+};
+
+/** Calls from a device to its session. */
+struct vu_device_events {
+	void *arg;
+	/** A ring was given up. Owner lcore: must not block, lock or allocate. */
+	void (*ring_fault)(void *arg, uint32_t queue_idx);
+};
+
+/** Counters of one queue; see vu_device_queue_stats_get(). */
+struct vu_queue_stats {
+	enum vu_queue_direction direction;
+	uint64_t nb_packets;
+	uint64_t nb_bytes;
+	uint64_t nb_drops[VU_NB_DROPS];
+	struct vu_vring_counters vring;
+	enum vu_vring_fault fault;
+	uint64_t nb_faults;
+	uint32_t size;
+	bool is_started;
+	bool is_enabled;
+	bool is_live;      /**< an lcore works on it */
+	int lcore_id;      /**< lcore it is assigned to */
+};
+
+/** @name Life cycle
+ * @{ */
+
+/**
+ * Create a device.
+ *
+ * @param driver  name of a registered driver, for example "net"
+ * @param conf    see struct vu_device_conf
+ * @return device; NULL with rte_errno: ENOENT no such driver, EINVAL or ERANGE placement, ENOMEM,
+ *         driver's own
+ * @context control lcore
+ */
+struct vu_device *vu_device_create(const char *driver, const struct vu_device_conf *conf);
+
+/**
+ * Argument keys of a driver.
+ *
+ * @param driver  name of a registered driver
+ * @return NULL-terminated list; NULL if there is no such driver
+ * @context any thread
+ */
+const char *const *vu_device_driver_keys(const char *driver);
+
+/**
+ * Virtqueues per unit of the option queues=, for example 2 for the pairs of a network device.
+ *
+ * @param driver  name of a registered driver
+ * @return 1 or more; 0 if there is no such driver
+ * @context any thread
+ */
+uint32_t vu_device_driver_queue_group(const char *driver);
+
+/**
+ * A front-end connected.
+ *
+ * @param dev     idle device
+ * @param events  where the session wants to hear of ring faults; copied
+ * @context control lcore
+ */
+void vu_device_connect(struct vu_device *dev, const struct vu_device_events *events);
+
+/** Tells that a change is complete. @context control lcore */
+typedef void (*vu_device_done_fn)(void *arg);
+
+/**
+ * The front-end is gone: stop all rings, close their descriptors, unmap its memory, forget its
+ * features. May be called while a commit is under way; that commit's callback is not called then.
+ *
+ * @param dev   connected device
+ * @param done  called when nothing of the front-end is in use any more; also when that is at once
+ * @param arg   for done
+ * @context control lcore
+ */
+void vu_device_disconnect(struct vu_device *dev, vu_device_done_fn done, void *arg);
+
+/**
+ * Take a device out of reach of the data lcores, before it is destroyed.
+ *
+ * @param dev   device without a front-end
+ * @param done  called, always later, when vu_device_destroy() may be
+ * @param arg   for done
+ * @context control lcore
+ */
+void vu_device_detach(struct vu_device *dev, vu_device_done_fn done, void *arg);
+
+/**
+ * Destroy a device.
+ *
+ * @param dev  detached device, or one whose scheduler never ran; NULL is allowed
+ * @context control lcore
+ */
+void vu_device_destroy(struct vu_device *dev);
+
+/** @} */
+/** @name Features and configuration
+ * @{ */
+
+/**
+ * Features the device offers, VHOST_USER_F_PROTOCOL_FEATURES not included.
+ * @context control lcore
+ */
+uint64_t vu_device_features(const struct vu_device *dev);
+
+/** Negotiated features. @context control lcore */
+uint64_t vu_device_acked_features(const struct vu_device *dev);
+
+/**
+ * Protocol features that this kind of device supports (bit numbers of the specification).
+ * @context control lcore
+ */
+uint64_t vu_device_protocol_features(const struct vu_device *dev);
+
+/**
+ * Set the negotiated features.
+ *
+ * @param dev       device
+ * @param features  feature word without vhost-user's own bits
+ * @return 0; -EINVAL not a subset of what is offered; -EBUSY other features while rings are live
+ * @context control lcore
+ */
+int vu_device_set_features(struct vu_device *dev, uint64_t features);
+
+/**
+ * Read the configuration space.
+ *
+ * @param dev     device
+ * @param offset  bytes from its start
+ * @param buf     filled with len bytes
+ * @param len     bytes
+ * @return 0; -EINVAL outside the space; -EOPNOTSUPP device has none
+ * @context control lcore
+ */
+int vu_device_config_get(const struct vu_device *dev, uint32_t offset, void *buf, uint32_t len);
+
+/**
+ * Write the configuration space.
+ *
+ * @param dev           device
+ * @param offset        bytes from its start
+ * @param buf           len bytes
+ * @param len           bytes
+ * @param is_migration  restore by a migration: read-only fields may be written
+ * @return 0; -EINVAL outside the space; -EACCES read-only field; -EOPNOTSUPP device has none
+ * @context control lcore
+ */
+int vu_device_config_set(struct vu_device *dev, uint32_t offset, const void *buf, uint32_t len,
+	bool is_migration);
+
+/**
+ * The front-end announces the MTU (NET_SET_MTU).
+ *
+ * @return 0; -EINVAL value not possible; -EOPNOTSUPP not a network device
+ * @context control lcore
+ */
+int vu_device_set_mtu(struct vu_device *dev, uint64_t mtu_bytes);
+
+/** Virtio device status byte; 0 after a reset. @context control lcore */
+uint8_t vu_device_status(const struct vu_device *dev);
+
+/** Set the virtio device status byte. @context control lcore */
+void vu_device_set_status(struct vu_device *dev, uint8_t status);
+
+/**
+ * Return the device to its initial state: all rings stopped and disabled (RESET_DEVICE). Commit
+ * afterwards.
+ *
+ * @context control lcore
+ */
+void vu_device_reset(struct vu_device *dev);
+
+/** @} */
+/** @name Rings and memory
+ * A queue_idx is checked by the caller against vu_device_nb_queues().
+ * @{ */
+
+/** Virtqueues of the device. @context control lcore */
+uint32_t vu_device_nb_queues(const struct vu_device *dev);
+
+/**
+ * Answer to GET_QUEUE_NUM: pairs for a network device, virtqueues for others.
+ * @context control lcore
+ */
+uint32_t vu_device_queue_num(const struct vu_device *dev);
+
+/** Set the ring size. @return 0; -EINVAL size; -EBUSY ring is live. @context control lcore */
+int vu_device_ring_set_size(struct vu_device *dev, uint32_t queue_idx, uint32_t size);
+
+/**
+ * Set the ring addresses.
+ * @return 0; -EBUSY other addresses while the ring is live.
+ * @context control lcore
+ */
+int vu_device_ring_set_addr(struct vu_device *dev, uint32_t queue_idx,
+	const struct vu_vring_conf *addr);
+
+/**
+ * Set the vring base.
+ * @return 0; -EINVAL not a position of this layout; -EBUSY ring is live.
+ * @context control lcore
+ */
+int vu_device_ring_set_base(struct vu_device *dev, uint32_t queue_idx, uint32_t base);
+
+/** Vring base of a ring that is not live. @context control lcore */
+uint32_t vu_device_ring_base(const struct vu_device *dev, uint32_t queue_idx);
+
+/**
+ * Start a ring (SET_VRING_KICK): it becomes live with the next commit for which everything is
+ * configured.
+ *
+ * @param dev        device
+ * @param queue_idx  ring
+ * @param kick_fd    taken; VU_FD_NONE if the front-end relies on polling
+ * @context control lcore
+ */
+void vu_device_ring_start(struct vu_device *dev, uint32_t queue_idx, int kick_fd);
+
+/** Stop a ring (GET_VRING_BASE); it is quiet after the next commit. @context control lcore */
+void vu_device_ring_stop(struct vu_device *dev, uint32_t queue_idx);
+
+/** Enable or disable a ring. @context control lcore */
+void vu_device_ring_enable(struct vu_device *dev, uint32_t queue_idx, bool is_enabled);
+
+/** Replace the call descriptor, VU_FD_NONE for none; taken. @context control lcore */
+void vu_device_ring_set_call(struct vu_device *dev, uint32_t queue_idx, int call_fd);
+
+/** Replace the error descriptor, VU_FD_NONE for none; taken. @context control lcore */
+void vu_device_ring_set_err(struct vu_device *dev, uint32_t queue_idx, int err_fd);
+
+/** Guest memory in use; NULL for none. @context control lcore */
+const struct vu_mem_table *vu_device_mem(const struct vu_device *dev);
+
+/**
+ * Replace the guest memory.
+ *
+ * @param dev  device
+ * @param mem  taken; NULL for none. The former table is destroyed once the next commit is complete
+ * @context control lcore
+ */
+void vu_device_set_mem(struct vu_device *dev, struct vu_mem_table *mem);
+
+/**
+ * Publish what the mutators noted.
+ *
+ * @param dev   device without a commit under way
+ * @param done  called on completion, only if -EINPROGRESS is returned
+ * @param arg   for done
+ * @return 0 complete; -EINPROGRESS the data lcores still may use former snapshots
+ * @context control lcore
+ */
+int vu_device_commit(struct vu_device *dev, vu_device_done_fn done, void *arg);
+
+/** @} */
+/** @name Views
+ * @{ */
+
+/** Name of the device. @context control lcore */
+const char *vu_device_name(const struct vu_device *dev);
+
+/** Name of the device's driver. @context control lcore */
+const char *vu_device_driver_name(const struct vu_device *dev);
+
+/** Device type of the virtio specification, 1 for a network device. @context control lcore */
+uint32_t vu_device_virtio_id(const struct vu_device *dev);
+
+/** Present state. @context control lcore */
+enum vu_device_state vu_device_state(const struct vu_device *dev);
+
+/** Name of a state. @context any thread */
+const char *vu_device_state_name(enum vu_device_state state);
+
+/** Name of a drop reason, snake_case. @context any thread */
+const char *vu_drop_name(enum vu_drop drop);
+
+/**
+ * Counters and state of one queue.
+ *
+ * @param dev        device
+ * @param queue_idx  below vu_device_nb_queues()
+ * @param stats      filled
+ * @context control lcore
+ */
+void vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
+	struct vu_queue_stats *stats);
+
+/** First device of the process, in order of creation; NULL without any. @context control lcore */
+struct vu_device *vu_device_first(void);
+
+/** Device after `dev`; NULL after the last. @context control lcore */
+struct vu_device *vu_device_next(const struct vu_device *dev);
+
+/**
+ * Number of the device in telemetry, unique in the process and never used again.
+ * @context control lcore
+ */
+uint32_t vu_device_id(const struct vu_device *dev);
+
+/** @} */
+
+#endif /* VU_DEVICE_H */

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Driver SDK: what a device driver implements and what it may use of its device.
+ * A driver is a folder with one ops table and VU_DEVICE_DRIVER(ops); a NULL op means the default
+ * beside it.
+ */
+#ifndef VU_DEVICE_DRIVER_H
+#define VU_DEVICE_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+
+#include "vu_atomic.h"
+#include "vu_device.h"
+#include "vu_sched.h"
+#include "vu_vring_live.h"
+
+struct vu_device_queue;
+
+/** Counters that the owner lcore of a queue writes. */
+struct vu_queue_counters {
+	uint64_t nb_packets;
+	uint64_t nb_bytes;
+	uint64_t nb_drops[VU_NB_DROPS];
+	uint64_t nb_faults;
+};
+
+/**
+ * Handle one queue: take what is there, at most a burst or two, and leave the next watch in
+ * queue->task.watch.
+ *
+ * @param queue  queue with a live ring
+ * @param live   its set-up, valid during the call
+ * @return items handled; 0 = nothing to do
+ * @context owner lcore
+ */
+typedef uint32_t (*vu_queue_poll_fn)(struct vu_device_queue *queue,
+	const struct vu_vring_live *live);
+
+/** One virtqueue of a device with its task. */
+struct vu_device_queue {
+	struct vu_task task;             /**< first: hot on the owner lcore */
+	vu_queue_poll_fn poll;           /**< fixed while the ring is live */
+	struct vu_device *dev;           /**< fixed */
+	void *priv;                      /**< driver's, fixed after its create op */
+	struct vu_vring vring;
+	struct vu_queue_counters counters __rte_cache_aligned;
+
+	/* Control lcore. */
+	uint32_t worker_idx;             /**< data lcore the queue is assigned to */
+	enum vu_queue_direction direction;
+	bool is_failed;                  /**< owner lcore: the fault was reported */
+	bool is_dirty;                   /**< a commit has to rebuild the snapshot */
+	bool is_scheduled;               /**< the task was added to its worker */
+	struct vu_sched_wait removal;
+	struct vu_vring_live *retired_live;
+	bool has_new_call;               /**< a call descriptor came: signal it once */
+	int retired_call_fd;
+	int retired_err_fd;
+};
+
+/** Operations of a device driver; control lcore unless said otherwise. */
+struct vu_device_ops {
+	const char *name;                /**< "net" */
+	uint32_t virtio_id;              /**< device type of the virtio specification */
+	/** queues that belong on one lcore together, 2 for pairs */
+	uint32_t queue_group;
+	const char *const *keys;         /**< argument keys, NULL-terminated; NULL = none */
+	/** Allocate and check; fills queue->priv, poll and direction. @return 0 or -errno */
+	int (*create)(struct vu_device *dev, const struct vu_device_conf *conf);
+	/**
+	 * First half of destruction: let no data lcore find the device any more. A grace period
+	 * follows.
+	 */
+	void (*detach)(struct vu_device *dev);
+	void (*destroy)(struct vu_device *dev);
+	/** Offered features without vhost-user's own bits. */
+	uint64_t (*features)(const struct vu_device *dev);
+	/** Negotiated features changed; default: nothing. */
+	void (*acked_features)(struct vu_device *dev, uint64_t features);
+	/** Protocol features of this kind of device; default: none. */
+	uint64_t (*protocol_features)(const struct vu_device *dev);
+	/** GET_QUEUE_NUM; default: number of virtqueues. */
+	uint32_t (*queue_num)(const struct vu_device *dev);
+	/** Configuration space; default: -EOPNOTSUPP. */
+	int (*get_config)(const struct vu_device *dev, uint32_t offset, void *buf, uint32_t len);
+	int (*set_config)(struct vu_device *dev, uint32_t offset, const void *buf, uint32_t len,
+		bool is_migration);
+	/** NET_SET_MTU; default: -EOPNOTSUPP. */
+	int (*set_mtu)(struct vu_device *dev, uint64_t mtu_bytes);
+	/** Device reset; default: nothing. */
+	void (*reset_device)(struct vu_device *dev);
+	/** A ring is about to become live; may choose queue->poll. */
+	void (*queue_start)(struct vu_device_queue *queue, const struct vu_vring_live *live);
+	/** A ring is quiet; what the driver held for it is released. */
+	void (*queue_stop)(struct vu_device_queue *queue);
+};
+
+/** Driver's own data of a device, as set by vu_device_set_priv(). @context any thread */
+void *vu_device_priv(const struct vu_device *dev);
+
+/** Set the driver's own data; from the create op. @context control lcore */
+void vu_device_set_priv(struct vu_device *dev, void *priv);
+
+/** Queue of a device; queue_idx below vu_device_nb_queues(). @context any thread */
+struct vu_device_queue *vu_device_queue(const struct vu_device *dev, uint32_t queue_idx);
+
+/** Scheduler the device's tasks run on. @context control lcore */
+struct vu_sched *vu_device_sched(const struct vu_device *dev);
+
+/**
+ * NUMA node of the lcore a queue is assigned to, SOCKET_ID_ANY if unknown.
+ * @context control lcore
+ */
+int vu_device_queue_node(const struct vu_device_queue *queue);
+
+/**
+ * Report a fault that was found in a ring (queue->vring.pos.fault): error eventfd, counter,
+ * session. The ring is not touched again until the front-end sets it up anew. A poll function need
+ * not call this for its own queue.
+ *
+ * @param queue  queue owned by the calling lcore; reported only once
+ * @param live   its set-up
+ * @context owner lcore
+ */
+void vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_live *live);
+
+/** Count a drop. @context owner lcore */
+static inline void
+vu_queue_drop(struct vu_device_queue *queue, enum vu_drop reason, uint64_t nb)
+{
+	vu_counter_add(&queue->counters.nb_drops[reason], nb);
+}
+
+/** Count packets carried. @context owner lcore */
+static inline void
+vu_queue_count(struct vu_device_queue *queue, uint64_t nb_packets, uint64_t nb_bytes)
+{
+	vu_counter_add(&queue->counters.nb_packets, nb_packets);
+	vu_counter_add(&queue->counters.nb_bytes, nb_bytes);
+}
+
+/**
+ * Watch the guest's available index: ready when it makes buffers available.
+ * @context owner lcore
+ */
+static inline void
+vu_queue_watch_avail(struct vu_device_queue *queue, const struct vu_vring_live *live)
+{
+	/* flags and idx as one word; only the upper half, idx, is compared. */
+	queue->task.watch.word = (const uint32_t *)(const void *)live->avail;
+	queue->task.watch.idle = (uint32_t)queue->vring.pos.avail << 16;
+	queue->task.watch.mask = 0xffff0000;
+}
+
+/** Worker of VU_DEVICE_DRIVER(). */
+void vu_device_driver_register(const struct vu_device_ops *ops);
+
+/** Register a driver at program start. */
+#define VU_DEVICE_DRIVER(ops) \
+	RTE_INIT(ops##_register) \
+	{ \
+		vu_device_driver_register(&ops); \
+	}
+
+#endif /* VU_DEVICE_DRIVER_H */

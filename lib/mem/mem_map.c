@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * mmap() of region files: size checks, huge pages, NUMA placement. Called by mem_table.c. The file
+ * can shrink right after the check: that is what the guard of mem_fault.c is for.
+ */
+#include "mem_map.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <numaif.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <rte_common.h>
+#include <rte_errno.h>
+
+#include "vu_log.h"
+#include "vu_math.h"
+
+#include "mem_fault.h"
+
+#ifndef MADV_POPULATE_WRITE /* C library older than Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define MAX_NODES 1024
+#define LONG_BITS (8 * sizeof(unsigned long))
+
+int
+mem_file_inspect(int fd, struct mem_file *file)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+		return -errno;
+	/* Device memory and pipes have no size to check against. */
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	file->dev = st.st_dev;
+	file->ino = st.st_ino;
+	file->size_bytes = (uint64_t)st.st_size;
+	file->is_huge = (uint64_t)fs.f_type == HUGETLBFS_MAGIC;
+	file->page_bytes = (uint64_t)(file->is_huge ? fs.f_bsize : sysconf(_SC_PAGESIZE));
+	return 0;
+}
+
+/* hugetlbfs wants offset and length in whole huge pages; guests have regions such as 0-640 KiB. */
+static int
+map_place(struct mem_map *map, uint64_t *file_start)
+{
+	uint64_t page_bytes = map->file.page_bytes;
+	uint64_t end, mapped_end;
+
+	if (!vu_add_fits(map->mmap_offset, map->len, &end) || end > map->file.size_bytes ||
+			!vu_align_up_fits(end, page_bytes, &mapped_end))
+		return -ERANGE;
+	/* Only the last normal page may reach beyond the end of the file without a fault. */
+	if (map->file.is_huge && mapped_end > map->file.size_bytes)
+		return -ERANGE;
+	*file_start = map->mmap_offset & ~(page_bytes - 1);
+	map->mapped_bytes = mapped_end - *file_start;
+	return 0;
+}
+
+static int
+map_open(struct mem_map *map, int fd)
+{
+	uint64_t file_start;
+	int rc;
+
+	rc = map_place(map, &file_start);
+	if (rc < 0)
+		return rc;
+	map->base = mmap(NULL, map->mapped_bytes, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_NORESERVE, fd, (off_t)file_start);
+	if (map->base == MAP_FAILED)
+		return -errno;
+	map->hva = RTE_PTR_ADD(map->base, map->mmap_offset - file_start);
+	/* A core dump without gigabytes of somebody else's secrets; no reason to fail. */
+	madvise(map->base, map->mapped_bytes, MADV_DONTDUMP);
+	return 0;
+}
+
+/* Placement is a wish: a container may forbid it, and the pages may be there already. */
+static void
+map_prefer_node(const struct mem_map *map, int numa_node)
+{
+	unsigned long nodes[MAX_NODES / LONG_BITS] = { 0 };
+
+	if (numa_node < 0 || numa_node >= MAX_NODES)
+		return;
+	nodes[(unsigned int)numa_node / LONG_BITS] = 1UL << ((unsigned int)numa_node % LONG_BITS);
+	if (mbind(map->base, map->mapped_bytes, MPOL_PREFERRED, nodes, MAX_NODES, 0) < 0)
+		VU_LOG(MEM, INFO, "node %d: cannot place %" PRIu64 " bytes there: %s", numa_node,
+			map->mapped_bytes, rte_strerror(errno));
+}
+
+/* Turns pages that cannot be had into an error now instead of a SIGBUS later. */
+static int
+map_populate(const struct mem_map *map)
+{
+	int rc;
+
+	do {
+		rc = madvise(map->base, map->mapped_bytes, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
+	} while (rc == -EINTR || rc == -EAGAIN);
+	/* Before Linux 5.14 nothing is known in advance. */
+	return rc == -EINVAL ? 0 : rc;
+}
+
+static int
+map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf)
+{
+	map_prefer_node(map, conf->numa_node);
+	if (map->file.is_huge || conf->prefault)
+		return map_populate(map);
+	return 0;
+}
+
+int
+mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *file,
+		struct mem_map **created)
+{
+	struct mem_map *map;
+	int rc;
+
+	map = malloc(sizeof(*map));
+	if (map == NULL)
+		return -ENOMEM;
+	*map = (struct mem_map) {
+		.len = conf->len, .mmap_offset = conf->mmap_offset, .file = *file, .nb_refs = 1,
+	};
+	rc = map_open(map, conf->fd);
+	if (rc < 0)
+		goto free_map;
+	rc = map_prepare(map, conf);
+	if (rc < 0)
+		goto unmap;
+	map->guard = mem_guard_add(map->base, map->mapped_bytes, file->page_bytes);
+	if (map->guard == NULL) {
+		rc = -ENOMEM;
+		goto unmap;
+	}
+	*created = map;
+	return 0;
+
+unmap:
+	munmap(map->base, map->mapped_bytes);
+free_map:
+	free(map);
+	return rc;
+}
+
+struct mem_map *
+mem_map_get(struct mem_map *map)
+{
+	map->nb_refs++;
+	return map;
+}
+
+void
+mem_map_put(struct mem_map *map)
+{
+	if (--map->nb_refs > 0)
+		return;
+	mem_guard_remove(map->guard);
+	munmap(map->base, map->mapped_bytes);
+	free(map);
+}
+
+bool
+mem_map_shows(const struct mem_map *map, const struct vu_mem_region_conf *conf,
+		const struct mem_file *file)
+{
+	return map->file.dev == file->dev && map->file.ino == file->ino &&
+		map->mmap_offset == conf->mmap_offset && map->len == conf->len &&
+		!mem_map_has_failed(map);
+}
+
+bool
+mem_map_has_failed(const struct mem_map *map)
+{
+	return mem_guard_has_failed(map->guard);
+}
+
+int
+mem_map_node(const struct mem_map *map)
+{
+	int node;
+
+	if (get_mempolicy(&node, NULL, 0, map->hva, MPOL_F_NODE | MPOL_F_ADDR) < 0)
+		return VU_MEM_NODE_ANY;
+	return node;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * One mapping of one region, held by any number of tables. Used by mem_table.c on the control
+ * lcore, which alone counts references. The mapping starts at a page boundary of the file at or
+ * before the region and ends at one at or behind it.
+ */
+#ifndef MEM_MAP_H
+#define MEM_MAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "vu_mem.h"
+
+struct mem_guard;
+
+/** What a descriptor refers to. */
+struct mem_file {
+	dev_t dev;
+	ino_t ino;
+	uint64_t size_bytes;
+	uint64_t page_bytes; /**< huge page size on hugetlbfs, else the system's page size */
+	bool is_huge;
+};
+
+/** One mapping. */
+struct mem_map {
+	void *base;              /**< as mmap() returned it */
+	uint64_t mapped_bytes;   /**< as munmap() wants it */
+	void *hva;               /**< first byte of the region, inside the mapping */
+	uint64_t len;            /**< bytes of the region */
+	uint64_t mmap_offset;    /**< byte of the file at hva */
+	struct mem_file file;    /**< as it was when it was mapped */
+	struct mem_guard *guard;
+	unsigned int nb_refs;
+};
+
+/**
+ * Look at a file.
+ *
+ * @param fd    any descriptor, hostile
+ * @param file  receives the facts
+ * @return 0, -EINVAL not a regular file, or -errno
+ */
+int mem_file_inspect(int fd, struct mem_file *file);
+
+/**
+ * Map a region; the caller gets the first reference.
+ *
+ * @param conf  region; its fd stays the caller's and is not needed afterwards
+ * @param file  what mem_file_inspect() said about the fd
+ * @param map   receives the mapping
+ * @return 0; -ERANGE outside the file; -EFAULT or -ENOMEM pages missing; or -errno
+ */
+int mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *file,
+		struct mem_map **map);
+
+/** Add a reference. @return map */
+struct mem_map *mem_map_get(struct mem_map *map);
+
+/** Drop a reference; the last one unmaps. */
+void mem_map_put(struct mem_map *map);
+
+/** @return true if the mapping is sound and shows exactly the bytes that conf asks for */
+bool mem_map_shows(const struct mem_map *map, const struct vu_mem_region_conf *conf,
+		const struct mem_file *file);
+
+/** @return true if the file shrank under the mapping */
+bool mem_map_has_failed(const struct mem_map *map);
+
+/** @return node of the first page, or VU_MEM_NODE_ANY */
+int mem_map_node(const struct mem_map *map);
+
+#endif /* MEM_MAP_H */

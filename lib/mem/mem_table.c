@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Snapshots of guest memory: built, derived and destroyed on the control lcore, searched on any.
+ * Every table comes out of one function, table_build(), from a plan that lists its regions;
+ * nothing is mapped before the whole plan has been checked.
+ */
+#include "vu_mem_translate.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_errno.h>
+
+#include "vu_fd.h"
+#include "vu_limits.h"
+#include "vu_log.h"
+#include "vu_math.h"
+
+#include "mem_map.h"
+
+/* A region to be: a mapping that another table holds, or a description still to be mapped. */
+struct plan_region {
+	uint64_t gpa;
+	uint64_t uva;
+	uint64_t len;
+	struct mem_map *map;
+	const struct vu_mem_region_conf *conf;
+};
+
+struct plan {
+	const struct vu_mem_table *old; /* where mappings may be found again, or NULL */
+	const char *owner_name;
+	unsigned int nb_regions;
+	struct plan_region regions[VU_MAX_MEM_SLOTS];
+};
+
+/* A peer may try again as often as it likes. */
+static struct vu_log_limit refusals;
+
+static int
+plan_refuse(const struct plan *plan, const struct plan_region *region, int rc, const char *what)
+{
+	if (vu_log_allowed(&refusals))
+		VU_LOG(MEM, WARNING, "%s: region gpa 0x%" PRIx64 " uva 0x%" PRIx64 " of %" PRIu64
+			" bytes refused: %s: %s", plan->owner_name, region->gpa, region->uva,
+			region->len, what, rte_strerror(-rc));
+	return rc;
+}
+
+static uint64_t
+region_gpa(const struct vu_mem_region *region)
+{
+	return region->gpa_end - region->len;
+}
+
+static void *
+region_hva(const struct vu_mem_region *region)
+{
+	return vu_mem_region_hva(region, region_gpa(region));
+}
+
+static void
+plan_init(struct plan *plan, const struct vu_mem_table *old, const char *owner_name)
+{
+	plan->old = old;
+	plan->owner_name = owner_name;
+	plan->nb_regions = 0;
+}
+
+static void
+plan_add_conf(struct plan *plan, const struct vu_mem_region_conf *conf)
+{
+	plan->regions[plan->nb_regions++] = (struct plan_region) {
+		.gpa = conf->gpa, .uva = conf->uva, .len = conf->len, .conf = conf,
+	};
+}
+
+static void
+plan_add_mapped(struct plan *plan, const struct vu_mem_table *table, unsigned int region_idx)
+{
+	const struct vu_mem_region *region = &table->regions[region_idx];
+
+	plan->regions[plan->nb_regions++] = (struct plan_region) {
+		.gpa = region_gpa(region), .uva = region->uva, .len = region->len,
+		.map = table->maps[region_idx],
+	};
+}
+
+static int
+region_check(const struct plan *plan, const struct plan_region *region)
+{
+	uint64_t end;
+
+	if (region->len == 0)
+		return plan_refuse(plan, region, -EINVAL, "length");
+	if (!vu_add_fits(region->gpa, region->len, &end) ||
+			!vu_add_fits(region->uva, region->len, &end))
+		return plan_refuse(plan, region, -EINVAL, "address wraps around");
+	return 0;
+}
+
+static int
+compare_u64(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int
+compare_gpa(const void *a, const void *b)
+{
+	const struct plan_region *x = a, *y = b;
+
+	return compare_u64(x->gpa, y->gpa);
+}
+
+static int
+compare_uva(const void *a, const void *b, void *plan_regions)
+{
+	const struct plan_region *regions = plan_regions;
+	const uint16_t *x = a, *y = b;
+
+	return compare_u64(regions[*x].uva, regions[*y].uva);
+}
+
+/* Sorts the plan by gpa and an index by uva; neighbours in either order must not overlap. */
+static int
+plan_check(struct plan *plan, uint16_t *by_uva)
+{
+	struct plan_region *regions = plan->regions;
+	int rc;
+
+	for (unsigned int i = 0; i < plan->nb_regions; i++) {
+		rc = region_check(plan, &regions[i]);
+		if (rc < 0)
+			return rc;
+		by_uva[i] = (uint16_t)i;
+	}
+	qsort(regions, plan->nb_regions, sizeof(*regions), compare_gpa);
+	qsort_r(by_uva, plan->nb_regions, sizeof(*by_uva), compare_uva, regions);
+	for (unsigned int i = 1; i < plan->nb_regions; i++) {
+		const struct plan_region *low = &regions[by_uva[i - 1]];
+		const struct plan_region *high = &regions[by_uva[i]];
+
+		if (regions[i].gpa - regions[i - 1].gpa < regions[i - 1].len)
+			return plan_refuse(plan, &regions[i], -EEXIST, "overlaps by gpa");
+		if (high->uva - low->uva < low->len)
+			return plan_refuse(plan, high, -EEXIST, "overlaps by uva");
+	}
+	return 0;
+}
+
+static struct mem_map *
+table_find_map(const struct vu_mem_table *table, const struct vu_mem_region_conf *conf,
+		const struct mem_file *file)
+{
+	if (table == NULL)
+		return NULL;
+	for (unsigned int i = 0; i < table->nb_regions; i++)
+		if (mem_map_shows(table->maps[i], conf, file))
+			return table->maps[i];
+	return NULL;
+}
+
+static int
+region_map(const struct plan *plan, const struct plan_region *region, struct mem_map **map)
+{
+	struct mem_file file;
+	int rc;
+
+	*map = region->map;
+	if (*map == NULL) {
+		rc = mem_file_inspect(region->conf->fd, &file);
+		if (rc < 0)
+			return plan_refuse(plan, region, rc, "descriptor");
+		*map = table_find_map(plan->old, region->conf, &file);
+		if (*map == NULL) {
+			rc = mem_map_create(region->conf, &file, map);
+			return rc == 0 ? 0 : plan_refuse(plan, region, rc, rc == -ERANGE ?
+				"reaches past its file" : "cannot be mapped");
+		}
+	}
+	mem_map_get(*map);
+	return 0;
+}
+
+/* One block: the table, its regions and an empty one, then the arrays that need less alignment. */
+static struct vu_mem_table *
+table_alloc(unsigned int nb_regions, const char *owner_name)
+{
+	size_t regions_bytes = (nb_regions + 1) * sizeof(struct vu_mem_region);
+	size_t maps_bytes = nb_regions * sizeof(struct mem_map *);
+	size_t order_bytes = nb_regions * sizeof(uint16_t);
+	size_t name_bytes = strlen(owner_name) + 1;
+	size_t bytes = sizeof(struct vu_mem_table) + regions_bytes + maps_bytes + order_bytes +
+		name_bytes;
+	struct vu_mem_table *table;
+	uint8_t *tail;
+
+	if (posix_memalign((void **)&table, RTE_CACHE_LINE_SIZE, bytes) != 0)
+		return NULL;
+	memset(table, 0, bytes);
+	tail = (uint8_t *)&table->regions[nb_regions + 1];
+	table->maps = (struct mem_map **)tail;
+	table->by_uva = (uint16_t *)(tail + maps_bytes);
+	table->owner_name = memcpy(tail + maps_bytes + order_bytes, owner_name, name_bytes);
+	return table;
+}
+
+static int
+table_fill(struct vu_mem_table *table, struct plan *plan)
+{
+	int rc;
+
+	rc = plan_check(plan, table->by_uva);
+	if (rc < 0)
+		return rc;
+	/* nb_regions grows with the mappings: a table given up half-way can be destroyed. */
+	for (unsigned int i = 0; i < plan->nb_regions; i++, table->nb_regions++) {
+		const struct plan_region *region = &plan->regions[i];
+
+		rc = region_map(plan, region, &table->maps[i]);
+		if (rc < 0)
+			return rc;
+		table->regions[i] = (struct vu_mem_region) {
+			.gpa_end = region->gpa + region->len, .len = region->len,
+			.hva_minus_gpa = (uintptr_t)table->maps[i]->hva - region->gpa,
+			.uva = region->uva,
+		};
+	}
+	return 0;
+}
+
+static struct vu_mem_table *
+table_build(struct plan *plan)
+{
+	struct vu_mem_table *table;
+	int rc;
+
+	table = table_alloc(plan->nb_regions, plan->owner_name);
+	rc = table == NULL ? -ENOMEM : table_fill(table, plan);
+	if (rc < 0) {
+		vu_mem_table_destroy(table);
+		rte_errno = -rc;
+		return NULL;
+	}
+	return table;
+}
+
+/* Consumes the descriptors; a mapping does not need its own any more. */
+static struct vu_mem_table *
+table_from_confs(struct plan *plan, const struct vu_mem_region_conf *confs, unsigned int nb_confs)
+{
+	struct vu_mem_table *table = NULL;
+	int fd, rc;
+
+	if (nb_confs <= VU_MAX_MEM_SLOTS - plan->nb_regions) {
+		for (unsigned int i = 0; i < nb_confs; i++)
+			plan_add_conf(plan, &confs[i]);
+		table = table_build(plan);
+	} else {
+		rte_errno = ENOSPC;
+	}
+	rc = rte_errno;
+	for (unsigned int i = 0; i < nb_confs; i++) {
+		fd = confs[i].fd;
+		vu_fd_close(&fd);
+	}
+	rte_errno = rc;
+	return table;
+}
+
+struct vu_mem_table *
+vu_mem_table_create(const struct vu_mem_region_conf *regions, unsigned int nb_regions,
+		const char *owner_name)
+{
+	struct plan plan;
+
+	plan_init(&plan, NULL, owner_name);
+	return table_from_confs(&plan, regions, nb_regions);
+}
+
+struct vu_mem_table *
+vu_mem_table_replace(const struct vu_mem_table *old, const struct vu_mem_region_conf *regions,
+		unsigned int nb_regions)
+{
+	struct plan plan;
+
+	plan_init(&plan, old, old->owner_name);
+	return table_from_confs(&plan, regions, nb_regions);
+}
+
+struct vu_mem_table *
+vu_mem_table_add(const struct vu_mem_table *old, const struct vu_mem_region_conf *region)
+{
+	struct plan plan;
+
+	plan_init(&plan, NULL, old->owner_name);
+	for (unsigned int i = 0; i < old->nb_regions; i++)
+		plan_add_mapped(&plan, old, i);
+	return table_from_confs(&plan, region, 1);
+}
+
+static bool
+region_is(const struct vu_mem_region *region, uint64_t gpa, uint64_t uva, uint64_t len)
+{
+	return region_gpa(region) == gpa && region->uva == uva && region->len == len;
+}
+
+struct vu_mem_table *
+vu_mem_table_remove(const struct vu_mem_table *old, uint64_t gpa, uint64_t uva, uint64_t len)
+{
+	struct plan plan;
+
+	plan_init(&plan, NULL, old->owner_name);
+	for (unsigned int i = 0; i < old->nb_regions; i++)
+		if (!region_is(&old->regions[i], gpa, uva, len))
+			plan_add_mapped(&plan, old, i);
+	if (plan.nb_regions == old->nb_regions) {
+		rte_errno = ENOENT;
+		return NULL;
+	}
+	return table_build(&plan);
+}
+
+void
+vu_mem_table_destroy(struct vu_mem_table *table)
+{
+	if (table == NULL)
+		return;
+	for (unsigned int i = 0; i < table->nb_regions; i++)
+		mem_map_put(table->maps[i]);
+	free(table);
+}
+
+bool
+vu_mem_table_has_failed(const struct vu_mem_table *table)
+{
+	for (unsigned int i = 0; i < table->nb_regions; i++)
+		if (mem_map_has_failed(table->maps[i]))
+			return true;
+	return false;
+}
+
+unsigned int
+vu_mem_table_nb_regions(const struct vu_mem_table *table)
+{
+	return table->nb_regions;
+}
+
+int
+vu_mem_region_info_get(const struct vu_mem_table *table, unsigned int region_idx,
+		struct vu_mem_region_info *info)
+{
+	const struct vu_mem_region *region = &table->regions[region_idx];
+
+	if (region_idx >= table->nb_regions)
+		return -EINVAL;
+	*info = (struct vu_mem_region_info) {
+		.gpa = region_gpa(region), .uva = region->uva, .len = region->len,
+		.page_bytes = table->maps[region_idx]->file.page_bytes,
+		.has_failed = mem_map_has_failed(table->maps[region_idx]),
+	};
+	return 0;
+}
+
+int
+vu_mem_region_node(const struct vu_mem_table *table, unsigned int region_idx)
+{
+	if (region_idx >= table->nb_regions)
+		return VU_MEM_NODE_ANY;
+	return mem_map_node(table->maps[region_idx]);
+}
+
+void *
+vu_mem_gpa_find(const struct vu_mem_table *table, uint64_t gpa, uint64_t *len_bytes,
+		uint16_t *hint_region)
+{
+	const struct vu_mem_region *region = table->regions;
+	uint32_t nb_left = table->nb_regions;
+	uint64_t left;
+
+	/* First region that ends behind gpa; if there is none, the empty one behind the last. */
+	while (nb_left > 0) {
+		uint32_t half = nb_left / 2;
+
+		if (region[half].gpa_end <= gpa) {
+			region += half + 1;
+			nb_left -= half + 1;
+		} else {
+			nb_left = half;
+		}
+	}
+	left = region->gpa_end - gpa;
+	if (left == 0 || left > region->len) {
+		*len_bytes = 0;
+		return NULL;
+	}
+	*hint_region = (uint16_t)(region - table->regions);
+	*len_bytes = RTE_MIN(*len_bytes, left);
+	return vu_mem_region_hva(region, gpa);
+}
+
+void *
+vu_mem_gpa_range_to_hva(const struct vu_mem_table *table, uint64_t gpa, uint64_t len_bytes)
+{
+	uint64_t contiguous_bytes = len_bytes;
+	uint16_t region_idx;
+	void *hva;
+
+	hva = vu_mem_gpa_find(table, gpa, &contiguous_bytes, &region_idx);
+	return contiguous_bytes == len_bytes ? hva : NULL;
+}
+
+void *
+vu_mem_uva_to_hva(const struct vu_mem_table *table, uint64_t uva, uint64_t len_bytes)
+{
+	const struct vu_mem_region *region;
+	uint32_t low = 0, nb_left = table->nb_regions;
+
+	/* Number of regions that start at or before uva. */
+	while (nb_left > 0) {
+		uint32_t half = nb_left / 2;
+
+		if (table->regions[table->by_uva[low + half]].uva <= uva) {
+			low += half + 1;
+			nb_left -= half + 1;
+		} else {
+			nb_left = half;
+		}
+	}
+	if (low == 0)
+		return NULL;
+	region = &table->regions[table->by_uva[low - 1]];
+	if (!vu_range_inside(uva, len_bytes, region->uva, region->len))
+		return NULL;
+	return RTE_PTR_ADD(region_hva(region), uva - region->uva);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Guest memory as the control lcore handles it: a memory table is an immutable snapshot of up to
+ * VU_MAX_MEM_SLOTS mapped regions. Changing memory means deriving a new table, publishing its
+ * pointer, and destroying the old table once every lcore has passed a safe point. Tables of one
+ * lineage share their mappings; a mapping goes away with the last table that holds it.
+ * Reads by data lcores are in vu_mem_translate.h.
+ */
+#ifndef VU_MEM_H
+#define VU_MEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Snapshot of guest memory; immutable once created. */
+struct vu_mem_table;
+
+/** Value of a NUMA node that nobody asked for or nobody knows. */
+#define VU_MEM_NODE_ANY (-1)
+
+/** One region as a front-end describes it. Address 0 is legal in both address spaces. */
+struct vu_mem_region_conf {
+	uint64_t gpa;         /**< first guest-physical address */
+	uint64_t len;         /**< bytes, at least 1 */
+	uint64_t uva;         /**< first address in the front-end's process */
+	uint64_t mmap_offset; /**< byte of the file at which the region starts, any alignment */
+	int fd;               /**< regular file (memfd, shm, hugetlbfs); owned by the callee */
+	int numa_node;        /**< preferred node of pages not allocated yet, or VU_MEM_NODE_ANY */
+	bool prefault;        /**< allocate all pages now; huge pages always are */
+};
+
+/** One region as telemetry shows it; our own addresses are left out on purpose. */
+struct vu_mem_region_info {
+	uint64_t gpa;        /**< first guest-physical address */
+	uint64_t uva;        /**< first address in the front-end's process */
+	uint64_t len;        /**< bytes */
+	uint64_t page_bytes; /**< page size of the backing file system */
+	bool has_failed;     /**< the file shrank under us; reads as zero now */
+};
+
+/**
+ * Map a whole memory table (SET_MEM_TABLE without a predecessor, or the empty start of a session
+ * that adds regions one by one).
+ *
+ * @param regions     nb_regions descriptions in any order; every fd is consumed on every path
+ * @param nb_regions  0..VU_MAX_MEM_SLOTS
+ * @param owner_name  object that log lines start with; copied, and inherited by derived tables
+ * @return table, or NULL with rte_errno: ENOSPC too many regions; EINVAL zero length, address
+ *         wrap-around, or not a regular file; EEXIST regions overlap by gpa or by uva; ERANGE the
+ *         region lies outside its file; EFAULT or ENOMEM pages could not be allocated; or what
+ *         fstat(2) or mmap(2) said
+ * @context control lcore
+ */
+struct vu_mem_table *vu_mem_table_create(const struct vu_mem_region_conf *regions,
+		unsigned int nb_regions, const char *owner_name);
+
+/**
+ * Derive a table with other regions (SET_MEM_TABLE sent again). Mappings of the old table that
+ * show the same bytes of the same file are kept, which makes an unchanged table cheap.
+ *
+ * @param old         table in use; stays valid and unchanged
+ * @param regions     as for vu_mem_table_create()
+ * @param nb_regions  0..VU_MAX_MEM_SLOTS
+ * @return table, or NULL with rte_errno as vu_mem_table_create()
+ * @context control lcore
+ */
+struct vu_mem_table *vu_mem_table_replace(const struct vu_mem_table *old,
+		const struct vu_mem_region_conf *regions, unsigned int nb_regions);
+
+/**
+ * Derive a table with one region more (ADD_MEM_REG).
+ *
+ * @param old     table in use; stays valid and unchanged
+ * @param region  new region; its fd is consumed on every path
+ * @return table, or NULL with rte_errno as vu_mem_table_create()
+ * @context control lcore
+ */
+struct vu_mem_table *vu_mem_table_add(const struct vu_mem_table *old,
+		const struct vu_mem_region_conf *region);
+
+/**
+ * Derive a table without one region (REM_MEM_REG); all three values must match it.
+ *
+ * @param old  table in use; stays valid and unchanged
+ * @param gpa  first guest-physical address of the region
+ * @param uva  first front-end address of the region
+ * @param len  bytes of the region
+ * @return table, or NULL with rte_errno: ENOENT no such region; ENOMEM
+ * @context control lcore
+ */
+struct vu_mem_table *vu_mem_table_remove(const struct vu_mem_table *old, uint64_t gpa,
+		uint64_t uva, uint64_t len);
+
+/**
+ * Free a table and unmap what no other table of its lineage holds.
+ *
+ * @param table  table that no lcore can reach any more (grace period over), or NULL
+ * @context control lcore
+ */
+void vu_mem_table_destroy(struct vu_mem_table *table);
+
+/**
+ * Ask whether the front-end shrank a file under a region; see vu_mem_fault.h.
+ *
+ * @param table  table
+ * @return true if a region of the table reads as zero since then: end the session
+ * @context any thread that may use the table
+ */
+bool vu_mem_table_has_failed(const struct vu_mem_table *table);
+
+/**
+ * Number of regions.
+ *
+ * @param table  table
+ * @return 0..VU_MAX_MEM_SLOTS
+ * @context any thread that may use the table
+ */
+unsigned int vu_mem_table_nb_regions(const struct vu_mem_table *table);
+
+/**
+ * Describe one region, in order of guest addresses.
+ *
+ * @param table       table
+ * @param region_idx  0..nb_regions-1
+ * @param info        receives the description
+ * @return 0, or -EINVAL no such region
+ * @context control lcore
+ */
+int vu_mem_region_info_get(const struct vu_mem_table *table, unsigned int region_idx,
+		struct vu_mem_region_info *info);
+
+/**
+ * Find the NUMA node that holds the first page of a region. Allocates that page if need be.
+ *
+ * @param table       table
+ * @param region_idx  0..nb_regions-1
+ * @return node, or VU_MEM_NODE_ANY: no such region, or the kernel does not say (containers)
+ * @context control lcore
+ */
+int vu_mem_region_node(const struct vu_mem_table *table, unsigned int region_idx);
+
+#endif /* VU_MEM_H */

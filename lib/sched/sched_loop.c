@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The poll loop: report quiescent, handle the mailbox, poll the tasks whose watch word changed.
+ * Runs on data lcores: no allocation, lock or system call. The order of the three steps is what
+ * sched_quiesce.c builds on.
+ */
+#include "vu_sched.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_pause.h>
+#include <rte_prefetch.h>
+
+#include "sched_worker.h"
+
+const uint32_t vu_watch_zero;
+
+/* Worker whose loop the calling thread is in. */
+static __thread struct vu_sched_worker *worker_current;
+
+bool
+vu_task_is_mine(const struct vu_task *task)
+{
+	return worker_current != NULL && vu_load(&task->owner) == worker_current;
+}
+
+int
+worker_claim(struct vu_sched_worker *worker, enum worker_state as)
+{
+	uint32_t seen;
+
+	do {
+		seen = WORKER_FREE;
+		/* Takes over what the last owner left; pairs with worker_release(). */
+		if (__atomic_compare_exchange_n(&worker->state, &seen, as, false,
+				__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return 0;
+		rte_pause();
+	} while (seen == WORKER_CONTROL);
+	return -EBUSY;
+}
+
+void
+worker_release(struct vu_sched_worker *worker)
+{
+	/* Hands the owner's fields on; pairs with the acquire in worker_claim(). */
+	vu_store_release(&worker->state, WORKER_FREE);
+}
+
+static int
+worker_enter(struct vu_sched_worker *worker)
+{
+	int rc = worker_claim(worker, WORKER_LOOP);
+
+	if (rc != 0)
+		return rc;
+	worker_current = worker;
+	/* Grace periods wait for us from here; its full fence pairs with vu_quiesce_start(). */
+	rte_rcu_qsbr_thread_online(worker->qsbr, worker->idx);
+	stats_enter(worker);
+	return 0;
+}
+
+static void
+worker_leave(struct vu_sched_worker *worker)
+{
+	stats_leave(worker);
+	/* Its release pairs with the acquire in rte_rcu_qsbr_check(). */
+	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->idx);
+	worker_current = NULL;
+	worker_release(worker);
+}
+
+static __rte_always_inline uint32_t
+watch_change(const struct vu_watch *watch)
+{
+	return (vu_load(watch->word) ^ watch->idle) & watch->mask;
+}
+
+static uint32_t
+task_poll(struct vu_sched_worker *worker, uint32_t slot)
+{
+	struct vu_task *task = worker->room->tasks[slot];
+	uint32_t nb_items = task->poll(task);
+
+	worker->room->watches[slot] = task->watch;
+	vu_counter_add(&worker->nb_polls, 1);
+	return nb_items;
+}
+
+/* Out of line: keeps the scan of idle tasks free of spills. */
+static __rte_noinline uint32_t
+group_poll(struct vu_sched_worker *worker, uint32_t first)
+{
+	const struct vu_watch *watches = worker->room->watches;
+	uint32_t nb_items = 0;
+
+	for (uint32_t slot = first; slot < first + WATCH_GROUP; slot++)
+		rte_prefetch0(worker->room->tasks[slot]);
+	for (uint32_t slot = first; slot < first + WATCH_GROUP; slot++) {
+		if (watch_change(&watches[slot]) != 0)
+			nb_items += task_poll(worker, slot);
+	}
+	return nb_items;
+}
+
+static __rte_always_inline uint32_t
+tasks_poll_ready(struct vu_sched_worker *worker)
+{
+	const struct vu_watch *watches = worker->room->watches;
+	const uint32_t nb_tasks = worker->nb_tasks;
+	uint32_t nb_items = 0;
+
+	for (uint32_t slot = 0; slot < nb_tasks; slot += WATCH_GROUP) {
+		const struct vu_watch *group = &watches[slot];
+
+		if (unlikely((watch_change(&group[0]) | watch_change(&group[1]) |
+				watch_change(&group[2]) | watch_change(&group[3])) != 0))
+			nb_items += group_poll(worker, slot);
+	}
+	return nb_items;
+}
+
+static __rte_always_inline uint32_t
+worker_turn(struct vu_sched_worker *worker)
+{
+	uint32_t nb_items;
+
+	/* 1. Acquires the token that vu_quiesce_start() released, and releases our count. */
+	rte_rcu_qsbr_quiescent(worker->qsbr, worker->idx);
+	/* 2. Never before 1: all that was posted ahead of the token has to be found here. */
+	if (unlikely(vu_load(&worker->nb_posted) != worker->nb_done))
+		mailbox_handle(worker);
+	/* 3. Never before 2: only now may watch words and tasks be touched. */
+	nb_items = tasks_poll_ready(worker);
+	if (nb_items != 0)
+		vu_counter_add(&worker->nb_items, nb_items);
+	if (unlikely((nb_items != 0) != worker->is_busy))
+		stats_flip_busy(worker);
+	return nb_items;
+}
+
+int
+vu_sched_loop(struct vu_sched *sched, unsigned int worker_idx)
+{
+	struct vu_sched_worker *worker = sched_worker(sched, worker_idx);
+	int rc;
+
+	if (worker == NULL)
+		return -EINVAL;
+	rc = worker_enter(worker);
+	if (rc != 0)
+		return rc;
+	while (vu_load(&worker->stop) == 0)
+		worker_turn(worker);
+	vu_store(&worker->stop, 0);
+	worker_leave(worker);
+	return 0;
+}
+
+int
+vu_sched_turn(struct vu_sched *sched, unsigned int worker_idx)
+{
+	struct vu_sched_worker *worker = sched_worker(sched, worker_idx);
+	uint32_t nb_items;
+	int rc;
+
+	if (worker == NULL)
+		return -EINVAL;
+	rc = worker_enter(worker);
+	if (rc != 0)
+		return rc;
+	nb_items = worker_turn(worker);
+	worker_leave(worker);
+	return (int)RTE_MIN(nb_items, (uint32_t)INT_MAX);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Private to lib/sched: a scheduler, its workers, and the room a worker keeps its tasks in.
+ * Not named sched.h: that would hide the C library's header of that name from everyone.
+ * "Owner" below is the thread that holds a worker's claim: its loop, or for a moment the control
+ * lcore while no loop runs. Only the owner reads the mailbox and touches the owner's fields.
+ */
+#ifndef SCHED_WORKER_H
+#define SCHED_WORKER_H
+
+#include <rte_lcore.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+
+#include "vu_atomic.h"
+#include "vu_sched.h"
+
+#define WATCH_GROUP 4         /* watches tested with one branch */
+#define ROOM_MIN_CAPACITY 64u /* power of two, multiple of WATCH_GROUP */
+
+enum command_op {
+	COMMAND_ADD,    /* ptr = task */
+	COMMAND_REMOVE, /* ptr = task */
+	COMMAND_KICK,   /* ptr = task */
+	COMMAND_GROW,   /* ptr = room to move to; last command of its mailbox */
+};
+
+struct command {
+	void *ptr;
+	uint64_t op;
+};
+
+/*
+ * A worker's arrays and its mailbox, sized together and replaced together. Control allocates
+ * a larger room, hands it over with COMMAND_GROW and frees the old one once that is handled.
+ */
+struct room {
+	uint32_t capacity; /* tasks, power of two */
+	/* Owner. Entries from nb_tasks on never get ready, so groups need no tail case. */
+	struct vu_watch *watches;
+	struct vu_task **tasks;
+	/* Control enqueues, owner dequeues. */
+	struct rte_ring *mailbox;
+	/* Control lcore. */
+	struct vu_sched_wait left; /* over when the owner moved to the next room */
+};
+
+enum worker_state {
+	WORKER_FREE,
+	WORKER_CONTROL, /* control lcore handles the mailbox, for a moment */
+	WORKER_LOOP,    /* a thread is in vu_sched_loop() or vu_sched_turn() */
+};
+
+struct vu_sched_worker {
+	/* Fixed after creation. */
+	struct vu_sched *sched;
+	struct rte_rcu_qsbr *qsbr;
+	unsigned int idx; /* also the QSBR thread id */
+	unsigned int lcore_id;
+	int numa_node;
+
+	/* Written rarely, read by the owner in each turn. */
+	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t nb_posted; /* commands sent; control lcore writes */
+	uint32_t stop;  /* any thread sets, the loop clears as it ends */
+	uint32_t state; /* enum worker_state; taken by compare-exchange */
+
+	/* Owner; the counters are read by any thread. */
+	_Alignas(RTE_CACHE_LINE_SIZE) struct room *room;
+	uint32_t nb_tasks;
+	bool is_busy;     /* the last turn did something */
+	uint64_t nb_done; /* commands handled; control lcore reads */
+	uint64_t nb_polls;
+	uint64_t nb_items;
+	uint64_t busy_watch;    /* stopwatch of busy turns */
+	uint64_t running_watch; /* stopwatch of the loop */
+
+	/* Control lcore. */
+	_Alignas(RTE_CACHE_LINE_SIZE) struct room *posting; /* room commands are sent to */
+	struct vu_sched_wait waits; /* list head: waits for commands, oldest first */
+	uint32_t nb_attached;       /* tasks that may have commands in the mailbox */
+	unsigned int load;          /* scratch of vu_sched_assign() */
+	bool is_allowed;            /* scratch of vu_sched_assign() */
+	bool is_launched;           /* by vu_sched_start(), not yet waited for */
+};
+
+struct vu_sched {
+	struct vu_sched_worker *workers[RTE_MAX_LCORE]; /* fixed after creation */
+	unsigned int nb_workers;                        /* fixed after creation */
+	struct rte_rcu_qsbr *qsbr;
+	/* Control lcore. */
+	struct vu_sched_wait quiesce_waits; /* list head, oldest first */
+	struct vu_sched_wait done_waits;    /* list head: over, function not called yet */
+	unsigned int nb_pending;            /* waits in any list */
+	uint64_t poll_delay_us;             /* what vu_sched_poll() answers next */
+	unsigned int assign_next;           /* where equally loaded workers take turns */
+	struct vu_sched_worker *allowed[RTE_MAX_LCORE]; /* scratch of vu_sched_assign() */
+};
+
+/* sched.c */
+
+/* Zeroed memory, aligned to cache lines, on a node if it has any; rte_free() it. */
+void *zalloc_near(size_t size, int numa_node);
+/* Worker by index, or NULL. */
+struct vu_sched_worker *sched_worker(const struct vu_sched *sched, unsigned int worker_idx);
+
+/* sched_loop.c */
+
+/*
+ * Become the owner of a worker. Waits while the control lcore handles the mailbox, which is
+ * a matter of a few commands. Returns -EBUSY if a loop owns it.
+ */
+int worker_claim(struct vu_sched_worker *worker, enum worker_state as);
+void worker_release(struct vu_sched_worker *worker);
+
+/* sched_mailbox.c */
+
+struct room *room_create(uint32_t capacity, int numa_node);
+void room_destroy(void *room);
+
+/*
+ * Control lcore: make place for one more task in arrays and mailbox; -ENOMEM. Given back by
+ * decrementing nb_attached, not before all commands of the task are handled.
+ */
+int worker_reserve(struct vu_sched_worker *worker);
+/* Control lcore: send a command; returns its number, which nb_done reaches once it is handled. */
+uint64_t mailbox_post(struct vu_sched_worker *worker, enum command_op op, void *ptr);
+/* Owner: handle every command that was posted before the call. */
+void mailbox_handle(struct vu_sched_worker *worker);
+/* Control lcore: the same if no thread owns the worker, else nothing. */
+void mailbox_handle_if_free(struct vu_sched_worker *worker);
+
+/* sched_quiesce.c, control lcore */
+
+void wait_list_init(struct vu_sched_wait *head);
+/* Append to a list of this scheduler. */
+void wait_append(struct vu_sched *sched, struct vu_sched_wait *head, struct vu_sched_wait *wait);
+void wait_remove(struct vu_sched *sched, struct vu_sched_wait *wait);
+/* Let the second wait take the place of the first, token included. */
+void wait_replace(struct vu_sched_wait *old, struct vu_sched_wait *wait);
+
+/* sched_task.c, control lcore: the owner let go of the task; go on with its move or removal. */
+void task_let_go(struct vu_task *task);
+
+/* sched_stats.c, owner */
+
+void stats_enter(struct vu_sched_worker *worker);
+void stats_flip_busy(struct vu_sched_worker *worker);
+void stats_leave(struct vu_sched_worker *worker);
+
+#endif /* SCHED_WORKER_H */

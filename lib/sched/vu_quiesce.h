@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Call back once every data lcore passed a safe point: what was unpublished before may then be
+ * freed. Callers publish with a release store, kick the tasks concerned, then start the wait.
+ * sched_quiesce.c holds the argument why that order is enough.
+ */
+#ifndef VU_QUIESCE_H
+#define VU_QUIESCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vu_sched;
+struct vu_task;
+
+/**
+ * End of a wait. May start, cancel or free waits, its own included, and add or remove tasks.
+ *
+ * @param arg  value stored in the wait
+ * @context control lcore, called by vu_sched_poll()
+ */
+typedef void (*vu_sched_done_fn)(void *arg);
+
+/**
+ * One pending wait, in the caller's storage: no allocation, so starting one cannot fail.
+ * The storage must stay valid until fn is called or the wait is cancelled.
+ */
+struct vu_sched_wait {
+	vu_sched_done_fn fn; /**< called once */
+	void *arg;           /**< handed to fn */
+	/* Private to lib/sched, control lcore only. */
+	struct vu_sched_wait *prev, *next; /**< list that holds the wait; NULL when in none */
+	uint64_t token;                    /**< RCU token, or number of a mailbox command */
+	struct vu_task *task;              /**< task whose removal this waits for, or NULL */
+};
+
+/**
+ * Prepare a wait; needed once before its first use.
+ *
+ * @param wait  caller's storage
+ * @param fn    called when the wait is over
+ * @param arg   handed to fn
+ * @context control lcore
+ */
+void vu_sched_wait_init(struct vu_sched_wait *wait, vu_sched_done_fn fn, void *arg);
+
+/**
+ * Tell whether a wait was started and its function has not been called yet.
+ *
+ * @param wait  initialised wait
+ * @return true while the storage is in use by lib/sched
+ * @context control lcore
+ */
+bool vu_sched_wait_is_pending(const struct vu_sched_wait *wait);
+
+/**
+ * Call back once every running loop passed a safe point after this call.
+ *
+ * From then on no lcore uses a pointer that was unpublished before this call, and every command
+ * sent before it is handled before its lcore touches a task or a watch word again. Loops that do
+ * not run delay nothing; with none running the wait is over at the next vu_sched_poll().
+ *
+ * @param sched  scheduler
+ * @param wait   initialised wait that is not pending
+ * @context control lcore
+ */
+void vu_quiesce_start(struct vu_sched *sched, struct vu_sched_wait *wait);
+
+/**
+ * Forget a wait started by vu_quiesce_start(): its function will not be called.
+ *
+ * The grace period itself is not shortened: what it protected must not be freed on that account.
+ * A removal cannot be cancelled, because its task stays in use until the lcore let go.
+ *
+ * @param sched  scheduler the wait was started on
+ * @param wait   initialised wait; not pending is allowed and does nothing
+ * @context control lcore
+ */
+void vu_quiesce_cancel(struct vu_sched *sched, struct vu_sched_wait *wait);
+
+#endif /* VU_QUIESCE_H */

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Registers the commands and carries each request to the control lcore. The mutex guards one thing:
+ * whether somebody answers at all, so that the answerer can go away while DPDK's thread lives on.
+ */
+#include "telemetry.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+static const struct {
+	const char *command;
+	telemetry_view_fn view;
+	const char *help;
+} telemetry_commands[] = {
+	{ "/vu/list", telemetry_list, "Numbers of all vhost-user devices. No parameters" },
+	{ "/vu/info", telemetry_info, "State of a device. Parameter: device number" },
+	{ "/vu/features", telemetry_features,
+		"Offered and negotiated features. Parameter: device number" },
+	{ "/vu/queue/stats", telemetry_queue_stats,
+		"Counters of a device's queues. Parameters: device number[,queue]" },
+	{ "/vu/mem", telemetry_mem, "Memory regions of a device. Parameter: device number" },
+	{ "/vu/lcore", telemetry_lcore, "Busy and idle cycles of the data lcores. No parameters" },
+};
+
+static struct {
+	pthread_mutex_t mutex;
+	bool is_registered;
+	bool is_answering;
+	struct vu_telemetry_conf conf;
+} telemetry = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+struct telemetry_request {
+	telemetry_view_fn view;
+	const char *params;
+	struct rte_tel_data *data;
+	int result;
+};
+
+static void
+telemetry_answer(void *arg)
+{
+	struct telemetry_request *request = arg;
+
+	request->result = request->view(telemetry.conf.sched, request->params, request->data);
+}
+
+/* Runs on DPDK's telemetry thread. */
+static int
+telemetry_handle(const char *command, const char *params, struct rte_tel_data *data)
+{
+	struct telemetry_request request = { .params = params, .data = data };
+	int rc = -ESHUTDOWN;
+
+	for (unsigned int i = 0; i < RTE_DIM(telemetry_commands); i++)
+		if (strcmp(telemetry_commands[i].command, command) == 0)
+			request.view = telemetry_commands[i].view;
+	if (request.view == NULL)
+		return -EINVAL;
+	pthread_mutex_lock(&telemetry.mutex);
+	if (telemetry.is_answering)
+		rc = telemetry.conf.call(telemetry.conf.call_arg, telemetry_answer, &request);
+	pthread_mutex_unlock(&telemetry.mutex);
+	return rc != 0 ? rc : request.result;
+}
+
+static int
+telemetry_register(void)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < RTE_DIM(telemetry_commands) && rc == 0; i++)
+		rc = rte_telemetry_register_cmd(telemetry_commands[i].command, telemetry_handle,
+			telemetry_commands[i].help);
+	return rc;
+}
+
+int
+vu_telemetry_start(const struct vu_telemetry_conf *conf)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&telemetry.mutex);
+	if (telemetry.is_answering)
+		rc = -EBUSY;
+	if (rc == 0 && !telemetry.is_registered)
+		rc = telemetry_register();
+	if (rc == 0) {
+		telemetry.is_registered = true;
+		telemetry.is_answering = true;
+		telemetry.conf = *conf;
+	}
+	pthread_mutex_unlock(&telemetry.mutex);
+	return rc;
+}
+
+void
+vu_telemetry_stop(void)
+{
+	pthread_mutex_lock(&telemetry.mutex);
+	telemetry.is_answering = false;
+	pthread_mutex_unlock(&telemetry.mutex);
+}
+
+struct vu_device *
+telemetry_device(const char *params)
+{
+	char *end;
+	unsigned long id;
+
+	if (params == NULL || *params < '0' || *params > '9')
+		return NULL;
+	id = strtoul(params, &end, 10);
+	if (*end != '\0' && *end != ',')
+		return NULL;
+	for (struct vu_device *dev = vu_device_first(); dev != NULL; dev = vu_device_next(dev))
+		if (vu_device_id(dev) == id)
+			return dev;
+	return NULL;
+}

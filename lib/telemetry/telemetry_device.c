@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Views of devices and their queues. Control lcore.
+ */
+#include "telemetry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vu_feature.h"
+#include "vu_mem.h"
+
+int
+telemetry_list(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
+{
+	(void)sched;
+	(void)params;
+	rte_tel_data_start_array(data, RTE_TEL_INT_VAL);
+	for (struct vu_device *dev = vu_device_first(); dev != NULL; dev = vu_device_next(dev))
+		rte_tel_data_add_array_int(data, (int)vu_device_id(dev));
+	return 0;
+}
+
+int
+telemetry_info(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
+{
+	const struct vu_device *dev = telemetry_device(params);
+	const struct vu_mem_table *mem;
+
+	(void)sched;
+	if (dev == NULL)
+		return -EINVAL;
+	mem = vu_device_mem(dev);
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_string(data, "name", vu_device_name(dev));
+	rte_tel_data_add_dict_string(data, "driver", vu_device_driver_name(dev));
+	rte_tel_data_add_dict_string(data, "state", vu_device_state_name(vu_device_state(dev)));
+	telemetry_add_uint(data, "nb_queues", vu_device_nb_queues(dev));
+	telemetry_add_uint(data, "status", vu_device_status(dev));
+	telemetry_add_uint(data, "features", vu_device_acked_features(dev));
+	telemetry_add_uint(data, "nb_mem_regions", mem != NULL ? vu_mem_table_nb_regions(mem) : 0);
+	return 0;
+}
+
+int
+telemetry_features(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
+{
+	const struct vu_device *dev = telemetry_device(params);
+	char names[VU_FEATURE_STRING_BYTES];
+	uint32_t virtio_id;
+
+	(void)sched;
+	if (dev == NULL)
+		return -EINVAL;
+	virtio_id = vu_device_virtio_id(dev);
+	rte_tel_data_start_dict(data);
+	vu_feature_to_string(virtio_id, vu_device_features(dev), names, sizeof(names));
+	rte_tel_data_add_dict_string(data, "offered", names);
+	vu_feature_to_string(virtio_id, vu_device_acked_features(dev), names, sizeof(names));
+	rte_tel_data_add_dict_string(data, "negotiated", names);
+	return 0;
+}
+
+static const char *
+direction_name(enum vu_queue_direction direction)
+{
+	switch (direction) {
+	case VU_QUEUE_TO_GUEST:
+		return "to_guest";
+	case VU_QUEUE_FROM_GUEST:
+		return "from_guest";
+	default:
+		return "both";
+	}
+}
+
+static void
+queue_add_drops(struct rte_tel_data *queue, const struct vu_queue_stats *stats)
+{
+	char name[RTE_TEL_MAX_STRING_LEN];
+
+	for (unsigned int i = 0; i < VU_NB_DROPS; i++) {
+		snprintf(name, sizeof(name), "drop_%s", vu_drop_name((enum vu_drop)i));
+		telemetry_add_uint(queue, name, stats->nb_drops[i]);
+	}
+}
+
+static void
+queue_add(struct rte_tel_data *queue, const struct vu_queue_stats *stats)
+{
+	rte_tel_data_start_dict(queue);
+	rte_tel_data_add_dict_string(queue, "direction", direction_name(stats->direction));
+	rte_tel_data_add_dict_int(queue, "lcore", stats->lcore_id);
+	telemetry_add_uint(queue, "size", stats->size);
+	telemetry_add_uint(queue, "started", stats->is_started);
+	telemetry_add_uint(queue, "enabled", stats->is_enabled);
+	telemetry_add_uint(queue, "live", stats->is_live);
+	rte_tel_data_add_dict_string(queue, "fault", vu_vring_fault_name(stats->fault));
+	telemetry_add_uint(queue, "faults", stats->nb_faults);
+	telemetry_add_uint(queue, "packets", stats->nb_packets);
+	telemetry_add_uint(queue, "bytes", stats->nb_bytes);
+	telemetry_add_uint(queue, "chains", stats->vring.nb_chains);
+	telemetry_add_uint(queue, "guest_notifications", stats->vring.nb_notifications);
+	telemetry_add_uint(queue, "guest_notifications_suppressed",
+		stats->vring.nb_notifications_suppressed);
+	telemetry_add_uint(queue, "guest_notifications_error", stats->vring.nb_notification_errors);
+	queue_add_drops(queue, stats);
+}
+
+/* "DEVICE" shows every queue that was ever used, "DEVICE,QUEUE" one. */
+int
+telemetry_queue_stats(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
+{
+	const struct vu_device *dev = telemetry_device(params);
+	const char *comma = params != NULL ? strchr(params, ',') : NULL;
+	unsigned long only = comma != NULL ? strtoul(comma + 1, NULL, 10) : ULONG_MAX;
+	struct vu_queue_stats stats;
+	char name[RTE_TEL_MAX_STRING_LEN];
+
+	(void)sched;
+	if (dev == NULL || (comma != NULL && only >= vu_device_nb_queues(dev)))
+		return -EINVAL;
+	rte_tel_data_start_dict(data);
+	for (uint32_t i = 0; i < vu_device_nb_queues(dev); i++) {
+		struct rte_tel_data *queue;
+
+		vu_device_queue_stats_get(dev, i, &stats);
+		if (comma != NULL ? i != only : stats.size == 0 && stats.vring.nb_chains == 0)
+			continue;
+		queue = rte_tel_data_alloc();
+		if (queue == NULL)
+			return -ENOMEM;
+		queue_add(queue, &stats);
+		snprintf(name, sizeof(name), "q%u", i);
+		if (rte_tel_data_add_dict_container(data, name, queue, 0) != 0) {
+			rte_tel_data_free(queue);
+			break;
+		}
+	}
+	return 0;
+}

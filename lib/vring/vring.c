@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Life cycle of a ring on the control lcore: configuration, snapshot, saved position.
+ * The position is touched here only while no snapshot is published and the owner lcore has passed a
+ * safe point.
+ */
+#include "vu_vring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <rte_common.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+
+#include "vu_fd.h"
+#include "vu_limits.h"
+#include "vu_mem_translate.h"
+#include "vu_vring_live.h"
+#include "vu_vring_notify.h"
+#include "vu_vring_split.h"
+
+#define FEATURE_INDIRECT_DESC 28
+#define FEATURE_EVENT_IDX 29
+#define FEATURE_RING_PACKED 34
+
+static const char *const vring_fault_names[VU_VRING_NB_FAULTS] = {
+	[VU_VRING_OK] = "ok",
+	[VU_VRING_BAD_AVAIL_IDX] = "bad_avail_idx",
+	[VU_VRING_BAD_HEAD] = "bad_head",
+	[VU_VRING_BAD_NEXT] = "bad_next",
+	[VU_VRING_CHAIN_TOO_LONG] = "chain_too_long",
+	[VU_VRING_BAD_INDIRECT] = "bad_indirect",
+	[VU_VRING_BAD_ADDRESS] = "bad_address",
+	[VU_VRING_BAD_DIRECTION] = "bad_direction",
+	[VU_VRING_BAD_LENGTH] = "bad_length",
+	[VU_VRING_MEM_LOST] = "mem_lost",
+};
+
+const char *
+vu_vring_fault_name(enum vu_vring_fault fault)
+{
+	return (unsigned int)fault < VU_VRING_NB_FAULTS ? vring_fault_names[fault] : "unknown";
+}
+
+void
+vu_vring_init(struct vu_vring *vring, uint32_t idx)
+{
+	*vring = (struct vu_vring){
+		.idx = idx,
+		.kick_fd = VU_FD_NONE,
+		.call_fd = VU_FD_NONE,
+		.err_fd = VU_FD_NONE,
+	};
+}
+
+void
+vu_vring_reset(struct vu_vring *vring)
+{
+	struct vu_vring_counters counters = vring->pos.counters;
+
+	RTE_VERIFY(vring->live == NULL);
+	vu_fd_close(&vring->kick_fd);
+	vu_fd_close(&vring->call_fd);
+	vu_fd_close(&vring->err_fd);
+	vu_vring_init(vring, vring->idx);
+	vring->pos.counters = counters;
+}
+
+int
+vu_vring_check_size(uint32_t size, bool is_packed, uint32_t max_size)
+{
+	if (size == 0 || size > max_size || size > VU_MAX_QUEUE_SIZE)
+		return -EINVAL;
+	if (!is_packed && !rte_is_power_of_2(size))
+		return -EINVAL;
+	return 0;
+}
+
+static bool
+vring_has_feature(uint64_t features, unsigned int bit)
+{
+	return (features & RTE_BIT64(bit)) != 0;
+}
+
+/*
+ * Translate one part of the ring; it must lie whole in one region and be aligned (VIRTIO 1.2, 2.7).
+ */
+static void *
+vring_part(const struct vu_mem_table *mem, uint64_t uva, uint64_t len_bytes, uint64_t align)
+{
+	void *hva = vu_mem_uva_to_hva(mem, uva, len_bytes);
+
+	return hva != NULL && (uintptr_t)hva % align == 0 ? hva : NULL;
+}
+
+static bool
+vring_live_map_split(struct vu_vring_live *live, const struct vu_vring_conf *conf)
+{
+	/* The event fields behind the rings exist only with EVENT_IDX. */
+	uint64_t event_bytes = live->has_event_idx ? sizeof(uint16_t) : 0;
+
+	live->desc = vring_part(live->mem, conf->desc_uva,
+		(uint64_t)live->size * sizeof(struct vu_split_desc), 16);
+	live->avail = vring_part(live->mem, conf->avail_uva, sizeof(struct vu_split_avail) +
+		(uint64_t)live->size * sizeof(uint16_t) + event_bytes, 2);
+	live->used = vring_part(live->mem, conf->used_uva, sizeof(struct vu_split_used) +
+		(uint64_t)live->size * sizeof(struct vu_split_used_elem) + event_bytes, 4);
+	return live->desc != NULL && live->avail != NULL && live->used != NULL;
+}
+
+static int
+vring_live_fill(struct vu_vring_live *live, const struct vu_vring *vring,
+	const struct vu_mem_table *mem, uint64_t features)
+{
+	const struct vu_vring_conf *conf = &vring->conf;
+
+	if (conf->size == 0 || !conf->has_addr || mem == NULL)
+		return -EINVAL;
+	if (vring_has_feature(features, FEATURE_RING_PACKED))
+		return -ENOTSUP;
+	if (!rte_is_power_of_2(conf->size))
+		return -EINVAL;
+	*live = (struct vu_vring_live){
+		.mem = mem,
+		.features = features,
+		.size = (uint16_t)conf->size,
+		.mask = (uint16_t)(conf->size - 1),
+		.has_event_idx = vring_has_feature(features, FEATURE_EVENT_IDX),
+		.has_indirect = vring_has_feature(features, FEATURE_INDIRECT_DESC),
+		.is_enabled = vring->enabled,
+		.call_fd = vring->call_fd,
+		.err_fd = vring->err_fd,
+	};
+	return vring_live_map_split(live, conf) ? 0 : -EFAULT;
+}
+
+struct vu_vring_live *
+vu_vring_live_create(const struct vu_vring *vring, const struct vu_mem_table *mem,
+	uint64_t features)
+{
+	struct vu_vring_live *live =
+		rte_malloc("vu_vring_live", sizeof(*live), RTE_CACHE_LINE_SIZE);
+	int rc;
+
+	if (live == NULL) {
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	rc = vring_live_fill(live, vring, mem, features);
+	if (rc != 0) {
+		rte_free(live);
+		rte_errno = -rc;
+		return NULL;
+	}
+	return live;
+}
+
+void
+vu_vring_live_destroy(struct vu_vring_live *live)
+{
+	rte_free(live);
+}
+
+bool
+vu_vring_seek(struct vu_vring *vring, const struct vu_vring_live *live)
+{
+	uint16_t used_idx = vu_load(&live->used->idx);
+	uint16_t avail = (uint16_t)vring->conf.base;
+	bool is_inconsistent = (uint16_t)(avail - used_idx) > live->size;
+
+	vring->pos.avail = is_inconsistent ? used_idx : avail;
+	vring->pos.used = used_idx;
+	vring->pos.signalled = used_idx;
+	vring->pos.signalled_valid = false;
+	vring->pos.fault = VU_VRING_OK;
+	vring->pos.region_hint = 0;
+	vu_split_suppress_kicks(live);
+	return is_inconsistent;
+}
+
+struct vu_vring_live *
+vu_vring_publish(struct vu_vring *vring, struct vu_vring_live *live)
+{
+	struct vu_vring_live *old = vring->live;
+
+	/* Set-up before pointer; pairs with the acquire in vu_vring_live(). */
+	vu_store_release(&vring->live, live);
+	return old;
+}
+
+uint32_t
+vu_vring_base(const struct vu_vring *vring)
+{
+	return vring->pos.avail;
+}
+
+void
+vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_counters *counters)
+{
+	int rc;
+
+	if (live->call_fd == VU_FD_NONE)
+		return;
+	rc = vu_fd_signal(live->call_fd);
+	if (rc == 0 || rc == -EAGAIN)
+		vu_counter_add(&counters->nb_notifications, 1);
+	else
+		vu_counter_add(&counters->nb_notification_errors, 1);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * One virtqueue as the control lcore sees it: what the messages said about it, whether it is
+ * started and enabled, its descriptors, its saved position and its fault. The owner lcore sees only
+ * `live` and `pos` (vu_vring_poll.h).
+ */
+#ifndef VU_VRING_H
+#define VU_VRING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_spinlock.h>
+
+struct vu_mem_table;
+struct vu_vring_live;
+
+/** Why a ring was given up; the ring stays stopped until the front-end sets it up again. */
+enum vu_vring_fault {
+	VU_VRING_OK,
+	VU_VRING_BAD_AVAIL_IDX,  /**< more entries available than the ring has */
+	VU_VRING_BAD_HEAD,       /**< head index not below the ring size */
+	VU_VRING_BAD_NEXT,       /**< next index not below the table length */
+	/** chain longer than the ring or VU_MAX_CHAIN_SEGS; loops end here */
+	VU_VRING_CHAIN_TOO_LONG,
+	VU_VRING_BAD_INDIRECT,   /**< nested, empty, ragged or not negotiated indirect table */
+	VU_VRING_BAD_ADDRESS,    /**< buffer outside guest memory */
+	VU_VRING_BAD_DIRECTION,  /**< readable after writable, or the wrong kind for this queue */
+	VU_VRING_BAD_LENGTH,     /**< chain too short for what the device has to store in it */
+	VU_VRING_MEM_LOST,       /**< the front-end took memory away under our mapping */
+	VU_VRING_NB_FAULTS
+};
+
+/** What the front-end configured; host byte order, as received. */
+struct vu_vring_conf {
+	uint32_t size;      /**< entries, 1..32768; 0 = not set */
+	uint64_t desc_uva;  /**< front-end addresses, translated when the ring starts */
+	uint64_t avail_uva;
+	uint64_t used_uva;
+	uint64_t log_gpa;
+	uint32_t flags;     /**< VRING_ADDR flags, bit 0 = log */
+	uint32_t base;      /**< vring base, encoding of the layout */
+	bool has_addr;
+};
+
+/** Counters of one ring; the owner lcore writes, anyone reads. */
+struct vu_vring_counters {
+	uint64_t nb_chains;                 /**< chains taken from the ring and given back */
+	uint64_t nb_notifications;          /**< call eventfds written */
+	uint64_t nb_notifications_suppressed;
+	uint64_t nb_notification_errors;
+};
+
+/** Position of the owner lcore in the ring. */
+struct vu_vring_pos {
+	uint16_t avail;        /**< split: next index to read, free running */
+	uint16_t used;         /**< split: next index to write, free running */
+	uint16_t signalled;    /**< split: used index at the last notification decision */
+	bool signalled_valid;  /**< false after a start: notify once */
+	uint8_t fault;         /**< enum vu_vring_fault; set by the owner lcore */
+	uint16_t region_hint;  /**< last region hit; always re-checked against the table */
+	struct vu_vring_counters counters;
+};
+
+/** One virtqueue. Fields are grouped by writer. */
+struct vu_vring {
+	/* Fixed after creation. */
+	uint32_t idx;
+
+	/* Control lcore only. */
+	struct vu_vring_conf conf;
+	int kick_fd;
+	int call_fd;
+	int err_fd;
+	bool started;
+	bool enabled;
+
+	/* Control lcore publishes with release, owner lcore loads with acquire. */
+	struct vu_vring_live *live;
+
+	/* Owner lcore; control touches it only while the ring is stopped and quiet. */
+	struct vu_vring_pos pos __rte_cache_aligned;
+};
+
+/**
+ * Bring a ring into the state of a new connection: stopped, disabled, nothing configured.
+ *
+ * @param vring  caller's storage
+ * @param idx    virtqueue index
+ * @context control lcore
+ */
+void vu_vring_init(struct vu_vring *vring, uint32_t idx);
+
+/**
+ * Close the ring's descriptors and forget its configuration; the ring must be stopped and quiet.
+ *
+ * @param vring  ring without a published snapshot
+ * @context control lcore
+ */
+void vu_vring_reset(struct vu_vring *vring);
+
+/**
+ * Check a new ring size.
+ *
+ * @param size       entries
+ * @param is_packed  packed layout: any value, split: a power of two
+ * @param max_size   device's limit in entries
+ * @return 0; -EINVAL zero, too large or not a power of two
+ * @context control lcore
+ */
+int vu_vring_check_size(uint32_t size, bool is_packed, uint32_t max_size);
+
+/**
+ * Build the immutable set-up that the owner lcore will work with (VIRTIO 1.2, 2.7).
+ *
+ * @param vring     configured ring
+ * @param mem       guest memory the snapshot refers to; must outlive it
+ * @param features  negotiated features
+ * @return snapshot to publish; NULL with rte_errno: -EINVAL not configured, -EFAULT a part of the
+ *         ring lies outside guest memory or is misaligned, -ENOTSUP layout not supported, -ENOMEM
+ * @context control lcore
+ */
+struct vu_vring_live *vu_vring_live_create(const struct vu_vring *vring,
+	const struct vu_mem_table *mem, uint64_t features);
+
+/** Free a snapshot after its grace period; NULL is allowed. @context control lcore */
+void vu_vring_live_destroy(struct vu_vring_live *live);
+
+/**
+ * Set the position from the configured base and from the used index in guest memory.
+ *
+ * @param vring  ring that is stopped and quiet
+ * @param live   snapshot about to be published for it
+ * @return true if base and used index contradicted each other and the used index was taken
+ * @context control lcore
+ */
+bool vu_vring_seek(struct vu_vring *vring, const struct vu_vring_live *live);
+
+/**
+ * Publish a snapshot, NULL to take the ring away from the owner lcore.
+ *
+ * @param vring  ring
+ * @param live   new set-up
+ * @return the former snapshot, to be destroyed after a grace period
+ * @context control lcore
+ */
+struct vu_vring_live *vu_vring_publish(struct vu_vring *vring, struct vu_vring_live *live);
+
+/**
+ * Saved position, as GET_VRING_BASE answers it.
+ *
+ * @param vring  ring that is stopped and quiet
+ * @return vring base in the encoding of the layout
+ * @context control lcore
+ */
+uint32_t vu_vring_base(const struct vu_vring *vring);
+
+/** Name of a fault for logs and telemetry. @context any thread */
+const char *vu_vring_fault_name(enum vu_vring_fault fault);
+
+#endif /* VU_VRING_H */

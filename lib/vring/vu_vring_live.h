@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Driver SDK: the immutable set-up of a started ring. Control builds and publishes it, the owner
+ * lcore loads the pointer once per burst; it stays valid until the lcore's next safe point.
+ */
+#ifndef VU_VRING_LIVE_H
+#define VU_VRING_LIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+
+#include "vu_atomic.h"
+#include "vu_mem.h"
+#include "vu_vring.h"
+
+/** Descriptor of the split layout (VIRTIO 1.2, 2.7.5); little-endian. */
+struct vu_split_desc {
+	uint64_t gpa;
+	uint32_t len_bytes;
+	uint16_t flags;
+	uint16_t next;
+};
+
+#define VU_DESC_F_NEXT 1
+#define VU_DESC_F_WRITE 2
+#define VU_DESC_F_INDIRECT 4
+
+/** Available ring (VIRTIO 1.2, 2.7.6); used_event follows the last entry. */
+struct vu_split_avail {
+	uint16_t flags;
+	uint16_t idx;
+	uint16_t ring[];
+};
+
+#define VU_AVAIL_F_NO_INTERRUPT 1
+
+struct vu_split_used_elem {
+	uint32_t id;
+	uint32_t len_bytes;
+};
+
+/** Used ring (VIRTIO 1.2, 2.7.8); avail_event follows the last entry. */
+struct vu_split_used {
+	uint16_t flags;
+	uint16_t idx;
+	struct vu_split_used_elem ring[];
+};
+
+#define VU_USED_F_NO_NOTIFY 1
+
+/** Set-up of a started ring; read-only once published. */
+struct vu_vring_live {
+	struct vu_split_desc *desc;
+	struct vu_split_avail *avail;
+	struct vu_split_used *used;
+	const struct vu_mem_table *mem;
+	uint64_t features;   /**< negotiated */
+	uint16_t mask;       /**< size - 1 */
+	uint16_t size;       /**< entries, 1..32768 */
+	bool has_event_idx;
+	bool has_indirect;
+	bool is_enabled;     /**< false: consume without side effects */
+	int call_fd;         /**< VU_FD_NONE: the front-end polls */
+	int err_fd;
+} __rte_cache_aligned;
+
+/**
+ * Set-up of a ring in use.
+ *
+ * @return snapshot valid until the lcore's next safe point; NULL while stopped
+ * @context owner lcore
+ */
+static inline const struct vu_vring_live *
+vu_vring_live(const struct vu_vring *vring)
+{
+	/* Pairs with the release in vu_vring_publish(). */
+	return vu_load_acquire(&vring->live);
+}
+
+#endif /* VU_VRING_LIVE_H */

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Driver SDK: engine of the split layout (VIRTIO 1.2, 2.7), inlined into the device drivers' loops.
+ *
+ *   descriptor table          available ring (guest writes)     used ring (we write)
+ *   +-----------------+       flags idx | ring[size] event      flags idx | {id,len}[size] event
+ *   | gpa len fl next | <---- head index in ring[idx % size]    head index and bytes written
+ *   +-----------------+
+ *
+ * idx fields run freely modulo 65536. The guest may change every byte at any time: each is read
+ * once into a local, the local is checked, only the local is used. A burst goes through three
+ * steps: vu_split_peek() loads and checks heads, descriptors and addresses for all entries, the
+ * driver copies, vu_split_commit() gives back.
+ */
+#ifndef VU_VRING_SPLIT_H
+#define VU_VRING_SPLIT_H
+
+#include <rte_atomic.h>
+#include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
+
+#include "vu_mem_translate.h"
+#include "vu_vring_chain.h"
+#include "vu_vring_live.h"
+
+/** Entries that one peek prepares at most. */
+#define VU_VRING_BURST 32
+
+/** Available entries, checked and translated, not yet given back. */
+struct vu_burst {
+	uint16_t nb;                         /**< valid entries below */
+	uint16_t head[VU_VRING_BURST];       /**< descriptor index, below the ring size */
+	uint32_t len_bytes[VU_VRING_BURST];  /**< length of a plain buffer */
+	uint8_t *hva[VU_VRING_BURST];        /**< a plain buffer; NULL: a chain, walk it */
+	/** driver fills: bytes written, for vu_split_commit() */
+	uint32_t used_bytes[VU_VRING_BURST];
+};
+
+/**
+ * Number of entries the guest has made available.
+ *
+ * @return 0..size; 0 with pos->fault set if the index is impossible
+ * @context owner lcore
+ */
+static __rte_always_inline uint16_t
+vu_split_nb_avail(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+{
+	/* Pairs with the guest's release of idx after the entries. */
+	uint16_t nb = (uint16_t)(vu_load_acquire(&live->avail->idx) - pos->avail);
+
+	if (unlikely(nb > live->size)) {
+		pos->fault = VU_VRING_BAD_AVAIL_IDX;
+		return 0;
+	}
+	return nb;
+}
+
+/* One descriptor in two loads; fields are taken from the locals only. */
+static __rte_always_inline void
+split_load_desc(const struct vu_split_desc *desc, struct vu_split_desc *local)
+{
+	const uint64_t *words = (const uint64_t *)(uintptr_t)desc;
+	uint64_t low = vu_load(&words[0]);
+	uint64_t high = vu_load(&words[1]);
+
+	local->gpa = low;
+	local->len_bytes = (uint32_t)high;
+	local->flags = (uint16_t)(high >> 32);
+	local->next = (uint16_t)(high >> 48);
+}
+
+/*
+ * hva of a plain buffer: one descriptor, the right direction, contiguous; NULL for anything else.
+ */
+static __rte_always_inline uint8_t *
+split_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	const struct vu_split_desc *desc, uint16_t direction)
+{
+	const uint16_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT;
+	uint64_t len_bytes = desc->len_bytes;
+	uint8_t *hva;
+
+	if (unlikely((desc->flags & flags) != direction || len_bytes == 0))
+		return NULL;
+	hva = vu_mem_gpa_to_hva(live->mem, desc->gpa, &len_bytes, &pos->region_hint);
+	return likely(len_bytes == desc->len_bytes) ? hva : NULL;
+}
+
+/**
+ * Load up to `max` available entries and translate the plain buffers among them; takes nothing from
+ * the ring.
+ *
+ * @param live       set-up of the ring
+ * @param pos        position; fault is set only if the very first entry is bad
+ * @param burst      filled
+ * @param max        1..VU_VRING_BURST
+ * @param direction  0 for buffers we read, VU_DESC_F_WRITE for buffers we write
+ * @return burst->nb
+ * @context owner lcore
+ */
+static __rte_always_inline uint16_t
+vu_split_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct vu_burst *burst,
+	uint16_t max, const uint16_t direction)
+{
+	uint16_t nb = RTE_MIN(vu_split_nb_avail(live, pos), max);
+	uint16_t i;
+
+	for (i = 0; i < nb; i++) {
+		burst->head[i] =
+			vu_load(&live->avail->ring[(uint16_t)(pos->avail + i) & live->mask]);
+		if (unlikely(burst->head[i] >= live->size)) {
+			if (i == 0)
+				pos->fault = VU_VRING_BAD_HEAD;
+			nb = i;
+			break;
+		}
+		rte_prefetch0(&live->desc[burst->head[i]]);
+	}
+	for (i = 0; i < nb; i++) {
+		struct vu_split_desc desc;
+
+		split_load_desc(&live->desc[burst->head[i]], &desc);
+		burst->len_bytes[i] = desc.len_bytes;
+		burst->hva[i] = split_plain_buffer(live, pos, &desc, direction);
+		if (direction == VU_DESC_F_WRITE)
+			rte_prefetch0_write(burst->hva[i]);
+		else
+			rte_prefetch0(burst->hva[i]);
+	}
+	burst->nb = nb;
+	return nb;
+}
+
+/**
+ * Give the first `nb` entries of a burst back to the guest with one index update.
+ *
+ * @param live      set-up of the ring
+ * @param pos       position, moved on
+ * @param burst     entries of the last peek; used_bytes[] set if `has_bytes`
+ * @param nb        0..burst->nb
+ * @param has_bytes false: nothing was written to any buffer
+ * @context owner lcore
+ */
+static __rte_always_inline void
+vu_split_commit(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	const struct vu_burst *burst, uint16_t nb, const bool has_bytes)
+{
+	for (uint16_t i = 0; i < nb; i++) {
+		uint64_t elem = burst->head[i];
+
+		if (has_bytes)
+			elem |= (uint64_t)burst->used_bytes[i] << 32;
+		vu_store((uint64_t *)(uintptr_t)&live->used
+				 ->ring[(uint16_t)(pos->used + i) & live->mask],
+			elem);
+	}
+	pos->avail += nb;
+	pos->used += nb;
+	vu_counter_add(&pos->counters.nb_chains, nb);
+	/* Entries before index; pairs with the acquire in the guest's driver. */
+	vu_store_release(&live->used->idx, pos->used);
+}
+
+/**
+ * Does the guest want to hear of what was committed since the last call (VIRTIO 1.2, 2.7.7 and
+ * 2.7.10)?
+ *
+ * @return true: write the call eventfd
+ * @context owner lcore
+ */
+static __rte_always_inline bool
+vu_split_wants_notification(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+{
+	uint16_t old = pos->signalled;
+	bool is_first = !pos->signalled_valid;
+	uint16_t event;
+
+	pos->signalled = pos->used;
+	pos->signalled_valid = true;
+	/*
+	 * Index before event; pairs with the guest's full barrier between writing its event and
+	 * reading idx.
+	 */
+	rte_smp_mb();
+	if (unlikely(is_first))
+		return true;
+	if (!live->has_event_idx)
+		return (vu_load(&live->avail->flags) & VU_AVAIL_F_NO_INTERRUPT) == 0;
+	event = vu_load(&live->avail->ring[live->size]);
+	return (uint16_t)(pos->used - event - 1) < (uint16_t)(pos->used - old);
+}
+
+/**
+ * Tell the guest not to kick: this ring is polled.
+ * @context owner lcore or control while the ring is stopped
+ */
+static inline void
+vu_split_suppress_kicks(const struct vu_vring_live *live)
+{
+	if (!live->has_event_idx)
+		vu_store(&live->used->flags, VU_USED_F_NO_NOTIFY);
+}
+
+#endif /* VU_VRING_SPLIT_H */

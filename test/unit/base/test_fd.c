@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Cases of vu_fd.h: one owner at any time, and what the created descriptors can do.
+ */
+#include "vu_fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "test.h"
+
+VU_TEST(fd, close_forgets)
+{
+	int fd = vu_fd_eventfd();
+	int copy = fd;
+
+	CHECK(fd >= 0);
+	vu_fd_close(&fd);
+	CHECK_EQ(fd, VU_FD_NONE);
+	CHECK_EQ(fcntl(copy, F_GETFD), -1);
+	vu_fd_close(&fd);
+	CHECK_EQ(fd, VU_FD_NONE);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(fd, take_moves)
+{
+	int fd = vu_fd_eventfd();
+	int taken = vu_fd_take(&fd);
+
+	CHECK_EQ(fd, VU_FD_NONE);
+	CHECK(fcntl(taken, F_GETFD) & FD_CLOEXEC);
+	vu_fd_close(&taken);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(fd, signal_adds_one)
+{
+	int fd = vu_fd_eventfd();
+	uint64_t value = 0;
+
+	CHECK_EQ(vu_fd_signal(fd), 0);
+	CHECK_EQ(vu_fd_signal(fd), 0);
+	CHECK_EQ(read(fd, &value, sizeof(value)), sizeof(value));
+	CHECK_EQ(value, 2);
+	CHECK_EQ(read(fd, &value, sizeof(value)), -1);
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(vu_fd_signal(VU_FD_NONE), 0);
+	vu_fd_close(&fd);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(fd, signal_keeps_errno)
+{
+	int ends[2];
+
+	CHECK_EQ(pipe(ends), 0);
+	errno = ENOTTY;
+	CHECK_EQ(vu_fd_signal(ends[0]), -EBADF);
+	CHECK_EQ(errno, ENOTTY);
+	vu_fd_close(&ends[0]);
+	vu_fd_close(&ends[1]);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(fd, memfd_has_its_size)
+{
+	int fd = vu_fd_memfd("test", 3 * 4096, 0);
+	struct stat st;
+
+	CHECK(fd >= 0);
+	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK_EQ(st.st_size, 3 * 4096);
+	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	vu_fd_close(&fd);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(fd, set_nonblocking)
+{
+	int ends[2];
+	char byte;
+
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(vu_fd_set_nonblocking(ends[0]), 0);
+	CHECK_EQ(read(ends[0], &byte, 1), -1);
+	CHECK_EQ(errno, EAGAIN);
+	vu_fd_close(&ends[0]);
+	vu_fd_close(&ends[1]);
+	CHECK_EQ(vu_fd_set_nonblocking(VU_FD_NONE), -EBADF);
+	return TEST_SUCCESS;
+}

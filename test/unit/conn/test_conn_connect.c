@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Client mode: what connecting reports, and the series of delays.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "vu_conn.h"
+#include "vu_fd.h"
+
+#include "test.h"
+
+#define TEMP_DIR "/tmp/vu-test-XXXXXX"
+
+/* A bound socket, listening or not, with the given backlog. */
+static int
+server_open(const char *path, int backlog)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		vu_fd_close(&fd);
+	if (backlog >= 0)
+		listen(fd, backlog);
+	return fd;
+}
+
+VU_TEST(conn_connect, connects)
+{
+	char dir[] = TEMP_DIR, path[64];
+	int server, client;
+
+	CHECK(mkdtemp(dir) != NULL);
+	snprintf(path, sizeof(path), "%s/s", dir);
+	server = server_open(path, 1);
+	client = vu_connect(path);
+	CHECK(client >= 0);
+	CHECK((fcntl(client, F_GETFL) & O_NONBLOCK) != 0);
+	CHECK_EQ(fcntl(client, F_GETFD), FD_CLOEXEC);
+	vu_fd_close(&client);
+	vu_fd_close(&server);
+	unlink(path);
+	rmdir(dir);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(conn_connect, reports_why_not)
+{
+	char dir[] = TEMP_DIR, path[64], longest[200];
+	int server;
+
+	CHECK(mkdtemp(dir) != NULL);
+	snprintf(path, sizeof(path), "%s/s", dir);
+	CHECK_EQ(vu_connect(path), -ENOENT);
+	server = server_open(path, -1);
+	CHECK_EQ(vu_connect(path), -ECONNREFUSED);
+	vu_fd_close(&server);
+	CHECK_EQ(vu_connect(path), -ECONNREFUSED);
+	unlink(path);
+	rmdir(dir);
+
+	CHECK_EQ(vu_connect(""), -EINVAL);
+	memset(longest, 'x', sizeof(longest));
+	longest[108] = '\0';
+	CHECK_EQ(vu_connect(longest), -ENAMETOOLONG);
+	longest[107] = '\0';
+	CHECK_EQ(vu_connect(longest), -ENOENT);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(conn_connect, full_queue_is_worth_another_attempt)
+{
+	char dir[] = TEMP_DIR, path[64];
+	int clients[8], server, rc = 0;
+	unsigned int nb_clients = 0;
+
+	CHECK(mkdtemp(dir) != NULL);
+	snprintf(path, sizeof(path), "%s/s", dir);
+	server = server_open(path, 1);
+	while (rc >= 0 && nb_clients < RTE_DIM(clients)) {
+		rc = vu_connect(path);
+		if (rc >= 0)
+			clients[nb_clients++] = rc;
+	}
+	CHECK_EQ(rc, -EAGAIN);
+	while (nb_clients > 0)
+		vu_fd_close(&clients[--nb_clients]);
+	vu_fd_close(&server);
+	unlink(path);
+	rmdir(dir);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(conn_connect, backoff_doubles_up_to_cap)
+{
+	static const uint32_t delays_ms[] = { 100, 200, 400, 800, 1000, 1000, 1000 };
+	struct vu_backoff backoff;
+
+	vu_backoff_init(&backoff, 100, 1000);
+	for (unsigned int round = 0; round < 2; round++) {
+		for (unsigned int i = 0; i < RTE_DIM(delays_ms); i++)
+			CHECK_EQ(vu_backoff_next_ms(&backoff), delays_ms[i]);
+		vu_backoff_reset(&backoff);
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(conn_connect, backoff_limits)
+{
+	struct vu_backoff backoff;
+
+	vu_backoff_init(&backoff, 0, 0);
+	CHECK_EQ(vu_backoff_next_ms(&backoff), 1);
+	CHECK_EQ(vu_backoff_next_ms(&backoff), 1);
+	vu_backoff_init(&backoff, 500, 100);
+	CHECK_EQ(vu_backoff_next_ms(&backoff), 500);
+	CHECK_EQ(vu_backoff_next_ms(&backoff), 500);
+	/* Neither wraps nor ends, however often it is asked. */
+	vu_backoff_init(&backoff, 3, UINT32_MAX);
+	for (unsigned int i = 0; i < 100; i++)
+		CHECK(vu_backoff_next_ms(&backoff) >= 3);
+	CHECK_EQ(vu_backoff_next_ms(&backoff), UINT32_MAX);
+	return TEST_SUCCESS;
+}

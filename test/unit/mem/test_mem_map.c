@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Mappings: alignment, huge pages, files that must be refused, missing NUMA rights.
+ * Cases that need huge pages are skipped where the system has none free.
+ */
+#include "test.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <rte_errno.h>
+
+#include "mem_fixture.h"
+#include "mem_map.h"
+
+#define KIB UINT64_C(1024)
+
+VU_TEST(mem_map, offset_need_not_be_page_aligned)
+{
+	int file = fixture_file(4 * PAGE_BYTES);
+	struct vu_mem_table *table = fixture_table(file, 0, PAGE_BYTES, PAGE_BYTES + 0x123);
+
+	CHECK(table != NULL);
+	CHECK_EQ(pwrite(file, "x", 1, PAGE_BYTES + 0x123), 1);
+	CHECK_EQ(*(char *)fixture_hva(table, 0), 'x');
+	CHECK_EQ(pwrite(file, "y", 1, 2 * PAGE_BYTES + 0x122), 1);
+	CHECK_EQ(*(char *)fixture_hva(table, PAGE_BYTES - 1), 'y');
+	CHECK(fixture_hva(table, PAGE_BYTES) == NULL);
+	CHECK_EQ(fixture_mapped_bytes(), 2 * PAGE_BYTES);
+	vu_mem_table_destroy(table);
+	CHECK_EQ(fixture_mapped_bytes(), 0);
+	vu_fd_close(&file);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(mem_map, last_page_of_file_may_be_incomplete)
+{
+	int file = fixture_file(PAGE_BYTES + 100);
+	struct vu_mem_table *table = fixture_table(file, 0, PAGE_BYTES + 100, 0);
+
+	CHECK(table != NULL);
+	*(char *)fixture_hva(table, PAGE_BYTES + 99) = 1;
+	vu_mem_table_destroy(table);
+	CHECK(fixture_table(file, 0, PAGE_BYTES + 101, 0) == NULL);
+	CHECK_EQ(rte_errno, ERANGE);
+	vu_fd_close(&file);
+	return TEST_SUCCESS;
+}
+
+static int
+refusal_of(int fd)
+{
+	struct vu_mem_table *table;
+	int rc;
+
+	rte_errno = 0;
+	table = fixture_table(fd, 0, PAGE_BYTES, 0);
+	rc = rte_errno;
+	vu_mem_table_destroy(table);
+	vu_fd_close(&fd);
+	return table != NULL ? 0 : rc;
+}
+
+VU_TEST(mem_map, refuses_what_is_not_a_writable_file)
+{
+	int file = fixture_file(PAGE_BYTES);
+	char path[64];
+	int fds[2];
+
+	CHECK_EQ(refusal_of(-1), EBADF);
+	CHECK_EQ(refusal_of(vu_fd_eventfd()), EINVAL);
+	CHECK_EQ(refusal_of(open("/dev/zero", O_RDWR | O_CLOEXEC)), EINVAL);
+	CHECK_EQ(refusal_of(open("/", O_RDONLY | O_CLOEXEC)), EINVAL);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	CHECK_EQ(refusal_of(fds[0]), EINVAL);
+	CHECK_EQ(refusal_of(fds[1]), EINVAL);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	CHECK_EQ(refusal_of(open(path, O_RDONLY | O_CLOEXEC)), EACCES);
+	CHECK_EQ(fixture_mapped_bytes(), 0);
+	vu_fd_close(&file);
+	return TEST_SUCCESS;
+}
+
+static long
+allocated_bytes(int file)
+{
+	struct stat st;
+
+	return fstat(file, &st) == 0 ? st.st_blocks * 512 : -1;
+}
+
+VU_TEST(mem_map, prefaults_when_asked)
+{
+	int file = fixture_file(16 * PAGE_BYTES);
+	struct vu_mem_region_conf region = fixture_region(file, 0, 8 * PAGE_BYTES, 0);
+	struct vu_mem_table *table;
+
+	table = fixture_table(file, 0, 16 * PAGE_BYTES, 0);
+	CHECK(table != NULL);
+	CHECK_EQ(allocated_bytes(file), 0);
+	vu_mem_table_destroy(table);
+	region.prefault = true;
+	table = vu_mem_table_create(&region, 1, "test");
+	CHECK(table != NULL);
+	CHECK_EQ(allocated_bytes(file), 8 * PAGE_BYTES);
+	vu_mem_table_destroy(table);
+	vu_fd_close(&file);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(mem_map, huge_pages_with_offsets_inside_a_page)
+{
+	int file = fixture_huge_file(2 * HUGE_BYTES);
+	struct vu_mem_region_conf regions[] = {
+		fixture_region(file, 0, 640 * KIB, 0),
+		fixture_region(file, 768 * KIB, 2 * HUGE_BYTES - 768 * KIB, 768 * KIB),
+	};
+	struct vu_mem_region_info info;
+	struct vu_mem_table *table;
+	char *window;
+
+	if (file < 0)
+		return TEST_SKIPPED;
+	window = mmap(NULL, 2 * HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	CHECK(window != MAP_FAILED);
+	table = vu_mem_table_create(regions, 2, "test");
+	CHECK(table != NULL);
+	CHECK_EQ(vu_mem_region_info_get(table, 1, &info), 0);
+	CHECK_EQ(info.page_bytes, HUGE_BYTES);
+	*(char *)fixture_hva(table, 640 * KIB - 1) = 'a';
+	*(char *)fixture_hva(table, 768 * KIB) = 'b';
+	*(char *)fixture_hva(table, 2 * HUGE_BYTES - 1) = 'c';
+	CHECK_EQ(window[640 * KIB - 1], 'a');
+	CHECK_EQ(window[768 * KIB], 'b');
+	CHECK_EQ(window[2 * HUGE_BYTES - 1], 'c');
+	CHECK(fixture_hva(table, 640 * KIB) == NULL);
+	CHECK_EQ(fixture_mapped_bytes(), (2 + 1 + 2) * HUGE_BYTES);
+	vu_mem_table_destroy(table);
+	CHECK_EQ(munmap(window, 2 * HUGE_BYTES), 0);
+	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK(fixture_table(file, 0, HUGE_BYTES + 1, HUGE_BYTES) == NULL);
+	CHECK_EQ(rte_errno, ERANGE);
+	vu_fd_close(&file);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(mem_map, huge_pages_that_are_missing_are_an_error)
+{
+	uint64_t page_bytes = UINT64_C(1) << 30;
+	int file = vu_fd_memfd(FIXTURE_NAME, page_bytes, page_bytes);
+
+	if (file < 0)
+		return TEST_SKIPPED;
+	if (posix_fallocate(file, 0, (off_t)page_bytes) == 0) {
+		vu_fd_close(&file);
+		return TEST_SKIPPED;
+	}
+	CHECK(fixture_table(file, 0, PAGE_BYTES, 0) == NULL);
+	CHECK(rte_errno == EFAULT || rte_errno == ENOMEM);
+	CHECK_EQ(fixture_mapped_bytes(), 0);
+	vu_fd_close(&file);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(mem_map, knows_the_node_of_a_region)
+{
+	int file = fixture_file(PAGE_BYTES);
+	struct vu_mem_region_conf region = fixture_region(file, 0, PAGE_BYTES, 0);
+	struct vu_mem_table *table;
+
+	region.numa_node = 0;
+	table = vu_mem_table_create(&region, 1, "test");
+	CHECK(table != NULL);
+	/* -1 where the test itself runs without the right to ask. */
+	CHECK(vu_mem_region_node(table, 0) >= VU_MEM_NODE_ANY);
+	CHECK_EQ(vu_mem_region_node(table, 1), VU_MEM_NODE_ANY);
+	vu_mem_table_destroy(table);
+
+	/* A node that does not exist is a wish that cannot be granted. */
+	region = fixture_region(file, 0, PAGE_BYTES, 0);
+	region.numa_node = INT32_MAX;
+	table = vu_mem_table_create(&region, 1, "test");
+	CHECK(table != NULL);
+	vu_mem_table_destroy(table);
+	vu_fd_close(&file);
+	return TEST_SUCCESS;
+}
+
+static const struct sock_filter forbid_numa[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mbind, 2, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_get_mempolicy, 1, 0),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+};
+
+static int
+map_without_numa_rights(void)
+{
+	int file = fixture_file(PAGE_BYTES);
+	struct vu_mem_region_conf region = fixture_region(file, 0, PAGE_BYTES, 0);
+	struct vu_mem_table *table;
+
+	CHECK_EQ(fixture_filter(forbid_numa, RTE_DIM(forbid_numa)), 0);
+	region.numa_node = 0;
+	table = vu_mem_table_create(&region, 1, "test");
+	CHECK(table != NULL);
+	CHECK_EQ(vu_mem_region_node(table, 0), VU_MEM_NODE_ANY);
+	vu_mem_table_destroy(table);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(mem_map, works_where_numa_calls_are_forbidden)
+{
+	CHECK_EQ(fixture_run_child(map_without_numa_rights), 0);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(mem_map, references_are_counted)
+{
+	struct vu_mem_region_conf conf = { .len = PAGE_BYTES, .fd = fixture_file(PAGE_BYTES),
+		.numa_node = VU_MEM_NODE_ANY };
+	struct vu_mem_region_conf other = conf;
+	struct mem_file file;
+	struct mem_map *map;
+
+	CHECK_EQ(mem_file_inspect(conf.fd, &file), 0);
+	CHECK_EQ(mem_map_create(&conf, &file, &map), 0);
+	CHECK(mem_map_shows(map, &conf, &file));
+	other.len--;
+	CHECK(!mem_map_shows(map, &other, &file));
+	CHECK(mem_map_get(map) == map);
+	mem_map_put(map);
+	CHECK_EQ(fixture_mapped_bytes(), PAGE_BYTES);
+	mem_map_put(map);
+	CHECK_EQ(fixture_mapped_bytes(), 0);
+	vu_fd_close(&conf.fd);
+	return TEST_SUCCESS;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Cases of sched_loop.c and sched.c: which tasks a turn polls, who owns them, life of the loops.
+ */
+#include "vu_sched.h"
+
+#include <errno.h>
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+
+#include "fake_task.h"
+#include "test.h"
+
+VU_TEST(sched_loop, create_checks_lcores)
+{
+	const unsigned int repeated[] = { 1, 2, 1 };
+	const unsigned int beyond[] = { RTE_MAX_LCORE };
+	const unsigned int good[] = { 3, 0 };
+	struct vu_sched *sched;
+
+	rte_errno = 0;
+	CHECK(vu_sched_create(repeated, 3) == NULL);
+	CHECK_EQ(rte_errno, EINVAL);
+	CHECK(vu_sched_create(beyond, 1) == NULL);
+	CHECK(vu_sched_create(good, 0) == NULL);
+	CHECK(vu_sched_create(good, RTE_MAX_LCORE + 1) == NULL);
+	sched = vu_sched_create(good, 2);
+	CHECK(sched != NULL);
+	CHECK_EQ(vu_sched_nb_workers(sched), 2);
+	CHECK_EQ(vu_sched_worker_lcore(sched, 0), 3);
+	CHECK_EQ(vu_sched_worker_lcore(sched, 1), 0);
+	CHECK_EQ(vu_sched_worker_lcore(sched, 2), LCORE_ID_ANY);
+	vu_sched_destroy(sched);
+	vu_sched_destroy(NULL);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(sched_loop, unknown_worker_is_refused)
+{
+	struct vu_sched *sched = fake_sched_create();
+	struct fake_task fake;
+
+	fake_task_init(&fake);
+	CHECK_EQ(vu_sched_turn(sched, 2), -EINVAL);
+	CHECK_EQ(vu_sched_loop(sched, 2), -EINVAL);
+	CHECK_EQ(vu_sched_worker_stop(sched, 2), -EINVAL);
+	CHECK_EQ(vu_sched_task_add(sched, &fake.task, 2), -EINVAL);
+	CHECK(!vu_sched_worker_is_running(sched, 2));
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(sched_loop, turn_polls_what_changed)
+{
+	struct vu_sched *sched = fake_sched_create();
+	struct fake_task *fakes = fake_tasks_create(9);
+
+	for (unsigned int i = 0; i < 9; i++)
+		CHECK_EQ(vu_sched_task_add(sched, &fakes[i].task, 0), 0);
+	CHECK_EQ(fakes[8].nb_polls, 0);
+	CHECK_EQ(vu_sched_turn(sched, 0), 0); /* each once at first */
+	CHECK_EQ(vu_sched_turn(sched, 0), 0);
+	for (unsigned int i = 0; i < 9; i++)
+		CHECK_EQ(fakes[i].nb_polls, 1);
+	for (unsigned int i = 0; i < 9; i++) {
+		fakes[i].word += 5;
+		CHECK_EQ(vu_sched_turn(sched, 0), 5);
+		CHECK_EQ(vu_sched_turn(sched, 0), 0);
+		for (unsigned int other = 0; other < 9; other++)
+			CHECK_EQ(fakes[other].nb_polls, other <= i ? 2 : 1);
+	}
+	fakes[0].word += 2;
+	fakes[3].word += 3;
+	fakes[8].word += 4;
+	CHECK_EQ(vu_sched_turn(sched, 0), 9);
+	CHECK_EQ(vu_sched_turn(sched, 1), 0);
+	vu_sched_destroy(sched);
+	CHECK_EQ(vu_task_worker(&fakes[0].task), -1);
+	free(fakes);
+	return TEST_SUCCESS;
+}
+
+/* A task whose poll leaves the watch that the case wants. */
+struct watcher {
+	struct vu_task task;
+	struct vu_watch next;
+	unsigned int nb_polls;
+};
+
+static uint32_t
+watcher_poll(struct vu_task *task)
+{
+	struct watcher *watcher = task->arg;
+
+	task->watch = watcher->next;
+	watcher->nb_polls++;
+	return 0;
+}
+
+VU_TEST(sched_loop, mask_selects_bits)
+{
+	static _Alignas(4) uint16_t ring[4];
+	struct vu_sched *sched = fake_sched_create();
+	struct watcher watcher = {
+		/* The upper half at a 2-byte boundary: ring[2]. */
+		.next = { .idle = 7u << 16, .mask = 0xffff0000 },
+	};
+
+	watcher.next.word = (const uint32_t *)(const void *)&ring[1];
+	ring[2] = 7;
+	vu_task_init(&watcher.task, watcher_poll, &watcher);
+	CHECK_EQ(vu_sched_task_add(sched, &watcher.task, 1), 0);
+	CHECK_EQ(vu_sched_turn(sched, 1), 0);
+	ring[0] = ring[1] = ring[3] = 0xffff;
+	CHECK_EQ(vu_sched_turn(sched, 1), 0);
+	CHECK_EQ(watcher.nb_polls, 1);
+	ring[2] = 8;
+	CHECK_EQ(vu_sched_turn(sched, 1), 0);
+	CHECK_EQ(watcher.nb_polls, 2);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(sched_loop, never_and_always)
+{
+	struct vu_sched *sched = fake_sched_create();
+	struct watcher never = { .next = VU_WATCH_NEVER }, always = { .next = VU_WATCH_ALWAYS };
+
+	vu_task_init(&never.task, watcher_poll, &never);
+	vu_task_init(&always.task, watcher_poll, &always);
+	CHECK_EQ(vu_sched_task_add(sched, &never.task, 0), 0);
+	CHECK_EQ(vu_sched_task_add(sched, &always.task, 0), 0);
+	for (unsigned int turn = 0; turn < 10; turn++)
+		CHECK_EQ(vu_sched_turn(sched, 0), 0);
+	CHECK_EQ(never.nb_polls, 1);
+	CHECK_EQ(always.nb_polls, 10);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(sched_loop, owner_is_the_polling_thread)
+{
+	struct vu_sched *sched = fake_sched_create();
+	struct fake_task *fakes = fake_tasks_create(2);
+	struct loop_thread loop;
+
+	CHECK(!vu_task_is_mine(&fakes[0].task));
+	CHECK_EQ(vu_sched_task_add(sched, &fakes[0].task, 0), 0);
+	CHECK_EQ(vu_sched_task_add(sched, &fakes[1].task, 1), 0);
+	CHECK(!vu_task_is_mine(&fakes[0].task));
+	vu_sched_turn(sched, 0);
+	CHECK_EQ(fakes[0].nb_polls_mine, 1);
+	CHECK(!vu_task_is_mine(&fakes[0].task));
+	loop_thread_start(&loop, sched, 1);
+	wait_for_polls(&fakes[1], 1);
+	CHECK(!vu_task_is_mine(&fakes[1].task));
+	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(fakes[1].nb_polls_mine, 1);
+	vu_sched_destroy(sched);
+	free(fakes);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(sched_loop, one_thread_per_worker)
+{
+	struct vu_sched *sched = fake_sched_create();
+	struct loop_thread loop;
+
+	loop_thread_start(&loop, sched, 0);
+	CHECK_EQ(vu_sched_loop(sched, 0), -EBUSY);
+	CHECK_EQ(vu_sched_turn(sched, 0), -EBUSY);
+	CHECK_EQ(vu_sched_turn(sched, 1), 0);
+	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK(!vu_sched_worker_is_running(sched, 0));
+	CHECK_EQ(vu_sched_turn(sched, 0), 0);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(sched_loop, early_stop_is_kept)
+{
+	struct vu_sched *sched = fake_sched_create();
+	struct loop_thread loop;
+
+	CHECK_EQ(vu_sched_worker_stop(sched, 0), 0);
+	CHECK_EQ(vu_sched_loop(sched, 0), 0); /* would not return */
+	loop_thread_start(&loop, sched, 0);   /* the request was used up */
+	vu_sched_stop(sched);
+	CHECK(!vu_sched_worker_is_running(sched, 0));
+	pthread_join(loop.thread, NULL);
+	CHECK_EQ(loop.rc, 0);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(sched_loop, start_needs_data_lcores)
+{
+	const unsigned int main_lcore[] = { rte_get_main_lcore() };
+	const unsigned int unused[] = { RTE_MAX_LCORE - 1 };
+	struct vu_sched *sched = vu_sched_create(main_lcore, 1);
+
+	CHECK_EQ(vu_sched_start(sched), -EINVAL);
+	vu_sched_destroy(sched);
+	sched = vu_sched_create(unused, 1);
+	CHECK_EQ(vu_sched_start(sched), -EINVAL);
+	vu_sched_stop(sched);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(sched_loop, start_and_stop_on_lcore)
+{
+	const unsigned int lcore_id = rte_get_next_lcore(-1, 1, 0);
+	struct fake_task *fake;
+	struct vu_sched *sched;
+
+	if (lcore_id >= RTE_MAX_LCORE)
+		return TEST_SKIPPED;
+	sched = vu_sched_create(&lcore_id, 1);
+	fake = fake_tasks_create(1);
+	CHECK_EQ(vu_sched_task_add(sched, &fake->task, 0), 0);
+	for (uint32_t round = 1; round <= 3; round++) {
+		CHECK_EQ(vu_sched_start(sched), 0);
+		CHECK_EQ(vu_sched_start(sched), -EBUSY);
+		vu_sched_task_kick(sched, &fake->task);
+		wait_for_polls(fake, round);
+		vu_sched_stop(sched);
+		vu_sched_stop(sched);
+		CHECK_EQ(rte_eal_get_lcore_state(lcore_id), WAIT);
+	}
+	vu_sched_destroy(sched);
+	free(fake);
+	return TEST_SUCCESS;
+}
+
+#define PERF_TURNS 20000
+#define PERF_ROUNDS 9
+
+static int
+compare_u64(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Turns are counted by a task at the end that is always ready: one more task, one more poll. */
+struct turn_counter {
+	struct vu_task task;
+	struct vu_sched *sched;
+	unsigned int nb_turns;
+};
+
+static uint32_t
+turn_counter_poll(struct vu_task *task)
+{
+	struct turn_counter *counter = task->arg;
+
+	if (++counter->nb_turns == PERF_TURNS)
+		vu_sched_worker_stop(counter->sched, 0);
+	return 0;
+}
+
+static uint64_t
+idle_turn_centicycles(unsigned int nb_tasks)
+{
+	struct vu_sched *sched = fake_sched_create();
+	struct fake_task *fakes = fake_tasks_create(nb_tasks + 1);
+	struct turn_counter counter = { .sched = sched };
+	uint64_t rounds[PERF_ROUNDS];
+
+	vu_task_init(&counter.task, turn_counter_poll, &counter);
+	for (unsigned int i = 0; i < nb_tasks; i++)
+		vu_sched_task_add(sched, &fakes[i].task, 0);
+	vu_sched_task_add(sched, &counter.task, 0);
+	for (unsigned int i = 0; i < PERF_ROUNDS; i++) {
+		const uint64_t start_tsc = rte_rdtsc();
+
+		counter.nb_turns = 0;
+		vu_sched_loop(sched, 0);
+		rounds[i] = (rte_rdtsc() - start_tsc) * 100 / PERF_TURNS;
+	}
+	qsort(rounds, PERF_ROUNDS, sizeof(rounds[0]), compare_u64);
+	vu_sched_destroy(sched);
+	free(fakes);
+	return rounds[PERF_ROUNDS / 2];
+}
+
+VU_TEST_PERF(sched_loop, idle_cycles)
+{
+	const unsigned int nb_tasks[] = { 1, 100, 1000 };
+	const uint64_t base = idle_turn_centicycles(0);
+
+	printf("\n    turn with one empty poll and no idle task: %.1f TSC cycles\n",
+		(double)base / 100);
+	for (unsigned int i = 0; i < RTE_DIM(nb_tasks); i++) {
+		const uint64_t turn = idle_turn_centicycles(nb_tasks[i]);
+
+		printf("    %4u idle tasks: %.1f cycles per turn, %.2f per idle task\n",
+			nb_tasks[i], (double)turn / 100,
+			((double)turn - (double)base) / 100 / nb_tasks[i]);
+	}
+	return TEST_SUCCESS;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Self-registering test cases of vu-test. One file test_<unit>.c = one autotest command
+ * <unit>_autotest that runs the file's cases, each with a leak check around it.
+ */
+#ifndef VU_TEST_H
+#define VU_TEST_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <rte_common.h>
+
+/** Result of a case that cannot run here; vu-test exits 77 if nothing but skips happened. */
+#define TEST_SKIPPED 77
+#define TEST_SUCCESS 0
+#define TEST_FAILED (-1)
+
+enum test_suite {
+	TEST_SUITE_FAST,   /**< seconds, runs everywhere */
+	TEST_SUITE_PERF,   /**< prints cycles, asserts nothing about time */
+	TEST_SUITE_STRESS, /**< races under load */
+};
+
+struct test_case {
+	struct test_case *next;
+	const char *unit; /**< autotest the case belongs to, without _autotest */
+	const char *name;
+	enum test_suite suite;
+	int (*run)(void); /**< TEST_SUCCESS, TEST_FAILED or TEST_SKIPPED */
+};
+
+/** Adds a case to the list; called by the constructors that VU_TEST() makes. */
+void test_register(struct test_case *test);
+
+/** @return seconds that one stress case should spend: VU_STRESS_SECONDS, or 2 */
+unsigned int test_stress_seconds(void);
+
+#define VU_TEST_IN(suite_, unit_, name_) \
+	static int unit_##_##name_##_case(void); \
+	RTE_INIT(unit_##_##name_##_register) \
+	{ \
+		static struct test_case entry = { \
+			.unit = #unit_, .name = #name_, .suite = suite_, \
+			.run = unit_##_##name_##_case, \
+		}; \
+		test_register(&entry); \
+	} \
+	static int unit_##_##name_##_case(void)
+
+/** A fast case: VU_TEST(mem_table, refuses_overlap) { ...; return TEST_SUCCESS; } */
+#define VU_TEST(unit, name) VU_TEST_IN(TEST_SUITE_FAST, unit, name)
+#define VU_TEST_PERF(unit, name) VU_TEST_IN(TEST_SUITE_PERF, unit, name)
+#define VU_TEST_STRESS(unit, name) VU_TEST_IN(TEST_SUITE_STRESS, unit, name)
+
+/** Fail the case, with file, line and text, unless the condition holds. */
+#define CHECK(condition) \
+	do { \
+		if (!(condition)) { \
+			printf("%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
+			return TEST_FAILED; \
+		} \
+	} while (0)
+/** Same for two integers; prints both. */
+#define CHECK_EQ(a, b) \
+	do { \
+		long long a_ = (long long)(a), b_ = (long long)(b); \
+		if (a_ != b_) { \
+			printf("%s:%d: failed: %s is %lld, %s is %lld\n", __FILE__, __LINE__, \
+				#a, a_, #b, b_); \
+			return TEST_FAILED; \
+		} \
+	} while (0)
+
+#endif /* VU_TEST_H */
