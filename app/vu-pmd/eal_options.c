@@ -5,7 +5,9 @@
 #include "eal_options.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -101,13 +103,36 @@ eal_has(int argc, char **argv, const char *name)
 	return false;
 }
 
+/*
+ * DPDK refuses --in-memory beside --no-huge, which keeps nothing in files anyway but the shared
+ * configuration: leave that out too, which is what the user means.
+ */
+static void
+eal_resolve_in_memory(int argc, char **argv)
+{
+	static char no_shconf[] = "--no-shconf";
+
+	if (!eal_has(argc, argv, "--no-huge"))
+		return;
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--in-memory") == 0)
+			argv[i] = no_shconf;
+}
+
 int
 eal_options_add_defaults(int argc, char **argv)
 {
 	static char prefix[] = "--file-prefix=vu-pmd";
+	static char eal_log[] = "--log-level=lib.eal:warning";
+	static char telemetry_log[] = "--log-level=lib.telemetry:error";
+	char *defaults[] = { eal_log, telemetry_log, prefix };
+	int nb_defaults = eal_has(argc, argv, "--file-prefix") ? 2 : 3;
 
-	if (!eal_has(argc, argv, "--file-prefix"))
-		argv[argc++] = prefix;
+	eal_resolve_in_memory(argc, argv);
+	/* In front of the user's: of two log levels the last one counts. */
+	memmove(&argv[1 + nb_defaults], &argv[1], (size_t)(argc - 1) * sizeof(*argv));
+	memcpy(&argv[1], defaults, (size_t)nb_defaults * sizeof(*argv));
+	argc += nb_defaults;
 	argv[argc] = NULL;
 	return argc;
 }
@@ -140,9 +165,47 @@ eal_free_hugepages(void)
 	return nb_free;
 }
 
+/* Value of a one-letter option, NULL if it is not there. */
+static const char *
+eal_short_value(int argc, char **argv, char letter)
+{
+	for (int i = 1; i < argc; i++)
+		if (argv[i][0] == '-' && argv[i][1] == letter)
+			return argv[i][2] != '\0' ? &argv[i][2] : argv[i + 1];
+	return NULL;
+}
+
+/* Every lcore of a plain list such as 0-3,5 is a CPU that this process may use. */
+static bool
+eal_check_lcores(const char *list)
+{
+	cpu_set_t allowed;
+	const char *text = list;
+
+	CPU_ZERO(&allowed);
+	if (list == NULL || sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		return true;
+	while (*text >= '0' && *text <= '9') {
+		char *end;
+		unsigned long first = strtoul(text, &end, 10);
+		unsigned long last = *end == '-' ? strtoul(end + 1, &end, 10) : first;
+
+		for (unsigned long cpu = first; cpu <= last; cpu++) {
+			if (cpu < CPU_SETSIZE && CPU_ISSET(cpu, &allowed))
+				continue;
+			fprintf(stderr, "vu-pmd: -l %s: no lcore %lu here\n", list, cpu);
+			return false;
+		}
+		text = *end == ',' ? end + 1 : "";
+	}
+	return true;
+}
+
 bool
 eal_options_check(int argc, char **argv)
 {
+	if (!eal_check_lcores(eal_short_value(argc, argv, 'l')))
+		return false;
 	if (eal_has(argc, argv, "--no-huge") || eal_free_hugepages() != 0)
 		return true;
 	fputs("vu-pmd: no free hugepages: reserve some (echo 512 > /proc/sys/vm/nr_hugepages) "

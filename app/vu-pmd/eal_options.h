@@ -13,16 +13,16 @@ int eal_option_words(const char *arg);
 
 /**
  * Add "--file-prefix vu-pmd" unless the user chose one, so that vu-pmd runs beside other DPDK
- * programs.
+ * programs, and log levels that keep EAL quiet unless something is wrong.
  *
  * @param argc  words in argv
- * @param argv  has room for two more words and the final NULL
+ * @param argv  has room for three more words and the final NULL
  * @return words in argv
  */
 int eal_options_add_defaults(int argc, char **argv);
 
 /**
- * Check what EAL would only complain about at length: memory.
+ * Check what EAL would only complain about at length: lcores and memory.
  * @return false after one line on stderr
  */
 bool eal_options_check(int argc, char **argv);

@@ -175,7 +175,7 @@ options_parse(struct options *options, int argc, char **argv)
 	int status;
 
 	vu_daemon_conf_init(&options->conf);
-	options->eal_argv = calloc((size_t)argc + 3, sizeof(*options->eal_argv));
+	options->eal_argv = calloc((size_t)argc + 4, sizeof(*options->eal_argv));
 	if (options->eal_argv == NULL) {
 		fputs("vu-pmd: out of memory\n", stderr);
 		return EXIT_FAILURE;

@@ -77,6 +77,11 @@ session_ready(void *arg, uint32_t events)
 		vu_backend_session_close(session, session_end_reason(rc));
 		return;
 	}
+	/* A hang-up cannot be masked: it would be reported in every turn until the wait is over. */
+	if (session->is_parked && (events & (EPOLLHUP | EPOLLERR)) != 0) {
+		vu_backend_session_close(session, session_end_reason(-ECONNRESET));
+		return;
+	}
 	if (!session->is_parked && !session_receive(session))
 		return;
 	session_watch(session);

@@ -38,6 +38,8 @@ struct session_handler {
 	/** NULL: the request is acknowledged if it asks for it. `rc` is what handle() returned. */
 	void (*reply)(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
 		struct vu_reply *reply);
+	/** reply() can say that the request was refused, so that the session need not end. */
+	bool has_error_reply;
 };
 
 /** Handler of a request; NULL if this back-end has none. */

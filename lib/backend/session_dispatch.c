@@ -30,7 +30,7 @@ static const struct session_handler session_handlers[] = {
 	[VHOST_USER_GET_QUEUE_NUM] = { handle_nothing, reply_get_queue_num },
 	[VHOST_USER_SET_VRING_ENABLE] = { handle_set_vring_enable, NULL },
 	[VHOST_USER_NET_SET_MTU] = { handle_net_set_mtu, NULL },
-	[VHOST_USER_GET_CONFIG] = { handle_get_config, reply_get_config },
+	[VHOST_USER_GET_CONFIG] = { handle_get_config, reply_get_config, .has_error_reply = true },
 	[VHOST_USER_SET_CONFIG] = { handle_set_config, NULL },
 	[VHOST_USER_RESET_DEVICE] = { handle_reset_device, NULL },
 	[VHOST_USER_GET_MAX_MEM_SLOTS] = { handle_nothing, reply_get_max_mem_slots },
@@ -56,11 +56,16 @@ session_send(struct vu_backend_session *session, const struct vu_reply *reply)
 	return rc < 0 ? rc : 0;
 }
 
+/* For a request with a reply of its own need_reply means nothing: the front-end would take an
+ * acknowledgement for that reply.
+ */
 static bool
 session_can_ack(const struct vu_backend_session *session)
 {
-	return session->msg.need_reply && (session->protocol_features &
-		RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK)) != 0;
+	const struct vu_msg *msg = &session->msg;
+
+	return msg->need_reply && (msg->spec == NULL || msg->spec->reply != VU_REPLY_ALWAYS) &&
+		(session->protocol_features & RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK)) != 0;
 }
 
 static void
@@ -73,17 +78,30 @@ session_log_refusal(struct vu_backend_session *session, int rc)
 			rte_strerror(-rc));
 }
 
-/* Refuse: by acknowledgement if there is one, else the connection is all we can use to tell. */
+static bool
+session_is_allowed(const struct vu_backend_session *session)
+{
+	return vu_msg_is_allowed(session->msg.spec, session_features(session), session->features,
+		session->protocol_features);
+}
+
+/* Refuse: by a reply or acknowledgement if there is one, else by the end of the connection. */
 static int
 session_refuse(struct vu_backend_session *session, int rc)
 {
+	const struct session_handler *handler = session_handler_find(session->msg.request);
 	struct vu_reply reply;
 
 	session_log_refusal(session, rc);
 	vu_msg_release(&session->msg);
-	if (!session_can_ack(session) || rc == -EBADMSG)
+	if (rc == -EBADMSG)
 		return rc;
-	vu_reply_ack(&reply, session->msg.request, rc);
+	if (handler != NULL && handler->has_error_reply && session_is_allowed(session))
+		handler->reply(session, &session->msg, rc, &reply);
+	else if (session_can_ack(session))
+		vu_reply_ack(&reply, session->msg.request, rc);
+	else
+		return rc;
 	return session_send(session, &reply);
 }
 
@@ -109,14 +127,9 @@ session_answer(struct vu_backend_session *session)
 static int
 session_admit(const struct vu_backend_session *session)
 {
-	const struct vu_msg *msg = &session->msg;
-
-	if (session_handler_find(msg->request) == NULL)
+	if (session_handler_find(session->msg.request) == NULL)
 		return -EOPNOTSUPP;
-	if (!vu_msg_is_allowed(msg->spec, session_features(session), session->features,
-			session->protocol_features))
-		return -EPERM;
-	return 0;
+	return session_is_allowed(session) ? 0 : -EPERM;
 }
 
 int

@@ -21,6 +21,7 @@ enum vu_log_component {
 	VU_LOG_VRING,
 	VU_LOG_DEVICE,
 	VU_LOG_BACKEND,
+	VU_LOG_FRONTEND,
 	VU_LOG_TELEMETRY,
 	VU_LOG_DAEMON,
 	VU_LOG_NET,
@@ -59,7 +60,7 @@ struct vu_log_limit {
  */
 bool vu_log_allowed(struct vu_log_limit *limit);
 
-/** Worker of VU_LOG(). */
+/** Worker of VU_LOG(). @context control lcore */
 void vu_log_line(enum vu_log_component component, uint32_t level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

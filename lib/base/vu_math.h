@@ -8,14 +8,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** @return true if a + b fits 64 bits; the sum is stored in *sum then. */
+/**
+ * Add.
+ *
+ * @return true if a + b fits 64 bits; the sum is stored in *sum then
+ * @context any thread
+ */
 static inline bool
 vu_add_fits(uint64_t a, uint64_t b, uint64_t *sum)
 {
 	return !__builtin_add_overflow(a, b, sum);
 }
 
-/** @return true if a * b fits 64 bits; the product is stored in *product then. */
+/**
+ * Multiply.
+ *
+ * @return true if a * b fits 64 bits; the product is stored in *product then
+ * @context any thread
+ */
 static inline bool
 vu_mul_fits(uint64_t a, uint64_t b, uint64_t *product)
 {
@@ -26,6 +36,7 @@ vu_mul_fits(uint64_t a, uint64_t b, uint64_t *product)
  * Round up to a multiple of a power of two.
  *
  * @return true if the result fits 64 bits; it is stored in *result then
+ * @context any thread
  */
 static inline bool
 vu_align_up_fits(uint64_t value, uint64_t power_of_two, uint64_t *result)
@@ -38,7 +49,12 @@ vu_align_up_fits(uint64_t value, uint64_t power_of_two, uint64_t *result)
 	return true;
 }
 
-/** @return true if [start, start + len) lies inside [outer, outer + outer_len); cannot wrap. */
+/**
+ * Ask whether a range lies inside another; no sum can wrap.
+ *
+ * @return true if [start, start + len) lies inside [outer, outer + outer_len)
+ * @context any thread
+ */
 static inline bool
 vu_range_inside(uint64_t start, uint64_t len, uint64_t outer, uint64_t outer_len)
 {
@@ -47,7 +63,12 @@ vu_range_inside(uint64_t start, uint64_t len, uint64_t outer, uint64_t outer_len
 	return start >= outer && offset <= outer_len && len <= outer_len - offset;
 }
 
-/** @return true if two ranges share a byte; neither may wrap around 64 bits. */
+/**
+ * Ask whether two ranges overlap; neither may wrap around 64 bits.
+ *
+ * @return true if they share a byte
+ * @context any thread
+ */
 static inline bool
 vu_ranges_overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 {

@@ -41,6 +41,7 @@ void vu_conn_destroy(struct vu_conn *conn);
 /**
  * Descriptor to watch: for input always, for output while vu_conn_wants_write().
  *
+ * @param conn  from vu_conn_create()
  * @return the socket; stays the connection's
  * @context control lcore
  */
@@ -53,6 +54,7 @@ int vu_conn_fd(const struct vu_conn *conn);
  * Descriptors must arrive with the first byte of a frame. The message is valid for
  * vu_msg_release() whatever is returned.
  *
+ * @param conn    from vu_conn_create()
  * @param msg     overwritten; nb_fds and request are 0 unless a whole header was decoded
  * @param limits  of the receiver
  * @return 1 = one message; 0 = no whole frame there yet; -ECONNRESET the peer is gone, maybe in the
@@ -70,6 +72,7 @@ int vu_conn_receive(struct vu_conn *conn, struct vu_msg *msg, const struct vu_ms
  * Send a frame, or queue what the socket does not take. Frames leave in order; descriptors travel
  * with the first byte. Queued descriptors are duplicated: the caller's stay the caller's.
  *
+ * @param conn   from vu_conn_create()
  * @param reply  frame, not referenced afterwards
  * @return 0; -ENOBUFS VU_CONN_MAX_QUEUED frames are waiting, the peer does not read; -ECONNRESET
  *         the peer is gone; -EMFILE or -ENOMEM the frame could not be queued; other -errno of the
@@ -81,6 +84,7 @@ int vu_conn_send(struct vu_conn *conn, const struct vu_reply *reply);
 /**
  * Tell whether frames are queued.
  *
+ * @param conn  from vu_conn_create()
  * @return true if the owner should watch for EPOLLOUT and call vu_conn_flush() then
  * @context control lcore
  */
@@ -89,6 +93,7 @@ bool vu_conn_wants_write(const struct vu_conn *conn);
 /**
  * Send queued frames until the socket takes no more.
  *
+ * @param conn  from vu_conn_create()
  * @return 0, with frames left if vu_conn_wants_write(); -ECONNRESET the peer is gone, or other
  *         -errno of the socket
  * @context control lcore
@@ -122,6 +127,7 @@ void vu_listener_destroy(struct vu_listener *listener);
 /**
  * Descriptor to watch for input.
  *
+ * @param listener  from vu_listener_create()
  * @return the socket; stays the listener's
  * @context control lcore
  */
@@ -130,6 +136,7 @@ int vu_listener_fd(const struct vu_listener *listener);
 /**
  * Accept a connection.
  *
+ * @param listener  from vu_listener_create()
  * @return connected non-blocking socket, owned by the caller; -EAGAIN nobody waits; -EMFILE,
  *         -ENFILE, -ENOMEM or -ENOBUFS: the peer still waits and the descriptor stays readable, so
  *         the caller must not watch it for a while
@@ -150,14 +157,15 @@ int vu_connect(const char *path);
 
 /** Delays between attempts to connect: doubling up to a cap, without an end. */
 struct vu_backoff {
-	uint32_t first_ms;
-	uint32_t max_ms;
-	uint32_t next_ms;
+	uint32_t first_ms; /**< at least 1, fixed after init */
+	uint32_t max_ms;   /**< at least first_ms, fixed after init */
+	uint32_t next_ms;  /**< what vu_backoff_next_ms() will return */
 };
 
 /**
  * Set up a back-off.
  *
+ * @param backoff   caller's storage
  * @param first_ms  first delay in milliseconds; 0 counts as 1
  * @param max_ms    longest delay in milliseconds; first_ms if that is greater
  * @context any thread
@@ -167,6 +175,7 @@ void vu_backoff_init(struct vu_backoff *backoff, uint32_t first_ms, uint32_t max
 /**
  * Begin anew with the first delay, after a success.
  *
+ * @param backoff  caller's storage
  * @context any thread
  */
 void vu_backoff_reset(struct vu_backoff *backoff);
@@ -174,6 +183,7 @@ void vu_backoff_reset(struct vu_backoff *backoff);
 /**
  * Tell how long to wait before the next attempt.
  *
+ * @param backoff  caller's storage
  * @return milliseconds, first_ms..max_ms
  * @context any thread
  */

@@ -19,6 +19,8 @@
 #include "vu_log.h"
 #include "vu_mem_fault.h"
 
+#define DAEMON_WATCH_US 1000000
+
 static uint64_t
 daemon_poll_sched(void *arg)
 {
@@ -96,6 +98,22 @@ daemon_create_stats(struct vu_daemon *daemon)
 	return daemon->table != NULL && daemon->stats_timer != NULL ? 0 : -ENOMEM;
 }
 
+static void
+daemon_watch_lcores(void *arg)
+{
+	struct vu_daemon *daemon = arg;
+
+	if (vu_sched_watch(daemon->sched) != 0)
+		VU_LOG(DAEMON, WARNING, "a data lcore hangs in a system call, which is interrupted");
+}
+
+static int
+daemon_create_watchdog(struct vu_daemon *daemon)
+{
+	daemon->watch_timer = vu_reactor_timer_create(daemon->reactor, daemon_watch_lcores, daemon);
+	return daemon->watch_timer != NULL ? 0 : -rte_errno;
+}
+
 static int
 daemon_create_ports(struct vu_daemon *daemon, struct vu_daemon_conf *conf)
 {
@@ -124,6 +142,8 @@ daemon_create_parts(struct vu_daemon *daemon, struct vu_daemon_conf *conf)
 		rc = daemon_create_mem_guard(daemon);
 	if (rc == 0)
 		rc = daemon_create_stats(daemon);
+	if (rc == 0)
+		rc = daemon_create_watchdog(daemon);
 	if (rc == 0)
 		rc = daemon_create_ports(daemon, conf);
 	return rc;
@@ -176,6 +196,7 @@ daemon_start(struct vu_daemon *daemon)
 		daemon->nb_open_ports++;
 		rc = daemon_port_start(daemon->ports[i]);
 	}
+	vu_reactor_timer_start(daemon->watch_timer, DAEMON_WATCH_US, DAEMON_WATCH_US);
 	if (daemon->stats_timer != NULL)
 		vu_reactor_timer_start(daemon->stats_timer, stats_us, stats_us);
 	return rc;
@@ -229,6 +250,7 @@ vu_daemon_destroy(struct vu_daemon *daemon)
 	free(daemon->ports);
 	vu_telemetry_table_destroy(daemon->table);
 	vu_reactor_timer_destroy(daemon->stats_timer);
+	vu_reactor_timer_destroy(daemon->watch_timer);
 	vu_reactor_fd_remove(daemon->mem_fault_source);
 	if (daemon->has_mem_guard)
 		vu_mem_fault_uninstall();

@@ -21,6 +21,7 @@ struct vu_daemon {
 	struct vu_reactor_poller *sched_poller;
 	struct vu_reactor_fd *mem_fault_source;
 	struct vu_reactor_timer *stats_timer;
+	struct vu_reactor_timer *watch_timer;
 	struct vu_telemetry_table *table;
 	struct daemon_port **ports;
 	unsigned int nb_ports;

@@ -188,7 +188,11 @@ daemon_port_start(struct daemon_port *port)
 	}
 	port->listen_source = vu_reactor_fd_add(port->daemon->reactor,
 		vu_listener_fd(port->listener), EPOLLIN, port_accept, port);
-	return port->listen_source != NULL ? 0 : -rte_errno;
+	if (port->listen_source == NULL)
+		return -rte_errno;
+	VU_LOG(DAEMON, INFO, "%s: %s: listening on %s", vu_device_name(port->dev),
+		vu_device_driver_name(port->dev), port->path);
+	return 0;
 }
 
 /* What a refused device means to the user; the driver may have said it already. */

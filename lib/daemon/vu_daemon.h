@@ -34,7 +34,7 @@ struct vu_port_conf {
 	char *path;                     /**< socket; NULL with an inherited descriptor */
 	int fd;                         /**< inherited descriptor or VU_FD_NONE */
 	char *device;                   /**< driver, "net" */
-	uint32_t nb_units;              /**< queues=: pairs of a network device, 1.. */
+	uint32_t nb_units;              /**< queues=: pairs of a network device, at least 1 */
 	uint32_t max_queue_size;        /**< largest ring accepted, entries */
 	uint32_t reconnect_ms;          /**< longest pause between attempts of a client */
 	int numa_node;                  /**< preferred node of the lcores, -1 any */
@@ -98,6 +98,7 @@ int vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text);
 /**
  * Set the period of the statistics table (--stats).
  *
+ * @param conf  configuration
  * @param text  seconds, 1..3600
  * @return 0; -EINVAL with conf->why set
  * @context control lcore

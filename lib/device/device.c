@@ -363,14 +363,24 @@ vu_device_ring_enable(struct vu_device *dev, uint32_t queue_idx, bool is_enabled
 	queue->vring.enabled = is_enabled;
 }
 
+/* Put a descriptor in place of one that a data lcore may be writing to. */
+static void
+device_replace_fd(int *fd, int *retired_fd, int new_fd)
+{
+	/* Replaced twice since the last commit: no lcore has seen the one in between. */
+	if (*retired_fd != VU_FD_NONE)
+		vu_fd_close(fd);
+	else
+		*retired_fd = vu_fd_take(fd);
+	*fd = new_fd;
+}
+
 void
 vu_device_ring_set_call(struct vu_device *dev, uint32_t queue_idx, int call_fd)
 {
 	struct vu_device_queue *queue = dev->queues[queue_idx];
 
-	vu_fd_close(&queue->retired_call_fd);
-	queue->retired_call_fd = vu_fd_take(&queue->vring.call_fd);
-	queue->vring.call_fd = call_fd;
+	device_replace_fd(&queue->vring.call_fd, &queue->retired_call_fd, call_fd);
 	queue->has_new_call = true;
 	queue->is_dirty = true;
 }
@@ -380,9 +390,7 @@ vu_device_ring_set_err(struct vu_device *dev, uint32_t queue_idx, int err_fd)
 {
 	struct vu_device_queue *queue = dev->queues[queue_idx];
 
-	vu_fd_close(&queue->retired_err_fd);
-	queue->retired_err_fd = vu_fd_take(&queue->vring.err_fd);
-	queue->vring.err_fd = err_fd;
+	device_replace_fd(&queue->vring.err_fd, &queue->retired_err_fd, err_fd);
 	queue->is_dirty = true;
 }
 

@@ -30,6 +30,19 @@ queue_release(struct vu_device_queue *queue)
 		queue->dev->ops->queue_stop(queue);
 }
 
+/* A ring could not become live, or not stay so. Nobody else writes its counters now. */
+static void
+queue_refuse(struct vu_device_queue *queue)
+{
+	vu_store(&queue->vring.pos.fault, (uint8_t)VU_VRING_BAD_ADDRESS);
+	vu_counter_add(&queue->counters.nb_faults, 1);
+	vu_fd_signal(queue->vring.err_fd);
+	VU_LOG(DEVICE, WARNING, "%s: queue %u: cannot start: %s", queue->dev->name,
+		queue->vring.idx, queue->refusal == EFAULT ?
+		"a ring address lies outside guest memory" : rte_strerror(queue->refusal));
+	queue->refusal = 0;
+}
+
 static void
 change_release(struct vu_device *dev)
 {
@@ -38,6 +51,8 @@ change_release(struct vu_device *dev)
 
 		if (queue->retired_live != NULL && queue->vring.live == NULL)
 			queue_release(queue);
+		if (queue->refusal != 0)
+			queue_refuse(queue);
 		/* An event on the old descriptor may have been missed: repeat it on the new one. */
 		if (queue->has_new_call && queue->vring.live != NULL)
 			vu_fd_signal(queue->vring.call_fd);
@@ -75,17 +90,6 @@ queue_removed(void *arg)
 	change_waited(queue->dev);
 }
 
-static void
-queue_refused(struct vu_device_queue *queue, int rc)
-{
-	vu_store(&queue->vring.pos.fault, (uint8_t)VU_VRING_BAD_ADDRESS);
-	vu_counter_add(&queue->counters.nb_faults, 1);
-	vu_fd_signal(queue->vring.err_fd);
-	VU_LOG(DEVICE, WARNING, "%s: queue %u: cannot start: %s", queue->dev->name,
-		queue->vring.idx, rc == EFAULT ? "a ring address lies outside guest memory" :
-		rte_strerror(rc));
-}
-
 /* Snapshot that a queue should have now; NULL if it must not or cannot run. */
 static struct vu_vring_live *
 queue_prepare(struct vu_device_queue *queue)
@@ -98,7 +102,7 @@ queue_prepare(struct vu_device_queue *queue)
 		return NULL;
 	live = vu_vring_live_create(vring, queue->dev->mem, queue->dev->features);
 	if (live == NULL)
-		queue_refused(queue, rte_errno);
+		queue->refusal = rte_errno;
 	return live;
 }
 
@@ -159,8 +163,12 @@ queue_commit(struct vu_device_queue *queue)
 void
 vu_device_set_mem(struct vu_device *dev, struct vu_mem_table *mem)
 {
-	RTE_VERIFY(dev->change.nb_waits == 0 && dev->change.retired_mem == NULL);
-	dev->change.retired_mem = dev->mem;
+	RTE_VERIFY(dev->change.nb_waits == 0);
+	/* Replaced twice since the last commit: no lcore has seen the one in between. */
+	if (dev->change.retired_mem != NULL)
+		vu_mem_table_destroy(dev->mem);
+	else
+		dev->change.retired_mem = dev->mem;
 	dev->mem = mem;
 	for (uint32_t i = 0; i < dev->nb_queues; i++)
 		dev->queues[i]->is_dirty |= dev->queues[i]->vring.started;

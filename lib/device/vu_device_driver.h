@@ -56,6 +56,7 @@ struct vu_device_queue {
 	bool is_scheduled;               /**< the task was added to its worker */
 	struct vu_sched_wait removal;
 	struct vu_vring_live *retired_live;
+	int refusal;                     /**< errno: no set-up could be made, to be reported; 0 = none */
 	bool has_new_call;               /**< a call descriptor came: signal it once */
 	int retired_call_fd;
 	int retired_err_fd;
@@ -155,7 +156,7 @@ vu_queue_watch_avail(struct vu_device_queue *queue, const struct vu_vring_live *
 	queue->task.watch.mask = 0xffff0000;
 }
 
-/** Worker of VU_DEVICE_DRIVER(). */
+/** Worker of VU_DEVICE_DRIVER(). @context constructors, before main() */
 void vu_device_driver_register(const struct vu_device_ops *ops);
 
 /** Register a driver at program start. */

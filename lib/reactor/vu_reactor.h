@@ -26,6 +26,7 @@ typedef void (*vu_reactor_call_fn)(void *arg);
  */
 typedef uint64_t (*vu_reactor_poller_fn)(void *arg);
 
+/** A poller that needs no call until something else ends the sleep. */
 #define VU_REACTOR_POLLER_IDLE UINT64_MAX
 
 /** A call that any thread can post; the caller's storage, prepared by vu_reactor_call_init(). */
@@ -60,6 +61,7 @@ void vu_reactor_destroy(struct vu_reactor *reactor);
  * running ends normally. For owners that must take a lock which such a caller may hold, before
  * they can go on to vu_reactor_destroy(), which does the same.
  *
+ * @param reactor  from vu_reactor_create()
  * @context control lcore, also from a callback
  */
 void vu_reactor_shutdown(struct vu_reactor *reactor);
@@ -68,6 +70,7 @@ void vu_reactor_shutdown(struct vu_reactor *reactor);
  * Run turns until vu_reactor_stop(). A stop requested before the start counts: it is taken when
  * this function returns, after which the reactor can be run again.
  *
+ * @param reactor  from vu_reactor_create()
  * @return 0 after a stop, or -errno if waiting for events failed
  * @context control lcore, not from a callback of this reactor
  */
@@ -76,6 +79,7 @@ int vu_reactor_run(struct vu_reactor *reactor);
 /**
  * Run one turn: pollers, wait, ready descriptors, expired timers, posted calls.
  *
+ * @param reactor     from vu_reactor_create()
  * @param timeout_ms  longest wait in milliseconds; 0 = do not wait, negative = no limit
  * @return number of descriptor, timer and posted callbacks made, or -errno if waiting failed; a
  *         signal ends the wait early and is no failure
@@ -86,6 +90,7 @@ int vu_reactor_turn(struct vu_reactor *reactor, int timeout_ms);
 /**
  * Make vu_reactor_run() return after its current turn. Repeated requests count as one.
  *
+ * @param reactor  from vu_reactor_create()
  * @context any thread, signal-safe
  */
 void vu_reactor_stop(struct vu_reactor *reactor);
@@ -93,9 +98,11 @@ void vu_reactor_stop(struct vu_reactor *reactor);
 /**
  * Watch a descriptor. Events are level-triggered unless EPOLLET is among them.
  *
+ * @param reactor       from vu_reactor_create()
  * @param fd            stays the caller's; must stay open until vu_reactor_fd_remove()
  * @param epoll_events  EPOLL* bits; 0 watches for EPOLLHUP and EPOLLERR only
  * @param fn            called with arg and the events that are ready
+ * @param arg           passed to fn
  * @return the source; NULL with rte_errno ENOMEM, EEXIST (already watched), EPERM (a file that
  *         cannot be waited for), EBADF or ENOSPC
  * @context control lcore
@@ -106,6 +113,7 @@ struct vu_reactor_fd *vu_reactor_fd_add(struct vu_reactor *reactor, int fd, uint
 /**
  * Change the events a descriptor is watched for.
  *
+ * @param source        from vu_reactor_fd_add()
  * @param epoll_events  EPOLL* bits, replace the earlier ones
  * @return 0, or -ENOMEM
  * @context control lcore
@@ -124,6 +132,9 @@ void vu_reactor_fd_remove(struct vu_reactor_fd *source);
 /**
  * Create a timer, not running.
  *
+ * @param reactor  from vu_reactor_create()
+ * @param fn       runs on the control lcore
+ * @param arg      passed to fn
  * @return the timer; NULL with rte_errno ENOMEM
  * @context control lcore
  */
@@ -133,6 +144,7 @@ struct vu_reactor_timer *vu_reactor_timer_create(struct vu_reactor *reactor, vu_
 /**
  * Start a timer, or start it anew. A periodic timer that falls behind skips the missed periods.
  *
+ * @param timer      from vu_reactor_timer_create()
  * @param delay_us   microseconds to the first call; 0 = in the next turn
  * @param period_us  microseconds between later calls; 0 = call once
  * @context control lcore
@@ -142,6 +154,7 @@ void vu_reactor_timer_start(struct vu_reactor_timer *timer, uint64_t delay_us, u
 /**
  * Stop a timer; its function is not called again until the next start. Harmless if not running.
  *
+ * @param timer  from vu_reactor_timer_create()
  * @context control lcore
  */
 void vu_reactor_timer_stop(struct vu_reactor_timer *timer);
@@ -157,6 +170,9 @@ void vu_reactor_timer_destroy(struct vu_reactor_timer *timer);
 /**
  * Prepare a call for posting; it must not be queued.
  *
+ * @param call  caller's storage
+ * @param fn    runs on the control lcore
+ * @param arg   passed to fn
  * @context control lcore, or whoever owns the storage
  */
 void vu_reactor_call_init(struct vu_reactor_call *call, vu_reactor_call_fn fn, void *arg);
@@ -167,6 +183,8 @@ void vu_reactor_call_init(struct vu_reactor_call *call, vu_reactor_call_fn fn, v
  * again from the moment it starts to run. Calls of one poster are made in order. Lock-free and
  * without allocation; one eventfd write if the inbox was empty.
  *
+ * @param reactor  from vu_reactor_create()
+ * @param call     caller's storage
  * @return true if the call was queued, false if it was already
  * @context any thread, data lcores included
  */
@@ -176,6 +194,8 @@ bool vu_reactor_post(struct vu_reactor *reactor, struct vu_reactor_call *call);
  * Take back a posted call. Afterwards its function will not run and the storage may be freed,
  * provided that nobody can post it any more: see to that first.
  *
+ * @param reactor  from vu_reactor_create()
+ * @param call     caller's storage
  * @context control lcore, also from a callback, also the call's own
  */
 void vu_reactor_call_cancel(struct vu_reactor *reactor, struct vu_reactor_call *call);
@@ -183,6 +203,9 @@ void vu_reactor_call_cancel(struct vu_reactor *reactor, struct vu_reactor_call *
 /**
  * Run a function on the control lcore and wait until it has returned.
  *
+ * @param reactor  from vu_reactor_create()
+ * @param fn       runs on the control lcore
+ * @param arg      passed to fn
  * @return 0 after the function ran; without running it -ESHUTDOWN if the reactor is being shut
  *         down, -EDEADLK if called on the thread that runs the reactor
  * @context any thread but the control lcore; sleeps, so no data lcore
@@ -194,6 +217,9 @@ int vu_reactor_call_sync(struct vu_reactor *reactor, vu_reactor_call_fn fn, void
  * no descriptor announces, such as a grace period. One that makes work for another poller posts a
  * call, so that the reactor does not sleep in between.
  *
+ * @param reactor  from vu_reactor_create()
+ * @param fn       runs on the control lcore
+ * @param arg      passed to fn
  * @return the poller; NULL with rte_errno ENOMEM
  * @context control lcore
  */

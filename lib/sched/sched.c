@@ -120,6 +120,7 @@ vu_sched_create(const unsigned int *lcore_ids, unsigned int nb_lcores)
 	}
 	wait_list_init(&sched->quiesce_waits);
 	wait_list_init(&sched->done_waits);
+	vu_sched_wait_init(&sched->heartbeat, NULL, NULL);
 	sched->qsbr = qsbr_create(nb_lcores, (int)rte_lcore_to_socket_id(lcore_ids[0]));
 	if (sched->qsbr == NULL)
 		goto free_sched;

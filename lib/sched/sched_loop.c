@@ -57,6 +57,7 @@ worker_enter(struct vu_sched_worker *worker)
 	if (rc != 0)
 		return rc;
 	worker_current = worker;
+	worker->thread = pthread_self();
 	/* Grace periods wait for us from here; its full fence pairs with vu_quiesce_start(). */
 	rte_rcu_qsbr_thread_online(worker->qsbr, worker->idx);
 	stats_enter(worker);

@@ -8,6 +8,8 @@
 #ifndef SCHED_WORKER_H
 #define SCHED_WORKER_H
 
+#include <pthread.h>
+
 #include <rte_lcore.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
@@ -64,6 +66,7 @@ struct vu_sched_worker {
 	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t nb_posted; /* commands sent; control lcore writes */
 	uint32_t stop;  /* any thread sets, the loop clears as it ends */
 	uint32_t state; /* enum worker_state; taken by compare-exchange */
+	pthread_t thread; /* in the loop; written by the owner as it enters */
 
 	/* Owner; the counters are read by any thread. */
 	_Alignas(RTE_CACHE_LINE_SIZE) struct room *room;
@@ -92,6 +95,7 @@ struct vu_sched {
 	struct vu_sched_wait quiesce_waits; /* list head, oldest first */
 	struct vu_sched_wait done_waits;    /* list head: over, function not called yet */
 	unsigned int nb_pending;            /* waits in any list */
+	struct vu_sched_wait heartbeat;     /* of vu_sched_watch() */
 	uint64_t poll_delay_us;             /* what vu_sched_poll() answers next */
 	unsigned int assign_next;           /* where equally loaded workers take turns */
 	struct vu_sched_worker *allowed[RTE_MAX_LCORE]; /* scratch of vu_sched_assign() */

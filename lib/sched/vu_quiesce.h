@@ -26,7 +26,7 @@ typedef void (*vu_sched_done_fn)(void *arg);
  * The storage must stay valid until fn is called or the wait is cancelled.
  */
 struct vu_sched_wait {
-	vu_sched_done_fn fn; /**< called once */
+	vu_sched_done_fn fn; /**< called once, or NULL */
 	void *arg;           /**< handed to fn */
 	/* Private to lib/sched, control lcore only. */
 	struct vu_sched_wait *prev, *next; /**< list that holds the wait; NULL when in none */
@@ -38,7 +38,7 @@ struct vu_sched_wait {
  * Prepare a wait; needed once before its first use.
  *
  * @param wait  caller's storage
- * @param fn    called when the wait is over
+ * @param fn    called when the wait is over, or NULL
  * @param arg   handed to fn
  * @context control lcore
  */

@@ -274,6 +274,16 @@ int vu_sched_task_move(struct vu_sched *sched, struct vu_task *task, unsigned in
  */
 uint64_t vu_sched_poll(struct vu_sched *sched);
 
+/**
+ * Look after the data lcores; call it about once a second. If one of them has not passed a safe
+ * point since the last call, the system call it hangs in is interrupted (see sched_watchdog.c).
+ *
+ * @param sched  scheduler
+ * @return lcores interrupted, usually 0
+ * @context control lcore
+ */
+unsigned int vu_sched_watch(struct vu_sched *sched);
+
 /* ---- assignment of queues to workers ---- */
 
 /** One queue that the user tied to an lcore. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
@@ -35,6 +36,7 @@ static const char *const vring_fault_names[VU_VRING_NB_FAULTS] = {
 	[VU_VRING_BAD_DIRECTION] = "bad_direction",
 	[VU_VRING_BAD_LENGTH] = "bad_length",
 	[VU_VRING_MEM_LOST] = "mem_lost",
+	[VU_VRING_BAD_CALL] = "bad_call",
 };
 
 const char *
@@ -196,8 +198,9 @@ vu_vring_base(const struct vu_vring *vring)
 }
 
 void
-vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_counters *counters)
+vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 {
+	struct vu_vring_counters *counters = &pos->counters;
 	int rc;
 
 	if (live->call_fd == VU_FD_NONE)
@@ -207,4 +210,7 @@ vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_counters *coun
 		vu_counter_add(&counters->nb_notifications, 1);
 	else
 		vu_counter_add(&counters->nb_notification_errors, 1);
+	/* Only a call that blocks is interrupted (vu_sched_watch()): it would block again. */
+	if (unlikely(rc == -EINTR))
+		pos->fault = VU_VRING_BAD_CALL;
 }

@@ -148,6 +148,7 @@ vu_split_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos, uint1
 	struct chain_walk walk = {
 		.live = live, .pos = pos, .chain = chain,
 		.table = { .direct = live->desc, .nb_entries = live->size },
+		.max_nb_desc = RTE_MIN((uint32_t)live->size, (uint32_t)VU_MAX_CHAIN_SEGS) + 1,
 	};
 	enum vu_vring_fault fault;
 	uint32_t next = head;

@@ -29,6 +29,7 @@ enum vu_vring_fault {
 	VU_VRING_BAD_DIRECTION,  /**< readable after writable, or the wrong kind for this queue */
 	VU_VRING_BAD_LENGTH,     /**< chain too short for what the device has to store in it */
 	VU_VRING_MEM_LOST,       /**< the front-end took memory away under our mapping */
+	VU_VRING_BAD_CALL,       /**< writing the call descriptor blocked */
 	VU_VRING_NB_FAULTS
 };
 

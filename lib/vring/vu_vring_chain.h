@@ -50,7 +50,7 @@ struct vu_seg_cursor {
 	uint32_t offset_bytes; /**< inside the current segment */
 };
 
-/** Start at the first of `nb_segs` segments. */
+/** Start at the first of `nb_segs` segments. @context owner lcore */
 static inline void
 vu_seg_cursor_init(struct vu_seg_cursor *cursor, const struct vu_seg *seg, uint32_t nb_segs)
 {

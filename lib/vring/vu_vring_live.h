@@ -36,6 +36,7 @@ struct vu_split_avail {
 
 #define VU_AVAIL_F_NO_INTERRUPT 1
 
+/** Entry of the used ring: head of the chain, bytes written to it. */
 struct vu_split_used_elem {
 	uint32_t id;
 	uint32_t len_bytes;

@@ -9,14 +9,15 @@
 #include "vu_vring_split.h"
 
 /**
- * Write the call eventfd; the only system call of the data path.
+ * Write the call eventfd; the only system call of the data path. A write that was interrupted is a
+ * fault of the ring, for the caller to find in pos->fault.
  *
  * @param live      set-up of the ring; without a call descriptor the front-end polls and nothing
  *                  happens
- * @param counters  counters of the ring
+ * @param pos       position of the ring, for counters and fault
  * @context owner lcore
  */
-void vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_counters *counters);
+void vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_pos *pos);
 
 /**
  * Decide once for everything committed since the last call, and notify if the guest wants to know.
@@ -29,7 +30,7 @@ static __rte_always_inline void
 vu_split_signal(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 {
 	if (vu_split_wants_notification(live, pos))
-		vu_vring_notify(live, &pos->counters);
+		vu_vring_notify(live, pos);
 	else
 		vu_counter_add(&pos->counters.nb_notifications_suppressed, 1);
 }

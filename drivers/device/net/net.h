@@ -116,6 +116,7 @@ void net_far_leave(struct net_device *net);
 /* net_fdb.c: which port a MAC address was last seen on. Any data lcore, lock-free. */
 #define NET_FDB_UNKNOWN UINT16_MAX
 uint16_t net_fdb_age_now(void);
+uint16_t net_fdb_tick(uint64_t tick); /* what net_fdb_age_now() does with the time; for tests */
 void net_fdb_learn(const struct rte_ether_addr *mac, uint16_t port_id, uint16_t age);
 uint16_t net_fdb_lookup(const struct rte_ether_addr *mac, uint16_t age);
 void net_fdb_forget_port(uint16_t port_id);

@@ -100,17 +100,24 @@ far_flood(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 	uint16_t end_port = vu_load(&far_end_port);
 	struct rte_mbuf *copies[NET_MAX_BURST];
 
+	uint16_t nb_ports = 0;
+
 	for (uint16_t id = 0; id < end_port; id++) {
+		const struct vu_vring_live *live;
 		struct net_device *net = far_port(id);
 
-		if (net == NULL || net == from->net)
+		/* A port without a guest takes no part; its share of a flood is no drop. */
+		if (net == NULL || net == from->net || far_queue(net, from->pair, &live) == NULL)
 			continue;
+		nb_ports++;
 		for (uint16_t i = 0; i < nb_frames; i++) {
 			rte_pktmbuf_refcnt_update(frames[i], 1);
 			copies[i] = frames[i];
 		}
 		far_deliver(from, net, copies, nb_frames);
 	}
+	if (nb_ports == 0)
+		vu_queue_drop(from->queue, VU_DROP_NO_PORT, nb_frames);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
@@ -127,7 +134,8 @@ far_forward(struct net_queue *from, uint16_t port_id, struct rte_mbuf **frames,
 		return;
 	}
 	net = far_port(port_id);
-	if (likely(net != NULL)) {
+	/* Nothing goes back where it came from: its receiver is behind the same port and has it. */
+	if (likely(net != NULL && net != from->net)) {
 		far_deliver(from, net, frames, nb_frames);
 		return;
 	}

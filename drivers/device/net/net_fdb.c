@@ -20,8 +20,10 @@
 #define FDB_PORT_BITS 10
 #define FDB_AGE_BITS 6
 #define FDB_AGE_MASK ((1u << FDB_AGE_BITS) - 1)
-#define FDB_MAX_AGE 20 /* ticks of 2^x TSC cycles, about 16 s each */
+#define FDB_MAX_AGE 20 /* ticks of 2^x TSC cycles, 16 to 32 s each */
 #define FDB_TICK_SECONDS 16
+/* Ticks without a sweep after which an age may have come round again. */
+#define FDB_MAX_GAP (FDB_AGE_MASK - FDB_MAX_AGE)
 
 static_assert(VU_MAX_PORTS <= 1 << FDB_PORT_BITS, "port number fits an entry");
 
@@ -30,15 +32,7 @@ static struct {
 } __rte_cache_aligned fdb[FDB_BUCKETS];
 
 static unsigned int fdb_tick_shift;
-
-
-uint16_t
-net_fdb_age_now(void)
-{
-	if (unlikely(fdb_tick_shift == 0))
-		fdb_tick_shift = rte_log2_u64(rte_get_tsc_hz() * FDB_TICK_SECONDS);
-	return (uint16_t)((rte_rdtsc() >> fdb_tick_shift) & FDB_AGE_MASK);
-}
+static uint64_t fdb_last_tick;
 
 /* MAC in the upper 48 bits. */
 static inline uint64_t
@@ -72,6 +66,45 @@ static inline bool
 fdb_is_expired(uint64_t entry, uint16_t age)
 {
 	return entry == 0 || ((age - (unsigned int)entry) & FDB_AGE_MASK) > FDB_MAX_AGE;
+}
+
+/* Remove what is expired, or everything. An entry that changes meanwhile is in use and stays. */
+static void
+fdb_sweep(uint16_t age, bool is_all)
+{
+	for (unsigned int i = 0; i < FDB_BUCKETS * FDB_SLOTS; i++) {
+		uint64_t *slot = &fdb[i / FDB_SLOTS].slot[i % FDB_SLOTS];
+		uint64_t entry = vu_load(slot);
+
+		if (entry != 0 && (is_all || fdb_is_expired(entry, age)))
+			__atomic_compare_exchange_n(slot, &entry, 0, false, __ATOMIC_RELAXED,
+				__ATOMIC_RELAXED);
+	}
+}
+
+uint16_t
+net_fdb_tick(uint64_t tick)
+{
+	uint16_t age = (uint16_t)(tick & FDB_AGE_MASK);
+	uint64_t last = vu_load(&fdb_last_tick);
+
+	/* One lcore sweeps per tick: an expired entry must be gone before its age comes round. */
+	if (unlikely((int64_t)(tick - last) > 0) && __atomic_compare_exchange_n(&fdb_last_tick,
+			&last, tick, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		fdb_sweep(age, tick - last > FDB_MAX_GAP);
+	return age;
+}
+
+uint16_t
+net_fdb_age_now(void)
+{
+	unsigned int shift = vu_load(&fdb_tick_shift);
+
+	if (unlikely(shift == 0)) {
+		shift = rte_log2_u64(rte_get_tsc_hz() * FDB_TICK_SECONDS);
+		vu_store(&fdb_tick_shift, shift);
+	}
+	return net_fdb_tick(rte_rdtsc() >> shift);
 }
 
 void

@@ -160,6 +160,8 @@ static uint32_t
 net_discard(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst)
 {
 	vu_split_commit(live, &nq->queue->vring.pos, burst, burst->nb, false);
+	/* A guest that waits for its buffers would not start again when the ring is enabled. */
+	vu_split_signal(live, &nq->queue->vring.pos);
 	vu_queue_drop(nq->queue, VU_DROP_DISABLED, burst->nb);
 	return burst->nb;
 }

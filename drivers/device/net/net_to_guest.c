@@ -64,13 +64,13 @@ entry_segs(struct net_queue *nq, const struct vu_vring_live *live, const struct 
 		chain->nb_write = 1;
 		chain->write_bytes = burst->len_bytes[i];
 		chain->seg[0] = (struct vu_seg){ burst->hva[i], burst->len_bytes[i] };
-		return VU_VRING_OK;
+	} else {
+		fault = vu_split_chain(live, &nq->queue->vring.pos, burst->head[i], chain);
+		if (fault != VU_VRING_OK)
+			return fault;
+		if (chain->nb_read != 0)
+			return VU_VRING_BAD_DIRECTION;
 	}
-	fault = vu_split_chain(live, &nq->queue->vring.pos, burst->head[i], chain);
-	if (fault != VU_VRING_OK)
-		return fault;
-	if (chain->nb_read != 0)
-		return VU_VRING_BAD_DIRECTION;
 	return chain->write_bytes >= nq->header_bytes ? VU_VRING_OK : VU_VRING_BAD_LENGTH;
 }
 

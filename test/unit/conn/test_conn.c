@@ -22,6 +22,7 @@
 #include "conn.h"
 #include "test.h"
 
+#define READ_CHUNK 500u
 #define MANY_FDS 253 /* the most that one sendmsg takes */
 
 static const struct vu_msg_limits limits = { .nb_queues = 4 };
@@ -170,19 +171,21 @@ build_kind(struct vu_reply *frame, unsigned int kind, int fd)
 #define NB_KINDS 4
 
 static int
-check_cut_at(unsigned int kind, size_t cut)
+check_pieces_of(unsigned int kind, size_t piece_len)
 {
 	struct vu_reply frame;
 	struct fixture f;
 	struct vu_msg msg;
+	size_t sent = 0;
 
 	CHECK(fixture_open(&f));
 	build_kind(&frame, kind, f.pipe_write);
-	CHECK(send_part(&f, &frame, 0, cut));
-	CHECK_EQ(receive(&f, &msg), 0);
-	CHECK_EQ(msg.nb_fds, 0);
-	CHECK_EQ(receive(&f, &msg), 0);
-	CHECK(send_part(&f, &frame, cut, frame.len));
+	for (; sent + piece_len < frame.len; sent += piece_len) {
+		CHECK(send_part(&f, &frame, sent, sent + piece_len));
+		CHECK_EQ(receive(&f, &msg), 0);
+		CHECK_EQ(msg.nb_fds, 0);
+	}
+	CHECK(send_part(&f, &frame, sent, frame.len));
 	CHECK_EQ(receive(&f, &msg), 1);
 	CHECK(msg_is_frame(&msg, &frame));
 	vu_msg_release(&msg);
@@ -192,38 +195,16 @@ check_cut_at(unsigned int kind, size_t cut)
 	return TEST_SUCCESS;
 }
 
+/* From single bytes to one cut before the last byte: the first cut is at every place. */
 VU_TEST(conn, frame_cut_at_every_byte)
 {
 	struct vu_reply frame;
 
 	for (unsigned int kind = 0; kind < NB_KINDS; kind++) {
 		build_kind(&frame, kind, 0);
-		for (size_t cut = 1; cut < frame.len; cut++)
-			if (check_cut_at(kind, cut) != TEST_SUCCESS)
+		for (size_t len = 1; len < frame.len; len++)
+			if (check_pieces_of(kind, len) != TEST_SUCCESS)
 				return TEST_FAILED;
-	}
-	return TEST_SUCCESS;
-}
-
-VU_TEST(conn, frame_byte_by_byte)
-{
-	for (unsigned int kind = 0; kind < NB_KINDS; kind++) {
-		struct vu_reply frame;
-		struct fixture f;
-		struct vu_msg msg;
-
-		CHECK(fixture_open(&f));
-		build_kind(&frame, kind, f.pipe_write);
-		for (size_t i = 0; i + 1 < frame.len; i++) {
-			CHECK(send_part(&f, &frame, i, i + 1));
-			CHECK_EQ(receive(&f, &msg), 0);
-		}
-		CHECK(send_part(&f, &frame, frame.len - 1, frame.len));
-		CHECK_EQ(receive(&f, &msg), 1);
-		CHECK(msg_is_frame(&msg, &frame));
-		vu_msg_release(&msg);
-		CHECK(all_copies_closed(&f));
-		fixture_close(&f);
 	}
 	return TEST_SUCCESS;
 }
@@ -364,11 +345,13 @@ VU_TEST(conn, fd_flood)
 		struct vu_msg msg;
 
 		CHECK(fixture_open(&f));
-		build_kind(&frame, 3, f.pipe_write);
+		build_kind(&frame, 0, f.pipe_write);
 		CHECK_EQ(send_with_fds(f.peer, frame.bytes, frame.len, f.pipe_write, counts[i]),
 			frame.len);
 		CHECK_EQ(receive(&f, &msg), -EBADMSG);
 		CHECK_EQ(msg.nb_fds, 0);
+		/* Good behaviour afterwards does not help. */
+		CHECK(send_frame(&f, &frame));
 		CHECK_EQ(receive(&f, &msg), -EBADMSG);
 		CHECK(all_copies_closed(&f));
 		fixture_close(&f);
@@ -527,20 +510,22 @@ VU_TEST(conn, peer_reset)
 	return TEST_SUCCESS;
 }
 
-/* Reads one frame's worth at the peer's end. */
+/* The peer reads one frame in small chunks, while we flush before each of them or not at all. */
 static bool
-peer_gets(struct fixture *fixture, const struct vu_reply *frame, unsigned int nb_fds)
+peer_gets(struct fixture *fixture, const struct vu_reply *frame, bool flush)
 {
 	uint8_t bytes[sizeof(frame->bytes)];
 	struct conn_fds fds;
 	size_t len = 0;
 
 	while (len < frame->len) {
-		ssize_t nb_bytes = conn_recv(fixture->peer, bytes + len, frame->len - len, &fds);
+		ssize_t nb_bytes;
 
-		if (nb_bytes == -EAGAIN && vu_conn_flush(fixture->conn) == 0)
-			continue;
-		if (nb_bytes <= 0 || fds.nb != (len == 0 ? nb_fds : 0))
+		if (flush && vu_conn_flush(fixture->conn) < 0)
+			return false;
+		nb_bytes = conn_recv(fixture->peer, bytes + len,
+				RTE_MIN(frame->len - len, READ_CHUNK), &fds);
+		if (nb_bytes <= 0 || fds.nb != (len == 0 ? frame->nb_fds : 0))
 			return false;
 		conn_fds_close(&fds);
 		len += nb_bytes;
@@ -560,7 +545,7 @@ VU_TEST(conn, reply_with_fds)
 	CHECK_EQ(vu_conn_send(f.conn, &reply), 0);
 	CHECK(!vu_conn_wants_write(f.conn));
 	CHECK_EQ(vu_conn_flush(f.conn), 0);
-	CHECK(peer_gets(&f, &reply, 2));
+	CHECK(peer_gets(&f, &reply, false));
 	CHECK(all_copies_closed(&f));
 	fixture_close(&f);
 	return TEST_SUCCESS;
@@ -605,7 +590,7 @@ VU_TEST(conn, peer_that_does_not_read_is_bounded)
 	CHECK(vu_conn_wants_write(f.conn));
 	CHECK_EQ(vu_conn_flush(f.conn), 0);
 	CHECK(vu_conn_wants_write(f.conn));
-	/* The queued copies of the descriptors go with the connection, the sent ones with the peer. */
+	/* Queued copies of descriptors go with the connection, the sent ones with the peer. */
 	vu_conn_destroy(f.conn);
 	f.conn = NULL;
 	vu_fd_close(&f.peer);
@@ -614,28 +599,63 @@ VU_TEST(conn, peer_that_does_not_read_is_bounded)
 	return TEST_SUCCESS;
 }
 
-/* A small send buffer cuts frames; the peer must get all bytes in order, descriptors in front. */
-VU_TEST(conn, queued_frames_arrive_whole)
+/*
+ * A small send buffer cuts frames; the peer must get all bytes in order, descriptors in front. The
+ * single bytes before them move the place of the cut.
+ */
+static int
+check_small_buffer(unsigned int nb_bytes_wanted)
 {
+	unsigned int nb_bytes_before = 0;
 	struct vu_reply reply;
-	unsigned int nb_sent;
 	int rc, small = 1;
 	struct fixture f;
 
 	CHECK(fixture_open(&f));
 	CHECK_EQ(setsockopt(vu_conn_fd(f.conn), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
-	nb_sent = send_series_until_full(&f, &rc);
-	CHECK_EQ(rc, -ENOBUFS);
-	for (unsigned int i = 0; i < nb_sent; i++) {
-		build_series(&reply, i, f.pipe_write);
-		CHECK(peer_gets(&f, &reply, reply.nb_fds));
+	while (nb_bytes_before < nb_bytes_wanted && send(vu_conn_fd(f.conn), "x", 1, 0) == 1)
+		nb_bytes_before++;
+	/* Twice: a queue that was full and ran empty takes as much again. */
+	for (unsigned int round = 0; round < 2; round++) {
+		unsigned int nb_sent = send_series_until_full(&f, &rc);
+		char byte;
+
+		CHECK_EQ(rc, -ENOBUFS);
+		CHECK(nb_sent >= VU_CONN_MAX_QUEUED);
+		for (; nb_bytes_before > 0; nb_bytes_before--)
+			CHECK_EQ(recv(f.peer, &byte, 1, 0), 1);
+		for (unsigned int i = 0; i < nb_sent; i++) {
+			build_series(&reply, i, f.pipe_write);
+			CHECK(peer_gets(&f, &reply, true));
+		}
+		CHECK(!vu_conn_wants_write(f.conn));
 	}
-	CHECK(!vu_conn_wants_write(f.conn));
-	/* There is room again. */
-	build_series(&reply, 1, f.pipe_write);
-	CHECK_EQ(vu_conn_send(f.conn, &reply), 0);
-	CHECK(peer_gets(&f, &reply, 0));
 	CHECK(all_copies_closed(&f));
+	fixture_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(conn, queued_frames_arrive_whole)
+{
+	for (unsigned int nb_bytes = 0; nb_bytes < 8; nb_bytes++)
+		if (check_small_buffer(nb_bytes) != TEST_SUCCESS)
+			return TEST_FAILED;
+	return TEST_SUCCESS;
+}
+
+/* The socket has room, but older frames still wait. */
+VU_TEST(conn, new_frame_does_not_overtake)
+{
+	struct vu_reply first, late;
+	struct fixture f;
+	int rc;
+
+	CHECK(fixture_open(&f));
+	send_series_until_full(&f, &rc);
+	build_series(&first, 0, f.pipe_write);
+	CHECK(peer_gets(&f, &first, false));
+	build_series(&late, 1, f.pipe_write);
+	CHECK_EQ(vu_conn_send(f.conn, &late), -ENOBUFS);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }

@@ -92,7 +92,7 @@ VU_TEST(sched_assign, counts_follow_allowed_order)
 		.lcores = lcores, .nb_lcores = 3, .numa_node = -1,
 	};
 
-	/* Then to lcore 2, which has none, and to lcore 5: equal to lcore 2, but its turn. */
+	/* Then to lcore 2, which has none, and to lcore 5: as loaded as 2, but first in turn. */
 	CHECK(assign_gives(sched, &conf, "31103"));
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
@@ -108,7 +108,7 @@ VU_TEST(sched_assign, pins_win)
 		.pins = pins, .nb_pins = 3, .numa_node = -1, .group = 2,
 	};
 
-	/* Queue 8 and 9: worker 2 has queues 4 and 5, worker 0 queues 0 and 6; 3's turn is first. */
+	/* Queues 8 and 9: each worker has two; the last choice was worker 2, so 3 comes next. */
 	CHECK(assign_gives(sched, &conf, "0311220333"));
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Cases of sched_quiesce.c: what a grace period waits for, and what its function may do.
+ * A trap stops a loop inside its mailbox, at the command that touches a task on a closed page.
  */
 #include "vu_quiesce.h"
+
+#include <signal.h>
+#include <sys/mman.h>
 
 #include "fake_task.h"
 #include "test.h"
@@ -105,6 +109,167 @@ VU_TEST(sched_quiesce, covers_commands_sent_before)
 	CHECK_EQ(loop_thread_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	free(fakes);
+	return TEST_SUCCESS;
+}
+
+#define TRAP_BYTES 4096
+
+/* One page with a task in it. Whoever touches it while it is closed waits until it is opened. */
+static struct trap {
+	struct fake_task *fake;
+	pthread_t keeper;     /* the thread of the case: it is let through */
+	uint32_t is_caught;   /* a loop waits */
+	uint32_t is_released; /* it may go on */
+	struct sigaction previous;
+} trap;
+
+static void
+trap_handler(int signal_number)
+{
+	RTE_SET_USED(signal_number);
+	if (!pthread_equal(pthread_self(), trap.keeper)) {
+		vu_store_release(&trap.is_caught, 1);
+		while (vu_load_acquire(&trap.is_released) == 0)
+			sched_yield();
+	}
+	mprotect(trap.fake, TRAP_BYTES, PROT_READ | PROT_WRITE);
+}
+
+/* Its word is on the page too, and only commands are to step on it. */
+static uint32_t
+trap_poll(struct vu_task *task)
+{
+	task->watch = (struct vu_watch)VU_WATCH_NEVER;
+	vu_store_release(&trap.fake->nb_polls, trap.fake->nb_polls + 1);
+	return 0;
+}
+
+static void
+trap_set_up(void)
+{
+	const struct sigaction action = { .sa_handler = trap_handler };
+
+	RTE_BUILD_BUG_ON(sizeof(struct fake_task) > TRAP_BYTES);
+	trap = (struct trap){ .keeper = pthread_self() };
+	trap.fake = mmap(NULL, TRAP_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0);
+	RTE_VERIFY(trap.fake != MAP_FAILED);
+	fake_task_init(trap.fake);
+	trap.fake->task.poll = trap_poll;
+	sigaction(SIGSEGV, &action, &trap.previous);
+}
+
+static void
+trap_close(void)
+{
+	mprotect(trap.fake, TRAP_BYTES, PROT_NONE);
+}
+
+static void
+trap_wait_until_caught(void)
+{
+	while (vu_load_acquire(&trap.is_caught) == 0)
+		sched_yield();
+}
+
+static void
+trap_tear_down(void)
+{
+	sigaction(SIGSEGV, &trap.previous, NULL);
+	munmap(trap.fake, TRAP_BYTES);
+}
+
+static void
+gate_close(struct vu_sched *sched, struct fake_task *gate)
+{
+	vu_store_release(&gate->is_gated, 1);
+	vu_sched_task_kick(sched, &gate->task);
+	wait_until_inside(gate);
+}
+
+/* Let the loop out of its gate and into its next mailbox, up to the command on the trap. */
+static void
+gate_to_trap(struct fake_task *gate)
+{
+	trap_close();
+	vu_store_release(&gate->is_gated, 0);
+	trap_wait_until_caught();
+}
+
+/*
+ * The kick and the token come while the loop is in its mailbox and will not see the kick in this
+ * turn. Then the loop is held in the same turn, before it looks at the word of the kicked task.
+ */
+VU_TEST(sched_quiesce, mailbox_stands_after_the_safe_point)
+{
+	struct vu_sched *sched = fake_sched_create();
+	struct fake_task *fakes = fake_tasks_create(5);
+	struct fake_task *gate = &fakes[0], *kicked = &fakes[4]; /* in another group of watches */
+	struct vu_sched_wait wait;
+	struct loop_thread loop;
+	bool is_done = false;
+
+	trap_set_up();
+	for (unsigned int i = 0; i < 5; i++)
+		CHECK_EQ(vu_sched_task_add(sched, &fakes[i].task, 0), 0);
+	loop_thread_start(&loop, sched, 0);
+	wait_for_polls(kicked, 1);
+	gate_close(sched, gate);
+	CHECK_EQ(vu_sched_task_add(sched, &trap.fake->task, 0), 0);
+	gate_to_trap(gate);
+	vu_sched_task_kick(sched, &kicked->task);
+	vu_sched_wait_init(&wait, set_flag, &is_done);
+	vu_quiesce_start(sched, &wait);
+	vu_store_release(&gate->is_gated, 1);
+	vu_store(&gate->word, 1);
+	vu_store_release(&trap.is_released, 1);
+	wait_until_inside(gate);
+	CHECK_EQ(kicked->nb_polls, 1);
+	for (unsigned int i = 0; i < 10; i++)
+		CHECK(vu_sched_poll(sched) != UINT64_MAX);
+	CHECK(!is_done);
+	vu_store_release(&gate->is_gated, 0);
+	sched_settle(sched);
+	CHECK(is_done);
+	wait_for_polls(kicked, 2);
+	CHECK_EQ(loop_thread_stop(&loop), 0);
+	vu_sched_destroy(sched);
+	trap_tear_down();
+	free(fakes);
+	return TEST_SUCCESS;
+}
+
+/* The loop is held inside the handler of REMOVE, which still needs the task. */
+VU_TEST(sched_quiesce, removal_outlasts_its_handler)
+{
+	struct vu_sched *sched = fake_sched_create();
+	struct fake_task *gate = fake_tasks_create(1);
+	struct vu_sched_wait removal, grace;
+	struct loop_thread loop;
+	bool is_removed = false, is_over = false;
+
+	trap_set_up();
+	CHECK_EQ(vu_sched_task_add(sched, &gate->task, 0), 0);
+	CHECK_EQ(vu_sched_task_add(sched, &trap.fake->task, 0), 0);
+	loop_thread_start(&loop, sched, 0);
+	wait_for_polls(trap.fake, 1);
+	gate_close(sched, gate);
+	vu_sched_wait_init(&removal, set_flag, &is_removed);
+	vu_sched_wait_init(&grace, set_flag, &is_over);
+	CHECK_EQ(vu_sched_task_remove(sched, &trap.fake->task, &removal), 0);
+	vu_quiesce_start(sched, &grace);
+	gate_to_trap(gate);
+	for (unsigned int i = 0; i < 10; i++)
+		CHECK(vu_sched_poll(sched) != UINT64_MAX);
+	CHECK(is_over); /* a token alone would not do */
+	CHECK(!is_removed);
+	vu_store_release(&trap.is_released, 1);
+	sched_settle(sched);
+	CHECK(is_removed);
+	CHECK_EQ(loop_thread_stop(&loop), 0);
+	vu_sched_destroy(sched);
+	trap_tear_down();
+	free(gate);
 	return TEST_SUCCESS;
 }
 

@@ -216,7 +216,7 @@ stress_step(struct stress *stress)
 		victim_add(stress, place);
 	else if (!victim->is_removing)
 		victim_disturb(stress, victim);
-	if (random_below(stress, 16) == 0)
+	if (random_below(stress, 2) == 0)
 		vu_sched_poll(stress->sched);
 }
 

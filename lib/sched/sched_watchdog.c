@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Frees a data lcore from a system call that does not return. The only one of the data path is the
+ * write to a call eventfd; O_NONBLOCK lies in the file description that the front-end shares, so a
+ * hostile one can take it back and fill the counter. Control lcore.
+ */
+#include "vu_sched.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "sched_worker.h"
+
+/* Ignored by default and used by nobody on sockets like ours. */
+#define WATCHDOG_SIGNAL SIGURG
+
+static void
+watchdog_wake(int signum)
+{
+	/* Its arrival alone ends the call with EINTR. */
+	(void)signum;
+}
+
+static unsigned int
+watchdog_interrupt(struct vu_sched *sched)
+{
+	/* No SA_RESTART: the call must not begin anew. */
+	const struct sigaction wake = { .sa_handler = watchdog_wake };
+	unsigned int nb_woken = 0;
+
+	sigaction(WATCHDOG_SIGNAL, &wake, NULL);
+	for (unsigned int i = 0; i < sched->nb_workers; i++) {
+		if (!vu_sched_worker_is_running(sched, i))
+			continue;
+		pthread_kill(sched->workers[i]->thread, WATCHDOG_SIGNAL);
+		nb_woken++;
+	}
+	return nb_woken;
+}
+
+unsigned int
+vu_sched_watch(struct vu_sched *sched)
+{
+	if (vu_sched_wait_is_pending(&sched->heartbeat))
+		return watchdog_interrupt(sched);
+	vu_quiesce_start(sched, &sched->heartbeat);
+	return 0;
+}

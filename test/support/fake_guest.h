@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The guest's side of split rings: memory in a memfd, rings in it, chains of any shape, valid and
+ * broken. Our view of that memory is a mapping of its own, as in a front-end's process; the code
+ * under test gets at it through a memory table of lib/mem. Whoever wants a broken ring writes to
+ * ring->desc, ->avail or ->used directly.
+ */
+#ifndef FAKE_GUEST_H
+#define FAKE_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vu_mem.h"
+#include "vu_vring.h"
+#include "vu_vring_live.h"
+
+/* LOW and MID are neighbours in guest memory, but not in anyone's address space. */
+enum fake_region {
+	FAKE_LOW,
+	FAKE_MID,
+	FAKE_HIGH,
+	FAKE_NB_REGIONS
+};
+
+#define FAKE_LOW_GPA UINT64_C(0x100000)
+#define FAKE_LOW_BYTES UINT64_C(0x40000)
+#define FAKE_MID_GPA (FAKE_LOW_GPA + FAKE_LOW_BYTES)
+#define FAKE_MID_BYTES UINT64_C(0x200000)
+#define FAKE_HIGH_GPA UINT64_C(0x100000000)
+#define FAKE_HIGH_BYTES UINT64_C(0x100000)
+/** An address without memory. */
+#define FAKE_NOWHERE_GPA UINT64_C(0x80000000)
+/** Front-end address minus guest address. */
+#define FAKE_UVA_OFFSET UINT64_C(0x7f0000000000)
+
+/** Memory of one guest. */
+struct fake_guest {
+	int memfd;
+	uint8_t *base;                            /**< the whole file */
+	uint64_t allocated_bytes[FAKE_NB_REGIONS];
+};
+
+/** Create the memory, all zero; ends the process if there is none. */
+void fake_guest_init(struct fake_guest *guest);
+
+/** Free the memory; memory tables made from it stay valid. */
+void fake_guest_fini(struct fake_guest *guest);
+
+/** @return memory table over all regions; the caller destroys it */
+struct vu_mem_table *fake_guest_mem(const struct fake_guest *guest);
+
+/** @return table without the regions whose bits are 0 in `regions` */
+struct vu_mem_table *fake_guest_mem_part(const struct fake_guest *guest, unsigned int regions);
+
+/** @return first guest address of a region */
+uint64_t fake_region_gpa(enum fake_region region);
+
+/** @return bytes of a region */
+uint64_t fake_region_bytes(enum fake_region region);
+
+/**
+ * Take a piece of a region.
+ *
+ * @param align  power of two
+ * @return guest address; ends the process if the region is full
+ */
+uint64_t fake_guest_alloc(struct fake_guest *guest, enum fake_region region, uint64_t len_bytes,
+	uint64_t align);
+
+/** Our view of a guest address; good up to the end of its region. NULL: no memory there. */
+void *fake_guest_ptr(const struct fake_guest *guest, uint64_t gpa);
+
+/** Copy into guest memory, across regions too. */
+void fake_guest_write(const struct fake_guest *guest, uint64_t gpa, const void *src,
+	uint64_t len_bytes);
+
+/** Copy out of guest memory, across regions too. */
+void fake_guest_read(const struct fake_guest *guest, uint64_t gpa, void *dst, uint64_t len_bytes);
+
+/** One buffer of a chain. */
+struct fake_buf {
+	uint64_t gpa;
+	uint32_t len_bytes;
+	bool is_write; /**< the device writes */
+};
+
+/** A chain: the first nb_direct buffers in the ring's own table, the others in an indirect one. */
+struct fake_chain {
+	const struct fake_buf *bufs;
+	uint16_t nb_bufs;
+	uint16_t nb_direct;    /**< nb_bufs: no indirect table */
+	uint64_t table_gpa;    /**< 16 * (nb_bufs - nb_direct) bytes for the indirect table */
+	bool is_back_to_front; /**< entry 0 of the indirect table first, then from the last one down */
+};
+
+/** One split ring, driver side. */
+struct fake_ring {
+	struct fake_guest *guest;
+	uint16_t size;
+	uint64_t desc_gpa;
+	uint64_t avail_gpa;
+	uint64_t used_gpa;
+	struct vu_split_desc *desc;
+	struct vu_split_avail *avail;
+	struct vu_split_used *used;
+	uint16_t avail_idx; /**< where the next entry goes, free running; published or not */
+	uint16_t used_idx;  /**< next entry to collect, free running */
+	uint16_t nb_free;
+	uint16_t *free_desc; /**< stack of free descriptors */
+	uint16_t *next_desc; /**< shadow of the chains; the guest's own memory, as it were */
+};
+
+/** Where the parts of a ring go; align_bytes of 0 means the least that VIRTIO allows, and no more. */
+struct fake_ring_place {
+	enum fake_region region;
+	uint64_t align_bytes;
+};
+
+/** Create a ring with room for the event fields; ends the process if there is no memory. */
+struct fake_ring *fake_ring_create(struct fake_guest *guest, uint16_t size,
+	const struct fake_ring_place *place);
+
+/** Free a ring; its place in guest memory stays taken. */
+void fake_ring_destroy(struct fake_ring *ring);
+
+/** Configuration as the messages would tell it. */
+struct vu_vring_conf fake_ring_conf(const struct fake_ring *ring);
+
+/** Let an empty ring start at any index. */
+void fake_ring_start_at(struct fake_ring *ring, uint16_t idx);
+
+/** Forget all chains: an empty table, indices 0. */
+void fake_ring_reset(struct fake_ring *ring);
+
+/** Write a chain into the tables. @return head; -1 without enough free descriptors */
+int fake_ring_add(struct fake_ring *ring, const struct fake_chain *chain);
+
+/** Write an entry of the available ring. */
+void fake_ring_offer(struct fake_ring *ring, uint16_t head);
+
+/** Let the device see what was offered. */
+void fake_ring_publish(struct fake_ring *ring);
+
+/** Add direct buffers, offer and publish them. @return head; -1 without free descriptors */
+int fake_ring_put(struct fake_ring *ring, const struct fake_buf *bufs, uint16_t nb_bufs);
+
+/** Collect used elements and free their descriptors. @return number of elements, at most max */
+uint16_t fake_ring_collect(struct fake_ring *ring, struct vu_split_used_elem *elems, uint16_t max);
+
+/** Used elements not collected yet. */
+uint16_t fake_ring_nb_used(const struct fake_ring *ring);
+
+/** With EVENT_IDX: interrupt wanted when the used index passes this one. */
+void fake_ring_set_used_event(struct fake_ring *ring, uint16_t event);
+
+/** Without EVENT_IDX: no interrupts wanted. */
+void fake_ring_set_no_interrupt(struct fake_ring *ring, bool is_off);
+
+#endif /* FAKE_GUEST_H */

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Features, protocol features, number of queues, status, resets.
+ */
+#include "session_fixture.h"
+
+#define BIT_PROTOCOL RTE_BIT64(VHOST_USER_F_PROTOCOL_FEATURES)
+
+static uint64_t
+get(struct session_fixture *fix, uint32_t request)
+{
+	uint64_t value = UINT64_MAX;
+
+	return fake_frontend_get_u64(&fix->frontend, request, &value) == 0 ? value : UINT64_MAX;
+}
+
+VU_TEST(handle_feature, offers)
+{
+	struct session_fixture fix;
+	uint64_t features, protocol;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	features = get(&fix, VHOST_USER_GET_FEATURES);
+	CHECK_EQ(features, vu_device_features(fix.dev) | BIT_PROTOCOL);
+	CHECK((features & RTE_BIT64(VHOST_F_LOG_ALL)) == 0);
+	protocol = get(&fix, VHOST_USER_GET_PROTOCOL_FEATURES);
+	CHECK_EQ(protocol, PROTOCOL_BITS);
+	return fixture_destroy(&fix);
+}
+
+/* Every offered protocol feature has all its requests, and no other request is reachable. */
+VU_TEST(handle_feature, offers_what_it_can)
+{
+	for (uint32_t request = 1; request < VHOST_USER_NB_REQUESTS; request++) {
+		const struct vu_msg_spec *spec = vu_msg_spec(request);
+		uint64_t needed = spec->protocol_features;
+
+		if (needed != 0 && (needed & ~PROTOCOL_BITS) == 0)
+			CHECK(session_handler_find(request) != NULL);
+		if ((needed & ~PROTOCOL_BITS) != 0)
+			CHECK(session_handler_find(request) == NULL);
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(handle_feature, set_features)
+{
+	struct session_fixture fix;
+	struct fake_frontend *frontend = &fix.frontend;
+	uint64_t all;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(vu_device_acked_features(fix.dev), FEATURE_BITS & ~BIT_PROTOCOL);
+	all = get(&fix, VHOST_USER_GET_FEATURES);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, all), 0);
+	CHECK_EQ(vu_device_acked_features(fix.dev), all & ~BIT_PROTOCOL);
+	/* Not offered: refused, and nothing of it is taken. */
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, RTE_BIT64(63)), 1);
+	CHECK_EQ(vu_device_acked_features(fix.dev), all & ~BIT_PROTOCOL);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, 0), 0);
+	CHECK_EQ(vu_device_acked_features(fix.dev), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_feature, set_features_while_running)
+{
+	struct session_fixture fix;
+	struct fake_frontend *frontend = &fix.frontend;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, FEATURE_BITS), 0);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, BIT_PROTOCOL), 1);
+	CHECK_EQ(guest_round_trip(&fix, 5), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_feature, set_protocol_features)
+{
+	struct session_fixture fix;
+	struct fake_frontend *frontend = &fix.frontend;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(fix.session->protocol_features, PROTOCOL_BITS);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_PROTOCOL_FEATURES,
+		PROTOCOL_BITS | RTE_BIT64(VHOST_USER_PROTOCOL_F_PAGEFAULT)), 1);
+	CHECK_EQ(fix.session->protocol_features, PROTOCOL_BITS);
+	/* Without REPLY_ACK the same is the end. */
+	frontend->need_reply = false;
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_PROTOCOL_FEATURES, 0), 0);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_PROTOCOL_FEATURES,
+		RTE_BIT64(40)), 0);
+	CHECK_EQ(fake_frontend_wait_end(frontend), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_feature, queue_num)
+{
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(get(&fix, VHOST_USER_GET_QUEUE_NUM), 1);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_feature, owner_requests_change_nothing)
+{
+	const uint32_t requests[] = { VHOST_USER_SET_OWNER, VHOST_USER_RESET_OWNER };
+	struct session_fixture fix;
+	struct vu_reply frame;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	for (unsigned int i = 0; i < RTE_DIM(requests); i++) {
+		fake_frontend_begin(&fix.frontend, &frame, requests[i]);
+		CHECK_EQ(fake_frontend_do(&fix.frontend, &frame), 0);
+		CHECK_EQ(guest_round_trip(&fix, (uint8_t)i), 0);
+	}
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_feature, status)
+{
+	struct session_fixture fix;
+	struct fake_frontend *frontend = &fix.frontend;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(get(&fix, VHOST_USER_GET_STATUS), 0);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_STATUS, 0xf), 0);
+	CHECK_EQ(get(&fix, VHOST_USER_GET_STATUS), 0xf);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_STATUS, 256), 1);
+	CHECK_EQ(get(&fix, VHOST_USER_GET_STATUS), 0xf);
+	/* FEATURES_OK is ours to take back when the features cannot be. */
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, RTE_BIT64(63)), 1);
+	CHECK_EQ(get(&fix, VHOST_USER_GET_STATUS), 0x7);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_feature, status_0_stops_the_rings)
+{
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_STATUS, 0), 0);
+	CHECK(!fixture_is_live(&fix, 0) && !fixture_is_live(&fix, 1));
+	CHECK_EQ(fixture_start(&fix), 0);
+	CHECK_EQ(guest_round_trip(&fix, 5), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_feature, reset_device)
+{
+	struct session_fixture fix;
+	struct vu_queue_stats stats;
+	struct vu_reply frame;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_STATUS, 0xf), 0);
+	fake_frontend_begin(&fix.frontend, &frame, VHOST_USER_RESET_DEVICE);
+	CHECK_EQ(fake_frontend_do(&fix.frontend, &frame), 0);
+	CHECK_EQ(get(&fix, VHOST_USER_GET_STATUS), 0);
+	for (uint32_t q = 0; q < 2; q++) {
+		vu_device_queue_stats_get(fix.dev, q, &stats);
+		CHECK(!stats.is_live && !stats.is_started && !stats.is_enabled);
+	}
+	/* The protocol stays negotiated, memory stays shared: rings may start again. */
+	CHECK(vu_device_mem(fix.dev) != NULL);
+	CHECK_EQ(fixture_start(&fix), 0);
+	CHECK_EQ(guest_round_trip(&fix, 5), 0);
+	return fixture_destroy(&fix);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Memory tables: whole ones and single regions, before and while rings run.
+ */
+#include "session_fixture.h"
+
+#define HALF (GUEST_BYTES / 2)
+
+static int
+do_mem_reg(struct session_fixture *fix, uint32_t request,
+	const struct vhost_user_mem_region *region, int fd)
+{
+	const struct vhost_user_mem_reg reg = { .region = *region };
+	struct vu_reply frame;
+
+	fake_frontend_begin(&fix->frontend, &frame, request);
+	vu_request_append(&frame, &reg, sizeof(reg));
+	if (fd != VU_FD_NONE)
+		vu_reply_add_fd(&frame, fd);
+	return fake_frontend_do(&fix->frontend, &frame);
+}
+
+static unsigned int
+nb_regions(const struct session_fixture *fix)
+{
+	const struct vu_mem_table *mem = vu_device_mem(fix->dev);
+
+	return mem != NULL ? vu_mem_table_nb_regions(mem) : 0;
+}
+
+VU_TEST(handle_mem, set_table)
+{
+	const struct vhost_user_mem_region halves[] = {
+		fixture_region(0, HALF), fixture_region(HALF, HALF),
+	};
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(nb_regions(&fix), 0);
+	CHECK_EQ(fixture_set_mem(&fix), 0);
+	CHECK_EQ(nb_regions(&fix), 1);
+	CHECK_EQ(fixture_set_mem_regions(&fix, halves, 2), 0);
+	CHECK_EQ(nb_regions(&fix), 2);
+	CHECK_EQ(fixture_set_mem(&fix), 0);
+	CHECK_EQ(nb_regions(&fix), 1);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_mem, refused_table_leaves_the_old_one)
+{
+	const struct vhost_user_mem_region overlapping[] = {
+		fixture_region(0, HALF), fixture_region(HALF - 4096, HALF),
+	};
+	const struct vhost_user_mem_region beyond_file = fixture_region(4096, GUEST_BYTES);
+	struct vhost_user_mem_region wraps = fixture_region(0, GUEST_BYTES);
+	struct session_fixture fix;
+
+	wraps.mmap_offset = UINT64_MAX - 4095;
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	CHECK_EQ(fixture_set_mem_regions(&fix, overlapping, 2), 1);
+	CHECK_EQ(fixture_set_mem_regions(&fix, &beyond_file, 1), 1);
+	CHECK_EQ(fixture_set_mem_regions(&fix, &wraps, 1), 1);
+	CHECK_EQ(nb_regions(&fix), 1);
+	CHECK_EQ(guest_round_trip(&fix, 1), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_mem, refuses_files_it_cannot_map)
+{
+	const struct vhost_user_mem_region region = fixture_region(0, 4096);
+	struct session_fixture fix;
+	int pipe_fds[2];
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(pipe(pipe_fds), 0);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, pipe_fds[0]), 1);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.call_fd[0]), 1);
+	CHECK_EQ(nb_regions(&fix), 0);
+	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_mem, refused_without_reply_ends_it)
+{
+	const struct vhost_user_mem_region beyond_file = fixture_region(4096, GUEST_BYTES);
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	fix.frontend.need_reply = false;
+	CHECK_EQ(fixture_set_mem_regions(&fix, &beyond_file, 1), 0);
+	CHECK_EQ(fake_frontend_wait_end(&fix.frontend), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_mem, new_table_under_running_rings)
+{
+	const struct vhost_user_mem_region halves[] = {
+		fixture_region(0, HALF), fixture_region(HALF, HALF),
+	};
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	for (uint8_t i = 0; i < 20; i++) {
+		CHECK_EQ(guest_round_trip(&fix, i), 0);
+		CHECK_EQ(fixture_set_mem_regions(&fix, halves, i % 2 + 1), 0);
+		CHECK_EQ(guest_round_trip(&fix, (uint8_t)(100 + i)), 0);
+	}
+	return fixture_destroy(&fix);
+}
+
+/* The front-end moved its memory elsewhere: our rings have nowhere to be. */
+VU_TEST(handle_mem, table_without_the_rings_stops_them)
+{
+	const struct vhost_user_mem_region elsewhere = fixture_region(HALF, HALF);
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	CHECK_EQ(fixture_set_mem_regions(&fix, &elsewhere, 1), 0);
+	CHECK(!fixture_is_live(&fix, 0) && !fixture_is_live(&fix, 1));
+	CHECK_EQ(event_wait(fix.err_fd[0]), 0);
+	CHECK_EQ(event_wait(fix.err_fd[1]), 0);
+	/* With the memory back they go on where they were. */
+	CHECK_EQ(fixture_set_mem(&fix), 0);
+	CHECK(fixture_is_live(&fix, 0) && fixture_is_live(&fix, 1));
+	CHECK_EQ(guest_round_trip(&fix, 7), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_mem, add_and_remove_regions)
+{
+	const struct vhost_user_mem_region low = fixture_region(0, HALF);
+	const struct vhost_user_mem_region high = fixture_region(HALF, HALF);
+	struct vhost_user_mem_region other = high;
+	struct session_fixture fix;
+	uint64_t nb_slots;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(fake_frontend_get_u64(&fix.frontend, VHOST_USER_GET_MAX_MEM_SLOTS, &nb_slots), 0);
+	CHECK_EQ(nb_slots, VU_MAX_MEM_SLOTS);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_REM_MEM_REG, &low, VU_FD_NONE), 1);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &low, fix.mem_fd), 0);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &high, fix.mem_fd), 0);
+	CHECK_EQ(nb_regions(&fix), 2);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &high, fix.mem_fd), 1);
+	other.size -= 4096;
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_REM_MEM_REG, &other, VU_FD_NONE), 1);
+	CHECK_EQ(nb_regions(&fix), 2);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_REM_MEM_REG, &high, fix.mem_fd), 0);
+	CHECK_EQ(nb_regions(&fix), 1);
+	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_mem, add_and_remove_under_running_rings)
+{
+	struct vhost_user_mem_region extra = fixture_region(0, HALF);
+	struct session_fixture fix;
+
+	extra.gpa += GUEST_BYTES;
+	extra.uva += GUEST_BYTES;
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	for (uint8_t i = 0; i < 10; i++) {
+		CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &extra, fix.mem_fd), 0);
+		CHECK_EQ(guest_round_trip(&fix, i), 0);
+		CHECK_EQ(do_mem_reg(&fix, VHOST_USER_REM_MEM_REG, &extra, VU_FD_NONE), 0);
+		CHECK_EQ(guest_round_trip(&fix, i), 0);
+	}
+	return fixture_destroy(&fix);
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Life of a session: how it begins and ends, in what order it answers, what it does for peers that
+ * send too little, too much, or do not read.
+ */
+#include "session_fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <rte_errno.h>
+
+VU_TEST(session, ends_when_front_end_leaves)
+{
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(vu_device_state(fix.dev), VU_DEVICE_NEGOTIATING);
+	CHECK_EQ(fixture_disconnect(&fix), 0);
+	CHECK_EQ(fix.nb_closed, 1);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(session, ends_when_owner_closes_it)
+{
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	vu_backend_session_close(fix.session, "test");
+	if (fix.session != NULL)
+		vu_backend_session_close(fix.session, "again");
+	CHECK_EQ(fixture_wait_closed(&fix), 0);
+	CHECK_EQ(fix.nb_closed, 1);
+	CHECK_EQ(fake_frontend_wait_end(&fix.frontend), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(session, refuses_what_is_no_socket)
+{
+	struct session_fixture fix;
+	struct vu_backend_conf conf = { .closed = fixture_closed, .arg = &fix };
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_disconnect(&fix), 0);
+	conf.reactor = fix.reactor;
+	conf.dev = fix.dev;
+	conf.fd = vu_fd_eventfd();
+	CHECK(vu_backend_session_open(&conf) == NULL);
+	CHECK(rte_errno != 0);
+	CHECK_EQ(fcntl(conf.fd, F_GETFD), -1);
+	conf.fd = VU_FD_NONE;
+	CHECK(vu_backend_session_open(&conf) == NULL);
+	CHECK_EQ(vu_device_state(fix.dev), VU_DEVICE_IDLE);
+	CHECK_EQ(fixture_connect(&fix), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(session, follows_session_on_one_device)
+{
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	for (unsigned int i = 0; i < 5; i++) {
+		CHECK_EQ(fixture_start(&fix), 0);
+		CHECK_EQ(guest_round_trip(&fix, (uint8_t)(i + 1)), 0);
+		CHECK_EQ(fixture_disconnect(&fix), 0);
+		CHECK_EQ(vu_device_acked_features(fix.dev), 0);
+		CHECK_EQ(vu_device_status(fix.dev), 0);
+		CHECK_EQ(fixture_connect(&fix), 0);
+	}
+	return fixture_destroy(&fix);
+}
+
+/* ---- a set-up, cut off anywhere ---- */
+
+static const uint8_t setup_requests[] = {
+	VHOST_USER_GET_FEATURES, VHOST_USER_SET_OWNER, VHOST_USER_GET_PROTOCOL_FEATURES,
+	VHOST_USER_SET_PROTOCOL_FEATURES, VHOST_USER_GET_QUEUE_NUM, VHOST_USER_SET_FEATURES,
+	VHOST_USER_SET_STATUS, VHOST_USER_SET_MEM_TABLE,
+	/* Each ring, see setup_queue(). */
+	VHOST_USER_SET_VRING_NUM, VHOST_USER_SET_VRING_BASE, VHOST_USER_SET_VRING_ADDR,
+	VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_ERR, VHOST_USER_SET_VRING_KICK,
+	VHOST_USER_SET_VRING_ENABLE,
+	VHOST_USER_SET_VRING_NUM, VHOST_USER_SET_VRING_BASE, VHOST_USER_SET_VRING_ADDR,
+	VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_ERR, VHOST_USER_SET_VRING_KICK,
+	VHOST_USER_SET_VRING_ENABLE,
+	/* Both rings run: change things below them, then stop. */
+	VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_MEM_TABLE, VHOST_USER_GET_VRING_BASE,
+	VHOST_USER_RESET_DEVICE,
+};
+
+#define SETUP_FIRST_RING 8
+#define SETUP_RING_STEPS 7
+
+static uint32_t
+setup_queue(unsigned int step)
+{
+	return step < SETUP_FIRST_RING + SETUP_RING_STEPS ? 0 : 1;
+}
+
+static int
+setup_step(struct session_fixture *fix, unsigned int step)
+{
+	struct fake_frontend *frontend = &fix->frontend;
+	uint32_t request = setup_requests[step];
+	uint32_t q = setup_queue(step);
+	struct vu_reply frame;
+
+	switch (request) {
+	case VHOST_USER_SET_PROTOCOL_FEATURES:
+		return fake_frontend_do_u64(frontend, request, PROTOCOL_BITS);
+	case VHOST_USER_SET_FEATURES:
+		return fake_frontend_do_u64(frontend, request, FEATURE_BITS);
+	case VHOST_USER_SET_STATUS:
+		return fake_frontend_do_u64(frontend, request, 15);
+	case VHOST_USER_SET_MEM_TABLE:
+		return fixture_set_mem(fix);
+	case VHOST_USER_SET_VRING_NUM:
+		return fake_frontend_do_state(frontend, request, q, RING_SIZE);
+	case VHOST_USER_SET_VRING_BASE:
+	case VHOST_USER_GET_VRING_BASE:
+		return fake_frontend_do_state(frontend, request, q, 0);
+	case VHOST_USER_SET_VRING_ADDR:
+		return fixture_set_addr(fix, q, 0);
+	case VHOST_USER_SET_VRING_CALL:
+		return fake_frontend_do_fd(frontend, request, q, fix->call_fd[q]);
+	case VHOST_USER_SET_VRING_ERR:
+	case VHOST_USER_SET_VRING_KICK:
+		return fake_frontend_do_fd(frontend, request, q, fix->err_fd[q]);
+	case VHOST_USER_SET_VRING_ENABLE:
+		return fake_frontend_do_state(frontend, request, q, 1);
+	default:
+		fake_frontend_begin(frontend, &frame, request);
+		return fake_frontend_do(frontend, &frame);
+	}
+}
+
+VU_TEST(session, disconnect_anywhere_in_a_setup)
+{
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	for (unsigned int nb_steps = 0; nb_steps <= RTE_DIM(setup_requests); nb_steps++) {
+		memset(fix.mem, 0, BUFFER_OFFSET);
+		fix.frontend.need_reply = false;
+		for (unsigned int i = 0; i < nb_steps; i++)
+			CHECK_EQ(setup_step(&fix, i), 0);
+		/* Every second time all of it was handled, else most is still in the socket. */
+		if (nb_steps % 2 == 0)
+			while (vu_reactor_turn(fix.reactor, 1) != 0)
+				;
+		CHECK_EQ(fixture_disconnect(&fix), 0);
+		CHECK_EQ(fixture_connect(&fix), 0);
+	}
+	CHECK_EQ(fixture_start(&fix), 0);
+	CHECK_EQ(guest_round_trip(&fix, 1), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(session, disconnect_inside_a_frame)
+{
+	struct session_fixture fix;
+	struct vu_reply frame;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	vu_request_begin(&frame, VHOST_USER_SET_VRING_KICK, false);
+	vu_request_append_u64(&frame, 0);
+	for (size_t len = 1; len < frame.len; len++) {
+		CHECK_EQ(fake_frontend_send_bytes(&fix.frontend, frame.bytes, len, &fix.mem_fd, 1), 0);
+		fixture_turn(&fix);
+		CHECK_EQ(fixture_disconnect(&fix), 0);
+		CHECK_EQ(fixture_connect(&fix), 0);
+	}
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(session, takes_frames_byte_by_byte)
+{
+	struct session_fixture fix;
+	struct vu_reply frame;
+	struct vu_msg reply;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	vu_request_begin(&frame, VHOST_USER_SET_VRING_NUM, true);
+	vu_request_append_state(&frame, 1, RING_SIZE);
+	for (size_t i = 0; i < frame.len; i++) {
+		CHECK_EQ(fake_frontend_send_bytes(&fix.frontend, &frame.bytes[i], 1, NULL, 0), 0);
+		fixture_turn(&fix);
+	}
+	CHECK_EQ(fake_frontend_receive(&fix.frontend, &reply), 0);
+	CHECK_EQ(reply.request, VHOST_USER_SET_VRING_NUM);
+	CHECK_EQ(reply.payload.u64, 0);
+	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+	return fixture_destroy(&fix);
+}
+
+/* ---- requests that wait for the data lcore ---- */
+
+static int
+send_get_base(struct session_fixture *fix, uint32_t q)
+{
+	struct vu_reply frame;
+
+	vu_request_begin(&frame, VHOST_USER_GET_VRING_BASE, false);
+	vu_request_append_state(&frame, q, 0);
+	return fake_frontend_send(&fix->frontend, &frame);
+}
+
+static int
+send_get_features(struct session_fixture *fix)
+{
+	struct vu_reply frame;
+
+	vu_request_begin(&frame, VHOST_USER_GET_FEATURES, false);
+	return fake_frontend_send(&fix->frontend, &frame);
+}
+
+/* Let the control lcore do all it can without the data lcore. */
+static void
+turn_often(struct session_fixture *fix)
+{
+	for (unsigned int i = 0; i < 50; i++)
+		fixture_turn(fix);
+}
+
+VU_TEST(session, later_requests_wait_for_a_parked_one)
+{
+	const uint32_t order[] = { VHOST_USER_GET_VRING_BASE, VHOST_USER_GET_FEATURES,
+		VHOST_USER_GET_VRING_BASE, VHOST_USER_GET_FEATURES };
+	struct session_fixture fix;
+	struct vu_msg reply;
+	uint8_t byte;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	fixture_gate_close(&fix);
+	for (uint32_t q = 0; q < 2; q++) {
+		CHECK_EQ(send_get_base(&fix, q), 0);
+		CHECK_EQ(send_get_features(&fix), 0);
+	}
+	turn_often(&fix);
+	CHECK_EQ(recv(fix.frontend.sock, &byte, 1, MSG_DONTWAIT), -1);
+	CHECK_EQ(vu_device_state(fix.dev), VU_DEVICE_DRAINING);
+	fixture_gate_open(&fix);
+	for (unsigned int i = 0; i < RTE_DIM(order); i++) {
+		CHECK_EQ(fake_frontend_receive(&fix.frontend, &reply), 0);
+		CHECK_EQ(reply.request, order[i]);
+	}
+	CHECK_EQ(vu_device_state(fix.dev), VU_DEVICE_READY);
+	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+	return fixture_destroy(&fix);
+}
+
+/* The session may not be freed, nor memory unmapped, before the data lcore let go. */
+static int
+check_end_while_parked(bool is_hang_up)
+{
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	fixture_gate_close(&fix);
+	CHECK_EQ(send_get_base(&fix, 1), 0);
+	CHECK_EQ(send_get_features(&fix), 0);
+	turn_often(&fix);
+	if (is_hang_up)
+		fake_frontend_close(&fix.frontend);
+	else
+		vu_backend_session_close(fix.session, "test");
+	turn_often(&fix);
+	CHECK(fix.session != NULL);
+	CHECK(vu_device_mem(fix.dev) != NULL);
+	fixture_gate_open(&fix);
+	CHECK_EQ(fixture_wait_closed(&fix), 0);
+	CHECK_EQ(fix.nb_closed, 1);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(session, hang_up_while_parked)
+{
+	return check_end_while_parked(true);
+}
+
+VU_TEST(session, close_while_parked)
+{
+	return check_end_while_parked(false);
+}
+
+VU_TEST(session, parked_descriptors_are_closed)
+{
+	struct session_fixture fix;
+	struct vu_reply frame;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	fixture_gate_close(&fix);
+	vu_request_begin(&frame, VHOST_USER_SET_VRING_CALL, true);
+	vu_request_append_u64(&frame, 1);
+	vu_reply_add_fd(&frame, fix.call_fd[1]);
+	CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
+	/* Behind it in the socket when the session ends. */
+	CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
+	turn_often(&fix);
+	vu_backend_session_close(fix.session, "test");
+	fixture_gate_open(&fix);
+	CHECK_EQ(fixture_wait_closed(&fix), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(session, busy_peer_does_not_starve_others)
+{
+	struct session_fixture fix;
+	struct vu_reply frame;
+	bool has_run = false;
+	struct vu_reactor_call call;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	vu_request_begin(&frame, VHOST_USER_SET_OWNER, false);
+	for (unsigned int i = 0; i < 200; i++)
+		CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
+	vu_reactor_call_init(&call, set_flag, &has_run);
+	vu_reactor_post(fix.reactor, &call);
+	for (unsigned int i = 0; i < 2; i++)
+		fixture_turn(&fix);
+	CHECK(has_run);
+	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+	return fixture_destroy(&fix);
+}
+
+/* ---- a peer that does not read ---- */
+
+VU_TEST(session, replies_wait_for_a_slow_reader)
+{
+	struct session_fixture fix;
+	struct vu_msg reply;
+	int bytes = 1;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	/* The kernel makes this its minimum: room for a few replies. */
+	CHECK_EQ(setsockopt(vu_conn_fd(fix.session->conn), SOL_SOCKET, SO_SNDBUF, &bytes,
+		sizeof(bytes)), 0);
+	for (unsigned int i = 0; i < 25; i++)
+		CHECK_EQ(send_get_features(&fix), 0);
+	turn_often(&fix);
+	CHECK(vu_conn_wants_write(fix.session->conn));
+	for (unsigned int i = 0; i < 25; i++) {
+		CHECK_EQ(fake_frontend_receive(&fix.frontend, &reply), 0);
+		CHECK_EQ(reply.request, VHOST_USER_GET_FEATURES);
+	}
+	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(session, ends_for_a_peer_that_never_reads)
+{
+	struct session_fixture fix;
+	int bytes = 1;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(setsockopt(vu_conn_fd(fix.session->conn), SOL_SOCKET, SO_SNDBUF, &bytes,
+		sizeof(bytes)), 0);
+	for (unsigned int i = 0; i < 100; i++)
+		CHECK_EQ(send_get_features(&fix), 0);
+	CHECK_EQ(fixture_wait_closed(&fix), 0);
+	return fixture_destroy(&fix);
+}
+
+/* ---- faults ---- */
+
+VU_TEST(session, ring_fault_leaves_the_session)
+{
+	struct session_fixture fix;
+	struct vu_queue_stats stats;
+	struct guest_ring ring;
+	uint32_t base;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	ring = guest_ring(&fix, 1);
+	ring.avail->ring[0] = RING_SIZE;
+	vu_store_release(&ring.avail->idx, 1);
+	CHECK_EQ(event_wait(fix.err_fd[1]), 0);
+	turn_often(&fix);
+	vu_device_queue_stats_get(fix.dev, 1, &stats);
+	CHECK_EQ(stats.fault, VU_VRING_BAD_HEAD);
+	CHECK_EQ(stats.nb_faults, 1);
+	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+	/* Set up anew it works again. */
+	for (uint32_t q = 0; q < 2; q++)
+		CHECK_EQ(fake_frontend_get_base(&fix.frontend, q, &base), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	CHECK_EQ(guest_round_trip(&fix, 3), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(session, check_mem_leaves_healthy_sessions)
+{
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	vu_backend_session_check_mem(fix.session);
+	CHECK_EQ(fixture_start(&fix), 0);
+	vu_backend_session_check_mem(fix.session);
+	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+	return fixture_destroy(&fix);
+}

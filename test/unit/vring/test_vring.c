@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Life cycle of a ring: what its configuration must be for it to start, and where it starts.
+ */
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include <rte_errno.h>
+
+#include "vring_fixture.h"
+#include "vu_vring_notify.h"
+
+static bool
+starts(struct vring_fixture *f, uint64_t features)
+{
+	struct vu_vring_live *live = vu_vring_live_create(&f->vring, f->mem, features);
+	bool is_ok = live != NULL;
+
+	vu_vring_live_destroy(live);
+	return is_ok;
+}
+
+/* 0, or the errno of a refusal. */
+static int
+refusal(struct vring_fixture *f, const struct vu_mem_table *mem, uint64_t features)
+{
+	struct vu_vring_live *live = vu_vring_live_create(&f->vring, mem, features);
+
+	if (live == NULL)
+		return rte_errno;
+	vu_vring_live_destroy(live);
+	return 0;
+}
+
+VU_TEST(vring, size_must_fit_layout_and_device)
+{
+	CHECK_EQ(vu_vring_check_size(0, false, 1024), -EINVAL);
+	CHECK_EQ(vu_vring_check_size(1, false, 1024), 0);
+	CHECK_EQ(vu_vring_check_size(256, false, 1024), 0);
+	CHECK_EQ(vu_vring_check_size(255, false, 1024), -EINVAL);
+	CHECK_EQ(vu_vring_check_size(255, true, 1024), 0);
+	CHECK_EQ(vu_vring_check_size(1024, false, 1024), 0);
+	CHECK_EQ(vu_vring_check_size(2048, false, 1024), -EINVAL);
+	CHECK_EQ(vu_vring_check_size(32768, false, 32768), 0);
+	CHECK_EQ(vu_vring_check_size(65536, false, UINT32_MAX), -EINVAL);
+	CHECK_EQ(vu_vring_check_size(32769, true, UINT32_MAX), -EINVAL);
+	CHECK_EQ(vu_vring_check_size(UINT32_MAX, true, UINT32_MAX), -EINVAL);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, init_owns_nothing)
+{
+	struct vu_vring vring;
+
+	memset(&vring, 0xaa, sizeof(vring));
+	vu_vring_init(&vring, 7);
+	CHECK_EQ(vring.idx, 7);
+	CHECK(vring.kick_fd == VU_FD_NONE && vring.call_fd == VU_FD_NONE &&
+		vring.err_fd == VU_FD_NONE);
+	CHECK(!vring.started && !vring.enabled && vring.live == NULL && !vring.conf.has_addr);
+	CHECK_EQ(vring.conf.size, 0);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, reset_closes_and_keeps_counters)
+{
+	struct vu_vring vring;
+	int kick, call, err;
+
+	vu_vring_init(&vring, 3);
+	kick = vring.kick_fd = vu_fd_eventfd();
+	call = vring.call_fd = vu_fd_eventfd();
+	err = vring.err_fd = vu_fd_eventfd();
+	vring.started = vring.enabled = true;
+	vring.conf = (struct vu_vring_conf){ .size = 256, .has_addr = true };
+	vring.pos.avail = 99;
+	vring.pos.fault = VU_VRING_BAD_NEXT;
+	vring.pos.counters.nb_chains = 5;
+	vu_vring_reset(&vring);
+	CHECK(fcntl(kick, F_GETFD) < 0 && fcntl(call, F_GETFD) < 0 && fcntl(err, F_GETFD) < 0);
+	CHECK(vring.kick_fd == VU_FD_NONE && vring.call_fd == VU_FD_NONE);
+	CHECK(!vring.started && !vring.enabled && !vring.conf.has_addr && vring.conf.size == 0);
+	CHECK_EQ(vring.pos.avail, 0);
+	CHECK_EQ(vring.pos.fault, VU_VRING_OK);
+	CHECK_EQ(vring.pos.counters.nb_chains, 5);
+	CHECK_EQ(vring.idx, 3);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, live_holds_what_was_configured)
+{
+	struct vring_fixture f;
+
+	fixture_start(&f, 64, F_EVENT_IDX);
+	CHECK_EQ(f.live->size, 64);
+	CHECK_EQ(f.live->mask, 63);
+	CHECK(f.live->has_event_idx && !f.live->has_indirect && f.live->is_enabled);
+	CHECK_EQ(f.live->call_fd, VU_FD_NONE);
+	CHECK(f.live->mem == f.mem && vu_vring_live(&f.vring) == f.live);
+	/* The same memory by two mappings. */
+	f.ring->desc[63].gpa = 0x1234;
+	f.ring->avail->ring[63] = 0x77;
+	f.ring->used->ring[63].id = 0x55;
+	CHECK_EQ(f.live->desc[63].gpa, 0x1234);
+	CHECK_EQ(f.live->avail->ring[63], 0x77);
+	CHECK_EQ(f.live->used->ring[63].id, 0x55);
+	f.vring.enabled = false;
+	fixture_restart(&f, F_INDIRECT);
+	CHECK(!f.live->has_event_idx && f.live->has_indirect && !f.live->is_enabled);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, incomplete_configuration_does_not_start)
+{
+	static const struct fake_ring_place place = { FAKE_LOW, 64 };
+	struct vring_fixture f;
+
+	fixture_configure(&f, 256, &place);
+	CHECK_EQ(refusal(&f, NULL, 0), EINVAL);
+	CHECK_EQ(refusal(&f, f.mem, F_PACKED), ENOTSUP);
+	f.vring.conf.size = 0;
+	CHECK_EQ(refusal(&f, f.mem, 0), EINVAL);
+	f.vring.conf.size = 100;
+	CHECK_EQ(refusal(&f, f.mem, 0), EINVAL);
+	f.vring.conf.size = 256;
+	f.vring.conf.has_addr = false;
+	CHECK_EQ(refusal(&f, f.mem, 0), EINVAL);
+	f.vring.conf.has_addr = true;
+	CHECK_EQ(refusal(&f, f.mem, 0), 0);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, misaligned_parts_are_refused)
+{
+	static const struct fake_ring_place place = { FAKE_MID, 64 };
+	struct vring_fixture f;
+
+	fixture_configure(&f, 16, &place);
+	for (uint64_t shift = 1; shift < 16; shift++) {
+		f.vring.conf.desc_uva += shift;
+		CHECK_EQ(refusal(&f, f.mem, 0), EFAULT);
+		f.vring.conf.desc_uva -= shift;
+	}
+	f.vring.conf.avail_uva += 1;
+	CHECK_EQ(refusal(&f, f.mem, 0), EFAULT);
+	f.vring.conf.avail_uva += 1;
+	CHECK(starts(&f, 0));
+	f.vring.conf.used_uva += 2;
+	CHECK_EQ(refusal(&f, f.mem, 0), EFAULT);
+	f.vring.conf.used_uva += 2;
+	CHECK(starts(&f, 0));
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+/* Move one part so that its last byte is the region's last, then one alignment step further. */
+static int
+check_region_end(struct vring_fixture *f, uint64_t *uva, uint64_t part_bytes, uint64_t align)
+{
+	const uint64_t end = FAKE_HIGH_GPA + FAKE_HIGH_BYTES + FAKE_UVA_OFFSET;
+	const uint64_t saved = *uva;
+
+	*uva = (end - part_bytes) & ~(align - 1);
+	CHECK(starts(f, F_EVENT_IDX));
+	*uva += align;
+	CHECK_EQ(refusal(f, f->mem, F_EVENT_IDX), EFAULT);
+	*uva = FAKE_NOWHERE_GPA + FAKE_UVA_OFFSET;
+	CHECK_EQ(refusal(f, f->mem, F_EVENT_IDX), EFAULT);
+	*uva = -align;
+	CHECK_EQ(refusal(f, f->mem, F_EVENT_IDX), EFAULT);
+	*uva = saved;
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, parts_lie_whole_in_memory)
+{
+	static const struct fake_ring_place place = { FAKE_MID, 64 };
+	struct vring_fixture f;
+
+	fixture_configure(&f, 256, &place);
+	CHECK(check_region_end(&f, &f.vring.conf.desc_uva, 256 * 16, 16) == TEST_SUCCESS);
+	CHECK(check_region_end(&f, &f.vring.conf.avail_uva, 6 + 256 * 2, 2) == TEST_SUCCESS);
+	CHECK(check_region_end(&f, &f.vring.conf.used_uva, 6 + 256 * 8, 4) == TEST_SUCCESS);
+	/* Neighbours in the guest's memory, but not in ours. */
+	f.vring.conf.desc_uva = FAKE_MID_GPA + FAKE_UVA_OFFSET - 16;
+	CHECK_EQ(refusal(&f, f.mem, 0), EFAULT);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, event_fields_need_memory_only_when_negotiated)
+{
+	static const struct fake_ring_place place = { FAKE_MID, 64 };
+	const uint64_t end = FAKE_HIGH_GPA + FAKE_HIGH_BYTES + FAKE_UVA_OFFSET;
+	struct vring_fixture f;
+
+	fixture_configure(&f, 256, &place);
+	f.vring.conf.avail_uva = end - (4 + 256 * 2);
+	CHECK(starts(&f, 0));
+	CHECK_EQ(refusal(&f, f.mem, F_EVENT_IDX), EFAULT);
+	f.vring.conf = fake_ring_conf(f.ring);
+	f.vring.conf.used_uva = end - (4 + 256 * 8);
+	CHECK(starts(&f, 0));
+	CHECK_EQ(refusal(&f, f.mem, F_EVENT_IDX), EFAULT);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, largest_and_smallest_ring)
+{
+	struct vring_fixture f;
+
+	fixture_start(&f, 32768, F_EVENT_IDX);
+	CHECK_EQ(f.live->size, 32768);
+	CHECK_EQ(f.live->mask, 32767);
+	fixture_stop(&f);
+	fixture_start(&f, 1, F_EVENT_IDX);
+	CHECK_EQ(f.live->mask, 0);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+static bool
+seek(struct vring_fixture *f, uint32_t base, uint16_t used_idx)
+{
+	f->vring.conf.base = base;
+	f->ring->used->idx = used_idx;
+	return vu_vring_seek(&f->vring, f->live);
+}
+
+VU_TEST(vring, seek_takes_base_and_used_index)
+{
+	struct vring_fixture f;
+
+	fixture_start(&f, 16, 0);
+	f.vring.pos.fault = VU_VRING_BAD_HEAD;
+	f.vring.pos.signalled_valid = true;
+	CHECK(!seek(&f, 100, 100));
+	CHECK(f.vring.pos.avail == 100 && f.vring.pos.used == 100 && f.vring.pos.signalled == 100);
+	CHECK(!f.vring.pos.signalled_valid && f.vring.pos.fault == VU_VRING_OK);
+	CHECK_EQ(vu_vring_base(&f.vring), 100);
+	/* Up to a whole ring may be in flight. */
+	CHECK(!seek(&f, 116, 100));
+	CHECK(f.vring.pos.avail == 116 && f.vring.pos.used == 100);
+	CHECK(!seek(&f, 5, 65530));
+	CHECK(f.vring.pos.avail == 5 && f.vring.pos.used == 65530);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, contradictory_base_yields_to_used_index)
+{
+	struct vring_fixture f;
+
+	fixture_start(&f, 16, 0);
+	CHECK(seek(&f, 117, 100));
+	CHECK(f.vring.pos.avail == 100 && f.vring.pos.used == 100);
+	CHECK(seek(&f, 99, 100));
+	CHECK(f.vring.pos.avail == 100 && f.vring.pos.used == 100);
+	CHECK(seek(&f, 0, 32768));
+	CHECK(f.vring.pos.avail == 32768 && f.vring.pos.used == 32768);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, start_tells_guest_not_to_kick)
+{
+	struct vring_fixture f;
+
+	fixture_start(&f, 16, 0);
+	CHECK_EQ(f.ring->used->flags, VU_USED_F_NO_NOTIFY);
+	f.ring->used->flags = 0;
+	/* With EVENT_IDX the flags must stay 0. */
+	fixture_restart(&f, F_EVENT_IDX);
+	CHECK_EQ(f.ring->used->flags, 0);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, publish_returns_the_former_set_up)
+{
+	struct vring_fixture f;
+	struct vu_vring_live *second;
+
+	fixture_start(&f, 16, 0);
+	second = vu_vring_live_create(&f.vring, f.mem, 0);
+	CHECK(second != NULL);
+	CHECK(vu_vring_publish(&f.vring, second) == f.live);
+	CHECK(vu_vring_live(&f.vring) == second);
+	vu_vring_live_destroy(f.live);
+	vu_vring_live_destroy(NULL);
+	fixture_stop(&f);
+	CHECK(vu_vring_live(&f.vring) == NULL);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, notify_writes_call_descriptor_and_counts)
+{
+	struct vring_fixture f;
+	int pipe_fds[2];
+
+	fixture_start(&f, 16, 0);
+	/* Without a descriptor the front-end polls: nothing happened, nothing is counted. */
+	vu_vring_notify(f.live, &f.vring.pos);
+	CHECK_EQ(f.vring.pos.counters.nb_notifications, 0);
+	f.vring.call_fd = vu_fd_eventfd();
+	fixture_restart(&f, 0);
+	vu_vring_notify(f.live, &f.vring.pos);
+	vu_vring_notify(f.live, &f.vring.pos);
+	CHECK_EQ(fixture_events(f.vring.call_fd), 2);
+	CHECK_EQ(f.vring.pos.counters.nb_notifications, 2);
+	/* A full eventfd will wake its reader all the same. */
+	CHECK(eventfd_write(f.vring.call_fd, UINT64_MAX - 1) == 0);
+	vu_vring_notify(f.live, &f.vring.pos);
+	CHECK_EQ(f.vring.pos.counters.nb_notifications, 3);
+	CHECK_EQ(f.vring.pos.counters.nb_notification_errors, 0);
+	/* The reading end of a pipe cannot be written. */
+	CHECK(pipe(pipe_fds) == 0);
+	vu_fd_close(&f.vring.call_fd);
+	f.vring.call_fd = pipe_fds[0];
+	fixture_restart(&f, 0);
+	vu_vring_notify(f.live, &f.vring.pos);
+	CHECK_EQ(f.vring.pos.counters.nb_notifications, 3);
+	CHECK_EQ(f.vring.pos.counters.nb_notification_errors, 1);
+	close(pipe_fds[1]);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, every_fault_has_a_name_of_its_own)
+{
+	for (unsigned int i = 0; i < VU_VRING_NB_FAULTS; i++) {
+		const char *name = vu_vring_fault_name((enum vu_vring_fault)i);
+
+		CHECK(name != NULL && name[0] != '\0' && strcmp(name, "unknown") != 0);
+		for (unsigned int j = 0; j < i; j++)
+			CHECK(strcmp(name, vu_vring_fault_name((enum vu_vring_fault)j)) != 0);
+	}
+	CHECK(strcmp(vu_vring_fault_name(VU_VRING_NB_FAULTS), "unknown") == 0);
+	return TEST_SUCCESS;
+}

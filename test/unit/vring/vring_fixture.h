@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A started ring of a fake guest, as the owner lcore sees it; shared by the cases of lib/vring.
+ */
+#ifndef VRING_FIXTURE_H
+#define VRING_FIXTURE_H
+
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_bitops.h>
+#include <rte_debug.h>
+
+#include "fake_guest.h"
+#include "fake_rand.h"
+#include "vu_fd.h"
+#include "vu_mem_translate.h"
+#include "vu_vring.h"
+#include "vu_vring_chain.h"
+#include "vu_vring_live.h"
+
+#define F_INDIRECT RTE_BIT64(28)
+#define F_EVENT_IDX RTE_BIT64(29)
+#define F_PACKED RTE_BIT64(34)
+
+struct vring_fixture {
+	struct fake_guest guest;
+	struct fake_ring *ring;
+	struct vu_mem_table *mem;
+	struct vu_vring vring;
+	struct vu_vring_live *live;
+};
+
+static inline void
+fixture_configure(struct vring_fixture *f, uint16_t size, const struct fake_ring_place *place)
+{
+	fake_guest_init(&f->guest);
+	/* Buffers of the cases cross the border of LOW and MID: keep the ring away from it. */
+	fake_guest_alloc(&f->guest, FAKE_MID, 0x10000, 1);
+	f->ring = fake_ring_create(&f->guest, size, place);
+	f->mem = fake_guest_mem(&f->guest);
+	f->live = NULL;
+	vu_vring_init(&f->vring, 0);
+	f->vring.conf = fake_ring_conf(f->ring);
+	f->vring.enabled = true;
+}
+
+static inline void
+fixture_restart(struct vring_fixture *f, uint64_t features)
+{
+	vu_vring_live_destroy(vu_vring_publish(&f->vring, NULL));
+	f->live = vu_vring_live_create(&f->vring, f->mem, features);
+	RTE_VERIFY(f->live != NULL);
+	vu_vring_seek(&f->vring, f->live);
+	vu_vring_publish(&f->vring, f->live);
+}
+
+/* Ring parts aligned no better than they must be. */
+static inline void
+fixture_start(struct vring_fixture *f, uint16_t size, uint64_t features)
+{
+	static const struct fake_ring_place place = { FAKE_MID, 0 };
+
+	fixture_configure(f, size, &place);
+	fixture_restart(f, features);
+}
+
+static inline void
+fixture_stop(struct vring_fixture *f)
+{
+	vu_vring_live_destroy(vu_vring_publish(&f->vring, NULL));
+	vu_vring_reset(&f->vring);
+	vu_mem_table_destroy(f->mem);
+	fake_ring_destroy(f->ring);
+	fake_guest_fini(&f->guest);
+}
+
+/* Events on a descriptor since the last call. */
+static inline uint64_t
+fixture_events(int fd)
+{
+	eventfd_t nb = 0;
+
+	return eventfd_read(fd, &nb) == 0 ? nb : 0;
+}
+
+#endif /* VRING_FIXTURE_H */
