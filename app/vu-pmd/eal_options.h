@@ -13,7 +13,7 @@ int eal_option_words(const char *arg);
 
 /**
  * Add "--file-prefix vu-pmd" unless the user chose one, so that vu-pmd runs beside other DPDK
- * programs, and log levels that keep EAL quiet unless something is wrong.
+ * programs (doc/decision/0007), and log levels that keep EAL quiet unless something is wrong.
  *
  * @param argc  words in argv
  * @param argv  has room for three more words and the final NULL

@@ -33,7 +33,7 @@ run(struct vu_daemon_conf *conf)
 	signals_uninstall();
 	vu_daemon_destroy(daemon);
 	if (rc != 0)
-		fprintf(stderr, "vu-pmd: cannot start the data lcores: %s\n", rte_strerror(-rc));
+		fprintf(stderr, "vu-pmd: cannot start: %s\n", rte_strerror(-rc));
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -63,6 +63,7 @@ main(int argc, char **argv)
 	struct options options;
 	int status;
 
+	signals_hold();
 	status = options_parse(&options, argc, argv);
 	if (status != OPTIONS_RUN)
 		return status;
@@ -72,7 +73,8 @@ main(int argc, char **argv)
 	}
 	if (start_eal(&options) < 0) {
 		fprintf(stderr, "vu-pmd: DPDK did not start: %s; see vu-pmd --help\n",
-			rte_strerror(rte_errno));
+			rte_errno != 0 ? rte_strerror(rte_errno) :
+			"another DPDK program may use this --file-prefix");
 		options_free(&options);
 		return EXIT_FAILURE;
 	}

@@ -21,6 +21,23 @@ signals_stop(int signum)
 		vu_daemon_stop(daemon);
 }
 
+static void
+signals_set_held(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	pthread_sigmask(how, &set, NULL);
+}
+
+void
+signals_hold(void)
+{
+	signals_set_held(SIG_BLOCK);
+}
+
 void
 signals_install(struct vu_daemon *daemon)
 {
@@ -31,6 +48,7 @@ signals_install(struct vu_daemon *daemon)
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
+	signals_set_held(SIG_UNBLOCK);
 }
 
 void

@@ -7,6 +7,13 @@
 
 struct vu_daemon;
 
+/**
+ * Keep SIGINT and SIGTERM until signals_install(): one that came while sockets and hugepage files
+ * are being made would leave them behind. Threads started meanwhile keep them for good, so that
+ * the main thread gets them all.
+ */
+void signals_hold(void);
+
 /** From now on the first SIGINT or SIGTERM stops `daemon`; SIGPIPE is ignored. */
 void signals_install(struct vu_daemon *daemon);
 

@@ -20,9 +20,13 @@ session_protocol_features(const struct vu_backend_session *session)
 	return vu_device_protocol_features(session->dev) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_MQ) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_INBAND_NOTIFICATIONS) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) |
-		RTE_BIT64(VHOST_USER_PROTOCOL_F_STATUS);
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_STATUS) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_GPA_ADDRESSES);
 }
 
 int
@@ -69,8 +73,15 @@ reply_get_protocol_features(struct vu_backend_session *session, const struct vu_
 int
 handle_set_protocol_features(struct vu_backend_session *session, struct vu_msg *msg)
 {
+	const uint64_t inband = RTE_BIT64(VHOST_USER_PROTOCOL_F_INBAND_NOTIFICATIONS);
+	const uint64_t inband_needs = RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ);
+
 	if ((msg->payload.u64 & ~session_protocol_features(session)) != 0)
 		return -EINVAL;
+	/* An error that the specification answers with the end of the connection. */
+	if ((msg->payload.u64 & inband) != 0 && (msg->payload.u64 & inband_needs) != inband_needs)
+		return -EBADMSG;
 	session->protocol_features = msg->payload.u64;
 	return 0;
 }

@@ -10,11 +10,13 @@
 #include <rte_common.h>
 #include <rte_errno.h>
 
+#include "vu_device_control.h"
 #include "vu_limits.h"
 #include "vu_mem.h"
 
 static struct vu_mem_region_conf
-mem_region_conf(const struct vhost_user_mem_region *region, int fd)
+mem_region_conf(const struct vu_backend_session *session,
+	const struct vhost_user_mem_region *region, int fd)
 {
 	return (struct vu_mem_region_conf){
 		.gpa = region->gpa,
@@ -22,17 +24,33 @@ mem_region_conf(const struct vhost_user_mem_region *region, int fd)
 		.uva = region->uva,
 		.mmap_offset = region->mmap_offset,
 		.fd = fd,
-		.numa_node = VU_MEM_NODE_ANY,
+		.numa_node = vu_device_numa_node(session->dev),
 	};
 }
 
 static int
 mem_apply(struct vu_backend_session *session, struct vu_mem_table *table)
 {
+	int rc;
+
 	if (table == NULL)
 		return -rte_errno;
+	rc = vu_device_update_memory(session->dev, table);
+	if (rc != 0) {
+		vu_mem_table_destroy(table);
+		return rc;
+	}
 	vu_device_set_mem(session->dev, table);
 	return 0;
+}
+
+/* With GPA_ADDRESSES, what used to be a user address is the guest address once more. */
+static bool
+mem_region_is_valid(const struct vu_backend_session *session,
+	const struct vhost_user_mem_region *region)
+{
+	return region->uva == region->gpa || (session->protocol_features &
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_GPA_ADDRESSES)) == 0;
 }
 
 int
@@ -43,20 +61,39 @@ handle_set_mem_table(struct vu_backend_session *session, struct vu_msg *msg)
 	uint32_t nb_regions = msg->payload.mem_table.nb_regions;
 
 	for (uint32_t i = 0; i < nb_regions; i++)
-		regions[i] = mem_region_conf(&msg->payload.mem_table.regions[i],
+		if (!mem_region_is_valid(session, &msg->payload.mem_table.regions[i]))
+			return -EINVAL;
+	for (uint32_t i = 0; i < nb_regions; i++)
+		regions[i] = mem_region_conf(session, &msg->payload.mem_table.regions[i],
 			vu_msg_take_fd(msg, i));
 	return mem_apply(session, old != NULL ?
 		vu_mem_table_replace(old, regions, nb_regions) :
 		vu_mem_table_create(regions, nb_regions, vu_device_name(session->dev)));
 }
 
+/* QEMU 7.2 sends ADD_MEM_REG and REM_MEM_REG once per queue pair: a repeat changes nothing. */
+static bool
+mem_has_region(const struct vu_mem_table *mem, const struct vhost_user_mem_region *region)
+{
+	struct vu_mem_region_info info;
+
+	for (unsigned int i = 0; mem != NULL && vu_mem_region_info_get(mem, i, &info) == 0; i++)
+		if (info.gpa == region->gpa && info.uva == region->uva && info.len == region->size)
+			return true;
+	return false;
+}
+
 int
 handle_add_mem_reg(struct vu_backend_session *session, struct vu_msg *msg)
 {
 	const struct vu_mem_table *old = vu_device_mem(session->dev);
-	struct vu_mem_region_conf region = mem_region_conf(&msg->payload.mem_reg.region,
-		vu_msg_take_fd(msg, 0));
+	struct vu_mem_region_conf region;
 
+	if (!mem_region_is_valid(session, &msg->payload.mem_reg.region))
+		return -EINVAL;
+	if (mem_has_region(old, &msg->payload.mem_reg.region))
+		return 0;
+	region = mem_region_conf(session, &msg->payload.mem_reg.region, vu_msg_take_fd(msg, 0));
 	return mem_apply(session, old != NULL ? vu_mem_table_add(old, &region) :
 		vu_mem_table_create(&region, 1, vu_device_name(session->dev)));
 }
@@ -67,8 +104,8 @@ handle_rem_mem_reg(struct vu_backend_session *session, struct vu_msg *msg)
 	const struct vu_mem_table *old = vu_device_mem(session->dev);
 	const struct vhost_user_mem_region *region = &msg->payload.mem_reg.region;
 
-	if (old == NULL)
-		return -ENOENT;
+	if (!mem_has_region(old, region))
+		return 0;
 	return mem_apply(session, vu_mem_table_remove(old, region->gpa, region->uva, region->size));
 }
 

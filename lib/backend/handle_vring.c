@@ -3,7 +3,7 @@
  * Rings: size, addresses, base, descriptors, enable, start and stop. Ring indices were checked by
  * the decoder.
  */
-#include "session.h"
+#include "backend_channel.h"
 
 #include <errno.h>
 
@@ -60,8 +60,12 @@ reply_get_vring_base(struct vu_backend_session *session, const struct vu_msg *ms
 int
 handle_set_vring_kick(struct vu_backend_session *session, struct vu_msg *msg)
 {
-	vu_device_ring_start(session->dev, vu_msg_vring_idx(msg), vu_msg_take_fd(msg, 0));
-	return 0;
+	uint32_t idx = vu_msg_vring_idx(msg);
+	int rc = inband_start_ring(session, idx);
+
+	if (rc == 0)
+		vu_device_ring_start(session->dev, idx, vu_msg_take_fd(msg, 0));
+	return rc;
 }
 
 /* A data lcore will write to these: a descriptor that could block it is refused. */
@@ -85,6 +89,7 @@ handle_set_vring_call(struct vu_backend_session *session, struct vu_msg *msg)
 		return rc;
 	}
 	vu_device_ring_set_call(session->dev, vu_msg_vring_idx(msg), fd);
+	inband_give_up(session, vu_msg_vring_idx(msg), INBAND_CALL);
 	return 0;
 }
 
@@ -99,6 +104,7 @@ handle_set_vring_err(struct vu_backend_session *session, struct vu_msg *msg)
 		return rc;
 	}
 	vu_device_ring_set_err(session->dev, vu_msg_vring_idx(msg), fd);
+	inband_give_up(session, vu_msg_vring_idx(msg), INBAND_ERR);
 	return 0;
 }
 

@@ -3,7 +3,7 @@
  * One connection: receive, dispatch, send what the socket did not take, and close. Nothing here
  * blocks.
  */
-#include "session.h"
+#include "backend_channel.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -147,7 +147,11 @@ struct vu_backend_session *
 vu_backend_session_open(const struct vu_backend_conf *conf)
 {
 	struct vu_backend_session *session = calloc(1, sizeof(*session));
-	struct vu_device_events events = { .arg = session, .ring_fault = session_ring_fault };
+	struct vu_device_events events = {
+		.arg = session, .ring_fault = session_ring_fault,
+		.channel_send = backend_channel_send, .gpu_send = backend_gpu_send,
+		.state_checked = session_state_checked,
+	};
 	int fd = conf->fd;
 	int rc;
 
@@ -159,7 +163,9 @@ vu_backend_session_open(const struct vu_backend_conf *conf)
 	session->conf = *conf;
 	session->dev = conf->dev;
 	session->limits.nb_queues = vu_device_nb_queues(conf->dev);
+	session->reply_fd = VU_FD_NONE;
 	vu_reactor_call_init(&session->fault_call, session_log_faults, session);
+	vu_reactor_call_init(&session->state_call, session_unpark, session);
 	rc = session_attach(session);
 	if (rc != 0) {
 		free(session);
@@ -194,6 +200,11 @@ vu_backend_session_close(struct vu_backend_session *session, const char *reason)
 	vu_conn_destroy(session->conn);
 	if (session->is_parked)
 		vu_msg_release(&session->msg);
+	vu_reactor_call_cancel(session->conf.reactor, &session->state_call);
+	vu_fd_close(&session->reply_fd);
+	backend_channel_close(session);
+	backend_gpu_close(session);
+	inband_close(session);
 	vu_device_disconnect(session->dev, session_disconnected, session);
 }
 

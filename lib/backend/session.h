@@ -12,6 +12,10 @@
 #include "vu_msg.h"
 #include "vu_reactor.h"
 
+struct backend_channel;
+struct backend_gpu;
+struct inband_line;
+
 struct vu_backend_session {
 	struct vu_backend_conf conf;   /* fd belongs to conn */
 	struct vu_device *dev;
@@ -26,6 +30,11 @@ struct vu_backend_session {
 	struct vu_log_limit log_limit;
 	struct vu_msg msg;             /* being handled */
 	int result;                    /* of the handler, for the reply after a parked commit */
+	struct vu_reactor_call state_call; /* end of a state check that was waited for */
+	int reply_fd;                  /* goes with the reply; closed when it is sent */
+	struct backend_channel *channel; /* to the front-end; NULL without */
+	struct inband_line *inband;    /* notifications without descriptors; NULL without */
+	struct backend_gpu *gpu;       /* display of the front-end; NULL without */
 };
 
 /**
@@ -105,5 +114,29 @@ void reply_get_config(struct vu_backend_session *session, const struct vu_msg *m
 	struct vu_reply *reply);
 int handle_set_config(struct vu_backend_session *session, struct vu_msg *msg);
 int handle_net_set_mtu(struct vu_backend_session *session, struct vu_msg *msg);
+
+int handle_send_rarp(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_create_crypto_session(struct vu_backend_session *session, struct vu_msg *msg);
+void reply_create_crypto_session(struct vu_backend_session *session, const struct vu_msg *msg,
+	int rc, struct vu_reply *reply);
+int handle_close_crypto_session(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_get_shared_object(struct vu_backend_session *session, struct vu_msg *msg);
+void reply_get_shared_object(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
+	struct vu_reply *reply);
+void reply_get_shmem_config(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
+	struct vu_reply *reply);
+
+int handle_set_device_state_fd(struct vu_backend_session *session, struct vu_msg *msg);
+void reply_set_device_state_fd(struct vu_backend_session *session, const struct vu_msg *msg,
+	int rc, struct vu_reply *reply);
+int handle_check_device_state(struct vu_backend_session *session, struct vu_msg *msg);
+void reply_check_device_state(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
+	struct vu_reply *reply);
+/** The device's answer to a check that handle_check_device_state() parked; arg is the session. */
+void session_state_checked(void *arg, int rc);
+
+int handle_set_backend_req_fd(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_vring_kick(struct vu_backend_session *session, struct vu_msg *msg);
+int handle_gpu_set_socket(struct vu_backend_session *session, struct vu_msg *msg);
 
 #endif /* SESSION_H */

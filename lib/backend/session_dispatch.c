@@ -11,6 +11,8 @@
 #include <rte_common.h>
 #include <rte_errno.h>
 
+#include "vu_fd.h"
+
 static const struct session_handler session_handlers[] = {
 	[VHOST_USER_GET_FEATURES] = { handle_nothing, reply_get_features },
 	[VHOST_USER_SET_FEATURES] = { handle_set_features, NULL },
@@ -29,15 +31,30 @@ static const struct session_handler session_handlers[] = {
 	[VHOST_USER_SET_PROTOCOL_FEATURES] = { handle_set_protocol_features, NULL },
 	[VHOST_USER_GET_QUEUE_NUM] = { handle_nothing, reply_get_queue_num },
 	[VHOST_USER_SET_VRING_ENABLE] = { handle_set_vring_enable, NULL },
+	[VHOST_USER_SEND_RARP] = { handle_send_rarp, NULL },
 	[VHOST_USER_NET_SET_MTU] = { handle_net_set_mtu, NULL },
+	[VHOST_USER_SET_BACKEND_REQ_FD] = { handle_set_backend_req_fd, NULL },
 	[VHOST_USER_GET_CONFIG] = { handle_get_config, reply_get_config, .has_error_reply = true },
 	[VHOST_USER_SET_CONFIG] = { handle_set_config, NULL },
+	[VHOST_USER_CREATE_CRYPTO_SESSION] = { handle_create_crypto_session,
+		reply_create_crypto_session },
+	[VHOST_USER_CLOSE_CRYPTO_SESSION] = { handle_close_crypto_session, NULL },
+	[VHOST_USER_GPU_SET_SOCKET] = { handle_gpu_set_socket, NULL },
 	[VHOST_USER_RESET_DEVICE] = { handle_reset_device, NULL },
+	[VHOST_USER_VRING_KICK] = { handle_vring_kick, NULL },
 	[VHOST_USER_GET_MAX_MEM_SLOTS] = { handle_nothing, reply_get_max_mem_slots },
 	[VHOST_USER_ADD_MEM_REG] = { handle_add_mem_reg, NULL },
 	[VHOST_USER_REM_MEM_REG] = { handle_rem_mem_reg, NULL },
 	[VHOST_USER_SET_STATUS] = { handle_set_status, NULL },
 	[VHOST_USER_GET_STATUS] = { handle_nothing, reply_get_status },
+	[VHOST_USER_GET_SHARED_OBJECT] = { handle_get_shared_object, reply_get_shared_object,
+		.has_error_reply = true },
+	[VHOST_USER_SET_DEVICE_STATE_FD] = { handle_set_device_state_fd,
+		reply_set_device_state_fd, .has_error_reply = true },
+	[VHOST_USER_CHECK_DEVICE_STATE] = { handle_check_device_state, reply_check_device_state },
+	[VHOST_USER_GET_SHMEM_CONFIG] = { handle_nothing, reply_get_shmem_config },
+	/* Reachable once INFLIGHT_SHMFD is offered; rings here hold nothing back to be drained. */
+	[VHOST_USER_GET_VRING_BASE_SKIP_DRAIN] = { handle_get_vring_base, reply_get_vring_base },
 };
 
 const struct session_handler *
@@ -53,6 +70,7 @@ session_send(struct vu_backend_session *session, const struct vu_reply *reply)
 {
 	int rc = vu_conn_send(session->conn, reply);
 
+	vu_fd_close(&session->reply_fd);
 	return rc < 0 ? rc : 0;
 }
 
@@ -144,6 +162,8 @@ session_dispatch(struct vu_backend_session *session, int rc)
 	VU_LOG(BACKEND, DEBUG, "%s: %s, %u bytes, %u fds", vu_device_name(session->dev),
 		vu_msg_name(msg), msg->size, msg->nb_fds);
 	session->result = session_handler_find(msg->request)->handle(session, msg);
+	if (session->is_parked)
+		return -EINPROGRESS;
 	if (vu_device_commit(session->dev, session_unpark, session) == -EINPROGRESS) {
 		session->is_parked = true;
 		return -EINPROGRESS;

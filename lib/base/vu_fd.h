@@ -66,7 +66,8 @@ int vu_fd_set_nonblocking(int fd);
 
 /**
  * Tell whether a descriptor is an eventfd. Writing to anything else that a peer may send (a file on
- * a file system of its own, a terminal, a pipe that nobody reads) could block or do harm.
+ * a file system of its own, a terminal, a pipe that nobody reads) could block or do harm. See
+ * doc/decision/0006.
  *
  * @return true for an eventfd
  * @context any thread

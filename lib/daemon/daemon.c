@@ -105,6 +105,8 @@ daemon_watch_lcores(void *arg)
 
 	if (vu_sched_watch(daemon->sched) != 0)
 		VU_LOG(DAEMON, WARNING, "a data lcore hangs in a system call, which is interrupted");
+	/* From now, not periodic: after a stall of the machine two checks would follow at once. */
+	vu_reactor_timer_start(daemon->watch_timer, DAEMON_WATCH_US, 0);
 }
 
 static int
@@ -196,7 +198,9 @@ daemon_start(struct vu_daemon *daemon)
 		daemon->nb_open_ports++;
 		rc = daemon_port_start(daemon->ports[i]);
 	}
-	vu_reactor_timer_start(daemon->watch_timer, DAEMON_WATCH_US, DAEMON_WATCH_US);
+	if (rc == 0)
+		rc = daemon_exits_start(daemon);
+	vu_reactor_timer_start(daemon->watch_timer, DAEMON_WATCH_US, 0);
 	if (daemon->stats_timer != NULL)
 		vu_reactor_timer_start(daemon->stats_timer, stats_us, stats_us);
 	return rc;
@@ -228,10 +232,24 @@ vu_daemon_run(struct vu_daemon *daemon)
 	if (rc == 0)
 		rc = vu_reactor_run(daemon->reactor);
 	daemon_close_ports(daemon);
+	daemon_exits_stop(daemon);
 	vu_reactor_shutdown(daemon->reactor);
 	vu_telemetry_stop();
 	vu_sched_stop(daemon->sched);
 	return rc;
+}
+
+int
+vu_daemon_serve(struct vu_daemon *daemon)
+{
+	daemon->is_single = true;
+	return vu_daemon_run(daemon);
+}
+
+int
+vu_daemon_call(struct vu_daemon *daemon, vu_daemon_fn fn, void *arg)
+{
+	return vu_reactor_call_sync(daemon->reactor, fn, arg);
 }
 
 void
@@ -245,6 +263,7 @@ vu_daemon_destroy(struct vu_daemon *daemon)
 {
 	if (daemon == NULL)
 		return;
+	daemon_listeners_destroy(daemon);
 	for (unsigned int i = 0; i < daemon->nb_ports; i++)
 		daemon_port_destroy(daemon->ports[i]);
 	free(daemon->ports);

@@ -5,6 +5,8 @@
 #ifndef DAEMON_H
 #define DAEMON_H
 
+#include <sys/queue.h>
+
 #include "vu_backend.h"
 #include "vu_conn.h"
 #include "vu_daemon.h"
@@ -29,6 +31,9 @@ struct vu_daemon {
 	uint32_t stats_seconds;
 	bool has_mem_guard;
 	bool is_stopping;
+	bool is_single;                  /* every port leaves after its first connection */
+	LIST_HEAD(, vu_daemon_listener) listeners;
+	LIST_HEAD(, daemon_exit) exits;
 };
 
 /** Create a port's device and endpoint. @return NULL with rte_errno; `conf->why` tells more */
@@ -46,6 +51,16 @@ void daemon_port_destroy(struct daemon_port *port);
 
 /** End the port's session if it lost memory. */
 void daemon_port_check_mem(struct daemon_port *port);
+
+/** The port's device. */
+struct vu_device *daemon_port_device(const struct daemon_port *port);
+
+/** Remove all listeners; no data lcore runs. */
+void daemon_listeners_destroy(struct vu_daemon *daemon);
+
+/** Watch the exit events of all devices. @return 0 or -errno */
+int daemon_exits_start(struct vu_daemon *daemon);
+void daemon_exits_stop(struct vu_daemon *daemon);
 
 /** A port has finished closing. */
 void daemon_port_closed(struct vu_daemon *daemon);

@@ -164,7 +164,7 @@ port_set(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key
 		return port_set_mode(conf, port, value);
 	if (strcmp(key, "queues") == 0)
 		return conf_uint(conf, key, value, 1,
-			VU_MAX_QUEUES / vu_device_driver_queue_group(port->device),
+			VU_MAX_EVENTFD_QUEUES / vu_device_driver_queue_group(port->device),
 			&port->nb_units);
 	if (strcmp(key, "queue-size") == 0)
 		return port_set_queue_size(conf, port, value);
@@ -204,6 +204,21 @@ port_set_device(struct vu_daemon_conf *conf, struct vu_port_conf *port, const ch
 	return 0;
 }
 
+/* Tells whether the keys that follow name this one again. */
+static bool
+keys_repeat(const char *keys, const char *key)
+{
+	size_t len = strlen(key);
+
+	while (keys != NULL) {
+		if (strncmp(keys, key, len) == 0 && keys[len] == '=')
+			return true;
+		keys = strchr(keys, ',');
+		keys = keys != NULL ? keys + 1 : NULL;
+	}
+	return false;
+}
+
 static int
 port_set_all(struct vu_daemon_conf *conf, struct vu_port_conf *port, char *keys)
 {
@@ -217,6 +232,8 @@ port_set_all(struct vu_daemon_conf *conf, struct vu_port_conf *port, char *keys)
 		if (value == NULL || value == key || value[1] == '\0')
 			return conf_refuse(conf, -EINVAL, "%s: use key=value", key);
 		*value++ = '\0';
+		if (keys_repeat(state, key))
+			return conf_refuse(conf, -EINVAL, "%s: given twice", key);
 		rc = port_set(conf, port, key, value);
 	}
 	return rc;
@@ -285,6 +302,9 @@ vu_daemon_conf_add_fd(struct vu_daemon_conf *conf, const char *text)
 		return rc;
 	port = &conf->ports[conf->nb_ports - 1];
 	rc = conf_uint(conf, "fd", port->path, 3, INT32_MAX, &fd);
+	for (unsigned int i = 0; i + 1 < conf->nb_ports && rc == 0; i++)
+		if (conf->ports[i].fd == (int)fd)
+			rc = conf_refuse(conf, -EINVAL, "%u: given twice", fd);
 	if (rc == 0)
 		port->fd = (int)fd;
 	free(port->path);

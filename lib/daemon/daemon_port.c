@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <rte_errno.h>
 
@@ -142,6 +143,10 @@ port_session_closed(void *arg)
 	struct daemon_port *port = arg;
 
 	port->session = NULL;
+	if (port->daemon->is_single && port->state == PORT_OPEN) {
+		daemon_port_close(port);
+		return;
+	}
 	if (port->state == PORT_CLOSING || port->endpoint == VU_ENDPOINT_FD) {
 		port_detach(port);
 	} else if (port->endpoint == VU_ENDPOINT_CLIENT) {
@@ -151,6 +156,12 @@ port_session_closed(void *arg)
 		port_watch_listener(port, true);
 		port_serve(port, vu_fd_take(&port->waiting_fd));
 	}
+}
+
+struct vu_device *
+daemon_port_device(const struct daemon_port *port)
+{
+	return port->dev;
 }
 
 void
@@ -242,13 +253,31 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 	return -rte_errno;
 }
 
+/* Look at an inherited descriptor before anything is made for it. */
+static int
+port_check_fd(const struct daemon_port *port, struct vu_daemon_conf *conf)
+{
+	int domain, type;
+	socklen_t len = sizeof(int);
+
+	if (getsockopt(port->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX &&
+			getsockopt(port->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+			type == SOCK_STREAM)
+		return 0;
+	snprintf(conf->why, sizeof(conf->why), "fd %d: not an inherited Unix stream socket",
+		port->fd);
+	return -ENOTSOCK;
+}
+
 static int
 port_create_endpoint(struct daemon_port *port, struct vu_daemon_conf *conf)
 {
 	port->retry_timer = vu_reactor_timer_create(port->daemon->reactor, port_retry, port);
 	if (port->retry_timer == NULL)
 		return -rte_errno;
-	if (port->endpoint != VU_ENDPOINT_SERVER)
+	if (port->endpoint == VU_ENDPOINT_FD)
+		return port_check_fd(port, conf);
+	if (port->endpoint == VU_ENDPOINT_CLIENT)
 		return 0;
 	port->listener = vu_listener_create(port->path);
 	if (port->listener != NULL)

@@ -124,6 +124,63 @@ struct vu_daemon *vu_daemon_create(struct vu_daemon_conf *conf);
  */
 int vu_daemon_run(struct vu_daemon *daemon);
 
+/**
+ * The same for one connection per port: a port leaves when its first front-end does, and the daemon
+ * stops when the last port left.
+ *
+ * @return as vu_daemon_run()
+ * @context control lcore
+ */
+int vu_daemon_serve(struct vu_daemon *daemon);
+
+/** Called on the control lcore. */
+typedef void (*vu_daemon_fn)(void *arg);
+
+/**
+ * Run a function on the control lcore of a daemon that runs, and wait until it has returned.
+ *
+ * @return 0; -ESHUTDOWN the daemon is stopping; -EDEADLK called on the control lcore
+ * @context any thread but the control lcore; sleeps, so no data lcore
+ */
+int vu_daemon_call(struct vu_daemon *daemon, vu_daemon_fn fn, void *arg);
+
+/** A descriptor that the application registered. */
+struct vu_daemon_listener;
+
+/** What a listener is added with. */
+struct vu_daemon_listener_conf {
+	unsigned int port_idx;   /**< port whose device handles the events, in order of addition */
+	unsigned int worker_idx; /**< data lcore on which it does, 0 = the first */
+	int fd;                  /**< stays the caller's; open until the listener is removed */
+	uint32_t epoll_events;   /**< EPOLLIN and the like; not edge-triggered */
+	uint64_t data;           /**< told to the device; above its number of queues */
+};
+
+/**
+ * Watch a descriptor: while it is ready, the device's handle_event op is called on a data lcore,
+ * one call at a time. May be called before the daemon runs.
+ *
+ * @param daemon  daemon
+ * @param conf    see struct vu_daemon_listener_conf
+ * @return listener; NULL with rte_errno: EINVAL no such port or worker, no events, or data is
+ *         reserved (0 to the number of queues); EOPNOTSUPP the device handles no events; EEXIST
+ *         the descriptor is watched already; EPERM it cannot be waited for; ENOMEM
+ * @context control lcore
+ */
+struct vu_daemon_listener *vu_daemon_listener_add(struct vu_daemon *daemon,
+	const struct vu_daemon_listener_conf *conf);
+
+/**
+ * Stop watching a descriptor, which may be closed afterwards. A handle_event may still be under
+ * way.
+ *
+ * @param listener  to be removed once, before the daemon is destroyed or by that
+ * @param done      called when no handle_event will run any more; may be NULL
+ * @param arg       for done
+ * @context control lcore
+ */
+void vu_daemon_listener_remove(struct vu_daemon_listener *listener, vu_daemon_fn done, void *arg);
+
 /** Make vu_daemon_run() end. @context any thread, signal-safe, repeatable */
 void vu_daemon_stop(struct vu_daemon *daemon);
 

@@ -17,6 +17,7 @@
 #include "vu_limits.h"
 #include "vu_log.h"
 
+#define FEATURE_EVENT_IDX 29
 #define FEATURE_RING_PACKED 34
 #define STATUS_FEATURES_OK 8
 
@@ -30,9 +31,11 @@ device_init(struct vu_device *dev, const struct vu_device_conf *conf)
 
 	snprintf(dev->name, sizeof(dev->name), "%s", conf->name);
 	dev->sched = conf->sched;
-	dev->nb_queues = conf->nb_queues;
+	dev->nb_queues = dev->ops->num_queues != NULL ? dev->ops->num_queues(conf) :
+		conf->nb_queues;
 	dev->max_queue_size = conf->max_queue_size;
-	if (conf->nb_queues == 0 || conf->nb_queues > VU_MAX_QUEUES)
+	dev->numa_node = conf->numa_node;
+	if (dev->nb_queues == 0 || dev->nb_queues > VU_MAX_QUEUES)
 		return -EINVAL;
 	rc = device_queues_create(dev, conf);
 	if (rc != 0)
@@ -40,6 +43,8 @@ device_init(struct vu_device *dev, const struct vu_device_conf *conf)
 	rc = dev->ops->create(dev, conf);
 	if (rc != 0)
 		device_queues_destroy(dev);
+	else if (dev->ops->max_queue_size != NULL)
+		dev->max_queue_size = RTE_MIN(dev->max_queue_size, dev->ops->max_queue_size(dev));
 	return rc;
 }
 
@@ -164,6 +169,12 @@ vu_device_sched(const struct vu_device *dev)
 	return dev->sched;
 }
 
+int
+vu_device_numa_node(const struct vu_device *dev)
+{
+	return dev->numa_node;
+}
+
 uint32_t
 vu_device_nb_queues(const struct vu_device *dev)
 {
@@ -226,7 +237,13 @@ vu_device_acked_features(const struct vu_device *dev)
 uint64_t
 vu_device_protocol_features(const struct vu_device *dev)
 {
-	return dev->ops->protocol_features != NULL ? dev->ops->protocol_features(dev) : 0;
+	uint64_t possible = device_possible_protocol_features(dev);
+
+	if (dev->ops->protocol_features == NULL)
+		return possible;
+	/* Host notifiers need no op: the driver sends them. */
+	possible |= RTE_BIT64(VU_PROTOCOL_F_HOST_NOTIFIER);
+	return dev->ops->protocol_features(dev) & possible;
 }
 
 int
@@ -242,6 +259,8 @@ vu_device_set_features(struct vu_device *dev, uint64_t features)
 	dev->has_features = true;
 	if (dev->ops->acked_features != NULL)
 		dev->ops->acked_features(dev, features);
+	if (dev->ops->set_event_idx != NULL)
+		dev->ops->set_event_idx(dev, (features & RTE_BIT64(FEATURE_EVENT_IDX)) != 0);
 	return 0;
 }
 

@@ -32,11 +32,13 @@ struct vu_device {
 	struct vu_sched *sched;
 	uint32_t nb_queues;
 	uint32_t max_queue_size;
+	int numa_node;            /**< that the user asked for, -1 none */
 	struct vu_device_queue **queues;
 	struct vu_device_events events;
 	bool is_connected;
 	bool is_detached;
 	bool has_features;
+	bool is_checking_state;   /**< the driver owes vu_device_state_checked() */
 	uint64_t features;        /**< negotiated */
 	uint8_t status;
 	struct vu_mem_table *mem;
@@ -56,6 +58,9 @@ void device_queues_destroy(struct vu_device *dev);
 
 /** Poll function of every queue's task. */
 uint32_t device_queue_poll(struct vu_task *task);
+
+/** Protocol features that the driver's ops make possible. */
+uint64_t device_possible_protocol_features(const struct vu_device *dev);
 
 /** True if some ring has a published snapshot. */
 bool device_is_running(const struct vu_device *dev);

@@ -10,6 +10,7 @@
 
 #include <rte_common.h>
 
+#include "vu_limits.h"
 #include "vu_math.h"
 
 #include "device.h"

@@ -77,6 +77,9 @@ device_queue_create(struct vu_device *dev, uint32_t idx, unsigned int worker_idx
 	int node = worker_node(dev, worker_idx);
 
 	queue = rte_zmalloc_socket("vu_device_queue", sizeof(*queue), RTE_CACHE_LINE_SIZE, node);
+	/* Memory of another node is slow, none is fatal. */
+	if (queue == NULL)
+		queue = rte_zmalloc("vu_device_queue", sizeof(*queue), RTE_CACHE_LINE_SIZE);
 	if (queue == NULL)
 		return NULL;
 	vu_task_init(&queue->task, device_queue_poll, queue);
@@ -85,13 +88,31 @@ device_queue_create(struct vu_device *dev, uint32_t idx, unsigned int worker_idx
 	queue->retired_call_fd = VU_FD_NONE;
 	queue->retired_err_fd = VU_FD_NONE;
 	vu_vring_init(&queue->vring, idx);
+	queue->vring.numa_node = node;
 	return queue;
+}
+
+/* Without counts of the user's, those of the driver, as far as there are workers for them. */
+static void
+assign_ask_driver(struct vu_assign_conf *assign, const struct vu_device *dev,
+	const struct vu_device_conf *conf, unsigned int *counts)
+{
+	unsigned int nb_workers = assign->nb_lcores != 0 ? assign->nb_lcores :
+		vu_sched_nb_workers(dev->sched);
+	unsigned int nb_counts;
+
+	if (assign->nb_queues_per_worker != 0 || dev->ops->queues_per_thread == NULL)
+		return;
+	nb_counts = dev->ops->queues_per_thread(conf, counts, RTE_MAX_LCORE);
+	assign->queues_per_worker = counts;
+	assign->nb_queues_per_worker = RTE_MIN(nb_counts, nb_workers);
 }
 
 int
 device_queues_create(struct vu_device *dev, const struct vu_device_conf *conf)
 {
 	struct vu_assign_conf assign = *conf->assign;
+	unsigned int counts[RTE_MAX_LCORE];
 	unsigned int *worker_of_queue;
 	int rc;
 
@@ -103,6 +124,7 @@ device_queues_create(struct vu_device *dev, const struct vu_device_conf *conf)
 		return -ENOMEM;
 	}
 	assign.group = RTE_MAX(dev->ops->queue_group, 1U);
+	assign_ask_driver(&assign, dev, conf, counts);
 	rc = vu_sched_assign(dev->sched, &assign, dev->nb_queues, worker_of_queue);
 	for (uint32_t i = 0; i < dev->nb_queues && rc == 0; i++) {
 		dev->queues[i] = device_queue_create(dev, i, worker_of_queue[i]);

@@ -227,8 +227,10 @@ static void
 device_disconnect_step(struct vu_device *dev)
 {
 	vu_device_reset(dev);
-	if (dev->mem != NULL)
+	if (dev->mem != NULL) {
+		vu_device_update_memory(dev, NULL);
 		vu_device_set_mem(dev, NULL);
+	}
 	if (device_publish(dev) == 0)
 		device_disconnected(dev);
 }
@@ -239,6 +241,7 @@ vu_device_disconnect(struct vu_device *dev, vu_device_done_fn done, void *arg)
 	RTE_VERIFY(dev->is_connected && dev->disconnected == NULL);
 	dev->disconnected = done;
 	dev->disconnected_arg = arg;
+	dev->is_checking_state = false;
 	if (dev->change.nb_waits == 0)
 		device_disconnect_step(dev);
 }

@@ -4,6 +4,8 @@
  */
 #include "device.h"
 
+#include <rte_memory.h>
+
 #include "vu_atomic.h"
 
 static const char *const drop_names[VU_NB_DROPS] = {
@@ -39,6 +41,19 @@ stats_copy_vring(const struct vu_vring *vring, struct vu_queue_stats *stats)
 	stats->is_live = vring->live != NULL;
 }
 
+/* Where the position lies and, while there is one, the snapshot: -1 if they disagree. */
+static int
+queue_state_node(const struct vu_device_queue *queue)
+{
+	const struct rte_memseg_list *position = rte_mem_virt2memseg_list(queue);
+	const struct rte_memseg_list *live = queue->vring.live != NULL ?
+		rte_mem_virt2memseg_list(queue->vring.live) : position;
+
+	if (position == NULL || live == NULL || position->socket_id != live->socket_id)
+		return -1;
+	return position->socket_id;
+}
+
 void
 vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
 	struct vu_queue_stats *stats)
@@ -53,4 +68,6 @@ vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
 		stats->nb_drops[i] = vu_load(&queue->counters.nb_drops[i]);
 	stats_copy_vring(&queue->vring, stats);
 	stats->lcore_id = (int)vu_sched_worker_lcore(dev->sched, queue->worker_idx);
+	stats->lcore_node = vu_device_queue_node(queue);
+	stats->state_node = queue_state_node(queue);
 }

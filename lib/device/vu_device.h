@@ -19,7 +19,9 @@
 
 #include "vu_vring.h"
 
+struct vu_channel_request;
 struct vu_device;
+struct vu_gpu_request;
 struct vu_mem_table;
 struct vu_sched;
 
@@ -73,6 +75,15 @@ struct vu_device_events {
 	void *arg;
 	/** A ring was given up. Owner lcore: must not block, lock or allocate. */
 	void (*ring_fault)(void *arg, uint32_t queue_idx);
+	/**
+	 * Send a request to the front-end (vu_device_channel.h); takes its descriptor. NULL: this
+	 * session has no such channel. Control lcore.
+	 */
+	int (*channel_send)(void *arg, const struct vu_channel_request *request);
+	/** The same for the display of a GPU device (vu_device_gpu.h). */
+	int (*gpu_send)(void *arg, const struct vu_gpu_request *request);
+	/** End of vu_device_check_state(). Control lcore. */
+	void (*state_checked)(void *arg, int rc);
 };
 
 /** Counters of one queue; see vu_device_queue_stats_get(). */
@@ -89,6 +100,8 @@ struct vu_queue_stats {
 	bool is_enabled;
 	bool is_live;      /**< an lcore works on it */
 	int lcore_id;      /**< lcore it is assigned to */
+	int lcore_node;    /**< NUMA node of that lcore, -1 unknown */
+	int state_node;    /**< NUMA node of our own state of the ring, -1 unknown */
 };
 
 /** @name Life cycle
@@ -245,6 +258,14 @@ void vu_device_reset(struct vu_device *dev);
 /** @name Rings and memory
  * A queue_idx is checked by the caller against vu_device_nb_queues().
  * @{ */
+
+/**
+ * NUMA node that guest memory is to be on, as far as it is not allocated yet.
+ *
+ * @return node that the user asked for, -1 = leave it to the front-end
+ * @context control lcore
+ */
+int vu_device_numa_node(const struct vu_device *dev);
 
 /** Virtqueues of the device. @context control lcore */
 uint32_t vu_device_nb_queues(const struct vu_device *dev);

@@ -14,10 +14,24 @@
 
 #include "vu_atomic.h"
 #include "vu_device.h"
+#include "vu_device_control.h"
 #include "vu_sched.h"
 #include "vu_vring_live.h"
+#include "vu_vring_poll.h"
 
 struct vu_device_queue;
+
+/** Protocol features that are a device's own, as bit numbers of the specification. */
+enum vu_device_protocol_feature {
+	VU_PROTOCOL_F_RARP = 2,
+	VU_PROTOCOL_F_MTU = 4,
+	VU_PROTOCOL_F_CRYPTO_SESSION = 7,
+	VU_PROTOCOL_F_CONFIG = 9,
+	VU_PROTOCOL_F_HOST_NOTIFIER = 11,
+	VU_PROTOCOL_F_SHARED_OBJECT = 18,
+	VU_PROTOCOL_F_DEVICE_STATE = 19,
+	VU_PROTOCOL_F_SHMEM = 22,
+};
 
 /** Counters that the owner lcore of a queue writes. */
 struct vu_queue_counters {
@@ -56,7 +70,7 @@ struct vu_device_queue {
 	bool is_scheduled;               /**< the task was added to its worker */
 	struct vu_sched_wait removal;
 	struct vu_vring_live *retired_live;
-	int refusal;                     /**< errno: no set-up could be made, to be reported; 0 = none */
+	int refusal;                     /**< errno of a set-up that failed, not reported yet */
 	bool has_new_call;               /**< a call descriptor came: signal it once */
 	int retired_call_fd;
 	int retired_err_fd;
@@ -81,7 +95,11 @@ struct vu_device_ops {
 	uint64_t (*features)(const struct vu_device *dev);
 	/** Negotiated features changed; default: nothing. */
 	void (*acked_features)(struct vu_device *dev, uint64_t features);
-	/** Protocol features of this kind of device; default: none. */
+	/**
+	 * Protocol features of this kind of device, VU_PROTOCOL_F_* bits. One without its ops here
+	 * is not offered, whatever this says. Default: all that the ops make possible, without
+	 * HOST_NOTIFIER.
+	 */
 	uint64_t (*protocol_features)(const struct vu_device *dev);
 	/** GET_QUEUE_NUM; default: number of virtqueues. */
 	uint32_t (*queue_num)(const struct vu_device *dev);
@@ -93,6 +111,61 @@ struct vu_device_ops {
 	int (*set_mtu)(struct vu_device *dev, uint64_t mtu_bytes);
 	/** Device reset; default: nothing. */
 	void (*reset_device)(struct vu_device *dev);
+	/** How the driver's own threads share a ring, see vu_vring_poll.h; default: they do not. */
+	enum vu_lock_model lock_model;
+	/** Number of virtqueues; called before create; default: what the user configured. */
+	uint32_t (*num_queues)(const struct vu_device_conf *conf);
+	/** Largest ring in entries, at most the configured one; default: that. */
+	uint32_t (*max_queue_size)(const struct vu_device *dev);
+	/**
+	 * Queues for the first, second, ... worker if the user gave no counts; called before
+	 * create; default: by load.
+	 *
+	 * @param counts      filled, at most max_counts entries
+	 * @return entries filled; [2, 2, 4] = two queues, two queues, four queues. Entries beyond
+	 *         the workers there are do not count
+	 */
+	unsigned int (*queues_per_thread)(const struct vu_device_conf *conf, unsigned int *counts,
+		unsigned int max_counts);
+	/** EVENT_IDX was negotiated or not; default: nothing. */
+	void (*set_event_idx)(struct vu_device *dev, bool is_enabled);
+	/**
+	 * Guest memory is about to become `mem`, NULL = gone; the former table stays valid until the
+	 * rings have left it. Default: accepted.
+	 *
+	 * @return 0; -errno refuses the table, not if it is NULL
+	 */
+	int (*update_memory)(struct vu_device *dev, const struct vu_mem_table *mem);
+	/** The back-end channel (vu_device_channel.h) is there or gone; default: nothing. */
+	void (*set_backend_req)(struct vu_device *dev, bool is_available);
+	/** Descriptor of a shared object, the caller's, or -errno; default: SHARED_OBJECT is off. */
+	int (*get_shared_object)(struct vu_device *dev, const uint8_t *uuid);
+	/** The GPU socket (vu_device_gpu.h) is there or gone; default: GPU_SET_SOCKET refused. */
+	int (*set_gpu_socket)(struct vu_device *dev, bool is_available);
+	/** Crypto sessions, see vu_device_control.h; default: CRYPTO_SESSION is off. */
+	int (*create_crypto_session)(struct vu_device *dev, const void *params, uint32_t len_bytes,
+		int64_t *session_id);
+	int (*close_crypto_session)(struct vu_device *dev, uint64_t session_id);
+	/** State transfer, see vu_device_control.h; default: DEVICE_STATE is off. */
+	int (*set_device_state_fd)(struct vu_device *dev, enum vu_state_direction direction, int fd,
+		int *reply_fd);
+	/** @return 0, -errno, or -EINPROGRESS and vu_device_state_checked() later */
+	int (*check_device_state)(struct vu_device *dev);
+	/** Fill in the shared memory regions; sizes[] is all zero; default: SHMEM is off. */
+	void (*get_shmem_config)(const struct vu_device *dev, uint64_t *sizes);
+	/** SEND_RARP; default: RARP is off. */
+	int (*send_rarp)(struct vu_device *dev, const uint8_t *mac);
+	/**
+	 * Handle a descriptor that the application registered (vu_daemon_listener_add()). Owner
+	 * lcore: that of event->worker_idx. Queues for which vu_task_is_mine() holds may be used.
+	 * Default: none can be registered.
+	 */
+	void (*handle_event)(struct vu_device *dev, const struct vu_device_event *event);
+	/**
+	 * Event descriptor, stays the driver's, that ends a worker's loop when written to;
+	 * VU_FD_NONE = none; default: none.
+	 */
+	int (*exit_event)(struct vu_device *dev, unsigned int worker_idx);
 	/** A ring is about to become live; may choose queue->poll. */
 	void (*queue_start)(struct vu_device_queue *queue, const struct vu_vring_live *live);
 	/** A ring is quiet; what the driver held for it is released. */
@@ -127,6 +200,16 @@ int vu_device_queue_node(const struct vu_device_queue *queue);
  * @context owner lcore
  */
 void vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_live *live);
+
+/**
+ * Result of a state transfer for which check_device_state answered -EINPROGRESS. Nothing happens if
+ * the front-end left meanwhile.
+ *
+ * @param dev  device
+ * @param rc   0 or -errno
+ * @context control lcore
+ */
+void vu_device_state_checked(struct vu_device *dev, int rc);
 
 /** Count a drop. @context owner lcore */
 static inline void

@@ -81,10 +81,12 @@ struct vu_frontend_conf {
 	enum vu_frontend_mode mode;
 	const char *path;            /**< socket; copied */
 	int fd;                      /**< VU_FRONTEND_FD: owned by vu_frontend_open() */
-	struct vu_reactor *reactor;  /**< of the control thread; NULL = own, see vu_frontend_turn() */
+	struct vu_reactor *reactor;  /**< control thread's; NULL = own, see vu_frontend_turn() */
 	uint64_t features;           /**< wanted; what is offered of them is negotiated */
 	uint64_t features_required;  /**< without these no connection is accepted */
-	uint64_t protocol_features;  /**< wanted; 0 = all that the driver knows */
+	uint64_t protocol_features;  /**< wanted; 0 = all that the driver knows but in-band
+				       *  notifications
+				       */
 	uint32_t nb_queues;          /**< virtqueues, 1..256 */
 	uint32_t queue_size;         /**< entries, a power of two; 0 = 256 */
 	uint32_t config_bytes;       /**< of the configuration space; 0 = 256 */
@@ -92,7 +94,9 @@ struct vu_frontend_conf {
 	uint32_t retry_ms;           /**< first delay before a new attempt, doubled up to 32 times
 				       *  that; 0 = 50
 				       */
-	bool has_calls;              /**< queues have a call eventfd; false: they are polled */
+	bool has_calls;              /**< the device calls for each used buffer; false: queues
+				       *  are polled and it is asked not to
+				       */
 	int numa_node;               /**< of private ring state; 0 is node 0 */
 	const struct vu_frontend_events *events; /**< NULL = none; outlives the front-end */
 	void *arg;                   /**< for the events */
@@ -233,9 +237,10 @@ int vu_frontend_queue_enable(struct vu_frontend *fe, uint32_t queue_idx, bool is
 struct vu_vring_guest *vu_frontend_ring(const struct vu_frontend *fe, uint32_t queue_idx);
 
 /**
- * Call eventfd of a queue.
+ * Call eventfd of a queue, which the device writes to with conf.has_calls, or as told by
+ * vu_vring_guest_arm().
  *
- * @return descriptor to wait for, stays the front-end's; VU_FD_NONE unless conf.has_calls
+ * @return descriptor to wait for, stays the front-end's; VU_FD_NONE no such queue
  * @context any thread
  */
 int vu_frontend_call_fd(const struct vu_frontend *fe, uint32_t queue_idx);
@@ -262,7 +267,8 @@ int vu_frontend_send_chain(struct vu_frontend *fe, uint32_t queue_idx,
 	const struct vu_guest_buf *bufs, uint16_t nb_read, uint16_t nb_write);
 
 /**
- * Take used buffers back.
+ * Take used buffers back. With conf.has_calls, collect until nothing comes before waiting for the
+ * next call.
  *
  * @param done  filled
  * @param max   length of done
@@ -338,8 +344,8 @@ struct vu_frontend_call {
 
 /**
  * Send a message and receive its answer: MTU, RARP, log, in-flight, IOTLB, state transfer, shared
- * objects, crypto sessions, GPU socket and the like. Requests that would contradict what the library
- * keeps about features, memory and queues are refused.
+ * objects, crypto sessions, GPU socket and the like. Requests that would contradict what the
+ * library keeps about features, memory and queues are refused.
  *
  * @param call  filled with the answer
  * @return 0; -EPERM one of the library's own; -EOPNOTSUPP not negotiated; -EINVAL size or number of

@@ -36,7 +36,7 @@ struct vu_frontend_ops {
 	/** Allocate, listen. Sets vu_frontend_set_priv(). Owns conf->fd on every path. */
 	int (*open)(struct vu_frontend *fe, const struct vu_frontend_conf *conf);
 	void (*close)(struct vu_frontend *fe);
-	/** Without waiting. 0 connected; -EAGAIN wait for fds(); -ENOTCONN never again; else later. */
+	/** Without waiting. -EAGAIN: wait for fds(); -ENOTCONN: never again; other: later. */
 	int (*connect)(struct vu_frontend *fe);
 	void (*disconnect)(struct vu_frontend *fe);
 	/** What ended the connection, as -errno; 0 = it is fine. */
@@ -56,8 +56,7 @@ struct vu_frontend_ops {
 	/** Give the back-end a channel for its own requests. */
 	int (*open_channel)(struct vu_frontend *fe);
 
-	/** Most regions; never fails. */
-	uint32_t (*max_regions)(struct vu_frontend *fe);
+	int (*get_max_regions)(struct vu_frontend *fe, uint32_t *nb);
 	/** -EOPNOTSUPP: the library calls set_mem() with the whole table instead. */
 	int (*add_mem)(struct vu_frontend *fe, const struct vu_frontend_region *region);
 	int (*remove_mem)(struct vu_frontend *fe, const struct vu_frontend_region *region);

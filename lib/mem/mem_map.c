@@ -28,6 +28,7 @@
 #endif
 
 #define MAX_NODES 1024
+#define LOOK_PAGES 4096 /* asked about in one call */
 #define LONG_BITS (8 * sizeof(unsigned long))
 
 int
@@ -113,12 +114,40 @@ map_populate(const struct mem_map *map)
 	return rc == -EINVAL ? 0 : rc;
 }
 
+/*
+ * Give the pages that the file has already their entries in our page tables, so that no data lcore
+ * takes a page fault for them, and allocate none. Best effort: others fault in later.
+ */
+static void
+map_populate_present(const struct mem_map *map)
+{
+	const uint64_t page_bytes = map->file.page_bytes;
+	unsigned char is_present[LOOK_PAGES];
+
+	for (uint64_t done = 0; done < map->mapped_bytes; done += LOOK_PAGES * page_bytes) {
+		uint64_t bytes = RTE_MIN(map->mapped_bytes - done, LOOK_PAGES * page_bytes);
+		unsigned int nb_pages = (unsigned int)(bytes / page_bytes);
+		unsigned int end;
+
+		if (mincore(RTE_PTR_ADD(map->base, done), bytes, is_present) < 0)
+			return;
+		for (unsigned int first = 0; first < nb_pages; first = end + 1) {
+			for (end = first; end < nb_pages && (is_present[end] & 1) != 0; end++)
+				;
+			if (end != first && madvise(RTE_PTR_ADD(map->base, done + first * page_bytes),
+					(end - first) * page_bytes, MADV_POPULATE_WRITE) < 0)
+				return;
+		}
+	}
+}
+
 static int
 map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf)
 {
 	map_prefer_node(map, conf->numa_node);
 	if (map->file.is_huge || conf->prefault)
 		return map_populate(map);
+	map_populate_present(map);
 	return 0;
 }
 

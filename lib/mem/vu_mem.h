@@ -26,7 +26,11 @@ struct vu_mem_region_conf {
 	uint64_t mmap_offset; /**< byte of the file at which the region starts, any alignment */
 	int fd;               /**< regular file (memfd, shm, hugetlbfs); owned by the callee */
 	int numa_node;        /**< preferred node of pages not allocated yet, or VU_MEM_NODE_ANY */
-	bool prefault;        /**< allocate all pages now; huge pages always are */
+	/**
+	 * allocate all pages now; huge pages always are. Pages that exist are mapped in any case:
+	 * whoever uses the table meets no page fault for them.
+	 */
+	bool prefault;
 };
 
 /** One region as telemetry shows it; our own addresses are left out on purpose. */

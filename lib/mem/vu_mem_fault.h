@@ -4,6 +4,7 @@
  * SIGBUS on whatever lcore makes it. With the guard installed the whole mapping is replaced by
  * anonymous memory that reads as zero, the access is repeated, and the control lcore is told:
  * it costs that session, not the process. Faults elsewhere reach the handler that was there before.
+ * See doc/decision/0005.
  */
 #ifndef VU_MEM_FAULT_H
 #define VU_MEM_FAULT_H

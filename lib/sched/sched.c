@@ -181,7 +181,7 @@ worker_launch(struct vu_sched_worker *worker)
 {
 	int rc;
 
-	vu_store(&worker->stop, 0);
+	__atomic_fetch_and(&worker->orders, ~ORDER_STOP, __ATOMIC_RELAXED);
 	rc = rte_eal_remote_launch(worker_main, worker, worker->lcore_id);
 	if (rc == 0)
 		worker->is_launched = true;
@@ -236,7 +236,7 @@ vu_sched_worker_stop(struct vu_sched *sched, unsigned int worker_idx)
 
 	if (worker == NULL)
 		return -EINVAL;
-	vu_store(&worker->stop, 1);
+	__atomic_fetch_or(&worker->orders, ORDER_STOP, __ATOMIC_RELAXED);
 	return 0;
 }
 

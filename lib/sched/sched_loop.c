@@ -10,6 +10,7 @@
 #include <limits.h>
 
 #include <rte_branch_prediction.h>
+#include <rte_cycles.h>
 #include <rte_pause.h>
 #include <rte_prefetch.h>
 
@@ -143,6 +144,29 @@ worker_turn(struct vu_sched_worker *worker)
 	return nb_items;
 }
 
+static void
+turns_plain(struct vu_sched_worker *worker)
+{
+	while (vu_load(&worker->orders) == 0)
+		worker_turn(worker);
+}
+
+/* A copy of the loop, so that the plain one need not ask whether to look at the clock. */
+static void
+turns_measured(struct vu_sched_worker *worker)
+{
+	uint64_t last = rte_rdtsc();
+
+	while (vu_load(&worker->orders) == ORDER_MEASURE) {
+		uint64_t now;
+
+		worker_turn(worker);
+		now = rte_rdtsc();
+		gap_count(worker, now - last);
+		last = now;
+	}
+}
+
 int
 vu_sched_loop(struct vu_sched *sched, unsigned int worker_idx)
 {
@@ -154,9 +178,13 @@ vu_sched_loop(struct vu_sched *sched, unsigned int worker_idx)
 	rc = worker_enter(worker);
 	if (rc != 0)
 		return rc;
-	while (vu_load(&worker->stop) == 0)
-		worker_turn(worker);
-	vu_store(&worker->stop, 0);
+	while ((vu_load(&worker->orders) & ORDER_STOP) == 0) {
+		if ((vu_load(&worker->orders) & ORDER_ANEW) != 0)
+			gaps_clear(worker);
+		turns_plain(worker);
+		turns_measured(worker);
+	}
+	__atomic_fetch_and(&worker->orders, ~ORDER_STOP, __ATOMIC_RELAXED);
 	worker_leave(worker);
 	return 0;
 }

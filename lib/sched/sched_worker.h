@@ -48,6 +48,11 @@ struct room {
 	struct vu_sched_wait left; /* over when the owner moved to the next room */
 };
 
+/* Bits of a worker's orders. None set is the usual case and costs a loop one test per turn. */
+#define ORDER_STOP 1u    /* leave the loop */
+#define ORDER_MEASURE 2u /* measure the gaps between turns */
+#define ORDER_ANEW 4u    /* forget the gaps measured so far */
+
 enum worker_state {
 	WORKER_FREE,
 	WORKER_CONTROL, /* control lcore handles the mailbox, for a moment */
@@ -64,8 +69,8 @@ struct vu_sched_worker {
 
 	/* Written rarely, read by the owner in each turn. */
 	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t nb_posted; /* commands sent; control lcore writes */
-	uint32_t stop;  /* any thread sets, the loop clears as it ends */
-	uint32_t state; /* enum worker_state; taken by compare-exchange */
+	uint32_t orders; /* ORDER_*; any thread sets, the loop clears what it has done */
+	uint32_t state;  /* enum worker_state; taken by compare-exchange */
 	pthread_t thread; /* in the loop; written by the owner as it enters */
 
 	/* Owner; the counters are read by any thread. */
@@ -77,6 +82,10 @@ struct vu_sched_worker {
 	uint64_t nb_items;
 	uint64_t busy_watch;    /* stopwatch of busy turns */
 	uint64_t running_watch; /* stopwatch of the loop */
+
+	/* Owner, while gaps are measured; read by any thread. */
+	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t nb_gaps[VU_NB_GAP_BUCKETS];
+	uint64_t longest_gap_cycles;
 
 	/* Control lcore. */
 	_Alignas(RTE_CACHE_LINE_SIZE) struct room *posting; /* room commands are sent to */
@@ -151,5 +160,11 @@ void task_let_go(struct vu_task *task);
 void stats_enter(struct vu_sched_worker *worker);
 void stats_flip_busy(struct vu_sched_worker *worker);
 void stats_leave(struct vu_sched_worker *worker);
+
+/* sched_gap.c, owner */
+
+/* Forget what was measured, and the order to do so. */
+void gaps_clear(struct vu_sched_worker *worker);
+void gap_count(struct vu_sched_worker *worker, uint64_t gap_cycles);
 
 #endif /* SCHED_WORKER_H */

@@ -2,7 +2,7 @@
  *
  * Call back once every data lcore passed a safe point: what was unpublished before may then be
  * freed. Callers publish with a release store, kick the tasks concerned, then start the wait.
- * sched_quiesce.c holds the argument why that order is enough.
+ * sched_quiesce.c holds the argument why that order is enough, doc/decision/0004 why it is so.
  */
 #ifndef VU_QUIESCE_H
 #define VU_QUIESCE_H

@@ -26,6 +26,7 @@ int telemetry_features(struct vu_sched *sched, const char *params, struct rte_te
 int telemetry_queue_stats(struct vu_sched *sched, const char *params, struct rte_tel_data *data);
 int telemetry_mem(struct vu_sched *sched, const char *params, struct rte_tel_data *data);
 int telemetry_lcore(struct vu_sched *sched, const char *params, struct rte_tel_data *data);
+int telemetry_lcore_gaps(struct vu_sched *sched, const char *params, struct rte_tel_data *data);
 
 /* The type of numbers in telemetry answers changed its name between releases. */
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)

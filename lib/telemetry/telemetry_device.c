@@ -93,6 +93,8 @@ queue_add(struct rte_tel_data *queue, const struct vu_queue_stats *stats)
 	rte_tel_data_start_dict(queue);
 	rte_tel_data_add_dict_string(queue, "direction", direction_name(stats->direction));
 	rte_tel_data_add_dict_int(queue, "lcore", stats->lcore_id);
+	rte_tel_data_add_dict_int(queue, "lcore_numa_node", stats->lcore_node);
+	rte_tel_data_add_dict_int(queue, "state_numa_node", stats->state_node);
 	telemetry_add_uint(queue, "size", stats->size);
 	telemetry_add_uint(queue, "started", stats->is_started);
 	telemetry_add_uint(queue, "enabled", stats->is_enabled);
@@ -109,18 +111,30 @@ queue_add(struct rte_tel_data *queue, const struct vu_queue_stats *stats)
 	queue_add_drops(queue, stats);
 }
 
+/* Queue behind the comma of "DEVICE,QUEUE"; false if it is none of the device's. */
+static bool
+queue_of_params(const struct vu_device *dev, const char *comma, unsigned long *queue_idx)
+{
+	char *end;
+
+	if (comma[1] < '0' || comma[1] > '9')
+		return false;
+	*queue_idx = strtoul(comma + 1, &end, 10);
+	return *end == '\0' && *queue_idx < vu_device_nb_queues(dev);
+}
+
 /* "DEVICE" shows every queue that was ever used, "DEVICE,QUEUE" one. */
 int
 telemetry_queue_stats(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
 {
 	const struct vu_device *dev = telemetry_device(params);
 	const char *comma = params != NULL ? strchr(params, ',') : NULL;
-	unsigned long only = comma != NULL ? strtoul(comma + 1, NULL, 10) : ULONG_MAX;
+	unsigned long only;
 	struct vu_queue_stats stats;
 	char name[RTE_TEL_MAX_STRING_LEN];
 
 	(void)sched;
-	if (dev == NULL || (comma != NULL && only >= vu_device_nb_queues(dev)))
+	if (dev == NULL || (comma != NULL && !queue_of_params(dev, comma, &only)))
 		return -EINVAL;
 	rte_tel_data_start_dict(data);
 	for (uint32_t i = 0; i < vu_device_nb_queues(dev); i++) {

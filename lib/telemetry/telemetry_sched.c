@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <rte_cycles.h>
 
@@ -41,6 +42,63 @@ telemetry_lcore(struct vu_sched *sched, const char *params, struct rte_tel_data 
 		vu_sched_lcore_stats_get(sched, i, &stats);
 		lcore_add(lcore, &stats);
 		snprintf(name, sizeof(name), "lcore%u", stats.lcore_id);
+		if (rte_tel_data_add_dict_container(data, name, lcore, 0) != 0) {
+			rte_tel_data_free(lcore);
+			break;
+		}
+	}
+	return 0;
+}
+
+/* Buckets by the cycles they begin with; empty ones are left out. */
+static void
+gaps_add(struct rte_tel_data *lcore, const struct vu_sched_gaps *gaps)
+{
+	char name[RTE_TEL_MAX_STRING_LEN];
+
+	rte_tel_data_start_dict(lcore);
+	telemetry_add_uint(lcore, "measuring", gaps->is_measuring);
+	telemetry_add_uint(lcore, "longest_cycles", gaps->longest_cycles);
+	for (unsigned int i = 0; i < VU_NB_GAP_BUCKETS; i++) {
+		if (gaps->nb_gaps[i] == 0)
+			continue;
+		snprintf(name, sizeof(name), "from_%" PRIu64, UINT64_C(1) << i);
+		telemetry_add_uint(lcore, name, gaps->nb_gaps[i]);
+	}
+}
+
+static int
+gaps_order(struct vu_sched *sched, const char *params)
+{
+	if (params == NULL || *params == '\0')
+		return 0;
+	if (strcmp(params, "start") == 0)
+		vu_sched_gap_start(sched);
+	else if (strcmp(params, "stop") == 0)
+		vu_sched_gap_stop(sched);
+	else
+		return -EINVAL;
+	return 0;
+}
+
+int
+telemetry_lcore_gaps(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
+{
+	struct vu_sched_gaps gaps;
+	char name[RTE_TEL_MAX_STRING_LEN];
+
+	if (gaps_order(sched, params) != 0)
+		return -EINVAL;
+	rte_tel_data_start_dict(data);
+	telemetry_add_uint(data, "tsc_hz", rte_get_tsc_hz());
+	for (unsigned int i = 0; i < vu_sched_nb_workers(sched); i++) {
+		struct rte_tel_data *lcore = rte_tel_data_alloc();
+
+		if (lcore == NULL)
+			return -ENOMEM;
+		vu_sched_gap_get(sched, i, &gaps);
+		gaps_add(lcore, &gaps);
+		snprintf(name, sizeof(name), "lcore%u", gaps.lcore_id);
 		if (rte_tel_data_add_dict_container(data, name, lcore, 0) != 0) {
 			rte_tel_data_free(lcore);
 			break;

@@ -2,7 +2,7 @@
  *
  * Read-only views of a running process: DPDK telemetry commands under /vu, and the table of
  * --stats. Telemetry requests arrive on a thread of DPDK's; they are carried to the control lcore,
- * where all state lives, so that no lock is needed anywhere else.
+ * where all state lives, so that no lock is needed anywhere else. See doc/decision/0002.
  */
 #ifndef VU_TELEMETRY_H
 #define VU_TELEMETRY_H

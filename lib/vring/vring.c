@@ -35,7 +35,6 @@ static const char *const vring_fault_names[VU_VRING_NB_FAULTS] = {
 	[VU_VRING_BAD_ADDRESS] = "bad_address",
 	[VU_VRING_BAD_DIRECTION] = "bad_direction",
 	[VU_VRING_BAD_LENGTH] = "bad_length",
-	[VU_VRING_MEM_LOST] = "mem_lost",
 	[VU_VRING_BAD_CALL] = "bad_call",
 };
 
@@ -50,6 +49,7 @@ vu_vring_init(struct vu_vring *vring, uint32_t idx)
 {
 	*vring = (struct vu_vring){
 		.idx = idx,
+		.numa_node = SOCKET_ID_ANY,
 		.kick_fd = VU_FD_NONE,
 		.call_fd = VU_FD_NONE,
 		.err_fd = VU_FD_NONE,
@@ -65,8 +65,11 @@ vu_vring_reset(struct vu_vring *vring)
 	vu_fd_close(&vring->kick_fd);
 	vu_fd_close(&vring->call_fd);
 	vu_fd_close(&vring->err_fd);
-	vu_vring_init(vring, vring->idx);
-	vring->pos.counters = counters;
+	/* Not `live`: other lcores may look at it at any time. */
+	vring->conf = (struct vu_vring_conf){ .size = 0 };
+	vring->started = false;
+	vring->enabled = false;
+	vring->pos = (struct vu_vring_pos){ .counters = counters };
 }
 
 int
@@ -141,10 +144,13 @@ struct vu_vring_live *
 vu_vring_live_create(const struct vu_vring *vring, const struct vu_mem_table *mem,
 	uint64_t features)
 {
-	struct vu_vring_live *live =
-		rte_malloc("vu_vring_live", sizeof(*live), RTE_CACHE_LINE_SIZE);
+	struct vu_vring_live *live = rte_malloc_socket("vu_vring_live", sizeof(*live),
+		RTE_CACHE_LINE_SIZE, vring->numa_node);
 	int rc;
 
+	/* Memory of another node is slow, none is fatal. */
+	if (live == NULL)
+		live = rte_malloc("vu_vring_live", sizeof(*live), RTE_CACHE_LINE_SIZE);
 	if (live == NULL) {
 		rte_errno = ENOMEM;
 		return NULL;

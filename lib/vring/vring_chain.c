@@ -25,7 +25,7 @@ struct chain_walk {
 	struct vu_chain *chain;
 	struct desc_table table;
 	uint32_t nb_desc;     /* visited so far; bounds loops */
-	uint32_t max_nb_desc; /* longest chain, and one more for the descriptor of an indirect table */
+	uint32_t max_nb_desc; /* longest chain, and one for an indirect table */
 };
 
 /* Copy one descriptor of an indirect table, which may straddle two regions. */

@@ -52,7 +52,8 @@ vu_vring_guest_layout(uint32_t size, struct vu_guest_layout *layout)
 static int
 guest_check(const struct vu_vring_guest_conf *conf)
 {
-	const uint64_t refused = RTE_BIT64(FEATURE_RING_PACKED) | RTE_BIT64(FEATURE_ACCESS_PLATFORM);
+	const uint64_t refused = RTE_BIT64(FEATURE_RING_PACKED) |
+		RTE_BIT64(FEATURE_ACCESS_PLATFORM);
 
 	if (conf->size == 0 || conf->size > VU_MAX_QUEUE_SIZE || !rte_is_power_of_2(conf->size))
 		return -EINVAL;
@@ -147,13 +148,10 @@ vu_vring_guest_add_chain(struct vu_vring_guest *ring, const struct vu_guest_buf 
  * the next nb_used buffers, or the chains up to it would not all be ours.
  */
 static bool
-batch_begin(struct vu_vring_guest *ring, uint16_t nb_used)
+batch_begin(struct vu_vring_guest *ring, uint32_t id, uint16_t nb_used)
 {
-	const struct vu_split_used_elem *elem = &ring->used->ring[ring->last_used & ring->mask];
-	uint32_t id = vu_load(&elem->id);
 	uint16_t position = ring->first_desc;
 
-	ring->batch_bytes = vu_load(&elem->len_bytes);
 	for (uint16_t i = 0; i < nb_used; i++) {
 		uint16_t head = position & ring->mask;
 
@@ -166,34 +164,81 @@ batch_begin(struct vu_vring_guest *ring, uint16_t nb_used)
 	return false;
 }
 
-uint16_t
-vu_vring_guest_collect_in_order(struct vu_vring_guest *ring, struct vu_guest_done *done,
-	uint16_t max)
+/* One buffer of a batch of several; those that it skips count as written in full. */
+static bool
+batch_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, uint16_t nb_used)
 {
-	uint16_t nb_used = (uint16_t)(vu_load_acquire(&ring->used->idx) - ring->last_used);
+	const struct vu_split_used_elem *elem = &ring->used->ring[ring->last_used & ring->mask];
+	uint16_t head = ring->first_desc & ring->mask;
+	const struct vu_guest_slot *slot = &ring->slots[head];
+
+	if (ring->batch_id < 0) {
+		if (!batch_begin(ring, vu_load(&elem->id), nb_used))
+			return false;
+		ring->batch_bytes = vu_load(&elem->len_bytes);
+	}
+	done->cookie = slot->cookie;
+	done->len_bytes = slot->write_bytes;
+	if (ring->batch_id == head) {
+		done->len_bytes = RTE_MIN(ring->batch_bytes, slot->write_bytes);
+		ring->batch_id = -1;
+	}
+	guest_free_chain(ring, head);
+	ring->last_used++;
+	return true;
+}
+
+/*
+ * The common case: outside of any batch, a run of entries that each name the oldest buffer. Returns
+ * how many of max there were.
+ */
+static uint16_t
+single_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, uint16_t max)
+{
+	uint16_t position = ring->first_desc, last_used = ring->last_used;
 	uint16_t i;
 
-	/* Read anew, so checked anew. */
-	nb_used = RTE_MIN(nb_used, vu_vring_guest_nb_out(ring));
-	for (i = 0; i < RTE_MIN(max, nb_used); i++) {
-		uint16_t head = ring->first_desc & ring->mask;
-		uint32_t write_bytes = ring->slots[head].write_bytes;
+	if (ring->batch_id >= 0)
+		return 0;
+	for (i = 0; i < max; i++) {
+		const struct vu_split_used_elem *elem = &ring->used->ring[last_used & ring->mask];
+		uint16_t head = position & ring->mask;
+		struct vu_guest_slot *slot = &ring->slots[head];
 
-		if (ring->batch_id < 0 && !batch_begin(ring, (uint16_t)(nb_used - i))) {
+		if (vu_load(&elem->id) != head)
+			break;
+		done[i].cookie = slot->cookie;
+		done[i].len_bytes = RTE_MIN(vu_load(&elem->len_bytes), slot->write_bytes);
+		position += slot->nb_descs;
+		slot->nb_descs = 0;
+		last_used++;
+	}
+	ring->nb_free += (uint16_t)(position - ring->first_desc);
+	ring->first_desc = position;
+	ring->last_used = last_used;
+	return i;
+}
+
+uint16_t
+vu_vring_guest_collect_in_order(struct vu_vring_guest *ring, struct vu_guest_done *done,
+	uint16_t max, uint16_t nb_used)
+{
+	uint16_t nb = 0;
+
+	max = RTE_MIN(max, nb_used);
+	while (nb < max) {
+		uint16_t nb_single = single_collect(ring, &done[nb], (uint16_t)(max - nb));
+
+		nb += nb_single;
+		if (nb_single != 0)
+			continue;
+		if (!batch_collect(ring, &done[nb], (uint16_t)(nb_used - nb))) {
 			ring->is_broken = true;
 			break;
 		}
-		/* Buffers that the batch skips count as written in full. */
-		done[i].cookie = ring->slots[head].cookie;
-		done[i].len_bytes = write_bytes;
-		if (ring->batch_id == head) {
-			done[i].len_bytes = RTE_MIN(ring->batch_bytes, write_bytes);
-			ring->batch_id = -1;
-		}
-		guest_free_chain(ring, head);
-		ring->last_used++;
+		nb++;
 	}
-	return i;
+	return nb;
 }
 
 /* Used entries that are still to be collected, as far as they make sense. */
@@ -277,6 +322,8 @@ vu_vring_guest_restart(struct vu_vring_guest *ring)
 		guest_set_avail(ring, (uint16_t)(base + i), heads[i]);
 	ring->next_avail = (uint16_t)(base + nb);
 	ring->kicked = ring->next_avail;
+	if (ring->is_broken)
+		ring->batch_id = -1;
 	ring->is_broken = false;
 	vu_store(&ring->used->flags, 0);
 	vu_store(&ring->used->idx, base);
@@ -309,7 +356,7 @@ vu_vring_guest_reclaim(struct vu_vring_guest *ring, struct vu_guest_done *done, 
 		done[nb++].len_bytes = 0;
 		guest_free_chain(ring, (uint16_t)head);
 	}
-	/* Entries that nobody will use: the ring stands as if it had been fresh at this position. */
+	/* Entries that nobody will use: as if the ring had been fresh at this position. */
 	if (ring->nb_free == ring->size) {
 		ring->last_used = ring->next_avail;
 		ring->batch_id = -1;

@@ -28,7 +28,6 @@ enum vu_vring_fault {
 	VU_VRING_BAD_ADDRESS,    /**< buffer outside guest memory */
 	VU_VRING_BAD_DIRECTION,  /**< readable after writable, or the wrong kind for this queue */
 	VU_VRING_BAD_LENGTH,     /**< chain too short for what the device has to store in it */
-	VU_VRING_MEM_LOST,       /**< the front-end took memory away under our mapping */
 	VU_VRING_BAD_CALL,       /**< writing the call descriptor blocked */
 	VU_VRING_NB_FAULTS
 };
@@ -68,6 +67,7 @@ struct vu_vring_pos {
 struct vu_vring {
 	/* Fixed after creation. */
 	uint32_t idx;
+	int numa_node; /**< where snapshots are to be; SOCKET_ID_ANY unless the owner sets it */
 
 	/* Control lcore only. */
 	struct vu_vring_conf conf;

@@ -280,9 +280,9 @@ guest_free_chain(struct vu_vring_guest *ring, uint16_t head)
 	}
 }
 
-/** Collect from a device that uses buffers in order and may skip used entries. */
+/** Collect from a device that uses buffers in order and may skip used entries; see below. */
 uint16_t vu_vring_guest_collect_in_order(struct vu_vring_guest *ring, struct vu_guest_done *done,
-	uint16_t max);
+	uint16_t max, uint16_t nb_used);
 
 /**
  * Take used buffers back.
@@ -307,9 +307,9 @@ vu_vring_guest_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, 
 		ring->is_broken = true;
 		return 0;
 	}
-	nb = RTE_MIN(nb, max);
 	if (ring->is_in_order)
-		return vu_vring_guest_collect_in_order(ring, done, nb);
+		return vu_vring_guest_collect_in_order(ring, done, max, nb);
+	nb = RTE_MIN(nb, max);
 	for (i = 0; i < nb; i++) {
 		const struct vu_split_used_elem *elem =
 			&ring->used->ring[(uint16_t)(ring->last_used + i) & ring->mask];

@@ -30,10 +30,18 @@ fake_frontend_open(struct fake_frontend *frontend, void (*turn)(void *arg), void
 	return socks[1];
 }
 
+static void
+reply_close_fds(struct fake_frontend *frontend)
+{
+	while (frontend->nb_fds > 0)
+		vu_fd_close(&frontend->fds[--frontend->nb_fds]);
+}
+
 void
 fake_frontend_close(struct fake_frontend *frontend)
 {
 	vu_fd_close(&frontend->sock);
+	reply_close_fds(frontend);
 }
 
 int
@@ -74,6 +82,30 @@ fake_frontend_begin(const struct fake_frontend *frontend, struct vu_reply *frame
 	vu_request_begin(frame, request, frontend->need_reply);
 }
 
+/* Take more of the reply in hand. @return as recv() */
+static ssize_t
+reply_read(struct fake_frontend *frontend, size_t len)
+{
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CMSG_SPACE(VU_MAX_MSG_FDS * sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = frontend->bytes + frontend->nb_bytes, .iov_len = len };
+	struct msghdr header = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	ssize_t nb = recvmsg(frontend->sock, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *cmsg = nb > 0 ? CMSG_FIRSTHDR(&header) : NULL;
+
+	if (cmsg != NULL && cmsg->cmsg_type == SCM_RIGHTS) {
+		reply_close_fds(frontend);
+		frontend->nb_fds = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(frontend->fds, CMSG_DATA(cmsg), frontend->nb_fds * sizeof(int));
+	}
+	return nb;
+}
+
 /* Bytes of the reply in hand that are still missing. */
 static size_t
 reply_missing(const struct fake_frontend *frontend)
@@ -90,8 +122,11 @@ reply_decode(struct fake_frontend *frontend, struct vu_msg *reply)
 {
 	const struct vu_msg_limits limits = { .stream = VU_STREAM_REPLIES, .nb_queues = UINT32_MAX };
 	const uint8_t *payload = frontend->bytes + VHOST_USER_HEADER_BYTES;
-	int rc = vu_msg_decode(reply, frontend->bytes, payload, NULL, 0, &limits);
+	int rc = vu_msg_decode(reply, frontend->bytes, payload, frontend->fds, frontend->nb_fds,
+		&limits);
 
+	vu_msg_release(reply);
+	frontend->nb_fds = 0;
 	frontend->nb_bytes = 0;
 	if (rc != -ENOTSUP)
 		return rc;
@@ -116,8 +151,7 @@ fake_frontend_receive(struct fake_frontend *frontend, struct vu_msg *reply)
 
 	while (now_s() <= end_s) {
 		size_t missing = reply_missing(frontend);
-		ssize_t nb = recv(frontend->sock, frontend->bytes + frontend->nb_bytes, missing,
-			MSG_DONTWAIT);
+		ssize_t nb = reply_read(frontend, missing);
 
 		if (nb == 0 || (nb < 0 && errno == ECONNRESET))
 			return -ECONNRESET;

@@ -19,6 +19,8 @@ struct fake_frontend {
 	void *arg;
 	bool need_reply;         /**< fake_frontend_begin() asks for acknowledgements; true at first */
 	size_t nb_bytes;         /**< of an incomplete reply */
+	unsigned int nb_fds;     /**< that came with it */
+	int fds[VU_MAX_MSG_FDS];
 	uint8_t bytes[VHOST_USER_HEADER_BYTES + VU_MAX_MSG_BYTES];
 };
 
@@ -51,7 +53,7 @@ void fake_frontend_begin(const struct fake_frontend *frontend, struct vu_reply *
 /**
  * Wait for the next reply.
  *
- * @param reply  overwritten; holds no descriptors
+ * @param reply  overwritten; nb_fds tells how many descriptors came, which are closed already
  * @return 0; -ECONNRESET the back-end hung up; -ETIMEDOUT; or the error of vu_msg_decode()
  */
 int fake_frontend_receive(struct fake_frontend *frontend, struct vu_msg *reply);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <rte_atomic.h>
 #include <rte_debug.h>
 
 #include "vu_atomic.h"
@@ -267,8 +268,9 @@ table_write(const struct fake_ring *ring, const struct fake_chain *chain)
 			.next = n + 1 < nb_entries ? table_place(chain, n + 1) : 0,
 		};
 
-		fake_guest_write(ring->guest, chain->table_gpa + UINT64_C(16) * table_place(chain, n),
-			&desc, sizeof(desc));
+		fake_guest_write(ring->guest,
+			chain->table_gpa + sizeof(desc) * table_place(chain, n), &desc,
+			sizeof(desc));
 	}
 }
 
@@ -368,8 +370,8 @@ void
 fake_ring_set_used_event(struct fake_ring *ring, uint16_t event)
 {
 	vu_store(&ring->avail->ring[ring->size], event);
-	/* Event before the next look at the used index; pairs with the one before the device's look. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/* Event before the next look at the index; pairs with vu_split_wants_notification(). */
+	rte_smp_mb();
 }
 
 void

@@ -91,7 +91,7 @@ struct fake_chain {
 	uint16_t nb_bufs;
 	uint16_t nb_direct;    /**< nb_bufs: no indirect table */
 	uint64_t table_gpa;    /**< 16 * (nb_bufs - nb_direct) bytes for the indirect table */
-	bool is_back_to_front; /**< entry 0 of the indirect table first, then from the last one down */
+	bool is_back_to_front; /**< indirect table: entry 0, then from the last one down */
 };
 
 /** One split ring, driver side. */
@@ -111,7 +111,7 @@ struct fake_ring {
 	uint16_t *next_desc; /**< shadow of the chains; the guest's own memory, as it were */
 };
 
-/** Where the parts of a ring go; align_bytes of 0 means the least that VIRTIO allows, and no more. */
+/** Where the parts of a ring go; align_bytes of 0: the least that VIRTIO allows, and no more. */
 struct fake_ring_place {
 	enum fake_region region;
 	uint64_t align_bytes;

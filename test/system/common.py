@@ -63,7 +63,7 @@ def skip(reason):
 
 
 def wait_for(probe, timeout, what, interval=0.05):
-    """Call probe until it returns something true, and return that; Failure after timeout seconds."""
+    """Call probe until it returns something true, and return that; Failure after timeout s."""
     end = time.monotonic() + timeout
     while True:
         found = probe()
@@ -192,7 +192,7 @@ class Process:
     It dies with the test even when the test is killed.
     """
 
-    def __init__(self, test, name, argv, stdin=False):
+    def __init__(self, test, name, argv, stdin=False, pass_fds=()):
         self.name = name
         self.log_path = test.path(f"{name}-{next(_serial)}.log")
         self.logs = [self.log_path]
@@ -201,7 +201,7 @@ class Process:
             log.flush()
             self._child = subprocess.Popen(
                 argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT,
+                stdout=log, stderr=subprocess.STDOUT, pass_fds=pass_fds,
                 preexec_fn=lambda: _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL))
         self.pid = self._child.pid
         test.processes.append(self)
@@ -215,6 +215,14 @@ class Process:
 
     def check_alive(self):
         check(self.is_alive(), f"{self.name} ended by itself with {self._child.returncode}")
+
+    def nb_fds(self):
+        """Number of open descriptors."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def mappings(self):
+        """Lines of /proc/PID/maps."""
+        return Path(f"/proc/{self.pid}/maps").read_text().splitlines()
 
     def write(self, text):
         """Send text to its standard input."""
@@ -262,9 +270,11 @@ def eal_arguments(memory, lcores, prefix):
     """EAL options of a process that is alone on this machine.
 
     memory: "huge" = hugepages, "no-huge" = 4 KB pages, "in-memory" = hugepages without files.
+    lcores: "0-1", or with CPUs of their own: "0@0,1@0".
     """
     options = {"huge": [], "no-huge": ["--no-huge", "-m", "512"], "in-memory": ["--in-memory"]}
-    return ["-l", lcores, "--no-pci", "--file-prefix", prefix, *options[memory]]
+    return ["--lcores" if "@" in lcores else "-l", lcores, "--no-pci", "--file-prefix", prefix,
+            *options[memory]]
 
 
 def default_memory():
@@ -296,18 +306,23 @@ def telemetry(prefix, command, timeout=5):
 class DpdkProcess(Process):
     """A DPDK application: own file prefix, cleaned up after."""
 
-    def __init__(self, test, name, program, arguments, memory, lcores, stdin=False):
+    def __init__(self, test, name, program, arguments, memory, lcores, stdin=False, pass_fds=()):
         self.prefix = file_prefix()
         test.at_end(self._remove_files)
         super().__init__(
-            test, name, [*program, *eal_arguments(memory, lcores, self.prefix), *arguments], stdin)
+            test, name, [*program, *eal_arguments(memory, lcores, self.prefix), *arguments], stdin,
+            pass_fds)
 
     def telemetry(self, command):
         return telemetry(self.prefix, command)
 
+    def hugepage_files(self):
+        """Files it made on the hugetlbfs mount."""
+        return glob.glob(f"/dev/hugepages/{self.prefix}map_*")
+
     def _remove_files(self):
         shutil.rmtree(runtime_dir(self.prefix), ignore_errors=True)
-        for path in glob.glob(f"/dev/hugepages/{self.prefix}map_*"):
+        for path in self.hugepage_files():
             with contextlib.suppress(OSError):
                 os.unlink(path)
 
@@ -318,14 +333,21 @@ def vu_pmd_program():
     return path if os.access(path, os.X_OK) else skip(f"{path} is not built")
 
 
+def peer_program(name):
+    """Path of another program of the build that vu-pmd is from, e.g. app/x/x."""
+    path = str(Path(vu_pmd_program()).parents[2] / name)
+    return path if os.access(path, os.X_OK) else skip(f"{path} is not built")
+
+
 class VuPmd(DpdkProcess):
     """vu-pmd with one --socket per entry: "PATH" or "PATH,queues=2,mode=client"."""
 
-    def __init__(self, test, sockets, arguments=(), memory=None, lcores="0-1", name="vu-pmd"):
+    def __init__(self, test, sockets, arguments=(), memory=None, lcores="0-1", name="vu-pmd",
+                 pass_fds=()):
         self.sockets = sockets
         ports = [word for entry in sockets for word in ("--socket", entry)]
         super().__init__(test, name, [vu_pmd_program()], [*ports, *arguments],
-                         memory or default_memory(), lcores)
+                         memory or default_memory(), lcores, pass_fds=pass_fds)
 
     def wait_ready(self, timeout=20):
         """Wait until every server-mode socket takes connections."""

@@ -112,6 +112,13 @@ void net_far_send(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_
  */
 int net_far_join(struct net_device *net);
 void net_far_leave(struct net_device *net);
+/*
+ * Send a broadcast frame of the port's own guest to all other ports; takes it. Control lcore.
+ */
+void net_far_announce(struct net_device *net, struct rte_mbuf *frame);
+
+/* net_rarp.c: a guest came here by migration: tell the switch where it is now. Control lcore. */
+int net_send_rarp(struct vu_device *dev, const uint8_t *mac);
 
 /* net_fdb.c: which port a MAC address was last seen on. Any data lcore, lock-free. */
 #define NET_FDB_UNKNOWN UINT16_MAX

@@ -20,8 +20,6 @@
 #define NET_STATUS_LINK_UP 1
 #define NET_HEADER_LEGACY_BYTES 10
 #define NET_HEADER_BYTES 12
-#define PROTOCOL_F_MTU 4
-#define PROTOCOL_F_CONFIG 9
 
 /* Configuration space (VIRTIO 1.2, 5.1.4), little-endian. */
 struct net_config {
@@ -54,8 +52,13 @@ net_features(const struct vu_device *dev)
 static uint64_t
 net_protocol_features(const struct vu_device *dev)
 {
-	(void)dev;
-	return RTE_BIT64(PROTOCOL_F_MTU) | RTE_BIT64(PROTOCOL_F_CONFIG);
+	const struct net_device *net = vu_device_priv(dev);
+	uint64_t bits = RTE_BIT64(VU_PROTOCOL_F_MTU) | RTE_BIT64(VU_PROTOCOL_F_CONFIG);
+
+	/* Elsewhere there is nobody to announce a guest to. */
+	if (net->conf.far == NET_FAR_SWITCH)
+		bits |= RTE_BIT64(VU_PROTOCOL_F_RARP);
+	return bits;
 }
 
 static uint32_t
@@ -262,6 +265,7 @@ static const struct vu_device_ops net_ops = {
 	.get_config = net_get_config,
 	.set_config = net_set_config,
 	.set_mtu = net_set_mtu,
+	.send_rarp = net_send_rarp,
 	.queue_start = net_queue_start,
 	.queue_stop = net_queue_stop,
 };

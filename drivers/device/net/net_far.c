@@ -214,3 +214,24 @@ net_far_send(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frame
 	}
 	far_deliver(from, from->net, frames, nb_frames);
 }
+
+void
+net_far_announce(struct net_device *from, struct rte_mbuf *frame)
+{
+	for (uint16_t id = 0; id < far_end_port; id++) {
+		const struct vu_vring_live *live;
+		struct net_device *net = far_port(id);
+		struct net_queue *nq;
+
+		if (net == NULL || net == from)
+			continue;
+		nq = far_queue(net, 0, &live);
+		if (nq == NULL)
+			continue;
+		/* This lcore owns no queue: the frame waits for the one that does. */
+		rte_pktmbuf_refcnt_update(frame, 1);
+		if (rte_ring_mp_enqueue(nq->handoff, frame) != 0)
+			rte_pktmbuf_free(frame);
+	}
+	rte_pktmbuf_free(frame);
+}

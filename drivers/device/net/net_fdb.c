@@ -4,7 +4,7 @@
  * locks. An entry is one 64-bit word (48 bits MAC, 10 bits port, 6 bits age), so a racing reader
  * sees the old or the new one, never a mixture. A bucket is one cache line. A port never evicts an
  * entry of another port that is still in use: a guest that invents source addresses fills free
- * slots and costs floods, not other guests' entries.
+ * slots and costs floods, not other guests' entries. See doc/decision/0001.
  */
 #include "net.h"
 

@@ -27,7 +27,7 @@ _serial = itertools.count(1)
 
 
 # no_timer_check: on a busy host the kernel would think the timer is broken.
-KERNEL_ARGUMENTS = "console=ttyS0 quiet no_timer_check memhp_default_state=online"
+KERNEL_ARGUMENTS = "console=ttyS0 quiet no_timer_check"
 
 
 def image():
@@ -125,8 +125,8 @@ class Guest(Process):
         arguments = [
             "-nodefaults", "-no-user-config", "-display", "none",
             # pc and not q35: its root bus takes hot plugged devices.
-            "-machine", "pc,accel=tcg,memory-backend=mem",
-            "-m", f"{self._mem_mb}M,slots=4,maxmem=8G", "-smp", str(self._smp),
+            "-machine", "pc,accel=tcg,graphics=off,memory-backend=mem",
+            "-m", f"{self._mem_mb}M,slots=8,maxmem=8G", "-smp", str(self._smp),
             "-object", self._memory_backend("mem", self._mem_mb),
             "-serial", f"file:{self._console}",
             "-chardev", f"socket,id=control,path={self._control_path},server=on,wait=off",
@@ -270,14 +270,33 @@ class Guest(Process):
         self.run("(sleep 1; reboot -f) >/dev/null 2>&1 &")
         return self.wait_boot(timeout)
 
-    def add_memory(self, megabytes):
-        """Hot plug memory: the device gets a longer memory table."""
-        identity = f"dimm{self._nb_dimms}"
+    def memory_kb(self):
+        """Memory the guest knows of."""
+        return int(self.check_run("awk '/MemTotal/{print $2}' /proc/meminfo"))
+
+    def add_memory(self, megabytes, removable=False):
+        """Hot plug memory (a multiple of 128 MB), wait until the guest uses it; returns its name.
+
+        Linux takes network buffers from the newest memory, but not if it is to stay removable.
+        """
+        name = f"dimm{self._nb_dimms}"
         self._nb_dimms += 1
+        state = "online_movable" if removable else "online"
+        self.check_run(f"echo {state} >/sys/devices/system/memory/auto_online_blocks")
+        wanted_kb = self.memory_kb() + megabytes * 1000
         huge = {"hugetlb": True, "hugetlbsize": 2 << 20} if self._hugepages else {}
-        self.qmp("object-add", **{"qom-type": "memory-backend-memfd", "id": f"mem-{identity}",
+        self.qmp("object-add", **{"qom-type": "memory-backend-memfd", "id": f"mem-{name}",
                                   "size": megabytes << 20, "share": True, **huge})
-        self.qmp("device_add", driver="pc-dimm", id=identity, memdev=f"mem-{identity}")
+        self.qmp("device_add", driver="pc-dimm", id=name, memdev=f"mem-{name}")
+        wait_for(lambda: self.memory_kb() >= wanted_kb, 60, f"{self.name}: {megabytes} MB more")
+        return name
+
+    def remove_memory(self, name):
+        """Unplug what add_memory() added as removable; QEMU unmaps it."""
+        self.qmp("device_del", id=name)
+        wait_for(lambda: name not in str(self.qmp("query-memory-devices")), 60,
+                 f"{self.name}: {name} is gone")
+        self.qmp("object-del", id=f"mem-{name}")
 
     def shut_down(self, timeout=20):
         """End QEMU in its orderly way: its devices stop their rings first."""

@@ -130,7 +130,7 @@ fixture_disconnect(struct session_fixture *fix)
 }
 
 static inline int
-fixture_create(struct session_fixture *fix, const char *driver_args)
+fixture_create_driver(struct session_fixture *fix, const char *driver, const char *driver_args)
 {
 	const unsigned int lcore_id = 7;
 	struct vu_assign_conf assign = { .numa_node = -1 };
@@ -143,7 +143,7 @@ fixture_create(struct session_fixture *fix, const char *driver_args)
 	fix->sched = vu_sched_create(&lcore_id, 1);
 	fix->poller = vu_reactor_poller_add(fix->reactor, fixture_poll_sched, fix);
 	conf.sched = fix->sched;
-	fix->dev = vu_device_create("net", &conf);
+	fix->dev = vu_device_create(driver, &conf);
 	CHECK(fix->dev != NULL);
 	fix->mem_fd = vu_fd_memfd("vu-session-test", GUEST_BYTES, 0);
 	fix->mem = mmap(NULL, GUEST_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fix->mem_fd, 0);
@@ -156,6 +156,12 @@ fixture_create(struct session_fixture *fix, const char *driver_args)
 	vu_sched_task_add(fix->sched, &fix->gate->task, 0);
 	loop_thread_start(&fix->loop, fix->sched, 0);
 	return fixture_connect(fix);
+}
+
+static inline int
+fixture_create(struct session_fixture *fix, const char *driver_args)
+{
+	return fixture_create_driver(fix, "net", driver_args);
 }
 
 /* The data lcore stays where it is: nothing that waits for it completes. */
@@ -173,6 +179,14 @@ fixture_gate_open(struct session_fixture *fix)
 	vu_store_release(&fix->gate->is_gated, 0);
 }
 
+/* Whatever the data lcore was doing, counting included, is over. */
+static inline void
+fixture_pass_gate(struct session_fixture *fix)
+{
+	fixture_gate_close(fix);
+	fixture_gate_open(fix);
+}
+
 static inline int
 fixture_destroy(struct session_fixture *fix)
 {
@@ -180,8 +194,8 @@ fixture_destroy(struct session_fixture *fix)
 
 	loop_thread_stop(&fix->loop);
 	vu_device_destroy(fix->dev);
-	free(fix->gate);
 	vu_sched_destroy(fix->sched);
+	free(fix->gate);
 	vu_reactor_poller_remove(fix->poller);
 	vu_reactor_destroy(fix->reactor);
 	for (unsigned int i = 0; i < RTE_DIM(fix->call_fd); i++) {

@@ -203,18 +203,28 @@ VU_TEST(handle_vring, disabled_ring_discards)
 	struct vu_queue_stats stats;
 
 	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
-	CHECK_EQ(fixture_start(&fix), 0);
-	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 1, 0), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(fixture_set_mem(&fix), 0);
+	CHECK_EQ(fixture_start_ring(&fix, 0), 0);
+	CHECK_EQ(fixture_configure_ring(&fix, 1), 0);
+	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, 1, VU_FD_NONE), 0);
 	guest_offer(&fix, 0, BUFFER_BYTES, VU_DESC_F_WRITE);
 	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
 	CHECK_EQ(guest_wait_used(&fix, 1, 1), 0);
 	CHECK_EQ(guest_ring(&fix, 0).used->idx, 0);
+	fixture_pass_gate(&fix);
 	vu_device_queue_stats_get(fix.dev, 1, &stats);
 	CHECK_EQ(stats.nb_drops[VU_DROP_DISABLED], 1);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 1, 1), 0);
 	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
 	CHECK_EQ(guest_wait_used(&fix, 1, 2), 0);
 	CHECK_EQ(guest_wait_used(&fix, 0, 1), 0);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 1, 0), 0);
+	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
+	CHECK_EQ(guest_wait_used(&fix, 1, 3), 0);
+	fixture_pass_gate(&fix);
+	vu_device_queue_stats_get(fix.dev, 1, &stats);
+	CHECK_EQ(stats.nb_drops[VU_DROP_DISABLED], 2);
 	return fixture_destroy(&fix);
 }
 

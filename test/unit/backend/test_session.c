@@ -289,21 +289,23 @@ VU_TEST(session, close_while_parked)
 	return check_end_while_parked(false);
 }
 
+/* One that nobody takes, in the message that waits and in one behind it. */
 VU_TEST(session, parked_descriptors_are_closed)
 {
+	const struct vhost_user_mem_reg reg = { .region = fixture_region(0, GUEST_BYTES) };
 	struct session_fixture fix;
 	struct vu_reply frame;
 
 	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	fixture_gate_close(&fix);
-	vu_request_begin(&frame, VHOST_USER_SET_VRING_CALL, true);
-	vu_request_append_u64(&frame, 1);
-	vu_reply_add_fd(&frame, fix.call_fd[1]);
+	vu_request_begin(&frame, VHOST_USER_REM_MEM_REG, true);
+	vu_request_append(&frame, &reg, sizeof(reg));
+	vu_reply_add_fd(&frame, fix.mem_fd);
 	CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
-	/* Behind it in the socket when the session ends. */
 	CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
 	turn_often(&fix);
+	CHECK_EQ(vu_device_state(fix.dev), VU_DEVICE_DRAINING);
 	vu_backend_session_close(fix.session, "test");
 	fixture_gate_open(&fix);
 	CHECK_EQ(fixture_wait_closed(&fix), 0);
@@ -393,6 +395,25 @@ VU_TEST(session, ring_fault_leaves_the_session)
 		CHECK_EQ(fake_frontend_get_base(&fix.frontend, q, &base), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(guest_round_trip(&fix, 3), 0);
+	return fixture_destroy(&fix);
+}
+
+/* The data lcore's report arrives when its session is gone. */
+VU_TEST(session, ring_fault_as_the_session_ends)
+{
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	vu_store_release(&guest_ring(&fix, 1).avail->idx, RING_SIZE + 1);
+	CHECK_EQ(event_wait(fix.err_fd[1]), 0);
+	fixture_gate_close(&fix); /* the poll that reported is over */
+	vu_backend_session_close(fix.session, "test");
+	fixture_gate_open(&fix);
+	while (fix.session != NULL)
+		vu_sched_poll(fix.sched);
+	turn_often(&fix);
+	CHECK_EQ(fix.nb_closed, 1);
 	return fixture_destroy(&fix);
 }
 

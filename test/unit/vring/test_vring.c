@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/time.h>
 
 #include <rte_errno.h>
 
@@ -327,6 +329,35 @@ VU_TEST(vring, notify_writes_call_descriptor_and_counts)
 	CHECK_EQ(f.vring.pos.counters.nb_notifications, 3);
 	CHECK_EQ(f.vring.pos.counters.nb_notification_errors, 1);
 	close(pipe_fds[1]);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+static void
+ignore_signal(int number)
+{
+	(void)number;
+}
+
+VU_TEST(vring, notification_that_blocks_and_is_interrupted_gives_the_ring_up)
+{
+	const struct itimerval interval = { { 0, 1000 }, { 0, 1000 } }, off = { { 0, 0 }, { 0, 0 } };
+	struct sigaction action = { .sa_handler = ignore_signal }, before;
+	struct vring_fixture f;
+
+	fixture_start(&f, 16, 0);
+	/* A front-end's own descriptor may be made blocking again behind our back. */
+	f.vring.call_fd = eventfd(0, EFD_CLOEXEC);
+	CHECK(eventfd_write(f.vring.call_fd, UINT64_MAX - 1) == 0);
+	fixture_restart(&f, 0);
+	CHECK(sigaction(SIGALRM, &action, &before) == 0);
+	CHECK(setitimer(ITIMER_REAL, &interval, NULL) == 0);
+	vu_vring_notify(f.live, &f.vring.pos);
+	CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
+	CHECK(sigaction(SIGALRM, &before, NULL) == 0);
+	CHECK_EQ(f.vring.pos.fault, VU_VRING_BAD_CALL);
+	CHECK_EQ(f.vring.pos.counters.nb_notification_errors, 1);
+	CHECK_EQ(f.vring.pos.counters.nb_notifications, 0);
 	fixture_stop(&f);
 	return TEST_SUCCESS;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "vring_fixture.h"
+#include "vu_math.h"
 
 #define TABLE_GPA (FAKE_HIGH_GPA + UINT64_C(0x80000))
 
@@ -136,7 +137,8 @@ VU_TEST(vring_chain, indirect_tables_in_every_mixture)
 		bufs[i] = (struct fake_buf){ FAKE_HIGH_GPA + 256 * i, 10 + i, i >= 4 };
 	for (unsigned int i = 0; i < 3 * 6 * 2; i++) {
 		const struct fake_chain indirect = {
-			.bufs = bufs, .nb_bufs = 6, .nb_direct = i % 6, .table_gpa = tables[i / 6 % 3],
+			.bufs = bufs, .nb_bufs = 6, .nb_direct = i % 6,
+			.table_gpa = tables[i / 6 % 3],
 			.is_back_to_front = i >= 18,
 		};
 
@@ -530,10 +532,11 @@ segs_are_inside(const struct vring_fixture *f, const struct vu_chain *chain)
 		bool is_inside = false;
 
 		for (unsigned int r = 0; r < FAKE_NB_REGIONS; r++) {
-			const uint8_t *start = vu_mem_gpa_range_to_hva(f->mem, fake_region_gpa(r), 1);
+			const uint8_t *start = vu_mem_gpa_range_to_hva(f->mem,
+				fake_region_gpa(r), 1);
 
-			is_inside |= seg->hva >= start && seg->len_bytes <= fake_region_bytes(r) &&
-				(uint64_t)(seg->hva - start) <= fake_region_bytes(r) - seg->len_bytes;
+			is_inside |= vu_range_inside((uintptr_t)seg->hva, seg->len_bytes,
+				(uintptr_t)start, fake_region_bytes(r));
 		}
 		if (!is_inside || seg->len_bytes == 0)
 			return false;

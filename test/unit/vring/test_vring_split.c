@@ -162,7 +162,8 @@ check_run(struct vring_fixture *f, unsigned int nb)
 	const struct fake_buf buf = buf_at(0, 64);
 
 	while (nb != 0) {
-		uint32_t nb_round = fake_rand_in(&rand, 1, RTE_MIN(RTE_MIN(32u, nb), f->ring->size));
+		uint32_t max = RTE_MIN(RTE_MIN(32u, nb), f->ring->size);
+		uint32_t nb_round = fake_rand_in(&rand, 1, max);
 
 		for (uint32_t i = 0; i < nb_round; i++)
 			heads[i] = (uint16_t)fake_ring_put(f->ring, &buf, 1);

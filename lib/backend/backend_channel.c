@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The back-end channel: requests to the front-end and their replies, in order. Never waits, so that
+ * the main socket is served meanwhile whatever happens here; a front-end that answers rubbish or
+ * hangs up loses the channel, not the session.
+ */
+#include "backend_channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include <rte_errno.h>
+
+#include "vu_device_control.h"
+#include "vu_fd.h"
+
+/* Requests without an answer; more than that are refused until one arrives. */
+#define CHANNEL_MAX_PENDING 64
+
+struct channel_pending {
+	uint32_t request;
+	struct vu_channel_reply reply;
+};
+
+struct backend_channel {
+	struct vu_backend_session *session;
+	struct vu_conn *conn;
+	struct vu_reactor_fd *source;
+	struct vu_reactor_call broken_call; /* closes the channel, but not under a caller's feet */
+	bool is_broken;
+	unsigned int first;                 /* oldest pending request */
+	unsigned int nb_pending;
+	struct channel_pending pending[CHANNEL_MAX_PENDING];
+};
+
+static const uint32_t channel_requests[VU_CHANNEL_NB_KINDS] = {
+	[VU_CHANNEL_CONFIG_CHANGE] = VHOST_USER_BACKEND_CONFIG_CHANGE_MSG,
+	[VU_CHANNEL_HOST_NOTIFIER] = VHOST_USER_BACKEND_VRING_HOST_NOTIFIER_MSG,
+	[VU_CHANNEL_OBJECT_ADD] = VHOST_USER_BACKEND_SHARED_OBJECT_ADD,
+	[VU_CHANNEL_OBJECT_REMOVE] = VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE,
+	[VU_CHANNEL_OBJECT_LOOKUP] = VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP,
+	[VU_CHANNEL_SHMEM_MAP] = VHOST_USER_BACKEND_SHMEM_MAP,
+	[VU_CHANNEL_SHMEM_UNMAP] = VHOST_USER_BACKEND_SHMEM_UNMAP,
+};
+
+static void
+reply_call(const struct vu_channel_reply *reply, int rc, int fd)
+{
+	if (reply->done != NULL)
+		reply->done(reply->arg, rc, fd);
+	else
+		vu_fd_close(&fd);
+}
+
+static void
+channel_push(struct backend_channel *channel, uint32_t request,
+	const struct vu_channel_reply *reply)
+{
+	struct channel_pending *pending = &channel->pending[
+		(channel->first + channel->nb_pending++) % CHANNEL_MAX_PENDING];
+
+	pending->request = request;
+	pending->reply = *reply;
+}
+
+static struct channel_pending
+channel_pop(struct backend_channel *channel)
+{
+	struct channel_pending pending = channel->pending[channel->first];
+
+	channel->first = (channel->first + 1) % CHANNEL_MAX_PENDING;
+	channel->nb_pending--;
+	return pending;
+}
+
+static void
+channel_watch(struct backend_channel *channel)
+{
+	vu_reactor_fd_modify(channel->source,
+		EPOLLIN | (vu_conn_wants_write(channel->conn) ? EPOLLOUT : 0));
+}
+
+static void
+channel_close_broken(void *arg)
+{
+	struct backend_channel *channel = arg;
+
+	backend_channel_close(channel->session);
+}
+
+static void
+channel_break(struct backend_channel *channel, const char *reason)
+{
+	if (channel->is_broken)
+		return;
+	channel->is_broken = true;
+	VU_LOG(BACKEND, WARNING, "%s: back-end channel dropped: %s",
+		vu_device_name(channel->session->dev), reason);
+	vu_reactor_post(channel->session->conf.reactor, &channel->broken_call);
+}
+
+/* Hand a reply to who waits for it; false if nobody asked that. */
+static bool
+channel_answer(struct backend_channel *channel, struct vu_msg *msg)
+{
+	struct channel_pending pending;
+	bool is_lookup = msg->request == VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP;
+	int rc = 0;
+	int fd;
+
+	if (channel->nb_pending == 0 ||
+			channel->pending[channel->first].request != msg->request) {
+		vu_msg_release(msg);
+		return false;
+	}
+	pending = channel_pop(channel);
+	fd = vu_msg_take_fd(msg, 0);
+	if (msg->payload.u64 != 0)
+		rc = is_lookup ? -ENOENT : -EIO;
+	else if (is_lookup && fd == VU_FD_NONE)
+		rc = -EIO;
+	if (rc != 0)
+		vu_fd_close(&fd);
+	reply_call(&pending.reply, rc, fd);
+	return true;
+}
+
+static void
+channel_receive(struct backend_channel *channel)
+{
+	const struct vu_msg_limits limits = {
+		.stream = VU_STREAM_BACKEND_REPLIES, .nb_queues = channel->session->limits.nb_queues,
+	};
+	struct vu_msg msg;
+	int rc = 1;
+
+	while (rc > 0 && !channel->is_broken) {
+		rc = vu_conn_receive(channel->conn, &msg, &limits);
+		if (rc == 0)
+			break;
+		if (rc < 0) {
+			vu_msg_release(&msg);
+			channel_break(channel, rc == -ECONNRESET ? "closed by the front-end" :
+				"malformed reply");
+		} else if (!channel_answer(channel, &msg)) {
+			channel_break(channel, "reply that nobody waits for");
+		}
+	}
+	if (!channel->is_broken)
+		inband_flush(channel->session);
+}
+
+static void
+channel_ready(void *arg, uint32_t events)
+{
+	struct backend_channel *channel = arg;
+
+	if ((events & EPOLLOUT) != 0 && vu_conn_flush(channel->conn) < 0)
+		channel_break(channel, "cannot send");
+	if (!channel->is_broken)
+		channel_receive(channel);
+	if (channel->is_broken)
+		vu_reactor_fd_modify(channel->source, 0);
+	else
+		channel_watch(channel);
+}
+
+static int
+channel_attach(struct backend_channel *channel, int fd)
+{
+	int rc;
+
+	channel->conn = vu_conn_create(fd);
+	if (channel->conn == NULL)
+		return -rte_errno;
+	channel->source = vu_reactor_fd_add(channel->session->conf.reactor,
+		vu_conn_fd(channel->conn), EPOLLIN, channel_ready, channel);
+	if (channel->source != NULL)
+		return 0;
+	rc = -rte_errno;
+	vu_conn_destroy(channel->conn);
+	return rc;
+}
+
+int
+backend_channel_open(struct vu_backend_session *session, int fd)
+{
+	struct backend_channel *channel = calloc(1, sizeof(*channel));
+	int rc;
+
+	backend_channel_close(session);
+	if (channel == NULL) {
+		vu_fd_close(&fd);
+		return -ENOMEM;
+	}
+	channel->session = session;
+	rc = channel_attach(channel, fd);
+	if (rc != 0) {
+		free(channel);
+		return rc;
+	}
+	vu_reactor_call_init(&channel->broken_call, channel_close_broken, channel);
+	session->channel = channel;
+	inband_flush(session);
+	vu_device_set_backend_req(session->dev, true);
+	return 0;
+}
+
+void
+backend_channel_close(struct vu_backend_session *session)
+{
+	struct backend_channel *channel = session->channel;
+
+	if (channel == NULL)
+		return;
+	session->channel = NULL;
+	vu_reactor_call_cancel(session->conf.reactor, &channel->broken_call);
+	vu_reactor_fd_remove(channel->source);
+	vu_conn_destroy(channel->conn);
+	while (channel->nb_pending != 0) {
+		struct channel_pending pending = channel_pop(channel);
+
+		reply_call(&pending.reply, -ECONNRESET, VU_FD_NONE);
+	}
+	free(channel);
+	vu_device_set_backend_req(session->dev, false);
+}
+
+static bool
+channel_has_ack(const struct vu_backend_session *session)
+{
+	return (session->protocol_features &
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK)) != 0;
+}
+
+/* May this request be sent now? */
+static int
+channel_admit(const struct vu_backend_session *session, uint32_t request)
+{
+	const struct backend_channel *channel = session->channel;
+
+	if (channel == NULL || channel->is_broken)
+		return -ENOTCONN;
+	if (!vu_msg_is_allowed(vu_msg_spec_backend(request), session_features(session),
+			session->features, session->protocol_features))
+		return -EPERM;
+	return channel->nb_pending < CHANNEL_MAX_PENDING ? 0 : -EAGAIN;
+}
+
+static int
+channel_send_frame(struct backend_channel *channel, uint32_t request,
+	const struct vu_reply *frame, const struct vu_channel_reply *reply)
+{
+	bool is_answered = channel_has_ack(channel->session) ||
+		vu_msg_spec_backend(request)->reply == VU_REPLY_ALWAYS;
+	int rc = vu_conn_send(channel->conn, frame);
+
+	if (rc < 0) {
+		channel_break(channel, rc == -ENOBUFS ? "front-end does not read it" :
+			"cannot send");
+		return rc;
+	}
+	channel_watch(channel);
+	if (is_answered)
+		channel_push(channel, request, reply);
+	else
+		reply_call(reply, 0, VU_FD_NONE);
+	return 0;
+}
+
+static void
+frame_append_area(struct vu_reply *frame, const struct vu_channel_request *request)
+{
+	struct vhost_user_vring_area area = {
+		.index = request->queue_idx | (request->has_area ? 0 : VHOST_USER_VRING_NOFD_MASK),
+	};
+
+	if (request->has_area) {
+		area.size = request->area.len_bytes;
+		area.offset = request->area.offset_bytes;
+	}
+	vu_request_append(frame, &area, sizeof(area));
+}
+
+static void
+frame_append_mmap(struct vu_reply *frame, const struct vu_channel_request *request)
+{
+	bool is_map = request->kind == VU_CHANNEL_SHMEM_MAP;
+	const struct vhost_user_mmap map = {
+		.shmid = request->shmem.shmid,
+		.fd_offset = is_map ? request->shmem.fd_offset : 0,
+		.shm_offset = request->shmem.shm_offset,
+		.len = request->shmem.len_bytes,
+		.flags = is_map && request->shmem.is_writable ? VHOST_USER_MMAP_F_RW_MASK : 0,
+	};
+
+	vu_request_append(frame, &map, sizeof(map));
+}
+
+static void
+frame_append_payload(struct vu_reply *frame, const struct vu_channel_request *request)
+{
+	switch (request->kind) {
+	case VU_CHANNEL_HOST_NOTIFIER:
+		frame_append_area(frame, request);
+		break;
+	case VU_CHANNEL_OBJECT_ADD:
+	case VU_CHANNEL_OBJECT_REMOVE:
+	case VU_CHANNEL_OBJECT_LOOKUP:
+		vu_request_append(frame, request->uuid, sizeof(request->uuid));
+		break;
+	case VU_CHANNEL_SHMEM_MAP:
+	case VU_CHANNEL_SHMEM_UNMAP:
+		frame_append_mmap(frame, request);
+		break;
+	default:
+		break;
+	}
+}
+
+int
+backend_channel_send(void *arg, const struct vu_channel_request *request)
+{
+	struct vu_backend_session *session = arg;
+	uint32_t id = channel_requests[request->kind];
+	int rc = channel_admit(session, id);
+	int fd = request->fd;
+	struct vu_reply frame;
+
+	if (rc == 0) {
+		vu_request_begin(&frame, id, channel_has_ack(session));
+		frame_append_payload(&frame, request);
+		if (fd != VU_FD_NONE)
+			vu_reply_add_fd(&frame, fd);
+		rc = channel_send_frame(session->channel, id, &frame, &request->reply);
+	}
+	vu_fd_close(&fd);
+	return rc;
+}
+
+int
+backend_channel_notify(struct vu_backend_session *session, uint32_t request, uint32_t queue_idx,
+	const struct vu_channel_reply *reply)
+{
+	struct vu_reply frame;
+	int rc = channel_admit(session, request);
+
+	if (rc != 0)
+		return rc;
+	vu_request_begin(&frame, request, channel_has_ack(session));
+	vu_request_append_state(&frame, queue_idx, 0);
+	return channel_send_frame(session->channel, request, &frame, reply);
+}
+
+int
+handle_set_backend_req_fd(struct vu_backend_session *session, struct vu_msg *msg)
+{
+	return backend_channel_open(session, vu_msg_take_fd(msg, 0));
+}

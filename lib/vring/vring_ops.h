@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Private to lib/vring: a ring behind a lock policy, and the table of its operations.
+ */
+#ifndef VRING_OPS_H
+#define VRING_OPS_H
+
+#include "vring_lock.h"
+
+/** Operations of one layout under one lock policy. */
+struct vring_ops {
+	uint16_t (*pop)(struct vu_vring_guard *guard, struct vu_vring_item *items, uint16_t max);
+	int (*push)(struct vu_vring_guard *guard, const struct vu_vring_item *items, uint16_t nb);
+	int (*add_used)(struct vu_vring_guard *guard, uint16_t head, uint32_t used_bytes);
+	int (*signal_used)(struct vu_vring_guard *guard);
+	int (*needs_notification)(struct vu_vring_guard *guard);
+	int (*enable_notification)(struct vu_vring_guard *guard);
+	int (*disable_notification)(struct vu_vring_guard *guard);
+	int (*used_idx)(struct vu_vring_guard *guard);
+};
+
+struct vu_vring_guard {
+	/* Fixed after creation. */
+	const struct vring_ops *ops;
+	struct vu_vring *vring;
+	enum vu_lock_model model;
+	bool is_own;                     /**< vring is `own`, the caller configures it */
+	const struct vu_mem_table *mem;  /**< of an own ring */
+	uint32_t max_size;               /**< of an own ring */
+
+	/* Under the lock. */
+	union vring_lock lock;
+	uint64_t features;               /**< of an own ring */
+	bool has_next_used;
+	uint16_t next_used;              /**< to start from; if has_next_used */
+	struct vu_vring own;
+};
+
+/** Operations of the split layout. */
+const struct vring_ops *vring_ops_split(enum vu_lock_model model);
+
+#endif /* VRING_OPS_H */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A device driver for tests, registered as "fake": reads every chain of a split ring, gives it back
+ * and notes what it saw. Its poll function can be held inside, so that a case decides when the
+ * lcore passes its next safe point.
+ */
+#ifndef FAKE_DRIVER_H
+#define FAKE_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vu_device_driver.h"
+
+#define FAKE_DRIVER_NAME "fake"
+#define FAKE_VIRTIO_ID 77
+#define FAKE_GROUP 2
+/** Argument that makes creation fail with EDOM. */
+#define FAKE_ARGS_REFUSED "refuse"
+
+#define FAKE_F_INDIRECT (UINT64_C(1) << 28)
+#define FAKE_F_EVENT_IDX (UINT64_C(1) << 29)
+#define FAKE_F_VERSION_1 (UINT64_C(1) << 32)
+#define FAKE_F_PACKED (UINT64_C(1) << 34)
+
+/** One queue; the owner lcore writes what is not said to be the case's. */
+struct fake_queue {
+	uint32_t nb_starts;   /**< control lcore */
+	uint32_t nb_stops;    /**< control lcore */
+	uint32_t nb_polls;
+	uint64_t nb_chains;
+	uint64_t nb_bytes;
+	uint64_t sum;         /**< of the first bytes of all chains */
+	bool was_enabled;     /**< at the last poll */
+	uint32_t is_gated;    /**< the case's: stay inside poll while 1 */
+	uint32_t is_inside;
+};
+
+/** Driver's data of one device. */
+struct fake_device {
+	uint64_t acked_features;
+	uint32_t nb_resets;
+	uint32_t nb_detaches;
+	struct fake_queue queues[];
+};
+
+/** What the driver noted about a queue. */
+struct fake_queue *fake_driver_queue(const struct vu_device *dev, uint32_t queue_idx);
+
+#endif /* FAKE_DRIVER_H */

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Every request with every case against every device below, and the page that tells of it; see
+ * conformance.h.
+ */
+#include "conformance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "test.h"
+
+#define PAGE_PATH VU_DOC_FOLDER "/conformance.md"
+#define LOG_PATTERN "vu.*"
+
+static const struct {
+	const char *title;
+	const char *driver;
+	const char *args;
+} devices[] = {
+	{ "Network device", "net", "far=loopback,mtu=1500,mac=52:54:00:00:00:01" },
+};
+
+/* Text of a file; empty if there is none. free() it. */
+static char *
+file_read(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *text = NULL;
+	size_t len = 0;
+
+	if (file == NULL || getdelim(&text, &len, '\0', file) < 0) {
+		free(text);
+		text = strdup("");
+	}
+	if (file != NULL)
+		fclose(file);
+	return text;
+}
+
+static int
+page_write(const char *path, const char *page)
+{
+	FILE *file = fopen(path, "we");
+
+	CHECK(file != NULL);
+	CHECK(fputs(page, file) >= 0);
+	CHECK_EQ(fclose(file), 0);
+	return TEST_SUCCESS;
+}
+
+/* The committed page has to say what was seen just now. */
+static int
+page_compare(const char *page)
+{
+	char *committed = file_read(PAGE_PATH);
+	size_t line = 1, i = 0;
+
+	while (page[i] != '\0' && page[i] == committed[i])
+		line += page[i++] == '\n';
+	if (page[i] != committed[i])
+		printf("\n    " PAGE_PATH ":%zu differs from what was seen; "
+			"VU_CONFORMANCE_PAGE=path writes it\n  ", line);
+	i = page[i] != committed[i];
+	free(committed);
+	return i == 0 ? TEST_SUCCESS : TEST_FAILED;
+}
+
+static int
+run_device(const char *driver, const char *args, const char *title, FILE *page)
+{
+	struct conf_bench *bench = malloc(sizeof(*bench));
+	unsigned int nb_failures;
+	int rc = conf_bench_init(bench, driver, args);
+
+	if (rc != 0) {
+		printf("\n    no device %s: %d\n  ", driver, rc);
+		free(bench);
+		return TEST_FAILED;
+	}
+	for (uint32_t request = 1; request < CONF_NB_ROWS; request++)
+		conf_cases_run(bench, request);
+	conf_page_device(page, bench, title);
+	conf_bench_fini(bench);
+	nb_failures = bench->nb_failures;
+	printf("%s: %u frames, %u failures ... ", driver, bench->nb_cases, nb_failures);
+	free(bench);
+	return nb_failures == 0 ? TEST_SUCCESS : TEST_FAILED;
+}
+
+VU_TEST(conformance, every_request_in_every_case)
+{
+	const char *path = getenv("VU_CONFORMANCE_PAGE");
+	char *text = NULL;
+	size_t len;
+	FILE *page = open_memstream(&text, &len);
+	int rc = TEST_SUCCESS;
+
+	/* A line for each of thousands of refusals helps nobody. */
+	rte_log_set_level_pattern(LOG_PATTERN, RTE_LOG_CRIT);
+	conf_page_begin(page);
+	for (unsigned int i = 0; i < RTE_DIM(devices) && rc == TEST_SUCCESS; i++)
+		rc = run_device(devices[i].driver, devices[i].args, devices[i].title, page);
+	rte_log_set_level_pattern(LOG_PATTERN, RTE_LOG_INFO);
+	fclose(page);
+	if (rc == TEST_SUCCESS)
+		rc = path != NULL ? page_write(path, text) : page_compare(text);
+	free(text);
+	return rc;
+}

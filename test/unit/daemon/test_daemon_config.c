@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Texts of the command line to a typed configuration, and that every refusal says why in one line.
+ */
+#include "daemon.h"
+
+#include <string.h>
+
+#include "vu_fd.h"
+#include "vu_limits.h"
+
+#include "test.h"
+
+typedef int (*conf_fn)(struct vu_daemon_conf *conf, const char *text);
+
+/* 0 if the text is refused with one line that contains `hint`. */
+static int
+check_refused(conf_fn fn, const char *text, const char *hint)
+{
+	struct vu_daemon_conf conf;
+	int rc;
+
+	vu_daemon_conf_init(&conf);
+	rc = fn(&conf, text);
+	if (rc >= 0 || strstr(conf.why, hint) == NULL || strchr(conf.why, '\n') != NULL) {
+		printf("%s: result %d, why: %s\n", text, rc, conf.why);
+		rc = 0;
+	}
+	vu_daemon_conf_fini(&conf);
+	return rc < 0 ? 0 : TEST_FAILED;
+}
+
+VU_TEST(daemon_config, defaults)
+{
+	struct vu_daemon_conf conf;
+	const struct vu_port_conf *port;
+
+	vu_daemon_conf_init(&conf);
+	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/a.sock"), 0);
+	CHECK_EQ(conf.nb_ports, 1);
+	port = &conf.ports[0];
+	CHECK_EQ(strcmp(port->path, "/tmp/a.sock"), 0);
+	CHECK_EQ(strcmp(port->device, "net"), 0);
+	CHECK_EQ(port->endpoint, VU_ENDPOINT_SERVER);
+	CHECK_EQ(port->fd, VU_FD_NONE);
+	CHECK_EQ(port->nb_units, 1);
+	CHECK_EQ(port->max_queue_size, 32768);
+	CHECK_EQ(port->reconnect_ms, 1000);
+	CHECK_EQ(port->numa_node, -1);
+	CHECK_EQ(port->queues_per_thread.nb, 0);
+	CHECK_EQ(port->lcores.nb, 0);
+	CHECK(port->driver_args == NULL);
+	CHECK_EQ(conf.stats_seconds, 0);
+	vu_daemon_conf_fini(&conf);
+	CHECK_EQ(conf.nb_ports, 0);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(daemon_config, keys_of_a_port)
+{
+	struct vu_daemon_conf conf;
+	const struct vu_port_conf *port;
+
+	vu_daemon_conf_init(&conf);
+	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/a.sock,far=null,mode=client,queues=4,"
+		"queue-size=512,lcores=3-5:9,queues-per-thread=2:2:4,numa=1,reconnect-ms=50,"
+		"device=net,mac=52:54:00:00:00:01"), 0);
+	port = &conf.ports[0];
+	CHECK_EQ(strcmp(port->path, "/tmp/a.sock"), 0);
+	CHECK_EQ(port->endpoint, VU_ENDPOINT_CLIENT);
+	CHECK_EQ(port->nb_units, 4);
+	CHECK_EQ(port->max_queue_size, 512);
+	CHECK_EQ(port->lcores.nb, 4);
+	CHECK_EQ(port->lcores.item[2], 5);
+	CHECK_EQ(port->lcores.item[3], 9);
+	CHECK_EQ(port->queues_per_thread.nb, 3);
+	CHECK_EQ(port->queues_per_thread.item[2], 4);
+	CHECK_EQ(port->numa_node, 1);
+	CHECK_EQ(port->reconnect_ms, 50);
+	CHECK_EQ(strcmp(port->driver_args, "far=null,mac=52:54:00:00:00:01"), 0);
+	vu_daemon_conf_fini(&conf);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(daemon_config, several_ports)
+{
+	struct vu_daemon_conf conf;
+
+	vu_daemon_conf_init(&conf);
+	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "a.sock"), 0);
+	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "b.sock,queues=2"), 0);
+	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "c.sock,mode=client"), 0);
+	CHECK_EQ(conf.nb_ports, 3);
+	CHECK_EQ(conf.ports[1].nb_units, 2);
+	CHECK_EQ(conf.ports[2].endpoint, VU_ENDPOINT_CLIENT);
+	CHECK(vu_daemon_conf_add_socket(&conf, "b.sock") < 0);
+	CHECK(strstr(conf.why, "b.sock: given twice") != NULL);
+	vu_daemon_conf_fini(&conf);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(daemon_config, inherited_descriptor)
+{
+	struct vu_daemon_conf conf;
+	int fd = vu_fd_eventfd();
+	char text[32];
+
+	vu_daemon_conf_init(&conf);
+	snprintf(text, sizeof(text), "%d,far=loopback", fd);
+	CHECK_EQ(vu_daemon_conf_add_fd(&conf, text), 0);
+	CHECK_EQ(conf.ports[0].endpoint, VU_ENDPOINT_FD);
+	CHECK_EQ(conf.ports[0].fd, fd);
+	CHECK(conf.ports[0].path == NULL);
+	CHECK(vu_daemon_conf_add_fd(&conf, text) < 0);
+	CHECK(strstr(conf.why, "given twice") != NULL);
+	/* Owned by the configuration: the leak check sees it closed. */
+	vu_daemon_conf_fini(&conf);
+	CHECK_EQ(check_refused(vu_daemon_conf_add_fd, "2", "3 to"), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_add_fd, "x", "fd=x"), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_add_fd, "", "fd="), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_add_fd, "7,mode=server", "mode"), 0);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(daemon_config, refuses_sockets)
+{
+	static const struct {
+		const char *text;
+		const char *hint;
+	} bad[] = {
+		{ "", "empty socket path" },
+		{ ",queues=2", "empty socket path" },
+		{ "a.sock,queues", "queues: use key=value" },
+		{ "a.sock,queues=", "use key=value" },
+		{ "a.sock,=2", "use key=value" },
+		{ "a.sock,queues=0", "queues=0: use a number from 1 to 128" },
+		{ "a.sock,queues=129", "1 to 128" },
+		{ "a.sock,queues=-1", "queues=-1" },
+		{ "a.sock,queues=2x", "queues=2x" },
+		{ "a.sock,queues=99999999999999999999", "1 to 128" },
+		{ "a.sock,queue-size=100", "power of two" },
+		{ "a.sock,queue-size=65536", "2 to 32768" },
+		{ "a.sock,mode=listen", "use server or client" },
+		{ "a.sock,lcores=3-", "lcores=3-" },
+		{ "a.sock,lcores=5-3", "lcores=5-3" },
+		{ "a.sock,queues-per-thread=2::2", "queues-per-thread=2::2" },
+		{ "a.sock,reconnect-ms=0", "1 to 60000" },
+		{ "a.sock,numa=-1", "numa=-1" },
+		{ "a.sock,device=tape", "device=tape: no such driver" },
+		{ "a.sock,speed=10", "unknown key speed" },
+		{ "a.sock,speed=10", "far, mac, mtu" },
+		{ "a.sock,queues=1,far=null,queues=2", "queues: given twice" },
+		{ "a.sock,far=null,far=loopback", "far: given twice" },
+		{ "a.sock,device=net,device=net", "device: given twice" },
+	};
+
+	for (unsigned int i = 0; i < RTE_DIM(bad); i++)
+		CHECK_EQ(check_refused(vu_daemon_conf_add_socket, bad[i].text, bad[i].hint), 0);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(daemon_config, path_lengths)
+{
+	struct vu_daemon_conf conf;
+	char path[109];
+
+	memset(path, 'a', sizeof(path) - 1);
+	path[108] = '\0';
+	CHECK_EQ(check_refused(vu_daemon_conf_add_socket, path, "longer than 107 bytes"), 0);
+	path[107] = '\0';
+	vu_daemon_conf_init(&conf);
+	CHECK_EQ(vu_daemon_conf_add_socket(&conf, path), 0);
+	vu_daemon_conf_fini(&conf);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(daemon_config, number_of_ports)
+{
+	struct vu_daemon_conf conf;
+	char path[32];
+
+	vu_daemon_conf_init(&conf);
+	for (unsigned int i = 0; i < VU_MAX_PORTS; i++) {
+		snprintf(path, sizeof(path), "%u.sock", i);
+		CHECK_EQ(vu_daemon_conf_add_socket(&conf, path), 0);
+	}
+	CHECK(vu_daemon_conf_add_socket(&conf, "more.sock") < 0);
+	CHECK(strstr(conf.why, "1024 ports") != NULL);
+	vu_daemon_conf_fini(&conf);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(daemon_config, queues_per_thread)
+{
+	struct vu_daemon_conf conf;
+
+	vu_daemon_conf_init(&conf);
+	CHECK_EQ(vu_daemon_conf_set_queues_per_thread(&conf, "2,2,4"), 0);
+	CHECK_EQ(conf.queues_per_thread.nb, 3);
+	CHECK_EQ(conf.queues_per_thread.item[0], 2);
+	CHECK_EQ(conf.queues_per_thread.item[2], 4);
+	/* The last one counts. */
+	CHECK_EQ(vu_daemon_conf_set_queues_per_thread(&conf, "8"), 0);
+	CHECK_EQ(conf.queues_per_thread.nb, 1);
+	vu_daemon_conf_fini(&conf);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "", "queues-per-thread="), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "2,", "2,"), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "70000", "70000"), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "0-65535", "0-65535"), 0);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(daemon_config, queue_map)
+{
+	static const struct vu_assign_pin wanted[] = {
+		{ 0, 3 }, { 1, 3 }, { 2, 4 }, { 3, 4 }, { 6, 5 }, { 7, 1 }, { 8, 1 },
+	};
+	static const char *const bad[] = {
+		"", "0", "@3", "0@", "(0,1@3", "(0,1)3", "0@3,", ",0@3", "()@3", "0@x", "0@3x",
+		"(0)@99999", "0,1@3",
+	};
+	struct vu_daemon_conf conf;
+
+	vu_daemon_conf_init(&conf);
+	CHECK_EQ(vu_daemon_conf_set_queue_map(&conf, "(0,1)@3,(2-3)@4,6@5,7-8@1"), 0);
+	CHECK_EQ(conf.nb_pins, RTE_DIM(wanted));
+	for (unsigned int i = 0; i < RTE_DIM(wanted); i++) {
+		CHECK_EQ(conf.pins[i].queue, wanted[i].queue);
+		CHECK_EQ(conf.pins[i].lcore_id, wanted[i].lcore_id);
+	}
+	vu_daemon_conf_fini(&conf);
+	for (unsigned int i = 0; i < RTE_DIM(bad); i++)
+		CHECK_EQ(check_refused(vu_daemon_conf_set_queue_map, bad[i], "QUEUES@LCORE"), 0);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(daemon_config, stats)
+{
+	struct vu_daemon_conf conf;
+
+	vu_daemon_conf_init(&conf);
+	CHECK_EQ(vu_daemon_conf_set_stats(&conf, "5"), 0);
+	CHECK_EQ(conf.stats_seconds, 5);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_stats, "0", "1 to 3600"), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_stats, "3601", "1 to 3600"), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_stats, "1s", "stats=1s"), 0);
+	vu_daemon_conf_fini(&conf);
+	return TEST_SUCCESS;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A whole daemon with a probe device: listeners on a worker, exit events, one connection and then
+ * the end, a stop from another thread. The daemon runs in the case's own thread.
+ */
+#include "vu_daemon.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rte_errno.h>
+#include <rte_lcore.h>
+
+#include "probe_device.h"
+#include "vu_conn.h"
+#include "vu_fd.h"
+
+#include "test.h"
+
+#define MAX_SPINS 20000 /* of a millisecond */
+#define DATA 1000
+
+struct daemon_fixture {
+	struct vu_daemon *daemon;
+	struct vu_device *dev;
+	struct probe *probe;
+	char path[64];
+	int event_fd;
+	int exit_fd;
+	struct vu_daemon_listener *listener;
+	unsigned int nb_removed;
+	int result;              /* of the other thread */
+};
+
+static int
+fixture_create(struct daemon_fixture *f)
+{
+	struct vu_daemon_conf conf;
+	char text[96];
+
+	*f = (struct daemon_fixture){ .result = TEST_FAILED };
+	if (rte_lcore_count() < 2)
+		return TEST_SKIPPED;
+	f->event_fd = vu_fd_eventfd();
+	f->exit_fd = vu_fd_eventfd();
+	snprintf(f->path, sizeof(f->path), "/tmp/vu-daemon-test-%d.sock", getpid());
+	snprintf(text, sizeof(text), "%s,device=probe,queues=2", f->path);
+	vu_daemon_conf_init(&conf);
+	CHECK_EQ(vu_daemon_conf_add_socket(&conf, text), 0);
+	f->daemon = vu_daemon_create(&conf);
+	if (f->daemon == NULL)
+		printf("%s\n", conf.why);
+	vu_daemon_conf_fini(&conf);
+	CHECK(f->daemon != NULL);
+	f->dev = vu_device_first();
+	f->probe = probe_of(f->dev);
+	f->probe->exit_fd = f->exit_fd;
+	return 0;
+}
+
+static void
+fixture_destroy(struct daemon_fixture *f)
+{
+	vu_daemon_destroy(f->daemon);
+	vu_fd_close(&f->event_fd);
+	vu_fd_close(&f->exit_fd);
+}
+
+static struct vu_daemon_listener_conf
+listener_conf(const struct daemon_fixture *f)
+{
+	return (struct vu_daemon_listener_conf){
+		.fd = f->event_fd, .epoll_events = EPOLLIN, .data = DATA,
+	};
+}
+
+static int
+wait_for(const uint32_t *word, uint32_t least)
+{
+	for (unsigned int i = 0; i < MAX_SPINS && vu_load_acquire(word) < least; i++)
+		poll(NULL, 0, 1);
+	return vu_load_acquire(word) >= least ? 0 : TEST_FAILED;
+}
+
+/* Run the daemon here and `fn` in another thread, which stops it. */
+static int
+run_with(struct daemon_fixture *f, void *(*fn)(void *arg))
+{
+	pthread_t thread;
+	int rc;
+
+	if (pthread_create(&thread, NULL, fn, f) != 0)
+		return TEST_FAILED;
+	rc = vu_daemon_run(f->daemon);
+	pthread_join(thread, NULL);
+	CHECK_EQ(rc, 0);
+	return f->result;
+}
+
+VU_TEST(daemon_listener, refuses)
+{
+	struct daemon_fixture f;
+	struct vu_daemon_listener_conf conf;
+	int rc = fixture_create(&f);
+
+	if (rc != 0)
+		return rc;
+	/* 0..2 are the queues' and the exit event's. */
+	for (uint64_t data = 0; data <= 2; data++) {
+		conf = listener_conf(&f);
+		conf.data = data;
+		CHECK(vu_daemon_listener_add(f.daemon, &conf) == NULL);
+		CHECK_EQ(rte_errno, EINVAL);
+	}
+	conf = listener_conf(&f);
+	conf.worker_idx = RTE_MAX_LCORE;
+	CHECK(vu_daemon_listener_add(f.daemon, &conf) == NULL);
+	conf = listener_conf(&f);
+	conf.port_idx = 1;
+	CHECK(vu_daemon_listener_add(f.daemon, &conf) == NULL);
+	conf = listener_conf(&f);
+	conf.epoll_events = 0;
+	CHECK(vu_daemon_listener_add(f.daemon, &conf) == NULL);
+	conf = listener_conf(&f);
+	conf.fd = VU_FD_NONE;
+	CHECK(vu_daemon_listener_add(f.daemon, &conf) == NULL);
+	CHECK_EQ(rte_errno, EBADF);
+	conf = listener_conf(&f);
+	conf.data = 3;
+	f.listener = vu_daemon_listener_add(f.daemon, &conf);
+	CHECK(f.listener != NULL);
+	CHECK(vu_daemon_listener_add(f.daemon, &conf) == NULL);
+	CHECK_EQ(rte_errno, EEXIST);
+	fixture_destroy(&f);
+	return 0;
+}
+
+static void
+count_removed(void *arg)
+{
+	struct daemon_fixture *f = arg;
+
+	vu_store_release(&f->nb_removed, f->nb_removed + 1);
+}
+
+static void
+remove_listener(void *arg)
+{
+	struct daemon_fixture *f = arg;
+
+	vu_daemon_listener_remove(f->listener, count_removed, f);
+}
+
+static int
+drive_events(struct daemon_fixture *f)
+{
+	uint64_t count;
+	uint32_t nb_events;
+
+	vu_fd_signal(f->event_fd);
+	/* Not taken: the descriptor stays ready, so it comes again and again. */
+	CHECK_EQ(wait_for(&f->probe->nb_events, 3), 0);
+	CHECK_EQ(f->probe->event.data, DATA);
+	CHECK_EQ(f->probe->event.worker_idx, 0);
+	CHECK_EQ(f->probe->event.epoll_events, EPOLLIN);
+	CHECK_EQ(read(f->event_fd, &count, sizeof(count)), sizeof(count));
+	CHECK_EQ(vu_daemon_call(f->daemon, remove_listener, f), 0);
+	CHECK_EQ(wait_for(&f->nb_removed, 1), 0);
+	nb_events = vu_load_acquire(&f->probe->nb_events);
+	vu_fd_signal(f->event_fd);
+	poll(NULL, 0, 10);
+	CHECK_EQ(vu_load_acquire(&f->probe->nb_events), nb_events);
+	return 0;
+}
+
+static void *
+events_thread(void *arg)
+{
+	struct daemon_fixture *f = arg;
+
+	f->result = drive_events(f);
+	vu_daemon_stop(f->daemon);
+	return NULL;
+}
+
+VU_TEST(daemon_listener, events_run_on_the_worker)
+{
+	struct daemon_fixture f;
+	struct vu_daemon_listener_conf conf;
+	int rc = fixture_create(&f);
+
+	if (rc != 0)
+		return rc;
+	conf = listener_conf(&f);
+	f.listener = vu_daemon_listener_add(f.daemon, &conf);
+	CHECK(f.listener != NULL);
+	rc = run_with(&f, events_thread);
+	fixture_destroy(&f);
+	return rc;
+}
+
+static void *
+ready_thread(void *arg)
+{
+	struct daemon_fixture *f = arg;
+
+	vu_fd_signal(f->event_fd);
+	f->result = wait_for(&f->probe->nb_events, 10);
+	vu_daemon_stop(f->daemon);
+	vu_daemon_stop(f->daemon);
+	return NULL;
+}
+
+/* Stopped with a listener that is ready all the time. */
+VU_TEST(daemon_listener, stop_while_ready)
+{
+	struct daemon_fixture f;
+	struct vu_daemon_listener_conf conf;
+	int rc = fixture_create(&f);
+
+	if (rc != 0)
+		return rc;
+	conf = listener_conf(&f);
+	CHECK(vu_daemon_listener_add(f.daemon, &conf) != NULL);
+	rc = run_with(&f, ready_thread);
+	fixture_destroy(&f);
+	return rc;
+}
+
+static bool
+is_lcore_running(const struct daemon_fixture *f)
+{
+	return vu_sched_worker_is_running(vu_device_sched(f->dev), 0);
+}
+
+static void *
+exit_thread(void *arg)
+{
+	struct daemon_fixture *f = arg;
+
+	for (unsigned int i = 0; i < MAX_SPINS && !is_lcore_running(f); i++)
+		poll(NULL, 0, 1);
+	f->result = is_lcore_running(f) ? 0 : TEST_FAILED;
+	vu_fd_signal(f->exit_fd);
+	for (unsigned int i = 0; i < MAX_SPINS && is_lcore_running(f); i++)
+		poll(NULL, 0, 1);
+	if (is_lcore_running(f))
+		f->result = TEST_FAILED;
+	vu_daemon_stop(f->daemon);
+	return NULL;
+}
+
+VU_TEST(daemon_listener, exit_event_ends_the_loop)
+{
+	struct daemon_fixture f;
+	int rc = fixture_create(&f);
+
+	if (rc != 0)
+		return rc;
+	rc = run_with(&f, exit_thread);
+	fixture_destroy(&f);
+	return rc;
+}
+
+/* One front-end comes and goes, then another one finds nobody. */
+static void *
+client_thread(void *arg)
+{
+	struct daemon_fixture *f = arg;
+	struct vu_msg_limits limits = { .stream = VU_STREAM_REPLIES };
+	struct vu_conn *conn = NULL;
+	struct vu_reply frame;
+	struct vu_msg msg;
+	int fd = -ENOENT;
+	int rc = 0;
+
+	for (unsigned int i = 0; i < MAX_SPINS && fd < 0; i++) {
+		fd = vu_connect(f->path);
+		poll(NULL, 0, fd < 0);
+	}
+	if (fd >= 0)
+		conn = vu_conn_create(fd);
+	if (conn == NULL) {
+		vu_daemon_stop(f->daemon);
+		return NULL;
+	}
+	vu_request_begin(&frame, VHOST_USER_GET_FEATURES, false);
+	vu_conn_send(conn, &frame);
+	for (unsigned int i = 0; i < MAX_SPINS && rc == 0; i++) {
+		rc = vu_conn_receive(conn, &msg, &limits);
+		poll(NULL, 0, rc == 0);
+	}
+	f->result = rc == 1 ? 0 : TEST_FAILED;
+	vu_conn_destroy(conn);
+	return NULL;
+}
+
+VU_TEST(daemon_listener, serves_one_connection)
+{
+	struct daemon_fixture f;
+	pthread_t thread;
+	int rc = fixture_create(&f);
+
+	if (rc != 0)
+		return rc;
+	CHECK_EQ(pthread_create(&thread, NULL, client_thread, &f), 0);
+	CHECK_EQ(vu_daemon_serve(f.daemon), 0);
+	pthread_join(thread, NULL);
+	CHECK_EQ(f.result, 0);
+	fixture_destroy(&f);
+	CHECK(vu_connect(f.path) < 0);
+	return 0;
+}

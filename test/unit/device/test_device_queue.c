@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A device's queues: where they run, and what happens to one whose ring is broken.
+ */
+#include "test.h"
+
+#include "device_fixture.h"
+
+#define TABLE_GPA (FAKE_HIGH_GPA + UINT64_C(0x40000))
+
+VU_TEST(device_queue, queues_of_a_group_share_an_lcore)
+{
+	static const unsigned int counts[] = { 3, 1 };
+	static const struct vu_assign_pin pin = { .queue = 1, .lcore_id = 7 };
+	const struct vu_assign_conf assigns[] = {
+		{ .numa_node = -1 },
+		{ .numa_node = -1, .queues_per_worker = counts, .nb_queues_per_worker = 2 },
+		{ .numa_node = -1, .pins = &pin, .nb_pins = 1 },
+	};
+	static const int lcores[][4] = { { 4, 4, 7, 7 }, { 4, 4, 4, 7 }, { 7, 7, 4, 4 } };
+
+	for (unsigned int a = 0; a < RTE_DIM(assigns); a++) {
+		struct device_fixture f;
+		struct vu_device_conf conf;
+		struct vu_device *dev;
+		struct vu_queue_stats stats;
+
+		fixture_open(&f);
+		fixture_close(&f);
+		f.sched = vu_sched_create((const unsigned int[]){ 4, 7 }, 2);
+		conf = fixture_conf(&f, &assigns[a]);
+		conf.nb_queues = 4;
+		dev = vu_device_create(FAKE_DRIVER_NAME, &conf);
+		CHECK(dev != NULL);
+		for (uint32_t i = 0; i < 4; i++) {
+			vu_device_queue_stats_get(dev, i, &stats);
+			CHECK_EQ(stats.lcore_id, lcores[a][i]);
+		}
+		vu_device_destroy(dev);
+		vu_sched_destroy(f.sched);
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(device_queue, idle_queue_is_not_polled)
+{
+	struct device_fixture f;
+	uint32_t nb_polls;
+
+	fixture_open(&f);
+	fixture_run(&f);
+	fixture_turn(&f);
+	nb_polls = fake_driver_queue(f.dev, 0)->nb_polls;
+	for (int i = 0; i < 10; i++)
+		fixture_turn(&f);
+	CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_polls, nb_polls);
+	/* Flags share a word with the index that is watched. */
+	f.rings[0]->avail->flags = 1;
+	fixture_turn(&f);
+	CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_polls, nb_polls);
+	fixture_put(&f, 0, 1, 1);
+	fixture_turn(&f);
+	CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_polls, nb_polls + 1);
+	CHECK_EQ(fixture_collect(&f, 0), 1);
+	fixture_disconnect(&f);
+	fixture_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(device_queue, stats_tell_what_happened)
+{
+	struct device_fixture f;
+	struct vu_queue_stats stats;
+
+	fixture_open(&f);
+	stats = fixture_stats(&f, 0);
+	CHECK(!stats.is_started && !stats.is_enabled && !stats.is_live && stats.size == 0);
+	fixture_run(&f);
+	fixture_put(&f, 0, 5, 1);
+	fixture_turn(&f);
+	fake_ring_set_no_interrupt(f.rings[0], true);
+	fixture_put(&f, 0, 5, 1);
+	fixture_turn(&f);
+	vu_queue_drop(vu_device_queue(f.dev, 0), VU_DROP_TOO_BIG, 3);
+	vu_queue_count(vu_device_queue(f.dev, 0), 1, 1000);
+	stats = fixture_stats(&f, 0);
+	CHECK(stats.is_started && stats.is_enabled && stats.is_live);
+	CHECK_EQ(stats.size, RING_SIZE);
+	CHECK_EQ(stats.direction, VU_QUEUE_FROM_GUEST);
+	CHECK_EQ(stats.nb_packets, 11);
+	CHECK_EQ(stats.nb_bytes, 1000);
+	CHECK_EQ(stats.nb_drops[VU_DROP_TOO_BIG], 3);
+	CHECK_EQ(stats.nb_drops[VU_DROP_TOO_SHORT], 0);
+	CHECK_EQ(stats.vring.nb_chains, 10);
+	CHECK_EQ(stats.vring.nb_notifications, 1);
+	CHECK_EQ(stats.vring.nb_notifications_suppressed, 1);
+	CHECK_EQ(fixture_events(f.call_fds[0]), 1);
+	CHECK_EQ(fixture_stats(&f, 1).vring.nb_chains, 0);
+	fixture_disconnect(&f);
+	fixture_close(&f);
+	return TEST_SUCCESS;
+}
+
+/* ---- faults ---- */
+
+/* Breaks the ring behind what was put before. */
+struct breakage {
+	enum vu_vring_fault fault;
+	void (*make)(struct device_fixture *f);
+};
+
+/* Offer a descriptor as it is; the last one of the table, which the cases never take otherwise. */
+static void
+offer_desc(struct device_fixture *f, struct vu_split_desc desc)
+{
+	f->rings[0]->desc[RING_SIZE - 1] = desc;
+	fake_ring_offer(f->rings[0], RING_SIZE - 1);
+	fake_ring_publish(f->rings[0]);
+}
+
+static void
+break_avail_idx(struct device_fixture *f)
+{
+	vu_store(&f->rings[0]->avail->idx, (uint16_t)(f->rings[0]->used->idx + RING_SIZE + 1));
+}
+
+static void
+break_head(struct device_fixture *f)
+{
+	fake_ring_offer(f->rings[0], RING_SIZE);
+	fake_ring_publish(f->rings[0]);
+}
+
+static void
+break_next(struct device_fixture *f)
+{
+	offer_desc(f, (struct vu_split_desc){ FAKE_HIGH_GPA, 1, VU_DESC_F_NEXT, RING_SIZE });
+}
+
+static void
+break_loop(struct device_fixture *f)
+{
+	offer_desc(f, (struct vu_split_desc){ FAKE_HIGH_GPA, 1, VU_DESC_F_NEXT, RING_SIZE - 1 });
+}
+
+static void
+break_indirect(struct device_fixture *f)
+{
+	offer_desc(f, (struct vu_split_desc){ TABLE_GPA, 24, VU_DESC_F_INDIRECT, 0 });
+}
+
+static void
+break_address(struct device_fixture *f)
+{
+	offer_desc(f, (struct vu_split_desc){ FAKE_NOWHERE_GPA, 1, 0, 0 });
+}
+
+static void
+break_direction(struct device_fixture *f)
+{
+	offer_desc(f, (struct vu_split_desc){ FAKE_HIGH_GPA, 1, VU_DESC_F_WRITE, 0 });
+}
+
+static void
+break_length(struct device_fixture *f)
+{
+	offer_desc(f, (struct vu_split_desc){ FAKE_HIGH_GPA, 0, 0, 0 });
+}
+
+static const struct breakage breakages[] = {
+	{ VU_VRING_BAD_AVAIL_IDX, break_avail_idx },
+	{ VU_VRING_BAD_HEAD, break_head },
+	{ VU_VRING_BAD_NEXT, break_next },
+	{ VU_VRING_CHAIN_TOO_LONG, break_loop },
+	{ VU_VRING_BAD_INDIRECT, break_indirect },
+	{ VU_VRING_BAD_ADDRESS, break_address },
+	{ VU_VRING_BAD_DIRECTION, break_direction },
+	{ VU_VRING_BAD_LENGTH, break_length },
+};
+
+static int
+check_given_up(struct device_fixture *f, enum vu_vring_fault fault)
+{
+	struct vu_queue_stats stats;
+
+	/* Nothing revives it, neither work nor a change of memory. */
+	for (int i = 0; i < 3; i++) {
+		stats = fixture_stats(f, 0);
+		CHECK_EQ(stats.fault, fault);
+		CHECK_EQ(stats.nb_faults, 1);
+		CHECK_EQ(stats.vring.nb_chains, 5);
+		CHECK_EQ(f->nb_ring_faults, 1);
+		CHECK_EQ(f->fault_queue_idx, 0);
+		CHECK_EQ(f->rings[0]->used->idx, 5);
+		vu_store(&f->rings[0]->avail->idx, 10 + i);
+		fixture_turn(f);
+		if (i == 1) {
+			vu_device_set_mem(f->dev, fake_guest_mem(&f->guest));
+			CHECK_EQ(fixture_commit(f), -EINPROGRESS);
+			fixture_turn(f);
+		}
+	}
+	CHECK_EQ(fixture_events(f->err_fds[0]), 1);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(device_queue, each_fault_costs_its_ring_and_no_other)
+{
+	for (unsigned int b = 0; b < RTE_DIM(breakages); b++) {
+		struct device_fixture f;
+
+		fixture_open(&f);
+		fixture_run(&f);
+		fixture_put(&f, 0, 5, 1);
+		if (breakages[b].fault == VU_VRING_BAD_AVAIL_IDX)
+			fixture_turn(&f);
+		breakages[b].make(&f);
+		fixture_turn(&f);
+		fixture_turn(&f);
+		/* Entries before the bad one were handled, and the guest heard of them. */
+		CHECK_EQ(fixture_collect(&f, 0), 5);
+		CHECK_EQ(fixture_events(f.call_fds[0]), 1);
+		CHECK(check_given_up(&f, breakages[b].fault) == TEST_SUCCESS);
+		fixture_put(&f, 1, 4, 1);
+		fixture_turn(&f);
+		CHECK_EQ(fixture_collect(&f, 1), 4);
+		CHECK_EQ(fixture_stats(&f, 1).fault, VU_VRING_OK);
+		CHECK_EQ(fixture_events(f.err_fds[1]), 0);
+		fixture_disconnect(&f);
+		fixture_close(&f);
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(device_queue, broken_ring_works_after_a_restart)
+{
+	struct device_fixture f;
+
+	fixture_open(&f);
+	fixture_run(&f);
+	for (unsigned int i = 1; i <= 3; i++) {
+		fixture_put(&f, 0, 2, 1);
+		break_head(&f);
+		fixture_turn(&f);
+		fixture_turn(&f);
+		CHECK_EQ(fixture_stats(&f, 0).fault, VU_VRING_BAD_HEAD);
+		CHECK_EQ(fixture_stats(&f, 0).nb_faults, i);
+		vu_device_ring_stop(f.dev, 0);
+		fixture_commit(&f);
+		/* The position is that of the bad entry. */
+		CHECK_EQ(vu_device_ring_base(f.dev, 0), 2);
+		fake_ring_reset(f.rings[0]);
+		CHECK_EQ(vu_device_ring_set_base(f.dev, 0, 0), 0);
+		vu_device_ring_start(f.dev, 0, VU_FD_NONE);
+		fixture_commit(&f);
+		CHECK_EQ(fixture_stats(&f, 0).fault, VU_VRING_OK);
+		CHECK_EQ(fixture_events(f.err_fds[0]), 1);
+		fixture_put(&f, 0, 3, 1);
+		fixture_turn(&f);
+		CHECK_EQ(fixture_collect(&f, 0), 3);
+		vu_device_ring_stop(f.dev, 0);
+		fixture_commit(&f);
+		fake_ring_reset(f.rings[0]);
+		CHECK_EQ(vu_device_ring_set_base(f.dev, 0, 0), 0);
+		vu_device_ring_start(f.dev, 0, VU_FD_NONE);
+		fixture_commit(&f);
+	}
+	CHECK_EQ(f.nb_ring_faults, 3);
+	fixture_disconnect(&f);
+	fixture_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(device_queue, fault_without_error_descriptor)
+{
+	struct device_fixture f;
+
+	fixture_open(&f);
+	fixture_run(&f);
+	vu_device_ring_set_err(f.dev, 0, VU_FD_NONE);
+	fixture_commit(&f);
+	break_head(&f);
+	fixture_turn(&f);
+	CHECK_EQ(fixture_stats(&f, 0).nb_faults, 1);
+	CHECK_EQ(f.nb_ring_faults, 1);
+	CHECK_EQ(fixture_events(f.err_fds[0]), 0);
+	fixture_disconnect(&f);
+	fixture_close(&f);
+	return TEST_SUCCESS;
+}

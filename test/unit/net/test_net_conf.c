@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Arguments of a net port, and what they make of features and configuration space.
+ */
+#include "test.h"
+
+#include <rte_errno.h>
+
+#include "net_fixture.h"
+
+static int
+parse(struct net_conf *conf, const char *args)
+{
+	char why[128] = "";
+	int rc = net_conf_parse(conf, args, why, sizeof(why));
+
+	/* A refusal gives its reason, in one line. */
+	if (rc != 0 && (why[0] == '\0' || strchr(why, '\n') != NULL))
+		return -EBADMSG;
+	return rc;
+}
+
+VU_TEST(net_conf, defaults)
+{
+	static const char *const nothing[] = { NULL, "" };
+	struct net_conf conf;
+
+	for (unsigned int i = 0; i < RTE_DIM(nothing); i++) {
+		memset(&conf, 0xaa, sizeof(conf));
+		CHECK_EQ(parse(&conf, nothing[i]), 0);
+		CHECK(conf.far == NET_FAR_SWITCH && conf.has_mrg && conf.has_event_idx);
+		CHECK(!conf.has_mac && conf.mtu_bytes == 0);
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_conf, every_key)
+{
+	static const uint8_t mac[] = { 0x52, 0x54, 0, 0xab, 0xcd, 0xef };
+	struct net_conf conf;
+
+	CHECK_EQ(parse(&conf,
+		"far=loopback,mac=52:54:00:ab:CD:ef,mtu=9000,mrg=off,event-idx=off"), 0);
+	CHECK(conf.far == NET_FAR_LOOPBACK && !conf.has_mrg && !conf.has_event_idx);
+	CHECK(conf.has_mac && memcmp(conf.mac.addr_bytes, mac, 6) == 0);
+	CHECK_EQ(conf.mtu_bytes, 9000);
+	CHECK_EQ(parse(&conf, "far=switch,mrg=on,event-idx=on,mtu=68"), 0);
+	CHECK(conf.far == NET_FAR_SWITCH && conf.has_mrg && conf.has_event_idx);
+	CHECK(!conf.has_mac && conf.mtu_bytes == 68);
+	CHECK_EQ(parse(&conf, "mtu=65535,far=macswap"), 0);
+	CHECK(conf.far == NET_FAR_MACSWAP && conf.mtu_bytes == 65535);
+	CHECK_EQ(parse(&conf, "far=null"), 0);
+	CHECK_EQ(conf.far, NET_FAR_NULL);
+	/* The last one counts. */
+	CHECK_EQ(parse(&conf, "mtu=100,mtu=200"), 0);
+	CHECK_EQ(conf.mtu_bytes, 200);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_conf, wrong_values_are_refused_with_a_reason)
+{
+	static const char *const wrong[] = {
+		"far=tap", "far=", "far", "far=SWITCH", "mac=", "mac", "mac=52:54:00:ab:cd",
+		"mac=52:54:00:ab:cd:ef:01", "mac=52:54:00:ab:cd:gg", "mac=01:00:5e:00:00:01",
+		"mac=00:00:00:00:00:00", "mac=ff:ff:ff:ff:ff:ff", "mtu=", "mtu", "mtu=67",
+		"mtu=65536", "mtu=-1", "mtu=+1500", "mtu= 1500", "mtu=1500x", "mtu=0x5dc",
+		"mtu=18446744073709551616", "mrg=", "mrg", "mrg=1", "mrg=ON", "event-idx=yes",
+		"queues=2", "speed=10", "far=null,unknown=1",
+	};
+	struct net_conf conf;
+
+	for (unsigned int i = 0; i < RTE_DIM(wrong); i++) {
+		int rc = parse(&conf, wrong[i]);
+
+		if (rc != -EINVAL)
+			printf("%s: ", wrong[i]);
+		CHECK_EQ(rc, -EINVAL);
+	}
+	/* Room for a reason is not needed. */
+	CHECK_EQ(net_conf_parse(&conf, "mtu=1", NULL, 0), -EINVAL);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_conf, listed_keys_are_the_known_ones)
+{
+	static const char *const known[] = { "far", "mac", "mtu", "mrg", "event-idx" };
+	const char *const *keys = vu_device_driver_keys("net");
+
+	CHECK(keys != NULL);
+	for (unsigned int i = 0; i < RTE_DIM(known); i++)
+		CHECK(keys[i] != NULL && strcmp(keys[i], known[i]) == 0);
+	CHECK(keys[RTE_DIM(known)] == NULL);
+	CHECK_EQ(vu_device_driver_queue_group("net"), 2);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_conf, arguments_decide_features)
+{
+	const uint64_t always = RTE_BIT64(NET_F_VERSION_1) | RTE_BIT64(NET_F_STATUS) |
+		RTE_BIT64(NET_F_ANY_LAYOUT) | RTE_BIT64(NET_F_INDIRECT_DESC);
+	const uint64_t optional = RTE_BIT64(NET_F_MRG_RXBUF) | RTE_BIT64(NET_F_EVENT_IDX);
+	static const struct {
+		const char *args;
+		uint32_t nb_pairs;
+		uint64_t more;
+	} cases[] = {
+		{ "mrg=off,event-idx=off", 1, 0 },
+		{ "mrg=off", 1, RTE_BIT64(NET_F_EVENT_IDX) },
+		{ "event-idx=off", 1, RTE_BIT64(NET_F_MRG_RXBUF) },
+		{ "mrg=off,event-idx=off,mtu=1500", 1, RTE_BIT64(NET_F_MTU) },
+		{ "mrg=off,event-idx=off,mac=02:00:00:00:00:01", 1, RTE_BIT64(NET_F_MAC) },
+		{ "mrg=off,event-idx=off", 2, RTE_BIT64(NET_F_MQ) },
+	};
+	struct vu_sched *sched = net_sched_create();
+	struct net_port port;
+
+	for (unsigned int i = 0; i < RTE_DIM(cases); i++) {
+		port_open_on(&port, sched, cases[i].args, cases[i].nb_pairs, NULL);
+		CHECK_EQ(vu_device_features(port.dev), always | cases[i].more);
+		CHECK_EQ(vu_device_queue_num(port.dev), cases[i].nb_pairs);
+		port_close(&port);
+	}
+	port_open(&port, sched, NULL);
+	CHECK_EQ(vu_device_features(port.dev), always | optional);
+	CHECK_EQ(vu_device_virtio_id(port.dev), 1);
+	/* RARP (for the switch only), MTU and CONFIG. */
+	CHECK_EQ(vu_device_protocol_features(port.dev), RTE_BIT64(2) | RTE_BIT64(4) | RTE_BIT64(9));
+	port_close(&port);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_conf, configuration_space)
+{
+	static const uint8_t expected[16] = { 0x52, 0x54, 0, 1, 2, 3, 1, 0, 2, 0, 0xdc, 5 };
+	struct vu_sched *sched = net_sched_create();
+	struct net_port port;
+	uint8_t bytes[64];
+
+	port_open_on(&port, sched, "mac=52:54:00:01:02:03,mtu=1500", 2, NULL);
+	/* Every window; what lies behind the fields that we have reads as zero. */
+	for (uint32_t offset = 0; offset < sizeof(expected); offset++) {
+		for (uint32_t len = 0; len <= sizeof(expected) - offset; len++) {
+			memset(bytes, 0xaa, sizeof(bytes));
+			CHECK_EQ(vu_device_config_get(port.dev, offset, bytes, len), 0);
+			CHECK(memcmp(bytes, expected + offset, len) == 0);
+			CHECK_EQ(bytes[len], 0xaa);
+		}
+	}
+	CHECK_EQ(vu_device_config_get(port.dev, 200, bytes, 56), 0);
+	CHECK_EQ(bytes[0], 0);
+	CHECK_EQ(vu_device_config_get(port.dev, UINT32_MAX, bytes, 56), 0);
+	CHECK_EQ(vu_device_config_set(port.dev, 0, expected, 6, false), -EACCES);
+	CHECK_EQ(vu_device_config_set(port.dev, 0, expected, 6, true), 0);
+	port_close(&port);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
+
+static unsigned int
+config_mtu(struct net_port *port)
+{
+	uint8_t bytes[2];
+
+	RTE_VERIFY(vu_device_config_get(port->dev, 10, bytes, 2) == 0);
+	return bytes[0] | bytes[1] << 8;
+}
+
+VU_TEST(net_conf, front_end_announces_mtu_for_its_connection)
+{
+	struct vu_sched *sched = net_sched_create();
+	struct net_port port;
+
+	port_open(&port, sched, "mtu=1500");
+	port_connect(&port, F_MODERN | RTE_BIT64(NET_F_MTU));
+	CHECK_EQ(config_mtu(&port), 1500);
+	CHECK_EQ(vu_device_set_mtu(port.dev, 67), -EINVAL);
+	CHECK_EQ(vu_device_set_mtu(port.dev, 65536), -EINVAL);
+	CHECK_EQ(vu_device_set_mtu(port.dev, UINT64_MAX), -EINVAL);
+	CHECK_EQ(config_mtu(&port), 1500);
+	CHECK_EQ(vu_device_set_mtu(port.dev, 9000), 0);
+	CHECK_EQ(config_mtu(&port), 9000);
+	port_commit(&port);
+	port_stop(&port);
+	CHECK_EQ(config_mtu(&port), 1500);
+	port_close(&port);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_conf, refused_creations)
+{
+	const struct vu_assign_conf assign = { .numa_node = -1 };
+	struct vu_sched *sched = net_sched_create();
+	char why[128] = "";
+	struct vu_device_conf conf = {
+		.name = "port", .nb_queues = 3, .max_queue_size = 256, .numa_node = -1,
+		.sched = sched, .assign = &assign, .why = why, .why_bytes = sizeof(why),
+	};
+
+	CHECK(vu_device_create("net", &conf) == NULL);
+	CHECK_EQ(rte_errno, EINVAL);
+	conf.nb_queues = 1;
+	CHECK(vu_device_create("net", &conf) == NULL);
+	conf.nb_queues = 2;
+	conf.driver_args = "far=nowhere";
+	CHECK(vu_device_create("net", &conf) == NULL);
+	CHECK_EQ(rte_errno, EINVAL);
+	CHECK(strstr(why, "far=nowhere") != NULL);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}

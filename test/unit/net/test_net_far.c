@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Where frames go: far ends, the learning switch between several guests, and the way from one
+ * lcore to another. Whatever happens to a frame, it is counted once.
+ */
+#include "test.h"
+
+#include <rte_cycles.h>
+
+#include "net_fixture.h"
+#include "vu_limits.h"
+
+#define MAX_PORTS 3
+#define FRAME_BYTES 80
+#define BROADCAST UINT32_MAX
+
+struct far_fixture {
+	struct vu_sched *sched;
+	struct net_port ports[MAX_PORTS];
+	unsigned int nb_ports;
+	struct net_received *received;
+};
+
+static void
+forget_all(void)
+{
+	for (uint16_t id = 0; id < VU_MAX_PORTS; id++)
+		net_fdb_forget_port(id);
+}
+
+static void
+far_open(struct far_fixture *f, const char *args, unsigned int nb_ports, uint32_t nb_pairs,
+	const unsigned int (*lcores)[2 * MAX_PAIRS])
+{
+	forget_all();
+	f->sched = net_sched_create();
+	f->nb_ports = nb_ports;
+	f->received = net_received_create();
+	for (unsigned int i = 0; i < nb_ports; i++) {
+		port_open_on(&f->ports[i], f->sched, args, nb_pairs,
+			lcores != NULL ? lcores[i] : NULL);
+		port_start(&f->ports[i], F_MERGEABLE | (nb_pairs > 1 ? RTE_BIT64(NET_F_MQ) : 0));
+		for (uint32_t pair = 0; pair < nb_pairs; pair++)
+			port_offer(&f->ports[i], pair, RING_SIZE, 256);
+	}
+}
+
+static void
+far_close(struct far_fixture *f)
+{
+	for (unsigned int i = 0; i < f->nb_ports; i++)
+		port_close(&f->ports[i]);
+	free(f->received);
+	vu_sched_destroy(f->sched);
+	forget_all();
+}
+
+/* Send a frame that its seed identifies. */
+static void
+send_frame(struct far_fixture *f, unsigned int port, uint32_t dst, uint32_t src, uint64_t seed)
+{
+	uint8_t frame[FRAME_BYTES];
+
+	frame_make_ether(frame, sizeof(frame), dst, src, seed);
+	RTE_VERIFY(port_send(&f->ports[port], 0, frame, sizeof(frame)) >= 0);
+}
+
+static int
+check_frame(struct far_fixture *f, unsigned int port, uint32_t dst, uint32_t src, uint64_t seed)
+{
+	uint8_t frame[FRAME_BYTES];
+
+	frame_make_ether(frame, sizeof(frame), dst, src, seed);
+	CHECK(port_receive(&f->ports[port], 0, f->received));
+	CHECK(received_is(f->received, frame, sizeof(frame)));
+	return TEST_SUCCESS;
+}
+
+static bool
+is_silent(const struct far_fixture *f, unsigned int port)
+{
+	return fake_ring_nb_used(f->ports[port].rings[0].ring) == 0;
+}
+
+/* Returns the number of frames. */
+static unsigned int
+discard_received(struct far_fixture *f)
+{
+	unsigned int nb = 0;
+
+	for (unsigned int port = 0; port < f->nb_ports; port++)
+		while (port_receive(&f->ports[port], 0, f->received))
+			nb++;
+	return nb;
+}
+
+static uint64_t
+sent_drops(const struct far_fixture *f, unsigned int port, enum vu_drop reason)
+{
+	return port_stats(&f->ports[port], 1).nb_drops[reason];
+}
+
+/* ---- one port ---- */
+
+VU_TEST(net_far, loopback_returns_frames_as_they_are)
+{
+	struct far_fixture f;
+
+	far_open(&f, "far=loopback", 1, 1, NULL);
+	send_frame(&f, 0, 5, 6, 1);
+	send_frame(&f, 0, BROADCAST, 6, 2);
+	net_turn(f.sched);
+	CHECK(check_frame(&f, 0, 5, 6, 1) == TEST_SUCCESS);
+	CHECK(check_frame(&f, 0, BROADCAST, 6, 2) == TEST_SUCCESS);
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+static int
+check_macswap(const char *args)
+{
+	struct far_fixture f;
+	static const uint8_t short_frame[MAC_BYTES - 1];
+
+	far_open(&f, args, 1, 1, NULL);
+	send_frame(&f, 0, 5, 6, 1);
+	RTE_VERIFY(port_send(&f.ports[0], 0, short_frame, sizeof(short_frame)) >= 0);
+	send_frame(&f, 0, 7, 8, 2);
+	net_turn(f.sched);
+	CHECK(check_frame(&f, 0, 6, 5, 1) == TEST_SUCCESS);
+	CHECK(check_frame(&f, 0, 8, 7, 2) == TEST_SUCCESS);
+	CHECK(is_silent(&f, 0));
+	CHECK_EQ(sent_drops(&f, 0, VU_DROP_TOO_SHORT), 1);
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, macswap_returns_frames_with_addresses_swapped)
+{
+	return check_macswap("far=macswap");
+}
+
+VU_TEST(net_far, a_single_switch_port_echoes_like_macswap)
+{
+	return check_macswap("far=switch");
+}
+
+VU_TEST(net_far, null_swallows_everything)
+{
+	struct far_fixture f;
+	struct vu_queue_stats stats;
+
+	far_open(&f, "far=null", 1, 1, NULL);
+	for (uint64_t i = 0; i < 20; i++)
+		send_frame(&f, 0, 5, 6, i);
+	net_turn(f.sched);
+	stats = port_stats(&f.ports[0], 1);
+	CHECK_EQ(stats.nb_packets, 20);
+	CHECK_EQ(stats.nb_bytes, 20 * FRAME_BYTES);
+	CHECK_EQ(stats_all_drops(&stats), 0);
+	CHECK_EQ(port_collect(&f.ports[0], 1), 20);
+	CHECK(is_silent(&f, 0));
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, echo_without_a_receive_ring_is_counted)
+{
+	struct far_fixture f;
+
+	far_open(&f, "far=loopback", 1, 1, NULL);
+	vu_device_ring_stop(f.ports[0].dev, 0);
+	port_commit(&f.ports[0]);
+	send_frame(&f, 0, 5, 6, 1);
+	net_turn(f.sched);
+	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 1);
+	port_start_ring(&f.ports[0], 0);
+	vu_device_ring_enable(f.ports[0].dev, 0, false);
+	port_commit(&f.ports[0]);
+	send_frame(&f, 0, 5, 6, 1);
+	net_turn(f.sched);
+	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 2);
+	CHECK(is_silent(&f, 0));
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, frames_of_several_mbufs_go_round)
+{
+	static uint8_t frame[9000];
+	struct far_fixture f;
+
+	far_open(&f, "far=macswap", 1, 1, NULL);
+	fake_ring_reset(f.ports[0].rings[0].ring);
+	port_stop(&f.ports[0]);
+	port_start(&f.ports[0], F_MERGEABLE);
+	port_offer(&f.ports[0], 0, RING_SIZE, 1000);
+	frame_make_ether(frame, sizeof(frame), 1, 2, 9);
+	RTE_VERIFY(port_send(&f.ports[0], 0, frame, sizeof(frame)) >= 0);
+	net_turn(f.sched);
+	frame_make_ether(frame, sizeof(frame), 2, 1, 9);
+	CHECK(port_receive(&f.ports[0], 0, f.received));
+	CHECK(received_is(f.received, frame, sizeof(frame)));
+	CHECK_EQ(f.received->nb_buffers, 10);
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+/* ---- switch ---- */
+
+VU_TEST(net_far, switch_floods_what_it_does_not_know_and_learns)
+{
+	struct far_fixture f;
+
+	far_open(&f, "far=switch", 3, 1, NULL);
+	/* 10, 11, 12 are the guests of ports 0, 1, 2. */
+	send_frame(&f, 0, 11, 10, 1);
+	net_turn(f.sched);
+	CHECK(check_frame(&f, 1, 11, 10, 1) == TEST_SUCCESS);
+	CHECK(check_frame(&f, 2, 11, 10, 1) == TEST_SUCCESS);
+	CHECK(is_silent(&f, 0));
+	send_frame(&f, 1, 10, 11, 2);
+	net_turn(f.sched);
+	CHECK(check_frame(&f, 0, 10, 11, 2) == TEST_SUCCESS);
+	CHECK(is_silent(&f, 1) && is_silent(&f, 2));
+	send_frame(&f, 0, 11, 10, 3);
+	net_turn(f.sched);
+	CHECK(check_frame(&f, 1, 11, 10, 3) == TEST_SUCCESS);
+	CHECK(is_silent(&f, 0) && is_silent(&f, 2));
+	/* Broadcast and multicast always go everywhere. */
+	send_frame(&f, 2, BROADCAST, 12, 4);
+	net_turn(f.sched);
+	CHECK(check_frame(&f, 0, BROADCAST, 12, 4) == TEST_SUCCESS);
+	CHECK(check_frame(&f, 1, BROADCAST, 12, 4) == TEST_SUCCESS);
+	CHECK(is_silent(&f, 2));
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, guest_that_moves_is_found_at_its_new_port)
+{
+	struct far_fixture f;
+
+	far_open(&f, "far=switch", 3, 1, NULL);
+	send_frame(&f, 0, BROADCAST, 10, 1);
+	net_turn(f.sched);
+	send_frame(&f, 2, BROADCAST, 10, 2);
+	net_turn(f.sched);
+	discard_received(&f);
+	send_frame(&f, 1, 10, 11, 3);
+	net_turn(f.sched);
+	CHECK(check_frame(&f, 2, 10, 11, 3) == TEST_SUCCESS);
+	CHECK(is_silent(&f, 0));
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, nothing_goes_back_where_it_came_from)
+{
+	struct far_fixture f;
+
+	far_open(&f, "far=switch", 2, 1, NULL);
+	/* Two addresses behind port 0, a bridge inside the guest for example. */
+	send_frame(&f, 0, BROADCAST, 10, 1);
+	send_frame(&f, 0, BROADCAST, 20, 2);
+	net_turn(f.sched);
+	send_frame(&f, 0, 20, 10, 3);
+	net_turn(f.sched);
+	CHECK(is_silent(&f, 0));
+	CHECK(check_frame(&f, 1, BROADCAST, 10, 1) == TEST_SUCCESS);
+	CHECK(check_frame(&f, 1, BROADCAST, 20, 2) == TEST_SUCCESS);
+	CHECK(is_silent(&f, 1));
+	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 1);
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, mixed_destinations_of_one_burst_keep_their_order)
+{
+	/* 99 is nobody's address. */
+	static const uint32_t dsts[] = { 11, 11, 12, BROADCAST, 11, 12, 99, 11 };
+	struct far_fixture f;
+
+	far_open(&f, "far=switch", 3, 1, NULL);
+	send_frame(&f, 1, BROADCAST, 11, 1);
+	send_frame(&f, 2, BROADCAST, 12, 2);
+	net_turn(f.sched);
+	discard_received(&f);
+	for (unsigned int i = 0; i < RTE_DIM(dsts); i++)
+		send_frame(&f, 0, dsts[i], 10, 100 + i);
+	net_turn(f.sched);
+	for (unsigned int port = 1; port <= 2; port++) {
+		for (unsigned int i = 0; i < RTE_DIM(dsts); i++) {
+			if (dsts[i] == (port == 1 ? 12 : 11))
+				continue;
+			CHECK(check_frame(&f, port, dsts[i], 10, 100 + i) == TEST_SUCCESS);
+		}
+		CHECK(is_silent(&f, port));
+	}
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, ports_without_a_guest_take_no_part)
+{
+	struct far_fixture f;
+
+	far_open(&f, "far=switch", 3, 1, NULL);
+	send_frame(&f, 2, BROADCAST, 12, 1);
+	net_turn(f.sched);
+	port_stop(&f.ports[2]);
+	discard_received(&f);
+	/* A flood that somebody got is no drop. */
+	send_frame(&f, 0, BROADCAST, 10, 2);
+	net_turn(f.sched);
+	CHECK(check_frame(&f, 1, BROADCAST, 10, 2) == TEST_SUCCESS);
+	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 0);
+	/* To a guest that is gone. */
+	send_frame(&f, 0, 12, 10, 3);
+	net_turn(f.sched);
+	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 1);
+	/* A flood that nobody got. */
+	port_stop(&f.ports[1]);
+	send_frame(&f, 0, BROADCAST, 10, 4);
+	send_frame(&f, 0, BROADCAST, 10, 5);
+	net_turn(f.sched);
+	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 3);
+	CHECK_EQ(port_stats(&f.ports[0], 1).nb_packets, 4);
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, port_that_is_destroyed_leaves_the_switch)
+{
+	struct far_fixture f;
+
+	far_open(&f, "far=switch", 2, 1, NULL);
+	send_frame(&f, 1, BROADCAST, 11, 1);
+	net_turn(f.sched);
+	CHECK(check_frame(&f, 0, BROADCAST, 11, 1) == TEST_SUCCESS);
+	port_close(&f.ports[1]);
+	f.nb_ports = 1;
+	/* Alone again: an echo. */
+	send_frame(&f, 0, 11, 10, 2);
+	net_turn(f.sched);
+	CHECK(check_frame(&f, 0, 10, 11, 2) == TEST_SUCCESS);
+	/* Its place is taken by the next one, which does not inherit its addresses. */
+	port_open(&f.ports[1], f.sched, "far=switch");
+	port_start(&f.ports[1], F_MERGEABLE);
+	port_offer(&f.ports[1], 0, 8, 256);
+	port_open(&f.ports[2], f.sched, "far=switch");
+	port_start(&f.ports[2], F_MERGEABLE);
+	port_offer(&f.ports[2], 0, 8, 256);
+	f.nb_ports = 3;
+	send_frame(&f, 0, 11, 10, 3);
+	net_turn(f.sched);
+	CHECK(check_frame(&f, 1, 11, 10, 3) == TEST_SUCCESS);
+	CHECK(check_frame(&f, 2, 11, 10, 3) == TEST_SUCCESS);
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, other_far_ends_are_not_in_the_switch)
+{
+	struct far_fixture f;
+	struct net_port loop;
+
+	far_open(&f, "far=switch", 2, 1, NULL);
+	port_open(&loop, f.sched, "far=loopback");
+	port_start(&loop, F_MERGEABLE);
+	port_offer(&loop, 0, 8, 256);
+	send_frame(&f, 0, BROADCAST, 10, 1);
+	net_turn(f.sched);
+	CHECK(check_frame(&f, 1, BROADCAST, 10, 1) == TEST_SUCCESS);
+	CHECK_EQ(fake_ring_nb_used(loop.rings[0].ring), 0);
+	port_close(&loop);
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, flooded_frames_of_several_mbufs_are_freed_once)
+{
+	static uint8_t frame[5000];
+	struct rte_mempool *pool;
+	struct far_fixture f;
+
+	far_open(&f, "far=switch", 3, 1, NULL);
+	pool = port_queue(&f.ports[0], 1)->pool;
+	frame_make_ether(frame, sizeof(frame), BROADCAST, 10, 9);
+	for (unsigned int i = 0; i < 3; i++) {
+		RTE_VERIFY(port_send(&f.ports[0], 0, frame, sizeof(frame)) >= 0);
+		net_turn(f.sched);
+		for (unsigned int port = 1; port < 3; port++) {
+			CHECK(port_receive(&f.ports[port], 0, f.received));
+			CHECK(received_is(f.received, frame, sizeof(frame)));
+			port_offer(&f.ports[port], 0, RING_SIZE, 256);
+		}
+		CHECK_EQ(rte_mempool_avail_count(pool), pool->size);
+	}
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+/* ---- queue pairs ---- */
+
+VU_TEST(net_far, pairs_stay_apart_and_fall_back_to_the_first)
+{
+	struct far_fixture f;
+	uint8_t frame[FRAME_BYTES];
+
+	far_open(&f, "far=loopback", 1, 2, NULL);
+	frame_make_ether(frame, sizeof(frame), 1, 2, 3);
+	RTE_VERIFY(port_send(&f.ports[0], 1, frame, sizeof(frame)) >= 0);
+	net_turn(f.sched);
+	CHECK(port_receive(&f.ports[0], 1, f.received) && is_silent(&f, 0));
+	vu_device_ring_enable(f.ports[0].dev, 2, false);
+	port_commit(&f.ports[0]);
+	RTE_VERIFY(port_send(&f.ports[0], 1, frame, sizeof(frame)) >= 0);
+	net_turn(f.sched);
+	net_turn(f.sched);
+	CHECK(port_receive(&f.ports[0], 0, f.received));
+	CHECK(received_is(f.received, frame, sizeof(frame)));
+	CHECK_EQ(fake_ring_nb_used(f.ports[0].rings[2].ring), 0);
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+/* ---- from one lcore to another ---- */
+
+/* Receive queues on one lcore, transmit queues on the other, and the reverse. */
+static const unsigned int crossed[MAX_PORTS][2 * MAX_PAIRS] = {
+	{ 4, 7, 4, 7 }, { 7, 4, 7, 4 }, { 4, 4, 7, 7 },
+};
+
+VU_TEST(net_far, frames_for_another_lcore_wait_in_the_handoff_ring)
+{
+	struct far_fixture f;
+	struct net_queue *nq;
+
+	far_open(&f, "far=loopback", 1, 1, crossed);
+	nq = port_queue(&f.ports[0], 0);
+	net_turn(f.sched);
+	for (uint64_t i = 0; i < 20; i++)
+		send_frame(&f, 0, 1, 2, i);
+	CHECK(vu_sched_turn(f.sched, 1) >= 0);
+	CHECK_EQ(port_stats(&f.ports[0], 1).nb_packets, 20);
+	CHECK(is_silent(&f, 0));
+	CHECK_EQ(rte_ring_count(nq->handoff), 20);
+	CHECK(vu_sched_turn(f.sched, 0) >= 0);
+	CHECK_EQ(rte_ring_count(nq->handoff), 0);
+	for (uint64_t i = 0; i < 20; i++)
+		CHECK(check_frame(&f, 0, 1, 2, i) == TEST_SUCCESS);
+	CHECK_EQ(port_stats(&f.ports[0], 0).nb_packets, 20);
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, full_handoff_ring_drops_and_counts)
+{
+	const unsigned int capacity = NET_HANDOFF_FRAMES - 1;
+	struct far_fixture f;
+	unsigned int nb_sent = 0;
+	uint64_t nb_received = 0;
+
+	far_open(&f, "far=loopback", 1, 1, crossed);
+	net_turn(f.sched);
+	while (nb_sent < capacity + 100) {
+		for (uint64_t i = 0; i < 32; i++)
+			send_frame(&f, 0, 1, 2, nb_sent + i);
+		nb_sent += 32;
+		CHECK(vu_sched_turn(f.sched, 1) >= 0);
+		CHECK_EQ(port_collect(&f.ports[0], 1), 32);
+	}
+	CHECK_EQ(sent_drops(&f, 0, VU_DROP_HANDOFF_FULL), nb_sent - capacity);
+	/* The oldest ones were kept, in order. */
+	while (rte_ring_count(port_queue(&f.ports[0], 0)->handoff) != 0) {
+		CHECK(vu_sched_turn(f.sched, 0) >= 0);
+		while (!is_silent(&f, 0))
+			CHECK(check_frame(&f, 0, 1, 2, nb_received++) == TEST_SUCCESS);
+		port_offer(&f.ports[0], 0, RING_SIZE, 256);
+	}
+	CHECK_EQ(nb_received, capacity);
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, frames_in_the_handoff_ring_are_freed_with_the_port)
+{
+	struct far_fixture f;
+
+	far_open(&f, "far=loopback", 1, 1, crossed);
+	net_turn(f.sched);
+	for (uint64_t i = 0; i < 20; i++)
+		send_frame(&f, 0, 1, 2, i);
+	CHECK(vu_sched_turn(f.sched, 1) >= 0);
+	port_stop(&f.ports[0]);
+	CHECK_EQ(port_stats(&f.ports[0], 0).nb_drops[VU_DROP_DISABLED], 20);
+	CHECK_EQ(rte_mempool_avail_count(port_queue(&f.ports[0], 1)->pool),
+		port_queue(&f.ports[0], 1)->pool->size);
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+/* ---- traffic between all, with loops in threads ---- */
+
+struct tally {
+	uint64_t nb_sent;
+	uint64_t nb_received;
+};
+
+/* One guest's round: take what came, give buffers back, send a few frames to anybody. */
+static int
+guest_round(struct far_fixture *f, unsigned int port, struct fake_rand *rand, struct tally *tally)
+{
+	struct net_port *p = &f->ports[port];
+
+	while (port_receive(p, 0, f->received)) {
+		uint8_t expected[FRAME_BYTES];
+		uint64_t seed;
+
+		/* The seed travels in the frame, which tells what the other bytes must be. */
+		memcpy(&seed, f->received->frame + MAC_BYTES, sizeof(seed));
+		frame_make(expected, sizeof(expected), seed);
+		CHECK_EQ(f->received->len_bytes, FRAME_BYTES);
+		CHECK(memcmp(f->received->frame + MAC_BYTES + 8, expected + MAC_BYTES + 8,
+			FRAME_BYTES - MAC_BYTES - 8) == 0);
+		tally->nb_received++;
+	}
+	port_offer(p, 0, RING_SIZE, 256);
+	port_collect(p, 1);
+	for (uint32_t i = fake_rand_in(rand, 0, 8); i != 0; i--) {
+		uint64_t seed = fake_rand_u64(rand);
+		uint32_t dst = (port + fake_rand_in(rand, 1, f->nb_ports - 1)) % f->nb_ports;
+		uint8_t frame[FRAME_BYTES];
+
+		frame_make_ether(frame, sizeof(frame), dst, port, seed);
+		memcpy(frame + MAC_BYTES, &seed, sizeof(seed));
+		tally->nb_sent += port_send(p, 0, frame, sizeof(frame)) >= 0;
+	}
+	return TEST_SUCCESS;
+}
+
+/* Frames still under way: in a ring between lcores or not polled yet. */
+static void
+wait_until_quiet(struct far_fixture *f, struct tally *tally)
+{
+	uint64_t before;
+
+	do {
+		before = tally->nb_received;
+		for (unsigned int i = 0; i < f->nb_ports; i++) {
+			struct net_port *p = &f->ports[i];
+
+			while (p->rings[1].ring->nb_free != RING_SIZE)
+				port_collect(p, 1);
+			while (rte_ring_count(port_queue(p, 0)->handoff) != 0)
+				sched_yield();
+			tally->nb_received += discard_received(f);
+			port_offer(p, 0, RING_SIZE, 256);
+		}
+		usleep(2000);
+	} while (before != tally->nb_received);
+}
+
+/* Everything that was sent was received, or dropped for a counted reason. */
+static int
+check_tally(struct far_fixture *f, const struct tally *tally)
+{
+	uint64_t nb_sent = 0, nb_delivered = 0, nb_dropped = 0;
+
+	for (unsigned int i = 0; i < f->nb_ports; i++) {
+		struct vu_queue_stats from = port_stats(&f->ports[i], 1);
+		struct vu_queue_stats to = port_stats(&f->ports[i], 0);
+
+		nb_sent += from.nb_packets;
+		nb_delivered += to.nb_packets;
+		nb_dropped += stats_all_drops(&from) + stats_all_drops(&to);
+		CHECK(from.fault == VU_VRING_OK && to.fault == VU_VRING_OK);
+	}
+	CHECK_EQ(nb_sent, tally->nb_sent);
+	CHECK_EQ(nb_delivered, tally->nb_received);
+	CHECK_EQ(nb_delivered + nb_dropped, nb_sent);
+	CHECK(nb_delivered != 0);
+	return TEST_SUCCESS;
+}
+
+static int
+check_traffic(unsigned int nb_rounds)
+{
+	struct fake_rand rand = { 31337 };
+	struct tally tally = { 0 };
+	struct net_loops loops;
+	struct far_fixture f;
+
+	far_open(&f, "far=switch", MAX_PORTS, 1, crossed);
+	/* Nobody is unknown later: a flood would make three frames of two. */
+	for (uint32_t i = 0; i < MAX_PORTS; i++) {
+		struct rte_ether_addr mac;
+
+		mac_set(mac.addr_bytes, i);
+		net_fdb_learn(&mac, port_queue(&f.ports[i], 0)->net->port_id, net_fdb_age_now());
+	}
+	net_loops_start(&loops, f.sched);
+	for (unsigned int round = 0; round < nb_rounds; round++)
+		for (unsigned int port = 0; port < MAX_PORTS; port++)
+			CHECK(guest_round(&f, port, &rand, &tally) == TEST_SUCCESS);
+	wait_until_quiet(&f, &tally);
+	net_loops_stop(&loops);
+	tally.nb_received += discard_received(&f);
+	CHECK(check_tally(&f, &tally) == TEST_SUCCESS);
+	far_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_far, traffic_across_lcores_adds_up)
+{
+	return check_traffic(3000);
+}
+
+VU_TEST_STRESS(net_far, ports_come_and_go_under_traffic)
+{
+	const uint64_t end = rte_get_tsc_cycles() + test_stress_seconds() * rte_get_tsc_hz();
+	struct fake_rand rand = { 4242 };
+	struct tally tally = { 0 };
+	struct net_loops loops;
+	struct far_fixture f;
+
+	far_open(&f, "far=switch", MAX_PORTS, 1, crossed);
+	net_loops_start(&loops, f.sched);
+	while (rte_get_tsc_cycles() < end) {
+		unsigned int gone = fake_rand_in(&rand, 0, MAX_PORTS - 1);
+
+		/* One guest is away, or its port is, while the others send to it. */
+		if (fake_rand_one_in(&rand, 2)) {
+			port_stop(&f.ports[gone]);
+		} else {
+			port_close(&f.ports[gone]);
+			port_open_on(&f.ports[gone], f.sched, "far=switch", 1, crossed[gone]);
+		}
+		for (unsigned int round = 0; round < 20; round++)
+			for (unsigned int port = 0; port < MAX_PORTS; port++)
+				if (port != gone)
+					CHECK(guest_round(&f, port, &rand, &tally) == TEST_SUCCESS);
+		port_start(&f.ports[gone], F_MERGEABLE);
+	}
+	net_loops_stop(&loops);
+	CHECK(tally.nb_received != 0);
+	far_close(&f);
+	return TEST_SUCCESS;
+}

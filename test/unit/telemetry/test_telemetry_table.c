@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The table of --stats: which lines it has, totals, and that it starts anew from the last print.
+ * The /vu commands are tested from outside, by test/system/test_telemetry.
+ */
+#include "../backend/session_fixture.h"
+
+#include "telemetry.h"
+
+/* Print into a new string; free() it. */
+static char *
+table_text(struct vu_telemetry_table *table)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	vu_telemetry_table_print(table, out);
+	fclose(out);
+	return text;
+}
+
+static unsigned int
+count_lines(const char *text, const char *start)
+{
+	unsigned int nb = 0;
+
+	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		nb += strncmp(line, start, strlen(start)) == 0;
+	}
+	return nb;
+}
+
+/* Totals of a queue as printed: "test  1 from guest  7  rate  rate  PACKETS  DROPS  state". */
+static int
+parse_queue(const char *text, const char *start, unsigned long *nb_packets,
+	unsigned long *nb_drops, double *rate)
+{
+	const char *line = strstr(text, start);
+	double gbits;
+	int lcore_id;
+
+	CHECK(line != NULL);
+	CHECK_EQ(sscanf(line + strlen(start), "%d %lf %lf %lu %lu", &lcore_id, rate, &gbits,
+		nb_packets, nb_drops), 5);
+	CHECK_EQ(lcore_id, 7);
+	return 0;
+}
+
+VU_TEST(telemetry_table, shows_running_queues)
+{
+	struct session_fixture fix;
+	struct vu_telemetry_table *table;
+	char *text;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	table = vu_telemetry_table_create(fix.sched);
+	text = table_text(table);
+	CHECK_EQ(count_lines(text, "port "), 1);
+	CHECK_EQ(count_lines(text, "test "), 0);
+	CHECK_EQ(count_lines(text, "lcore 7: "), 1);
+	free(text);
+	CHECK_EQ(fixture_start(&fix), 0);
+	text = table_text(table);
+	CHECK_EQ(count_lines(text, "test           0 to guest "), 1);
+	CHECK_EQ(count_lines(text, "test           1 from guest "), 1);
+	CHECK_EQ(count_lines(text, "lcore 7: "), 1);
+	CHECK(strstr(text, "3 queues") != NULL); /* the fixture's gate is one */
+	free(text);
+	vu_telemetry_table_destroy(table);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(telemetry_table, counts_and_rates)
+{
+	struct session_fixture fix;
+	struct vu_telemetry_table *table;
+	unsigned long nb_packets, nb_drops;
+	double rate;
+	char *text;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	table = vu_telemetry_table_create(fix.sched);
+	CHECK_EQ(fixture_start(&fix), 0);
+	for (uint8_t i = 0; i < 9; i++)
+		CHECK_EQ(guest_round_trip(&fix, i), 0);
+	/* No buffer for the answer. */
+	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
+	CHECK_EQ(guest_wait_used(&fix, 1, 10), 0);
+	fixture_pass_gate(&fix);
+	text = table_text(table);
+	CHECK_EQ(parse_queue(text, "1 from guest", &nb_packets, &nb_drops, &rate), 0);
+	CHECK_EQ(nb_packets, 10);
+	CHECK_EQ(nb_drops, 0);
+	CHECK_EQ(parse_queue(text, "0 to guest", &nb_packets, &nb_drops, &rate), 0);
+	CHECK_EQ(nb_packets, 9);
+	CHECK_EQ(nb_drops, 1);
+	free(text);
+	/* Nothing happened since: totals stay, rates are zero. */
+	text = table_text(table);
+	CHECK_EQ(parse_queue(text, "1 from guest", &nb_packets, &nb_drops, &rate), 0);
+	CHECK_EQ(nb_packets, 10);
+	CHECK(rate == 0);
+	free(text);
+	vu_telemetry_table_destroy(table);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(telemetry_table, tells_states)
+{
+	struct session_fixture fix;
+	struct vu_telemetry_table *table;
+	struct guest_ring ring;
+	char *text;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	table = vu_telemetry_table_create(fix.sched);
+	CHECK_EQ(fixture_start(&fix), 0);
+	CHECK_EQ(fake_frontend_do_state(&fix.frontend, VHOST_USER_SET_VRING_ENABLE, 0, 0), 0);
+	ring = guest_ring(&fix, 1);
+	vu_store_release(&ring.avail->idx, RING_SIZE + 1);
+	CHECK_EQ(event_wait(fix.err_fd[1]), 0);
+	text = table_text(table);
+	CHECK(strstr(text, "  disabled\n") != NULL);
+	CHECK(strstr(text, "  bad_avail_idx\n") != NULL);
+	free(text);
+	vu_telemetry_table_destroy(table);
+	vu_telemetry_table_destroy(NULL);
+	return fixture_destroy(&fix);
+}
+
+/* Parameters arrive as text from anybody who may open the telemetry socket. */
+VU_TEST(telemetry_table, device_of_parameters)
+{
+	struct session_fixture fix;
+	char text[32];
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	snprintf(text, sizeof(text), "%u", vu_device_id(fix.dev));
+	CHECK(telemetry_device(text) == fix.dev);
+	strcat(text, ",1");
+	CHECK(telemetry_device(text) == fix.dev);
+	snprintf(text, sizeof(text), "%ux", vu_device_id(fix.dev));
+	CHECK(telemetry_device(text) == NULL);
+	CHECK(telemetry_device(NULL) == NULL);
+	CHECK(telemetry_device("") == NULL);
+	CHECK(telemetry_device("-1") == NULL);
+	CHECK(telemetry_device("4294967295") == NULL);
+	CHECK(telemetry_device("99999999999999999999") == NULL);
+	return fixture_destroy(&fix);
+}
