@@ -131,7 +131,8 @@ static void
 channel_receive(struct backend_channel *channel)
 {
 	const struct vu_msg_limits limits = {
-		.stream = VU_STREAM_BACKEND_REPLIES, .nb_queues = channel->session->limits.nb_queues,
+		.stream = VU_STREAM_BACKEND_REPLIES,
+		.nb_queues = channel->session->limits.nb_queues,
 	};
 	struct vu_msg msg;
 	int rc = 1;

@@ -104,7 +104,8 @@ daemon_watch_lcores(void *arg)
 	struct vu_daemon *daemon = arg;
 
 	if (vu_sched_watch(daemon->sched) != 0)
-		VU_LOG(DAEMON, WARNING, "a data lcore hangs in a system call, which is interrupted");
+		VU_LOG(DAEMON, WARNING,
+			"a data lcore hangs in a system call, which is interrupted");
 	/* From now, not periodic: after a stall of the machine two checks would follow at once. */
 	vu_reactor_timer_start(daemon->watch_timer, DAEMON_WATCH_US, 0);
 }
@@ -160,7 +161,7 @@ vu_daemon_create(struct vu_daemon_conf *conf)
 	conf->why[0] = '\0';
 	if (rte_lcore_count() < 2) {
 		snprintf(conf->why, sizeof(conf->why),
-			"one lcore for control and at least one for data are needed: for example -l 0-1");
+			"the control lcore needs at least one data lcore beside it: use -l 0-1");
 		rte_errno = EINVAL;
 		return NULL;
 	}

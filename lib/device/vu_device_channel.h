@@ -90,8 +90,10 @@ int vu_device_channel_config_change(struct vu_device *dev, const struct vu_chann
 /**
  * Set or remove a ring's host notifier.
  *
+ * @param dev        device
  * @param queue_idx  below vu_device_nb_queues() and 256
  * @param area       NULL removes the notifier
+ * @param reply      who wants the outcome
  * @context control lcore
  */
 int vu_device_channel_host_notifier(struct vu_device *dev, uint32_t queue_idx,

@@ -125,20 +125,20 @@ struct vu_device_ops {
 	 * @return entries filled; [2, 2, 4] = two queues, two queues, four queues. Entries beyond
 	 *         the workers there are do not count
 	 */
-	unsigned int (*queues_per_thread)(const struct vu_device_conf *conf, unsigned int *counts,
-		unsigned int max_counts);
+	unsigned int (*queues_per_thread)(const struct vu_device_conf *conf,
+		unsigned int *counts, unsigned int max_counts);
 	/** EVENT_IDX was negotiated or not; default: nothing. */
 	void (*set_event_idx)(struct vu_device *dev, bool is_enabled);
 	/**
-	 * Guest memory is about to become `mem`, NULL = gone; the former table stays valid until the
-	 * rings have left it. Default: accepted.
+	 * Guest memory is about to become `mem`, NULL = gone; the former table stays valid until
+	 * the rings have left it. Default: accepted.
 	 *
 	 * @return 0; -errno refuses the table, not if it is NULL
 	 */
 	int (*update_memory)(struct vu_device *dev, const struct vu_mem_table *mem);
 	/** The back-end channel (vu_device_channel.h) is there or gone; default: nothing. */
 	void (*set_backend_req)(struct vu_device *dev, bool is_available);
-	/** Descriptor of a shared object, the caller's, or -errno; default: SHARED_OBJECT is off. */
+	/** Descriptor of a shared object, now the caller's, or -errno; default: feature off. */
 	int (*get_shared_object)(struct vu_device *dev, const uint8_t *uuid);
 	/** The GPU socket (vu_device_gpu.h) is there or gone; default: GPU_SET_SOCKET refused. */
 	int (*set_gpu_socket)(struct vu_device *dev, bool is_available);

@@ -44,12 +44,14 @@ enum vhost_user_gpu_protocol_feature {
 #define VHOST_USER_GPU_DISPLAY_INFO_BYTES 408  /**< virtio-gpu response with 16 displays */
 #define VHOST_USER_GPU_EDID_BYTES 1056         /**< virtio-gpu response */
 
+/** Where the cursor is. */
 struct vhost_user_gpu_cursor_pos {
 	uint32_t scanout_id;
 	uint32_t x;
 	uint32_t y;
 };
 
+/** Picture of the cursor. */
 struct vhost_user_gpu_cursor_update {
 	struct vhost_user_gpu_cursor_pos pos;
 	uint32_t hot_x;
@@ -57,7 +59,7 @@ struct vhost_user_gpu_cursor_update {
 	uint32_t pixels[VHOST_USER_GPU_CURSOR_EDGE * VHOST_USER_GPU_CURSOR_EDGE];
 };
 
-/** 0 x 0 switches the display off. */
+/** Size of a display; 0 x 0 switches it off. */
 struct vhost_user_gpu_scanout {
 	uint32_t scanout_id;
 	uint32_t width;
@@ -73,6 +75,7 @@ struct vhost_user_gpu_update {
 	uint32_t height;
 };
 
+/** Picture in a dma-buf. */
 struct vhost_user_gpu_dmabuf_scanout {
 	uint32_t scanout_id;
 	uint32_t x;
@@ -86,6 +89,7 @@ struct vhost_user_gpu_dmabuf_scanout {
 	int32_t fd_drm_fourcc;
 };
 
+/** The same with a modifier. */
 struct vhost_user_gpu_dmabuf_scanout2 {
 	struct vhost_user_gpu_dmabuf_scanout scanout;
 	uint64_t modifier;
@@ -159,6 +163,7 @@ int vu_device_gpu_scanout(struct vu_device *dev, const struct vhost_user_gpu_sca
 /**
  * Show pixels.
  *
+ * @param dev     device
  * @param update  place and size
  * @param pixels  width * height times x8r8g8b8, copied if need be
  * @context control lcore

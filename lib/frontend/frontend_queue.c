@@ -190,8 +190,9 @@ vu_frontend_start(struct vu_frontend *fe, uint32_t nb_queues)
 	if (!fe->is_connected)
 		return 0;
 	rc = frontend_queues_start(fe);
-	if (rc == -EREMOTEIO || rc == -EBUSY)
-		fe->is_started = false;
+	/* Refused: undo what was set up. With a lost connection the next one brings the start. */
+	if (rc != 0 && fe->ops->error(fe) == 0)
+		vu_frontend_stop(fe);
 	return frontend_result(fe, rc);
 }
 

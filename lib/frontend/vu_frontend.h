@@ -133,6 +133,7 @@ void vu_frontend_close(struct vu_frontend *fe);
 /**
  * Serve events for up to timeout_ms; needed often enough if the front-end has its own reactor.
  *
+ * @param fe          front-end
  * @param timeout_ms  longest wait in milliseconds for something to happen; 0 = do not wait
  * @return number of callbacks made, or -errno
  * @context control lcore, not from an event
@@ -142,16 +143,20 @@ int vu_frontend_turn(struct vu_frontend *fe, int timeout_ms);
 /**
  * Wait until the front-end is up.
  *
+ * @param fe          front-end
  * @param timeout_ms  milliseconds
  * @return 0; -ETIMEDOUT; -ENOTCONN the only connection (VU_FRONTEND_FD) is gone
  * @context control lcore, not from an event
  */
 int vu_frontend_wait(struct vu_frontend *fe, unsigned int timeout_ms);
 
-/** @return true between `up` and `down` @context control lcore */
+/** Tell whether the front-end is between `up` and `down`. @context control lcore */
 bool vu_frontend_is_up(const struct vu_frontend *fe);
 
-/** Negotiated features, without vhost-user's own bit; 0 before the first `up`. */
+/**
+ * Negotiated features, without vhost-user's own bit; 0 before the first `up`.
+ * @context control lcore
+ */
 uint64_t vu_frontend_features(const struct vu_frontend *fe);
 
 /** Negotiated protocol features; 0 before the first `up`. @context control lcore */
@@ -163,6 +168,7 @@ uint32_t vu_frontend_queue_num(const struct vu_frontend *fe);
 /**
  * Share memory.
  *
+ * @param fe      front-end
  * @param region  bytes, hva and mmap_offset are multiples of the page size; fd is duplicated
  * @return 0; -EINVAL zero or unaligned; -EEXIST overlaps another region; -ENOSPC the back-end takes
  *         no more regions; -errno of the request
@@ -173,7 +179,8 @@ int vu_frontend_mem_add(struct vu_frontend *fe, const struct vu_frontend_region 
 /**
  * Stop sharing memory. No buffer in it may be out.
  *
- * @param gpa    first address of the region
+ * @param fe   front-end
+ * @param gpa  first address of the region
  * @return 0; -ENOENT; -errno of the request
  * @context control lcore, not from an event
  */
@@ -182,6 +189,7 @@ int vu_frontend_mem_remove(struct vu_frontend *fe, uint64_t gpa);
 /**
  * Allocate memory that is shared from the start; its gpa is its address.
  *
+ * @param fe          front-end
  * @param bytes       rounded up to pages
  * @param page_bytes  0 for normal pages, or the size of huge pages
  * @return memory, until vu_frontend_close(); NULL with rte_errno ENOMEM or as vu_frontend_mem_add()
@@ -204,8 +212,10 @@ int vu_frontend_mem_share_dpdk(struct vu_frontend *fe);
  * Start the queues: now if the front-end is up, else as soon as it is; and after each reconnect,
  * until vu_frontend_stop().
  *
+ * @param fe         front-end
  * @param nb_queues  queues 0..nb_queues-1 are set up and enabled; 0 = all
- * @return 0; -EALREADY; -EINVAL too many; -errno of a request
+ * @return 0; -EALREADY; -EINVAL too many; -EREMOTEIO refused, nothing runs; -errno of a connection
+ *         that was lost: the next one brings the start
  * @context control lcore, not from an event other than `up`
  */
 int vu_frontend_start(struct vu_frontend *fe, uint32_t nb_queues);
@@ -248,6 +258,8 @@ int vu_frontend_call_fd(const struct vu_frontend *fe, uint32_t queue_idx);
 /**
  * Give buffers to the device: add, publish, kick if it wants to know.
  *
+ * @param fe           front-end
+ * @param queue_idx    below conf.nb_queues
  * @param bufs         buffers of one descriptor each, in shared memory
  * @param nb           length of bufs
  * @param is_writable  true: the device fills them, false: it reads them
@@ -270,8 +282,10 @@ int vu_frontend_send_chain(struct vu_frontend *fe, uint32_t queue_idx,
  * Take used buffers back. With conf.has_calls, collect until nothing comes before waiting for the
  * next call.
  *
- * @param done  filled
- * @param max   length of done
+ * @param fe         front-end
+ * @param queue_idx  below conf.nb_queues
+ * @param done       filled
+ * @param max        length of done
  * @return number of buffers; see vu_frontend_queue_is_broken() when none come any more
  * @context owner of the queue
  */
@@ -293,21 +307,30 @@ uint16_t vu_frontend_reclaim(struct vu_frontend *fe, uint32_t queue_idx,
  */
 void vu_frontend_kick(struct vu_frontend *fe, uint32_t queue_idx);
 
-/** @return true if the device returned a buffer that it did not have @context owner of the queue */
+/**
+ * Tell whether the device returned a buffer that it did not have; the queue is of no use then until
+ * the next start.
+ * @context owner of the queue
+ */
 bool vu_frontend_queue_is_broken(const struct vu_frontend *fe, uint32_t queue_idx);
 
 /**
  * Read the configuration space.
  *
+ * @param fe      front-end
  * @param offset  bytes from its start
- * @param buf     filled with len bytes
+ * @param buf     filled
+ * @param len     bytes to read, at least 1
  * @return 0; -EOPNOTSUPP not negotiated; -EINVAL outside conf.config_bytes; -EREMOTEIO refused;
  *         -ENOTCONN; -EBUSY; -errno of a connection that is lost with it
  * @context control lcore
  */
 int vu_frontend_config_get(struct vu_frontend *fe, uint32_t offset, void *buf, uint32_t len);
 
-/** Write the configuration space; parameters and answers as vu_frontend_config_get(). */
+/**
+ * Write the configuration space; parameters and answers as vu_frontend_config_get().
+ * @context control lcore
+ */
 int vu_frontend_config_set(struct vu_frontend *fe, uint32_t offset, const void *buf, uint32_t len);
 
 /** Read the device status; answers as vu_frontend_config_get(). @context control lcore */
@@ -347,6 +370,7 @@ struct vu_frontend_call {
  * objects, crypto sessions, GPU socket and the like. Requests that would contradict what the
  * library keeps about features, memory and queues are refused.
  *
+ * @param fe    front-end
  * @param call  filled with the answer
  * @return 0; -EPERM one of the library's own; -EOPNOTSUPP not negotiated; -EINVAL size or number of
  *         descriptors; otherwise as vu_frontend_config_get()

@@ -101,7 +101,7 @@ const struct vu_frontend_events *vu_frontend_events(const struct vu_frontend *fe
 /** Have config_changed called outside of any request. @context control lcore */
 void vu_frontend_config_changed(struct vu_frontend *fe);
 
-/** Worker of VU_FRONTEND_DRIVER(). */
+/** Worker of VU_FRONTEND_DRIVER(). @context before main */
 void vu_frontend_driver_register(const struct vu_frontend_ops *ops);
 
 /** Register a driver at program start. */

@@ -125,16 +125,17 @@ map_populate_present(const struct mem_map *map)
 	unsigned char is_present[LOOK_PAGES];
 
 	for (uint64_t done = 0; done < map->mapped_bytes; done += LOOK_PAGES * page_bytes) {
+		uint8_t *hva = RTE_PTR_ADD(map->base, done);
 		uint64_t bytes = RTE_MIN(map->mapped_bytes - done, LOOK_PAGES * page_bytes);
-		unsigned int nb_pages = (unsigned int)(bytes / page_bytes);
-		unsigned int end;
+		uint64_t nb_pages = bytes / page_bytes;
+		uint64_t end;
 
-		if (mincore(RTE_PTR_ADD(map->base, done), bytes, is_present) < 0)
+		if (mincore(hva, bytes, is_present) < 0)
 			return;
-		for (unsigned int first = 0; first < nb_pages; first = end + 1) {
+		for (uint64_t first = 0; first < nb_pages; first = end + 1) {
 			for (end = first; end < nb_pages && (is_present[end] & 1) != 0; end++)
 				;
-			if (end != first && madvise(RTE_PTR_ADD(map->base, done + first * page_bytes),
+			if (end != first && madvise(hva + first * page_bytes,
 					(end - first) * page_bytes, MADV_POPULATE_WRITE) < 0)
 				return;
 		}

@@ -26,7 +26,7 @@ static const struct {
 	{ "/vu/mem", telemetry_mem, "Memory regions of a device. Parameter: device number" },
 	{ "/vu/lcore", telemetry_lcore, "Busy and idle cycles of the data lcores. No parameters" },
 	{ "/vu/lcore/gaps", telemetry_lcore_gaps, "Cycles between the polls of each data lcore, by "
-		"powers of two. Parameter: start or stop to measure or not, none to look" },
+		"powers of two. Parameter: start, stop, an lcore, or none to look at all" },
 };
 
 static struct {

@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_cycles.h>
+#include <rte_lcore.h>
 
 #include "vu_sched.h"
 
@@ -67,42 +69,62 @@ gaps_add(struct rte_tel_data *lcore, const struct vu_sched_gaps *gaps)
 	}
 }
 
+/* "start" and "stop" are for all workers, a number names the one lcore to show. */
 static int
-gaps_order(struct vu_sched *sched, const char *params)
+gaps_order(struct vu_sched *sched, const char *params, unsigned int *only)
 {
+	char *end;
+
+	*only = LCORE_ID_ANY;
 	if (params == NULL || *params == '\0')
 		return 0;
-	if (strcmp(params, "start") == 0)
+	if (strcmp(params, "start") == 0) {
 		vu_sched_gap_start(sched);
-	else if (strcmp(params, "stop") == 0)
+	} else if (strcmp(params, "stop") == 0) {
 		vu_sched_gap_stop(sched);
-	else
-		return -EINVAL;
+	} else {
+		*only = (unsigned int)RTE_MIN(strtoul(params, &end, 10), RTE_MAX_LCORE);
+		if (*params < '0' || *params > '9' || *end != '\0')
+			return -EINVAL;
+	}
 	return 0;
+}
+
+static int
+gaps_add_lcore(struct rte_tel_data *data, const struct vu_sched_gaps *gaps)
+{
+	struct rte_tel_data *lcore = rte_tel_data_alloc();
+	char name[RTE_TEL_MAX_STRING_LEN];
+	int rc;
+
+	if (lcore == NULL)
+		return -ENOMEM;
+	gaps_add(lcore, gaps);
+	snprintf(name, sizeof(name), "lcore%u", gaps->lcore_id);
+	rc = rte_tel_data_add_dict_container(data, name, lcore, 0);
+	if (rc != 0)
+		rte_tel_data_free(lcore);
+	return rc;
 }
 
 int
 telemetry_lcore_gaps(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
 {
 	struct vu_sched_gaps gaps;
-	char name[RTE_TEL_MAX_STRING_LEN];
+	unsigned int only;
+	bool is_found = false;
 
-	if (gaps_order(sched, params) != 0)
+	if (gaps_order(sched, params, &only) != 0)
 		return -EINVAL;
 	rte_tel_data_start_dict(data);
 	telemetry_add_uint(data, "tsc_hz", rte_get_tsc_hz());
 	for (unsigned int i = 0; i < vu_sched_nb_workers(sched); i++) {
-		struct rte_tel_data *lcore = rte_tel_data_alloc();
-
-		if (lcore == NULL)
-			return -ENOMEM;
 		vu_sched_gap_get(sched, i, &gaps);
-		gaps_add(lcore, &gaps);
-		snprintf(name, sizeof(name), "lcore%u", gaps.lcore_id);
-		if (rte_tel_data_add_dict_container(data, name, lcore, 0) != 0) {
-			rte_tel_data_free(lcore);
+		if (only != LCORE_ID_ANY && gaps.lcore_id != only)
+			continue;
+		is_found = true;
+		if (gaps_add_lcore(data, &gaps) != 0)
 			break;
-		}
 	}
-	return 0;
+	return is_found ? 0 : -EINVAL;
 }

@@ -280,7 +280,16 @@ guest_free_chain(struct vu_vring_guest *ring, uint16_t head)
 	}
 }
 
-/** Collect from a device that uses buffers in order and may skip used entries; see below. */
+/**
+ * Worker of vu_vring_guest_collect() for a device that uses buffers in order and may skip entries.
+ *
+ * @param ring     ring
+ * @param done     filled
+ * @param max      length of done
+ * @param nb_used  used buffers, at most vu_vring_guest_nb_out()
+ * @return number of buffers
+ * @context owner
+ */
 uint16_t vu_vring_guest_collect_in_order(struct vu_vring_guest *ring, struct vu_guest_done *done,
 	uint16_t max, uint16_t nb_used);
 

@@ -85,8 +85,7 @@ void vu_vring_guard_unlock(struct vu_vring_guard *guard);
 
 /** @} */
 /** @name Buffers
- * Context of all: owner lcore, or any data lcore with a lock. -ESHUTDOWN = the ring is stopped or
- * was given up.
+ * -ESHUTDOWN = the ring is stopped or was given up.
  * @{ */
 
 /**
@@ -96,6 +95,7 @@ void vu_vring_guard_unlock(struct vu_vring_guard *guard);
  * @param items  filled
  * @param max    1..65535
  * @return chains taken; 0 = none there, or the ring is stopped
+ * @context owner lcore, or any data lcore with a lock
  */
 uint16_t vu_vring_pop(struct vu_vring_guard *guard, struct vu_vring_item *items, uint16_t max);
 
@@ -106,30 +106,51 @@ uint16_t vu_vring_pop(struct vu_vring_guard *guard, struct vu_vring_item *items,
  * @param items  head and used_bytes count
  * @param nb     0..65535
  * @return 0; -EINVAL a head not below the ring size, nothing is given back; -ESHUTDOWN
+ * @context owner lcore, or any data lcore with a lock
  */
 int vu_vring_push(struct vu_vring_guard *guard, const struct vu_vring_item *items, uint16_t nb);
 
-/** Give one chain back. @return as vu_vring_push() */
+/**
+ * Give one chain back.
+ *
+ * @return as vu_vring_push()
+ * @context owner lcore, or any data lcore with a lock
+ */
 int vu_vring_add_used(struct vu_vring_guard *guard, uint16_t head, uint32_t used_bytes);
 
 /** @} */
 /** @name Notification
- * Context and -ESHUTDOWN as above.
  * @{ */
 
-/** Write the call descriptor; nothing happens without one. @return 0; -ESHUTDOWN */
+/**
+ * Write the call descriptor; nothing happens without one.
+ *
+ * @return 0; -ESHUTDOWN
+ * @context owner lcore, or any data lcore with a lock
+ */
 int vu_vring_signal_used(struct vu_vring_guard *guard);
 
-/** Does the guest want to hear of what was given back? @return 1 yes, 0 no; -ESHUTDOWN */
+/**
+ * Does the guest want to hear of what was given back?
+ *
+ * @return 1 yes, 0 no; -ESHUTDOWN
+ * @context owner lcore, or any data lcore with a lock
+ */
 int vu_vring_needs_notification(struct vu_vring_guard *guard);
 
 /**
  * Ask the guest to kick.
  * @return 1: buffers came meanwhile, look again; 0: none; -ESHUTDOWN
+ * @context owner lcore, or any data lcore with a lock
  */
 int vu_vring_enable_notification(struct vu_vring_guard *guard);
 
-/** Ask the guest not to kick. @return 0; -ESHUTDOWN */
+/**
+ * Ask the guest not to kick.
+ *
+ * @return 0; -ESHUTDOWN
+ * @context owner lcore, or any data lcore with a lock
+ */
 int vu_vring_disable_notification(struct vu_vring_guard *guard);
 
 /**
@@ -143,62 +164,119 @@ int vu_vring_read_kick(struct vu_vring_guard *guard);
 
 /** @} */
 /** @name State
- * Context as above.
  * @{ */
 
-/** Next available index that vu_vring_pop() reads, also while stopped. */
+/**
+ * Next available index that vu_vring_pop() reads, also while stopped.
+ *
+ * @context owner lcore, or any data lcore with a lock
+ */
 uint16_t vu_vring_next_avail(struct vu_vring_guard *guard);
 
-/** Used index in guest memory. @return 0..65535; -ESHUTDOWN */
+/**
+ * Used index in guest memory.
+ *
+ * @return 0..65535; -ESHUTDOWN
+ * @context owner lcore, or any data lcore with a lock
+ */
 int vu_vring_used_idx(struct vu_vring_guard *guard);
 
-/** The ring is set up and working. */
+/**
+ * The ring is set up and working.
+ *
+ * @context owner lcore, or any data lcore with a lock
+ */
 bool vu_vring_is_ready(struct vu_vring_guard *guard);
 
-/** False while the ring is to be processed without side effects. */
+/**
+ * False while the ring is to be processed without side effects.
+ *
+ * @context owner lcore, or any data lcore with a lock
+ */
 bool vu_vring_is_enabled(struct vu_vring_guard *guard);
 
 /** @} */
 /** @name Configuration
- * Of a guard with a ring of its own; -EPERM for a device's ring: its session does that. Context of
- * all: control lcore, or the owner's thread.
+ * Of a guard with a ring of its own; -EPERM for a device's ring: its session does that.
  * @{ */
 
-/** @return 0; -EINVAL not a power of two or too large; -EBUSY ring is ready; -EPERM */
+/**
+ * Set the size in entries.
+ *
+ * @return 0; -EINVAL not a power of two or too large; -EBUSY ring is ready; -EPERM
+ * @context control lcore, or the owner's thread
+ */
 int vu_vring_set_size(struct vu_vring_guard *guard, uint32_t size);
 
 /**
  * Set the addresses, as user addresses of the memory table.
  * @return 0; -EBUSY ring is ready; -EPERM
+ * @context control lcore, or the owner's thread
  */
 int vu_vring_set_queue_info(struct vu_vring_guard *guard, uint64_t desc_uva, uint64_t avail_uva,
 	uint64_t used_uva);
 
-/** @return 0; -EBUSY ring is ready; -EPERM */
+/**
+ * Use event indices instead of flags.
+ *
+ * @return 0; -EBUSY ring is ready; -EPERM
+ * @context control lcore, or the owner's thread
+ */
 int vu_vring_set_event_idx(struct vu_vring_guard *guard, bool is_enabled);
 
-/** @return 0; -EPERM */
+/**
+ * Set the next available index to read.
+ *
+ * @return 0; -EPERM
+ * @context control lcore, or the owner's thread
+ */
 int vu_vring_set_next_avail(struct vu_vring_guard *guard, uint16_t idx);
 
-/** Without it, the used index in guest memory counts. @return 0; -EPERM */
+/**
+ * Set the next used index to write; without it, that in guest memory counts.
+ *
+ * @return 0; -EPERM
+ * @context control lcore, or the owner's thread
+ */
 int vu_vring_set_next_used(struct vu_vring_guard *guard, uint16_t idx);
 
-/** @return 0; -EPERM */
+/**
+ * Set whether the ring is processed with side effects.
+ *
+ * @return 0; -EPERM
+ * @context control lcore, or the owner's thread
+ */
 int vu_vring_set_enabled(struct vu_vring_guard *guard, bool is_enabled);
 
 /**
  * Start the ring, or stop it and keep its position.
  * @return 0; -EINVAL not configured; -EFAULT an address outside guest memory; -ENOMEM; -EPERM
+ * @context control lcore, or the owner's thread
  */
 int vu_vring_set_ready(struct vu_vring_guard *guard, bool is_ready);
 
-/** Replace the kick descriptor, VU_FD_NONE for none; taken on every path. @return 0; -EPERM */
+/**
+ * Replace the kick descriptor, VU_FD_NONE for none; taken on every path.
+ *
+ * @return 0; -EPERM
+ * @context control lcore, or the owner's thread
+ */
 int vu_vring_set_kick(struct vu_vring_guard *guard, int fd);
 
-/** Replace the call descriptor, VU_FD_NONE for none; taken on every path. @return 0; -EPERM */
+/**
+ * Replace the call descriptor, VU_FD_NONE for none; taken on every path.
+ *
+ * @return 0; -EPERM
+ * @context control lcore, or the owner's thread
+ */
 int vu_vring_set_call(struct vu_vring_guard *guard, int fd);
 
-/** Replace the error descriptor, VU_FD_NONE for none; taken on every path. @return 0; -EPERM */
+/**
+ * Replace the error descriptor, VU_FD_NONE for none; taken on every path.
+ *
+ * @return 0; -EPERM
+ * @context control lcore, or the owner's thread
+ */
 int vu_vring_set_err(struct vu_vring_guard *guard, int fd);
 
 /** @} */

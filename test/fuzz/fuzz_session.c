@@ -43,6 +43,7 @@ enum fuzz_fd {
 static struct session_rig rig;
 static struct rig_port ports[2];
 static struct rig_port *port; /* of this input */
+static uint64_t offers[RTE_DIM(ports)]; /* protocol features */
 static int fds[FD_NB];
 static int pipe_reader;
 static int far_end;           /* of FD_SOCKET */
@@ -59,6 +60,12 @@ ports_create(void)
 	/* The probe keeps the last one that it got: have one there from the start. */
 	RTE_VERIFY(vu_device_set_state_fd(ports[1].dev, VU_STATE_SAVE, vu_fd_eventfd(),
 		&reply_fd) == 0);
+	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
+		rig_port_connect(&ports[i]);
+		RTE_VERIFY(fake_frontend_get_u64(&ports[i].frontend,
+			VHOST_USER_GET_PROTOCOL_FEATURES, &offers[i]) == 0);
+		RTE_VERIFY(rig_port_disconnect(&ports[i]) == 0);
+	}
 }
 
 int
@@ -189,7 +196,9 @@ static void
 step_usual(struct fuzz_input *input)
 {
 	const struct vhost_user_mem_region victim = {
-		.gpa = RIG_GPA + RIG_MEM_BYTES, .size = VICTIM_BYTES, .uva = RIG_UVA + RIG_MEM_BYTES,
+		.gpa = RIG_GPA + RIG_MEM_BYTES,
+		.uva = RIG_UVA + RIG_MEM_BYTES,
+		.size = VICTIM_BYTES,
 	};
 	const struct vhost_user_mem_region whole = rig_port_region();
 	uint8_t what = fuzz_take_u8(input);
@@ -199,7 +208,7 @@ step_usual(struct fuzz_input *input)
 		return;
 	switch (what % 7) {
 	case 0:
-		send_u64(VHOST_USER_SET_PROTOCOL_FEATURES, UINT64_C(0x5deeaf) &
+		send_u64(VHOST_USER_SET_PROTOCOL_FEATURES, offers[port - ports] &
 			~RTE_BIT64(VHOST_USER_PROTOCOL_F_GPA_ADDRESSES), VU_FD_NONE);
 		break;
 	case 1:
@@ -390,7 +399,7 @@ session_begin(struct fuzz_input *input)
 	int socks[2];
 
 	/* libFuzzer opens and closes files of its own between two inputs. */
-	rig_held_renew(&held);
+	rig_held_excuse(&held);
 	port = &ports[fuzz_take_u8(input) % RTE_DIM(ports)];
 	memset(port->mem, 0, RIG_BUFFER_OFFSET);
 	RTE_VERIFY(ftruncate(fds[FD_VICTIM], VICTIM_BYTES) == 0);

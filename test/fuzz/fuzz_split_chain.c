@@ -21,15 +21,15 @@
 #include "vu_vring_chain.h"
 #include "vu_vring_split.h"
 
-#define F_MRG_RXBUF RTE_BIT64(15)
-#define F_INDIRECT RTE_BIT64(28)
-#define F_EVENT_IDX RTE_BIT64(29)
-#define F_VERSION_1 RTE_BIT64(32)
-
 #define UVA_OFFSET UINT64_C(0x7f0000000000)
 #define MAX_LOG_SIZE 5        /* 32 entries */
 #define CHANGES_PER_TURN 4
 #define MAX_TURNS 64
+
+/* Bit i of the options leaves out feature i: VERSION_1, MRG_RXBUF, INDIRECT_DESC, EVENT_IDX. */
+static const uint64_t feature_bits[] = {
+	RTE_BIT64(32), RTE_BIT64(15), RTE_BIT64(28), RTE_BIT64(29),
+};
 
 /* Small addresses are good ones; the first two regions are neighbours for the guest only. */
 static const struct vu_mem_region_conf regions[] = {
@@ -188,14 +188,11 @@ static void
 device_start(uint8_t options, uint32_t size)
 {
 	const struct vu_device_events events = { .ring_fault = ring_fault };
-	uint64_t features = F_VERSION_1 | F_MRG_RXBUF | F_INDIRECT | F_EVENT_IDX;
+	uint64_t features = 0;
 
-	for (unsigned int bit = 0; bit < 4; bit++) {
-		static const uint64_t bits[] = { F_VERSION_1, F_MRG_RXBUF, F_INDIRECT, F_EVENT_IDX };
-
-		if ((options & (1u << bit)) != 0)
-			features &= ~bits[bit];
-	}
+	for (unsigned int bit = 0; bit < RTE_DIM(feature_bits); bit++)
+		if ((options & (1u << bit)) == 0)
+			features |= feature_bits[bit];
 	vu_device_connect(port.dev, &events);
 	RTE_VERIFY(vu_device_set_features(port.dev, features) == 0);
 	vu_device_set_mem(port.dev, mem_create());

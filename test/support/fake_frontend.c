@@ -120,7 +120,9 @@ reply_missing(const struct fake_frontend *frontend)
 static int
 reply_decode(struct fake_frontend *frontend, struct vu_msg *reply)
 {
-	const struct vu_msg_limits limits = { .stream = VU_STREAM_REPLIES, .nb_queues = UINT32_MAX };
+	const struct vu_msg_limits limits = {
+		.stream = VU_STREAM_REPLIES, .nb_queues = UINT32_MAX,
+	};
 	const uint8_t *payload = frontend->bytes + VHOST_USER_HEADER_BYTES;
 	int rc = vu_msg_decode(reply, frontend->bytes, payload, frontend->fds, frontend->nb_fds,
 		&limits);

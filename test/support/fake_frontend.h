@@ -17,7 +17,7 @@ struct fake_frontend {
 	int sock;                /**< VU_FD_NONE once it was closed */
 	void (*turn)(void *arg); /**< lets the back-end work; may wait a millisecond */
 	void *arg;
-	bool need_reply;         /**< fake_frontend_begin() asks for acknowledgements; true at first */
+	bool need_reply;         /**< fake_frontend_begin() asks for it; true at first */
 	size_t nb_bytes;         /**< of an incomplete reply */
 	unsigned int nb_fds;     /**< that came with it */
 	int fds[VU_MAX_MSG_FDS];

@@ -263,7 +263,6 @@ probe_handle_event(struct vu_device *dev, const struct vu_device_event *event)
 	struct probe *probe = probe_of(dev);
 
 	probe->event = *event;
-	probe->is_event_on_worker = vu_task_is_mine(&vu_device_queue(dev, 0)->task);
 	/* Record before count; pairs with the acquire in the case. */
 	vu_store_release(&probe->nb_events, probe->nb_events + 1);
 }

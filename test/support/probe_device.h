@@ -41,12 +41,11 @@ struct probe {
 	uint8_t config[PROBE_CONFIG_BYTES];
 	uint32_t nb_events;              /* handle_event; worker's lcore */
 	struct vu_device_event event;    /* the last one */
-	bool is_event_on_worker;
 
 	/* What the case wants. */
 	int result;                      /* of every op that can fail */
 	int64_t session_id;
-	int shared_fd;                   /* duplicated for get_shared_object; VU_FD_NONE = -ENOENT */
+	int shared_fd;                   /* for get_shared_object; VU_FD_NONE = -ENOENT */
 	int channel_fd;                  /* duplicated as the reply of set_device_state_fd */
 	int exit_fd;                     /* exit_event of worker 0 */
 };

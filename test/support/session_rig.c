@@ -72,6 +72,13 @@ rig_held_take(struct rig_held *held)
 	};
 }
 
+void
+rig_held_excuse(struct rig_held *held)
+{
+	held->nb_fds = rig_count_fds();
+	held->nb_pages = count_pages();
+}
+
 bool
 rig_held_renew(struct rig_held *held)
 {

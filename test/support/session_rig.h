@@ -39,6 +39,9 @@ void rig_held_take(struct rig_held *held);
 /** Count again. @return true if it is as much as before */
 bool rig_held_renew(struct rig_held *held);
 
+/** Others opened or closed descriptors and took memory since, but mapped none of a port's. */
+void rig_held_excuse(struct rig_held *held);
+
 /** Open descriptors below 256, cheaply. */
 unsigned int rig_count_fds(void);
 

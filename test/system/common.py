@@ -350,11 +350,20 @@ class VuPmd(DpdkProcess):
                          memory or default_memory(), lcores, pass_fds=pass_fds)
 
     def wait_ready(self, timeout=20):
-        """Wait until every server-mode socket takes connections."""
+        """Wait until every server-mode socket takes connections and all has been started."""
         for entry in self.sockets:
             if "mode=client" not in entry:
                 self.wait_socket(entry.split(",")[0], timeout)
+        wait_for(self._answers, timeout, f"{self.name}: telemetry")
         return self
+
+    def _answers(self):
+        """Answers come from the control lcore, once it has nothing left to start."""
+        self.check_alive()
+        try:
+            return self.telemetry("/vu/list") is not None
+        except Failure:
+            return False
 
     def wait_socket(self, path, timeout=20):
         def probe():

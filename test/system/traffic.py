@@ -2,7 +2,7 @@
 """dpdk-testpmd as a guest that sends and receives, and the comparison of both sides' counters."""
 import time
 
-from common import Testpmd, check, check_equal, virtio_user, wait_for
+from common import Failure, Testpmd, check, check_equal, virtio_user, wait_for
 
 # testpmd forwards on the CPU where vu-pmd's control lcore sleeps: its data lcore has the other one.
 LCORES = "0@0,1@0"
@@ -13,6 +13,7 @@ class Peer(Testpmd):
     """A testpmd with one virtio-user port of some queue pairs."""
 
     def __init__(self, test, path, pairs=1, memory=None, name="testpmd", vdevs=(), **properties):
+        self.pairs = pairs
         properties.setdefault("queue_size", 256)
         # What the other port of a pair has received before the start counts like the rest.
         super().__init__(
@@ -59,19 +60,37 @@ def drops(counters):
     return sum(value for key, value in counters.items() if key.startswith("drop_"))
 
 
+def wait_enabled(vu, device, peer):
+    """Wait until all rings of a peer run: what it sends before goes nowhere."""
+    def probe():
+        queues = (vu.telemetry(f"/vu/queue/stats,{device}") or {}).values()
+        enabled = [queue for queue in queues if queue["live"] and queue["enabled"]]
+        return len(enabled) == 2 * peer.pairs
+    wait_for(probe, 10, f"{peer.name}: {2 * peer.pairs} rings of device {device} run")
+
+
 def settle(vu, device, peer, since=None):
     """Wait until vu-pmd has taken all that the peer sent, and the peer all that came back."""
-    def agree(direction, theirs):
-        ours = totals(vu, device, since)[direction]["packets"]
-        return ours == peer.port_stats()[0][theirs]
-    wait_for(lambda: agree("from_guest", "TX-packets"), 10, "vu-pmd takes what testpmd sent")
+    def wait_equal(direction, theirs):
+        found = {}
+
+        def probe():
+            found["vu-pmd"] = totals(vu, device, since)[direction]
+            found["testpmd"] = peer.port_stats()[0]
+            return found["vu-pmd"]["packets"] == found["testpmd"][theirs]
+        try:
+            wait_for(probe, 10, f"{direction} packets equal testpmd's {theirs}", interval=0.1)
+        except Failure as failure:
+            raise Failure(f"{failure}: {found}") from None
+    wait_equal("from_guest", "TX-packets")
     peer.start("rxonly")
-    wait_for(lambda: agree("to_guest", "RX-packets"), 10, "testpmd takes what vu-pmd delivered")
+    wait_equal("to_guest", "RX-packets")
     peer.stop_forwarding()
 
 
 def exchange(vu, device, peer, size=64, since=None):
     """Send and receive for a moment, then wait until nothing is on its way."""
+    wait_enabled(vu, device, peer)
     peer.start("flowgen", size)
     time.sleep(SECONDS)
     peer.stop_forwarding()

@@ -18,13 +18,12 @@
 #include <rte_lcore.h>
 
 #include "fake_frontend.h"
+#include "fake_task.h"
 #include "session.h"
 #include "test.h"
 #include "vu_fd.h"
 #include "vu_mem.h"
 #include "vu_vring_live.h"
-
-#include "../sched/fake_task.h"
 
 #define GUEST_BYTES UINT64_C(0x100000)
 #define GUEST_GPA UINT64_C(0x40000000)
@@ -130,12 +129,13 @@ fixture_disconnect(struct session_fixture *fix)
 }
 
 static inline int
-fixture_create_driver(struct session_fixture *fix, const char *driver, const char *driver_args)
+fixture_create_on_node(struct session_fixture *fix, const char *driver, const char *driver_args,
+	int numa_node)
 {
 	const unsigned int lcore_id = 7;
 	struct vu_assign_conf assign = { .numa_node = -1 };
 	struct vu_device_conf conf = {
-		.name = "test", .nb_queues = 2, .max_queue_size = 256, .numa_node = -1,
+		.name = "test", .nb_queues = 2, .max_queue_size = 256, .numa_node = numa_node,
 		.assign = &assign, .driver_args = driver_args,
 	};
 
@@ -156,6 +156,12 @@ fixture_create_driver(struct session_fixture *fix, const char *driver, const cha
 	vu_sched_task_add(fix->sched, &fix->gate->task, 0);
 	loop_thread_start(&fix->loop, fix->sched, 0);
 	return fixture_connect(fix);
+}
+
+static inline int
+fixture_create_driver(struct session_fixture *fix, const char *driver, const char *driver_args)
+{
+	return fixture_create_on_node(fix, driver, driver_args, -1);
 }
 
 static inline int
@@ -216,7 +222,8 @@ fixture_negotiate(struct session_fixture *fix)
 	struct fake_frontend *frontend = &fix->frontend;
 
 	frontend->need_reply = false;
-	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_PROTOCOL_FEATURES, PROTOCOL_BITS), 0);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_PROTOCOL_FEATURES,
+		PROTOCOL_BITS), 0);
 	frontend->need_reply = true;
 	return fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, FEATURE_BITS);
 }
@@ -345,7 +352,8 @@ guest_offer(struct session_fixture *fix, uint32_t q, uint32_t len_bytes, uint16_
 	uint16_t i = idx % RING_SIZE;
 
 	ring.desc[i] = (struct vu_split_desc){
-		.gpa = GUEST_GPA + guest_buffer_offset(q, i), .len_bytes = len_bytes, .flags = flags,
+		.gpa = GUEST_GPA + guest_buffer_offset(q, i),
+		.len_bytes = len_bytes, .flags = flags,
 	};
 	ring.avail->ring[i] = i;
 	vu_store_release(&ring.avail->idx, (uint16_t)(idx + 1));

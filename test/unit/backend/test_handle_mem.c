@@ -4,6 +4,10 @@
  */
 #include "session_fixture.h"
 
+#include <numaif.h>
+
+#include "vu_mem_translate.h"
+
 #define HALF (GUEST_BYTES / 2)
 
 static int
@@ -193,5 +197,39 @@ VU_TEST(handle_mem, add_and_remove_under_running_rings)
 		CHECK_EQ(do_mem_reg(&fix, VHOST_USER_REM_MEM_REG, &extra, VU_FD_NONE), 0);
 		CHECK_EQ(guest_round_trip(&fix, i), 0);
 	}
+	return fixture_destroy(&fix);
+}
+
+/* Placement policy of the first page of a device's memory; -1: the kernel does not tell. */
+static int
+mem_policy(const struct session_fixture *fix)
+{
+	void *hva = vu_mem_gpa_range_to_hva(vu_device_mem(fix->dev), GUEST_GPA, 1);
+	int mode;
+
+	return get_mempolicy(&mode, NULL, 0, hva, MPOL_F_ADDR) == 0 ? mode : -1;
+}
+
+/* Placed where the port asks for it; otherwise the front-end's business. */
+VU_TEST(handle_mem, region_goes_to_the_node_of_the_port)
+{
+	const struct vhost_user_mem_region region = fixture_region(0, GUEST_BYTES);
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	if (mem_policy(&fix) == -1) {
+		fixture_destroy(&fix);
+		return TEST_SKIPPED;
+	}
+	CHECK_EQ(mem_policy(&fix), MPOL_DEFAULT);
+	CHECK_EQ(fixture_destroy(&fix), 0);
+	CHECK_EQ(fixture_create_on_node(&fix, "net", "far=loopback", 0), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(fixture_set_mem(&fix), 0);
+	CHECK_EQ(mem_policy(&fix), MPOL_PREFERRED);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_REM_MEM_REG, &region, VU_FD_NONE), 0);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.mem_fd), 0);
+	CHECK_EQ(mem_policy(&fix), MPOL_PREFERRED);
 	return fixture_destroy(&fix);
 }

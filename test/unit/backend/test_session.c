@@ -168,7 +168,8 @@ VU_TEST(session, disconnect_inside_a_frame)
 	vu_request_begin(&frame, VHOST_USER_SET_VRING_KICK, false);
 	vu_request_append_u64(&frame, 0);
 	for (size_t len = 1; len < frame.len; len++) {
-		CHECK_EQ(fake_frontend_send_bytes(&fix.frontend, frame.bytes, len, &fix.mem_fd, 1), 0);
+		CHECK_EQ(fake_frontend_send_bytes(&fix.frontend, frame.bytes, len,
+			&fix.mem_fd, 1), 0);
 		fixture_turn(&fix);
 		CHECK_EQ(fixture_disconnect(&fix), 0);
 		CHECK_EQ(fixture_connect(&fix), 0);

@@ -116,7 +116,19 @@ struct conf_case {
 struct conf_facts {
 	uint64_t features;          /* offered */
 	uint64_t protocol_features; /* offered */
+	uint32_t config_bytes;      /* of the configuration space that can be read at once */
 	bool has_gpu;
+};
+
+struct conf_bench;
+
+/* A device to be tested. */
+struct conf_device {
+	const char *title;
+	const char *driver;
+	const char *args;
+	void (*prepare)(struct conf_bench *bench); /* once, without a session; may be NULL */
+	bool can_echo; /* sends frames of ring 1 back on ring 0 */
 };
 
 /* Everything a run needs. */
@@ -138,13 +150,16 @@ struct conf_bench {
 };
 
 /** Create a bench around a device. @return 0, or -errno of creating the device */
-int conf_bench_init(struct conf_bench *bench, const char *driver, const char *args);
+int conf_bench_init(struct conf_bench *bench, const struct conf_device *device);
 
 /** Free it. */
 void conf_bench_fini(struct conf_bench *bench);
 
 /** Run one case, with and without need_reply, and compare it with the rule. */
 void conf_bench_run(struct conf_bench *bench, const struct conf_case *test);
+
+/** After all cases: the device still carries a frame from one ring to the other. */
+void conf_bench_check_echo(struct conf_bench *bench);
 
 /** Run every case of one request. */
 void conf_cases_run(struct conf_bench *bench, uint32_t request);

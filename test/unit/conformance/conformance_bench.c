@@ -50,6 +50,17 @@ bench_open_fds(struct conf_bench *bench)
 	bench->far_ends[1] = ends[0];
 }
 
+static uint32_t
+bench_ask_config(const struct conf_bench *bench)
+{
+	uint8_t config[VHOST_USER_CONFIG_SPACE_BYTES];
+	uint32_t len = sizeof(config);
+
+	while (len > 0 && vu_device_config_get(bench->subject.dev, 0, config, len) != 0)
+		len--;
+	return len;
+}
+
 /* What the device offers, asked as any front-end asks. */
 static int
 bench_ask_facts(struct conf_bench *bench)
@@ -62,15 +73,16 @@ bench_ask_facts(struct conf_bench *bench)
 	if (rc == 0)
 		rc = fake_frontend_get_u64(frontend, VHOST_USER_GET_PROTOCOL_FEATURES,
 			&bench->facts.protocol_features);
+	bench->facts.config_bytes = bench_ask_config(bench);
 	bench->facts.has_gpu = vu_device_has_gpu(bench->subject.dev);
 	rig_port_disconnect(&bench->subject);
 	return rc;
 }
 
+/* From nothing to two running rings. */
 static int
-bench_start_bystander(struct conf_bench *bench)
+bench_start(struct rig_port *port)
 {
-	struct rig_port *port = &bench->bystander;
 	int rc;
 
 	rig_port_connect(port);
@@ -83,7 +95,7 @@ bench_start_bystander(struct conf_bench *bench)
 }
 
 int
-conf_bench_init(struct conf_bench *bench, const char *driver, const char *args)
+conf_bench_init(struct conf_bench *bench, const struct conf_device *device)
 {
 	int rc;
 
@@ -91,15 +103,17 @@ conf_bench_init(struct conf_bench *bench, const char *driver, const char *args)
 	session_rig_init(&bench->rig);
 	rc = rig_port_init(&bench->bystander, &bench->rig, "net", "far=loopback");
 	RTE_VERIFY(rc == 0);
-	rc = rig_port_init(&bench->subject, &bench->rig, driver, args);
+	rc = rig_port_init(&bench->subject, &bench->rig, device->driver, device->args);
 	if (rc != 0) {
 		rig_port_fini(&bench->bystander);
 		session_rig_fini(&bench->rig);
 		return rc;
 	}
 	bench_open_fds(bench);
+	if (device->prepare != NULL)
+		device->prepare(bench);
 	RTE_VERIFY(bench_ask_facts(bench) == 0);
-	RTE_VERIFY(bench_start_bystander(bench) == 0);
+	RTE_VERIFY(bench_start(&bench->bystander) == 0);
 	rig_held_take(&bench->held);
 	return 0;
 }
@@ -119,6 +133,20 @@ bench_close(struct conf_bench *bench)
 		bench_complain(bench, "after a session %u descriptors instead of %u, "
 			"%u mappings instead of %u", bench->held.nb_fds, before.nb_fds,
 			bench->held.nb_maps, before.nb_maps);
+}
+
+void
+conf_bench_check_echo(struct conf_bench *bench)
+{
+	int rc;
+
+	bench_close(bench);
+	rc = bench_start(&bench->subject);
+	if (rc == 0)
+		rc = rig_port_echo(&bench->subject, 1);
+	if (rc != 0)
+		bench_complain(bench, "in the end the device carries no frame: %d", rc);
+	bench->is_open = true;
 }
 
 void
@@ -172,22 +200,22 @@ bench_prepare(struct conf_bench *bench, const struct conf_case *test)
 		bench_complain(bench, "a session that comes next does not work: %d", rc);
 }
 
-/* Send bytes from..to of a frame, descriptors included if they travel with the first of them. */
+/* Bytes from..to, and the descriptors if they travel with the first of them. The back-end may be
+ * gone already; who reads from it will see.
+ */
 static void
-bench_send(struct conf_bench *bench, const struct vu_reply *bytes, size_t from, size_t to)
+bench_send(struct conf_bench *bench, const struct vu_reply *bytes, size_t from, size_t to,
+	const struct conf_frame *frame)
 {
-	/* The back-end may be gone already, which the caller sees when it reads. */
-	if (from < to)
-		fake_frontend_send_bytes(&bench->subject.frontend, bytes->bytes + from, to - from,
-			NULL, 0);
+	fake_frontend_send_bytes(&bench->subject.frontend, bytes->bytes + from, to - from,
+		frame->fds, frame->fds_at == from ? frame->nb_fds : 0);
 }
 
 static void
 bench_send_frame(struct conf_bench *bench, const struct conf_frame *frame, bool need_reply)
 {
-	struct fake_frontend *frontend = &bench->subject.frontend;
 	struct vhost_user_header header = frame->header;
-	size_t stop = frame->pause_at != 0 ? frame->pause_at : frame->fds_at;
+	size_t pause_at = RTE_MAX(frame->pause_at, frame->fds_at);
 	struct vu_reply bytes;
 
 	if (need_reply)
@@ -195,20 +223,15 @@ bench_send_frame(struct conf_bench *bench, const struct conf_frame *frame, bool 
 	bytes.len = sizeof(header) + RTE_MIN(header.size, (uint32_t)VU_MAX_MSG_BYTES);
 	memcpy(bytes.bytes, &header, sizeof(header));
 	memcpy(bytes.bytes + sizeof(header), &frame->payload, bytes.len - sizeof(header));
-	if (stop == 0)
-		stop = bytes.len;
-	if (frame->fds_at == 0)
-		fake_frontend_send_bytes(frontend, bytes.bytes, stop, frame->fds, frame->nb_fds);
-	else
-		bench_send(bench, &bytes, 0, stop);
-	if (stop == bytes.len || frame->is_cut)
+	if (pause_at == 0) {
+		bench_send(bench, &bytes, 0, bytes.len, frame);
+		return;
+	}
+	bench_send(bench, &bytes, 0, pause_at, frame);
+	if (frame->is_cut)
 		return;
 	session_rig_turn(&bench->rig);
-	if (frame->fds_at != 0)
-		fake_frontend_send_bytes(frontend, bytes.bytes + stop, bytes.len - stop, frame->fds,
-			frame->nb_fds);
-	else
-		bench_send(bench, &bytes, stop, bytes.len);
+	bench_send(bench, &bytes, pause_at, bytes.len, frame);
 }
 
 /* Wait for what a barrier request behind the frame brings to light. */
@@ -290,7 +313,8 @@ bench_run_once(struct conf_bench *bench, const struct conf_case *test, bool need
 	if (seen != wanted)
 		bench_complain(bench, "%s, %s, need_reply %d, %u bytes, %u fds: %s wanted, %s seen",
 			name, column, need_reply, test->frame.header.size, test->frame.nb_fds,
-			conf_result_words(wanted, wanted_words), conf_result_words(seen, seen_words));
+			conf_result_words(wanted, wanted_words),
+			conf_result_words(seen, seen_words));
 	if (!result_keeps_state(test, seen))
 		bench_close(bench);
 	else if (rig_count_fds() != nb_fds)

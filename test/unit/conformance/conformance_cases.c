@@ -63,9 +63,8 @@ run_maximum(struct conf_bench *bench, uint32_t request)
 	test.column = CONF_MAXIMUM;
 	test.frame.header.size = spec->shape.len_max;
 	if (spec->payload == VU_PAYLOAD_CONFIG) {
-		test.frame.header.size =
-			VHOST_USER_CONFIG_HEADER_BYTES + VHOST_USER_CONFIG_SPACE_BYTES;
-		test.frame.payload.config.size = VHOST_USER_CONFIG_SPACE_BYTES;
+		test.frame.header.size = VHOST_USER_CONFIG_HEADER_BYTES + bench->facts.config_bytes;
+		test.frame.payload.config.size = bench->facts.config_bytes;
 	}
 	if (spec->payload == VU_PAYLOAD_MEM_TABLE) {
 		struct vhost_user_mem_table *table = &test.frame.payload.mem_table;
@@ -171,7 +170,9 @@ run_sizes(struct conf_bench *bench, uint32_t request)
 		run_size(bench, request, CONF_SIZE_LARGE, shape->len_max + 1);
 		run_size(bench, request, CONF_SIZE_MOST, VU_MAX_MSG_BYTES);
 	}
-	for (uint32_t size = shape->len_min + 1; shape->len_step > 1 && size < shape->len_max; size++)
+	if (shape->len_step <= 1)
+		return;
+	for (uint32_t size = shape->len_min + 1; size < shape->len_max; size++)
 		if ((size - shape->len_min) % shape->len_step != 0)
 			run_size(bench, request, CONF_SIZE_BETWEEN, size);
 }

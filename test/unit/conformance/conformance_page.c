@@ -144,7 +144,8 @@ conf_page_begin(FILE *out)
 		"also checks that no descriptor and no\nmapping is left, that another session "
 		"carries a frame, and that the next session works.\n\n"
 		"Left of a slash: with need_reply, right of it: without; one word: the same in "
-		"both.\n\"%s\": there is no such case.\n\n| Word | Meaning |\n|---|---|\n", NO_CELL);
+		"both.\n\"%s\": there is no such case.\n\n| Word | Meaning |\n|---|---|\n",
+		NO_CELL);
 	for (unsigned int i = 0; words[i].result != CONF_BROKEN; i++)
 		fprintf(out, "| %s | %s |\n", words[i].word, words[i].meaning);
 }

@@ -184,6 +184,22 @@ VU_TEST(frontend_hostile, answers_to_other_questions_are_noticed)
 	return check_fault(VHOST_USER_ADD_MEM_REG, SCRIPT_REGION);
 }
 
+VU_TEST(frontend_hostile, a_refused_start_can_be_repeated)
+{
+	struct hostile_case hostile = {
+		.script = { .fault_at = VHOST_USER_SET_VRING_ADDR, .fault = SCRIPT_REFUSE },
+	};
+
+	CHECK_EQ(case_open(&hostile, SCRIPT_TIMEOUT_MS), 0);
+	CHECK_EQ(vu_frontend_wait(hostile.fe, SCRIPT_TIMEOUT_MS), 0);
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK_EQ(vu_frontend_start(hostile.fe, 0), -EREMOTEIO);
+	CHECK(vu_frontend_is_up(hostile.fe));
+	CHECK_EQ(hostile.nb_down, 0);
+	case_close(&hostile);
+	return TEST_SUCCESS;
+}
+
 /* Offers that make no sense together are not taken up. */
 VU_TEST(frontend_hostile, in_band_needs_its_companions)
 {

@@ -111,6 +111,60 @@ VU_TEST(mem_map, prefaults_when_asked)
 	return TEST_SUCCESS;
 }
 
+/* Does an access to this page succeed without a page fault? -1: the kernel does not tell. */
+static int
+is_mapped(const void *hva)
+{
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+	ssize_t len;
+
+	len = pread(pagemap, &entry, sizeof(entry),
+		(off_t)((uintptr_t)hva / PAGE_BYTES * sizeof(entry)));
+	vu_fd_close(&pagemap);
+	return len == sizeof(entry) ? (int)(entry >> 63) : -1;
+}
+
+/* What the guest has written before is there without a fault; nothing else is allocated. */
+VU_TEST(mem_map, maps_pages_that_exist)
+{
+	const unsigned int written[] = { 0, 3, 4, 9000, 9999 };
+	int file = fixture_file(10000 * PAGE_BYTES);
+	struct vu_mem_table *table;
+
+	for (unsigned int i = 0; i < RTE_DIM(written); i++)
+		CHECK_EQ(pwrite(file, "x", 1, (off_t)(written[i] * PAGE_BYTES)), 1);
+	table = fixture_table(file, 0, 10000 * PAGE_BYTES, 0);
+	CHECK(table != NULL);
+	for (unsigned int i = 0; i < RTE_DIM(written); i++)
+		CHECK(is_mapped(fixture_hva(table, written[i] * PAGE_BYTES)) != 0);
+	CHECK(is_mapped(fixture_hva(table, PAGE_BYTES)) != 1);
+	CHECK(is_mapped(fixture_hva(table, 5 * PAGE_BYTES)) != 1);
+	CHECK_EQ(allocated_bytes(file), RTE_DIM(written) * PAGE_BYTES);
+	vu_mem_table_destroy(table);
+	vu_fd_close(&file);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(mem_map, huge_pages_are_there_at_once)
+{
+	int probe = fixture_huge_file(2 * HUGE_BYTES);
+	struct vu_mem_table *table;
+	int file;
+
+	if (probe < 0)
+		return TEST_SKIPPED;
+	vu_fd_close(&probe);
+	file = vu_fd_memfd(FIXTURE_NAME, 2 * HUGE_BYTES, HUGE_BYTES);
+	table = fixture_table(file, 0, 2 * HUGE_BYTES, 0);
+	CHECK(table != NULL);
+	CHECK(is_mapped(fixture_hva(table, 0)) != 0);
+	CHECK(is_mapped(fixture_hva(table, HUGE_BYTES)) != 0);
+	vu_mem_table_destroy(table);
+	vu_fd_close(&file);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(mem_map, huge_pages_with_offsets_inside_a_page)
 {
 	int file = fixture_huge_file(2 * HUGE_BYTES);

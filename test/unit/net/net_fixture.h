@@ -220,6 +220,15 @@ port_stop(struct net_port *port)
 		fake_ring_reset(port->rings[i].ring);
 }
 
+/* Every mbuf is back where it came from; for a case whose ports are all idle. */
+static inline void
+port_verify_mbufs(const struct net_port *port)
+{
+	const struct net_queue *nq = vu_device_queue(port->dev, 1)->priv;
+
+	RTE_VERIFY(rte_mempool_avail_count(nq->pool) == nq->pool->size);
+}
+
 static inline void
 port_close(struct net_port *port)
 {

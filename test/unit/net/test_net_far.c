@@ -49,6 +49,10 @@ static void
 far_close(struct far_fixture *f)
 {
 	for (unsigned int i = 0; i < f->nb_ports; i++)
+		if (vu_device_state(f->ports[i].dev) != VU_DEVICE_IDLE)
+			port_stop(&f->ports[i]);
+	port_verify_mbufs(&f->ports[0]);
+	for (unsigned int i = 0; i < f->nb_ports; i++)
 		port_close(&f->ports[i]);
 	free(f->received);
 	vu_sched_destroy(f->sched);

@@ -28,6 +28,8 @@ loopback_open(struct loopback *l, const char *args, uint64_t features)
 static void
 loopback_close(struct loopback *l)
 {
+	port_stop(&l->port);
+	port_verify_mbufs(&l->port);
 	port_close(&l->port);
 	free(l->received);
 	vu_sched_destroy(l->sched);

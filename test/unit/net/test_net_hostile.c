@@ -27,6 +27,8 @@ hostile_open(struct hostile_fixture *f, uint64_t features)
 static void
 hostile_close(struct hostile_fixture *f)
 {
+	port_stop(&f->port);
+	port_verify_mbufs(&f->port);
 	port_close(&f->port);
 	free(f->received);
 	vu_sched_destroy(f->sched);

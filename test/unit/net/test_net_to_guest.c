@@ -29,6 +29,8 @@ pusher_open(struct pusher *p, uint64_t features)
 static void
 pusher_close(struct pusher *p)
 {
+	port_stop(&p->port);
+	port_verify_mbufs(&p->port);
 	port_close(&p->port);
 	free(p->received);
 	vu_sched_destroy(p->sched);
@@ -171,6 +173,38 @@ VU_TEST(net_to_guest, frames_of_several_mbufs)
 		}
 		pusher_close(&p);
 	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_to_guest, mbufs_may_be_empty)
+{
+	struct pusher p;
+	uint8_t frame[100];
+	const struct net_chain pieces = { .nb_bufs = 2, .bufs = {
+		{ FAKE_MID_GPA + UINT64_C(0x1000), 50, true },
+		{ FAKE_MID_GPA + UINT64_C(0x2000), 100, true },
+	} };
+
+	frame_make(frame, sizeof(frame), 5);
+	pusher_open(&p, F_MODERN);
+	/* Five of them; bit 0 of the shape says whether the first one holds anything. */
+	for (unsigned int shape = 1; shape < 32; shape++) {
+		uint32_t len_bytes = 0;
+
+		add_frame(&p, frame, shape & 1 ? 20 : 0, 20);
+		len_bytes += shape & 1 ? 20 : 0;
+		for (unsigned int i = 1; i < 5; i++) {
+			uint32_t nb = shape & (1u << i) ? 20 : 0;
+
+			add_frame(&p, frame + len_bytes, nb, 20);
+			len_bytes += nb;
+			RTE_VERIFY(rte_pktmbuf_chain(p.frames[0], p.frames[--p.nb_frames]) == 0);
+		}
+		port_offer_chain(&p.port, 0, &pieces);
+		push(&p);
+		CHECK(check_received(&p, frame, len_bytes, 1) == TEST_SUCCESS);
+	}
+	pusher_close(&p);
 	return TEST_SUCCESS;
 }
 

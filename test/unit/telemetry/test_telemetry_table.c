@@ -3,7 +3,7 @@
  * The table of --stats: which lines it has, totals, and that it starts anew from the last print.
  * The /vu commands are tested from outside, by test/system/test_telemetry.
  */
-#include "../backend/session_fixture.h"
+#include "session_fixture.h"
 
 #include "telemetry.h"
 

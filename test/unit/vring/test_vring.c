@@ -341,7 +341,8 @@ ignore_signal(int number)
 
 VU_TEST(vring, notification_that_blocks_and_is_interrupted_gives_the_ring_up)
 {
-	const struct itimerval interval = { { 0, 1000 }, { 0, 1000 } }, off = { { 0, 0 }, { 0, 0 } };
+	const struct itimerval interval = { { 0, 1000 }, { 0, 1000 } };
+	const struct itimerval off = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action = { .sa_handler = ignore_signal }, before;
 	struct vring_fixture f;
 

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * SEND_RARP: the frame that the others see, and that the switch knows the guest's place afterwards.
+ */
+#include "net_fixture.h"
+
+#include "test.h"
+
+#define RARP_BYTES 60
+
+static const uint8_t mac[6] = { 0x02, 0, 0, 0, 0, 9 };
+
+/* What RFC 903 and SEND_RARP make of the address above. */
+static void
+expected_frame(uint8_t *frame)
+{
+	static const uint8_t fixed[] = { 0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3 };
+
+	memset(frame, 0, RARP_BYTES);
+	memset(frame, 0xff, 6);
+	memcpy(frame + 6, mac, 6);
+	memcpy(frame + 12, fixed, sizeof(fixed));
+	memcpy(frame + 22, mac, 6);
+	memcpy(frame + 32, mac, 6);
+}
+
+VU_TEST(net_rarp, reaches_the_others)
+{
+	struct vu_sched *sched = net_sched_create();
+	struct net_port ports[3];
+	struct net_received *received = net_received_create();
+	uint8_t frame[RARP_BYTES];
+
+	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
+		port_open(&ports[i], sched, "far=switch");
+		port_start(&ports[i], F_MODERN);
+		port_offer(&ports[i], 0, 4, 2048);
+	}
+	net_turn(sched);
+	CHECK_EQ(vu_device_send_rarp(ports[1].dev, mac), 0);
+	net_turn(sched);
+	expected_frame(frame);
+	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
+		CHECK_EQ(port_receive(&ports[i], 0, received), i != 1);
+		if (i == 1)
+			continue;
+		CHECK_EQ(received->len_bytes, RARP_BYTES);
+		CHECK_EQ(memcmp(received->frame, frame, RARP_BYTES), 0);
+	}
+	CHECK_EQ(net_fdb_lookup((const struct rte_ether_addr *)mac, net_fdb_age_now()),
+		port_queue(&ports[1], 0)->net->port_id);
+	for (unsigned int i = 0; i < RTE_DIM(ports); i++)
+		port_close(&ports[i]);
+	vu_sched_destroy(sched);
+	free(received);
+	return 0;
+}
+
+VU_TEST(net_rarp, refused)
+{
+	static const uint8_t multicast[6] = { 1 };
+	static const uint8_t nil[6];
+	struct vu_sched *sched = net_sched_create();
+	struct net_port port;
+
+	port_open(&port, sched, "far=switch");
+	CHECK_EQ(vu_device_send_rarp(port.dev, multicast), -EINVAL);
+	CHECK_EQ(vu_device_send_rarp(port.dev, nil), -EINVAL);
+	CHECK_EQ(vu_device_send_rarp(port.dev, mac), 0); /* nobody there to hear it */
+	port_close(&port);
+	port_open(&port, sched, "far=loopback");
+	CHECK_EQ(vu_device_send_rarp(port.dev, mac), -EOPNOTSUPP);
+	port_close(&port);
+	vu_sched_destroy(sched);
+	return 0;
+}
+
+/* A receive queue whose lcore does not come: the ring to it fills up, the rest is freed. */
+VU_TEST(net_rarp, handoff_full)
+{
+	struct vu_sched *sched = net_sched_create();
+	struct net_port ports[2];
+
+	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
+		port_open(&ports[i], sched, "far=switch");
+		port_start(&ports[i], F_MODERN);
+	}
+	for (unsigned int i = 0; i < 2 * NET_HANDOFF_FRAMES; i++)
+		CHECK_EQ(vu_device_send_rarp(ports[0].dev, mac), 0);
+	for (unsigned int i = 0; i < RTE_DIM(ports); i++)
+		port_close(&ports[i]);
+	vu_sched_destroy(sched);
+	return 0;
+}
