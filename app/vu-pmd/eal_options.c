@@ -103,6 +103,16 @@ eal_has(int argc, char **argv, const char *name)
 	return false;
 }
 
+/* Value of a one-letter option, NULL if it is not there. */
+static const char *
+eal_short_value(int argc, char **argv, char letter)
+{
+	for (int i = 1; i < argc; i++)
+		if (argv[i][0] == '-' && argv[i][1] == letter)
+			return argv[i][2] != '\0' ? &argv[i][2] : argv[i + 1];
+	return NULL;
+}
+
 /*
  * DPDK refuses --in-memory beside --no-huge, which keeps nothing in files anyway but the shared
  * configuration: leave that out too, which is what the user means.
@@ -125,8 +135,16 @@ eal_options_add_defaults(int argc, char **argv)
 	static char prefix[] = "--file-prefix=vu-pmd";
 	static char eal_log[] = "--log-level=lib.eal:warning";
 	static char telemetry_log[] = "--log-level=lib.telemetry:error";
-	char *defaults[] = { eal_log, telemetry_log, prefix };
-	int nb_defaults = eal_has(argc, argv, "--file-prefix") ? 2 : 3;
+	static char no_pci[] = "--no-pci";
+	char *defaults[4] = { eal_log, telemetry_log };
+	int nb_defaults = 2;
+
+	if (!eal_has(argc, argv, "--file-prefix"))
+		defaults[nb_defaults++] = prefix;
+	/* No port uses a PCI device so far; probing them disturbs their present owners. */
+	if (!eal_has(argc, argv, "--no-pci") && !eal_has(argc, argv, "--allow") &&
+			eal_short_value(argc, argv, 'a') == NULL)
+		defaults[nb_defaults++] = no_pci;
 
 	eal_resolve_in_memory(argc, argv);
 	/* In front of the user's: of two log levels the last one counts. */
@@ -163,16 +181,6 @@ eal_free_hugepages(void)
 	}
 	closedir(dir);
 	return nb_free;
-}
-
-/* Value of a one-letter option, NULL if it is not there. */
-static const char *
-eal_short_value(int argc, char **argv, char letter)
-{
-	for (int i = 1; i < argc; i++)
-		if (argv[i][0] == '-' && argv[i][1] == letter)
-			return argv[i][2] != '\0' ? &argv[i][2] : argv[i + 1];
-	return NULL;
 }
 
 /* Every lcore of a plain list such as 0-3,5 is a CPU that this process may use. */

@@ -12,11 +12,11 @@
 int eal_option_words(const char *arg);
 
 /**
- * Add "--file-prefix vu-pmd" unless the user chose one, so that vu-pmd runs beside other DPDK
+ * Add "--no-pci" and "--file-prefix vu-pmd" unless the user chose, so that vu-pmd runs beside other DPDK
  * programs (doc/decision/0007), and log levels that keep EAL quiet unless something is wrong.
  *
  * @param argc  words in argv
- * @param argv  has room for three more words and the final NULL
+ * @param argv  has room for four more words and the final NULL
  * @return words in argv
  */
 int eal_options_add_defaults(int argc, char **argv);

@@ -55,8 +55,9 @@ static const char options_help[] =
 "  --print-capabilities     JSON for QEMU tooling, then exit\n"
 "  --help, --version        this text, the versions\n"
 "\n"
-"EAL options used most: -l LCORES, -m MEGABYTES, --no-huge, --in-memory, --no-pci,\n"
-"--file-prefix NAME (default here: vu-pmd), --log-level=vu.*:debug.\n"
+"EAL options used most: -l LCORES, -m MEGABYTES, --no-huge, --in-memory,\n"
+"--file-prefix NAME (default here: vu-pmd), --log-level=vu.*:debug; --no-pci is the default\n"
+"unless -a names a device.\n"
 "Without hugepages: vu-pmd --no-huge -m 512 -l 0-1 --socket PATH\n"
 "Ends with status 0 on SIGINT or SIGTERM, 1 if it could not start.\n";
 
@@ -175,7 +176,7 @@ options_parse(struct options *options, int argc, char **argv)
 	int status;
 
 	vu_daemon_conf_init(&options->conf);
-	options->eal_argv = calloc((size_t)argc + 4, sizeof(*options->eal_argv));
+	options->eal_argv = calloc((size_t)argc + 5, sizeof(*options->eal_argv));
 	if (options->eal_argv == NULL) {
 		fputs("vu-pmd: out of memory\n", stderr);
 		return EXIT_FAILURE;

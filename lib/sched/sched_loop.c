@@ -119,8 +119,12 @@ tasks_poll_ready(struct vu_sched_worker *worker)
 		const struct vu_watch *group = &watches[slot];
 
 		if (unlikely((watch_change(&group[0]) | watch_change(&group[1]) |
-				watch_change(&group[2]) | watch_change(&group[3])) != 0))
+				watch_change(&group[2]) | watch_change(&group[3])) != 0)) {
+			/* An idle worker becomes busy at the first poll that finds something. */
+			if (nb_items == 0 && !worker->is_busy)
+				stats_note_work(worker);
 			nb_items += group_poll(worker, slot);
+		}
 	}
 	return nb_items;
 }

@@ -55,12 +55,18 @@ stats_enter(struct vu_sched_worker *worker)
 }
 
 void
+stats_note_work(struct vu_sched_worker *worker)
+{
+	worker->work_tsc = time_now();
+}
+
+void
 stats_flip_busy(struct vu_sched_worker *worker)
 {
 	if (worker->is_busy)
 		stopwatch_stop(&worker->busy_watch, time_now());
 	else
-		stopwatch_start(&worker->busy_watch, time_now());
+		stopwatch_start(&worker->busy_watch, worker->work_tsc);
 	worker->is_busy = !worker->is_busy;
 }
 

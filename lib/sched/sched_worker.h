@@ -81,6 +81,7 @@ struct vu_sched_worker {
 	uint64_t nb_polls;
 	uint64_t nb_items;
 	uint64_t busy_watch;    /* stopwatch of busy turns */
+	uint64_t work_tsc;      /* time before the last poll of an idle worker */
 	uint64_t running_watch; /* stopwatch of the loop */
 
 	/* Owner, while gaps are measured; read by any thread. */
@@ -158,6 +159,8 @@ void task_let_go(struct vu_task *task);
 /* sched_stats.c, owner */
 
 void stats_enter(struct vu_sched_worker *worker);
+/* Take the time: what the worker does from here on may turn out to be work. */
+void stats_note_work(struct vu_sched_worker *worker);
 void stats_flip_busy(struct vu_sched_worker *worker);
 void stats_leave(struct vu_sched_worker *worker);
 

@@ -7,6 +7,9 @@
 
 #include <errno.h>
 
+#include <rte_cycles.h>
+#include <rte_pause.h>
+
 #include "fake_task.h"
 #include "test.h"
 
@@ -131,6 +134,43 @@ VU_TEST(sched_stats, running_loop_is_busy_or_idle)
 		CHECK_EQ(second.nb_items, first.nb_items);
 	}
 	CHECK_EQ(loop_thread_stop(&loop), 0);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
+
+/* Works for a while, once, and notes how many cycles it had at least. */
+struct burst {
+	struct vu_task task;
+	uint64_t cycles;
+};
+
+static uint32_t
+burst_poll(struct vu_task *task)
+{
+	struct burst *burst = task->arg;
+	const uint64_t start = rte_rdtsc();
+
+	task->watch = (struct vu_watch)VU_WATCH_NEVER;
+	while (rte_rdtsc() - start < 100000)
+		rte_pause();
+	burst->cycles = rte_rdtsc() - start;
+	return 1;
+}
+
+VU_TEST(sched_stats, first_turn_of_a_burst_is_busy)
+{
+	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched_lcore_stats stats;
+	static struct burst burst;
+
+	vu_task_init(&burst.task, burst_poll, &burst);
+	CHECK_EQ(vu_sched_task_add(sched, &burst.task, 0), 0);
+	vu_sched_turn(sched, 0);
+	vu_sched_task_kick(sched, &burst.task);
+	vu_sched_turn(sched, 0);
+	CHECK_EQ(vu_sched_lcore_stats_get(sched, 0, &stats), 0);
+	CHECK(burst.cycles >= 100000);
+	CHECK(stats.busy_cycles >= burst.cycles);
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
 }
