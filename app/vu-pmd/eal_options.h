@@ -12,8 +12,9 @@
 int eal_option_words(const char *arg);
 
 /**
- * Add "--no-pci" and "--file-prefix vu-pmd" unless the user chose, so that vu-pmd runs beside other DPDK
- * programs (doc/decision/0007), and log levels that keep EAL quiet unless something is wrong.
+ * Add "--no-pci" and "--file-prefix vu-pmd" unless the user chose, so that vu-pmd runs beside other
+ * DPDK programs and leaves the machine's cards alone, and log levels that keep EAL quiet unless
+ * something is wrong.
  *
  * @param argc  words in argv
  * @param argv  has room for four more words and the final NULL
