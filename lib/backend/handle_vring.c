@@ -57,18 +57,11 @@ reply_get_vring_base(struct vu_backend_session *session, const struct vu_msg *ms
 	vu_reply_state(reply, msg->request, idx, vu_device_ring_base(session->dev, idx));
 }
 
-int
-handle_set_vring_kick(struct vu_backend_session *session, struct vu_msg *msg)
-{
-	uint32_t idx = vu_msg_vring_idx(msg);
-	int rc = inband_start_ring(session, idx);
-
-	if (rc == 0)
-		vu_device_ring_start(session->dev, idx, vu_msg_take_fd(msg, 0));
-	return rc;
-}
-
-/* A data lcore will write to these: a descriptor that could block it is refused. */
+/*
+ * Data lcores write to call and err: a descriptor that could block them is refused. A kick that is
+ * no eventfd is refused too: it could be the front-end's end of this very connection, which then
+ * never ends.
+ */
 static int
 vring_take_event_fd(struct vu_msg *msg, int *fd)
 {
@@ -76,6 +69,22 @@ vring_take_event_fd(struct vu_msg *msg, int *fd)
 	if (*fd == VU_FD_NONE)
 		return 0;
 	return vu_fd_is_event(*fd) ? vu_fd_set_nonblocking(*fd) : -EINVAL;
+}
+
+int
+handle_set_vring_kick(struct vu_backend_session *session, struct vu_msg *msg)
+{
+	uint32_t idx = vu_msg_vring_idx(msg);
+	int fd;
+	int rc = vring_take_event_fd(msg, &fd);
+
+	if (rc == 0)
+		rc = inband_start_ring(session, idx);
+	if (rc == 0)
+		vu_device_ring_start(session->dev, idx, fd);
+	else
+		vu_fd_close(&fd);
+	return rc;
 }
 
 int

@@ -7,11 +7,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
+
+#define FD_PATIENCE_NS 10000000 /* 10 ms */
 
 void
 vu_fd_close(int *fd)
@@ -68,6 +72,35 @@ vu_fd_signal(int fd)
 	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
 		rc = -errno;
 	errno = saved_errno;
+	return rc;
+}
+
+/* Its arrival alone ends a blocked write with EINTR. */
+static void
+fd_wake(int signum)
+{
+	(void)signum;
+}
+
+int
+vu_fd_signal_bounded(int fd)
+{
+	const struct sigaction wake = { .sa_handler = fd_wake }; /* no SA_RESTART */
+	const struct itimerspec soon = { { 0, FD_PATIENCE_NS }, { 0, FD_PATIENCE_NS } };
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGURG };
+	timer_t timer;
+	int rc;
+
+	if (fd < 0)
+		return 0;
+	event._sigev_un._tid = gettid();
+	sigaction(SIGURG, &wake, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
+		return -errno;
+	/* Again and again: the first one may come before the write. */
+	timer_settime(timer, 0, &soon, NULL);
+	rc = vu_fd_signal(fd);
+	timer_delete(timer);
 	return rc;
 }
 

@@ -57,6 +57,16 @@ int vu_fd_memfd(const char *name, uint64_t len_bytes, uint64_t page_bytes);
 int vu_fd_signal(int fd);
 
 /**
+ * Signal an eventfd that a peer shares, in bounded time: O_NONBLOCK belongs to the peer as well,
+ * and a full counter would block us for ever. Slower than vu_fd_signal(); SIGURG must be unblocked.
+ *
+ * @param fd  eventfd, or VU_FD_NONE for nothing to do
+ * @return 0, or -errno (-EINTR: the write blocked)
+ * @context control lcore
+ */
+int vu_fd_signal_bounded(int fd);
+
+/**
  * Set O_NONBLOCK.
  *
  * @return 0, or -errno

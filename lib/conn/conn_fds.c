@@ -79,7 +79,8 @@ conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds)
 
 	fds->nb = 0;
 	do
-		nb_bytes = recvmsg(sock, &header, MSG_CMSG_CLOEXEC);
+		/* O_NONBLOCK is not enough: a peer that sent us the socket can take it back. */
+		nb_bytes = recvmsg(sock, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	while (nb_bytes < 0 && errno == EINTR);
 	if (nb_bytes < 0)
 		return -errno;
@@ -117,7 +118,7 @@ conn_send(int sock, const void *bytes, size_t len, const int *fds, unsigned int 
 	if (nb_fds > 0)
 		fds_attach(&header, &control, fds, nb_fds);
 	do
-		nb_bytes = sendmsg(sock, &header, MSG_NOSIGNAL);
+		nb_bytes = sendmsg(sock, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (nb_bytes < 0 && errno == EINTR);
 	return nb_bytes < 0 ? -errno : nb_bytes;
 }

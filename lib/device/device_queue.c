@@ -36,12 +36,16 @@ device_queue_poll(struct vu_task *task)
 	uint32_t nb_items;
 
 	if (unlikely(live == NULL || queue->vring.pos.fault != VU_VRING_OK)) {
+		if (live != NULL && queue->dev->ops->queue_fault != NULL)
+			queue->dev->ops->queue_fault(queue);
 		task->watch = (struct vu_watch)VU_WATCH_NEVER;
 		return 0;
 	}
 	nb_items = queue->poll(queue, live);
 	if (unlikely(queue->vring.pos.fault != VU_VRING_OK)) {
 		vu_queue_fail(queue, live);
+		if (queue->dev->ops->queue_fault != NULL)
+			queue->dev->ops->queue_fault(queue);
 		task->watch = (struct vu_watch)VU_WATCH_NEVER;
 	}
 	return nb_items;

@@ -36,7 +36,7 @@ queue_refuse(struct vu_device_queue *queue)
 {
 	vu_store(&queue->vring.pos.fault, (uint8_t)VU_VRING_BAD_ADDRESS);
 	vu_counter_add(&queue->counters.nb_faults, 1);
-	vu_fd_signal(queue->vring.err_fd);
+	vu_fd_signal_bounded(queue->vring.err_fd);
 	VU_LOG(DEVICE, WARNING, "%s: queue %u: cannot start: %s", queue->dev->name,
 		queue->vring.idx, queue->refusal == EFAULT ?
 		"a ring address lies outside guest memory" : rte_strerror(queue->refusal));
@@ -55,7 +55,7 @@ change_release(struct vu_device *dev)
 			queue_refuse(queue);
 		/* An event on the old descriptor may have been missed: repeat it on the new one. */
 		if (queue->has_new_call && queue->vring.live != NULL)
-			vu_fd_signal(queue->vring.call_fd);
+			vu_fd_signal_bounded(queue->vring.call_fd);
 		queue->has_new_call = false;
 		vu_vring_live_destroy(queue->retired_live);
 		queue->retired_live = NULL;

@@ -168,6 +168,8 @@ struct vu_device_ops {
 	int (*exit_event)(struct vu_device *dev, unsigned int worker_idx);
 	/** A ring is about to become live; may choose queue->poll. */
 	void (*queue_start)(struct vu_device_queue *queue, const struct vu_vring_live *live);
+	/** Owner lcore: a ring was given up; release what waits for it. Default: nothing. */
+	void (*queue_fault)(struct vu_device_queue *queue);
 	/** A ring is quiet; what the driver held for it is released. */
 	void (*queue_stop)(struct vu_device_queue *queue);
 };

@@ -6,6 +6,7 @@
 #include "mem_map.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <numaif.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include <rte_common.h>
+#include <rte_cycles.h>
 #include <rte_errno.h>
 
 #include "vu_log.h"
@@ -29,6 +31,7 @@
 
 #define MAX_NODES 1024
 #define LOOK_PAGES 4096 /* asked about in one call */
+#define LOOK_PARTS_OF_SECOND 50 /* 20 ms a region */
 #define LONG_BITS (8 * sizeof(unsigned long))
 
 int
@@ -37,6 +40,9 @@ mem_file_inspect(int fd, struct mem_file *file)
 	struct statfs fs;
 	struct stat st;
 
+	/* Shared memory and hugetlbfs only: another file system may make us wait for its server. */
+	if (fcntl(fd, F_GET_SEALS) < 0)
+		return -errno;
 	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
 		return -errno;
 	/* Device memory and pipes have no size to check against. */
@@ -116,12 +122,14 @@ map_populate(const struct mem_map *map)
 
 /*
  * Give the pages that the file has already their entries in our page tables, so that no data lcore
- * takes a page fault for them, and allocate none. Best effort: others fault in later.
+ * takes a page fault for them, and allocate none. Best effort within a bounded time, because a
+ * front-end can share terabytes of nothing: others fault in later.
  */
 static void
 map_populate_present(const struct mem_map *map)
 {
 	const uint64_t page_bytes = map->file.page_bytes;
+	const uint64_t end_tsc = rte_rdtsc() + rte_get_tsc_hz() / LOOK_PARTS_OF_SECOND;
 	unsigned char is_present[LOOK_PAGES];
 
 	for (uint64_t done = 0; done < map->mapped_bytes; done += LOOK_PAGES * page_bytes) {
@@ -130,7 +138,7 @@ map_populate_present(const struct mem_map *map)
 		uint64_t nb_pages = bytes / page_bytes;
 		uint64_t end;
 
-		if (mincore(hva, bytes, is_present) < 0)
+		if (rte_rdtsc() > end_tsc || mincore(hva, bytes, is_present) < 0)
 			return;
 		for (uint64_t first = 0; first < nb_pages; first = end + 1) {
 			for (end = first; end < nb_pages && (is_present[end] & 1) != 0; end++)

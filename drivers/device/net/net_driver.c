@@ -135,9 +135,9 @@ net_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live)
 	nq->is_mergeable = (live->features & RTE_BIT64(NET_F_MRG_RXBUF)) != 0;
 }
 
-/* No lcore uses the queue: frames that were on their way to it have nowhere to go. */
+/* Frames that were on their way to a ring have nowhere to go. */
 static void
-net_queue_stop(struct vu_device_queue *queue)
+net_queue_drain(struct vu_device_queue *queue, enum vu_drop reason)
 {
 	struct net_queue *nq = queue->priv;
 	struct rte_mbuf *frame;
@@ -145,9 +145,23 @@ net_queue_stop(struct vu_device_queue *queue)
 	if (nq->handoff == NULL)
 		return;
 	while (rte_ring_sc_dequeue(nq->handoff, (void **)&frame) == 0) {
-		vu_queue_drop(queue, VU_DROP_DISABLED, 1);
+		vu_queue_drop(queue, reason, 1);
 		rte_pktmbuf_free(frame);
 	}
+}
+
+/* No lcore uses the queue. */
+static void
+net_queue_stop(struct vu_device_queue *queue)
+{
+	net_queue_drain(queue, VU_DROP_DISABLED);
+}
+
+/* Owner lcore: what waits for a dead ring would keep mbufs from the other ports. */
+static void
+net_queue_fault(struct vu_device_queue *queue)
+{
+	net_queue_drain(queue, VU_DROP_FAULT);
 }
 
 static int
@@ -267,6 +281,7 @@ static const struct vu_device_ops net_ops = {
 	.set_mtu = net_set_mtu,
 	.send_rarp = net_send_rarp,
 	.queue_start = net_queue_start,
+	.queue_fault = net_queue_fault,
 	.queue_stop = net_queue_stop,
 };
 

@@ -54,6 +54,15 @@ far_port(uint16_t port_id)
 	return vu_load_acquire(&far_ports[port_id]);
 }
 
+/* A ring that was given up takes no frames: they would only wait in its handoff ring. */
+static inline bool
+far_queue_is_open(const struct net_queue *nq, const struct vu_vring_live **live)
+{
+	*live = vu_vring_live(&nq->queue->vring);
+	return *live != NULL && (*live)->is_enabled &&
+		vu_load(&nq->queue->vring.pos.fault) == VU_VRING_OK;
+}
+
 /*
  * Receive queue of a port for frames of one source queue: the same pair if it is in use, else the
  * first.
@@ -63,12 +72,10 @@ far_queue(const struct net_device *net, uint32_t pair, const struct vu_vring_liv
 {
 	struct net_queue *nq = net_queue_to_guest(net, pair % net->nb_pairs);
 
-	*live = vu_vring_live(&nq->queue->vring);
-	if (likely(*live != NULL && (*live)->is_enabled))
+	if (likely(far_queue_is_open(nq, live)))
 		return nq;
 	nq = net_queue_to_guest(net, 0);
-	*live = vu_vring_live(&nq->queue->vring);
-	return *live != NULL && (*live)->is_enabled ? nq : NULL;
+	return far_queue_is_open(nq, live) ? nq : NULL;
 }
 
 /* Deliver to a port; takes the frames. Drops on the way are the source queue's. */

@@ -164,7 +164,7 @@ class Guest(Process):
 
     # -- commands in the guest --------------------------------------------------------------
 
-    def wait_boot(self, timeout=180):
+    def wait_boot(self, timeout=400):
         """Wait until the guest takes commands."""
         end = time.monotonic() + timeout
         while True:
@@ -257,7 +257,7 @@ class Guest(Process):
             if "error" in answer:  # anything else is an event
                 raise Failure(f"{self.name}: {command}: {answer['error']['desc']}")
 
-    def reset(self, timeout=180):
+    def reset(self, timeout=400):
         """Press the reset button and wait for the next boot."""
         before = self.boot_id
         self.qmp("system_reset")
@@ -265,7 +265,7 @@ class Guest(Process):
         check(self.boot_id != before, f"{self.name}: reset did not boot again")
         return self
 
-    def reboot(self, timeout=180):
+    def reboot(self, timeout=400):
         """Reboot from inside and wait for the next boot."""
         self.run("(sleep 1; reboot -f) >/dev/null 2>&1 &")
         return self.wait_boot(timeout)

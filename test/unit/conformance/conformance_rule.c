@@ -66,6 +66,7 @@ conf_rule_fd_kinds(uint32_t request)
 	case VHOST_USER_SET_INFLIGHT_FD:
 		return RTE_BIT32(CONF_KIND_FILE);
 	/* A data lcore writes to these: doc/decision/0006. */
+	case VHOST_USER_SET_VRING_KICK:
 	case VHOST_USER_SET_VRING_CALL:
 	case VHOST_USER_SET_VRING_ERR:
 		return RTE_BIT32(CONF_KIND_EVENT);
