@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 
 #include "vu_device_driver.h"
+#include "vu_log.h"
 #include "vu_quiesce.h"
 #include "vu_sched.h"
 
@@ -43,6 +44,7 @@ struct vu_device {
 	uint8_t status;
 	struct vu_mem_table *mem;
 	struct device_change change;
+	struct vu_log_limit log_limit; /* of lines that a front-end can provoke at will */
 	vu_device_done_fn disconnected;
 	void *disconnected_arg;
 };

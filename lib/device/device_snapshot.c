@@ -37,9 +37,10 @@ queue_refuse(struct vu_device_queue *queue)
 	vu_store(&queue->vring.pos.fault, (uint8_t)VU_VRING_BAD_ADDRESS);
 	vu_counter_add(&queue->counters.nb_faults, 1);
 	vu_fd_signal_bounded(queue->vring.err_fd);
-	VU_LOG(DEVICE, WARNING, "%s: queue %u: cannot start: %s", queue->dev->name,
-		queue->vring.idx, queue->refusal == EFAULT ?
-		"a ring address lies outside guest memory" : rte_strerror(queue->refusal));
+	if (vu_log_allowed(&queue->dev->log_limit))
+		VU_LOG(DEVICE, WARNING, "%s: queue %u: cannot start: %s", queue->dev->name,
+			queue->vring.idx, queue->refusal == EFAULT ?
+			"a ring address lies outside guest memory" : rte_strerror(queue->refusal));
 	queue->refusal = 0;
 }
 

@@ -223,6 +223,20 @@ drop_reason(const struct net_queue *nq, const struct vu_burst *burst)
 	return nq->is_mergeable && burst->nb < VU_VRING_BURST ? VU_DROP_RING_FULL : VU_DROP_TOO_BIG;
 }
 
+/*
+ * Frames from the first on that are at least as long as it: where it does not fit, they do not fit
+ * either. Walking the guest's chains anew for each would let it choose what a burst costs us.
+ */
+static uint16_t
+frames_as_big(struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	uint16_t nb = 1;
+
+	while (nb < nb_frames && frames[nb]->pkt_len >= frames[0]->pkt_len)
+		nb++;
+	return nb;
+}
+
 void
 net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
 	struct rte_mbuf **frames, uint16_t nb_frames)
@@ -239,9 +253,12 @@ net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
 		if (put.nb_frames == 0) {
 			enum vu_drop reason = drop_reason(nq, &burst);
 
-			vu_queue_drop(nq->queue, reason,
-				reason == VU_DROP_TOO_BIG ? 1 : nb_frames - done);
-			done = reason == VU_DROP_TOO_BIG ? done + 1 : nb_frames;
+			uint16_t nb_drops = nb_frames - done;
+
+			if (reason == VU_DROP_TOO_BIG)
+				nb_drops = frames_as_big(&frames[done], nb_drops);
+			vu_queue_drop(nq->queue, reason, nb_drops);
+			done += nb_drops;
 			continue;
 		}
 		vu_split_commit(live, pos, &burst, put.nb_entries, true);
