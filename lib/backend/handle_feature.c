@@ -14,10 +14,21 @@ session_features(const struct vu_backend_session *session)
 	return vu_device_features(session->dev) | RTE_BIT64(VHOST_USER_F_PROTOCOL_FEATURES);
 }
 
+/* userfaultfd(2) does not take mappings of the Xen devices: no post-copy in that build. */
+static uint64_t
+protocol_features_of_build(uint64_t features)
+{
+#ifdef VU_XEN
+	features |= RTE_BIT64(VHOST_USER_PROTOCOL_F_XEN_MMAP);
+	features &= ~RTE_BIT64(VHOST_USER_PROTOCOL_F_PAGEFAULT);
+#endif
+	return features;
+}
+
 uint64_t
 session_protocol_features(const struct vu_backend_session *session)
 {
-	return vu_device_protocol_features(session->dev) |
+	return protocol_features_of_build(vu_device_protocol_features(session->dev) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_MQ) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |
@@ -26,7 +37,7 @@ session_protocol_features(const struct vu_backend_session *session)
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_INBAND_NOTIFICATIONS) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_STATUS) |
-		RTE_BIT64(VHOST_USER_PROTOCOL_F_GPA_ADDRESSES);
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_GPA_ADDRESSES));
 }
 
 int

@@ -25,6 +25,10 @@ mem_region_conf(const struct vu_backend_session *session,
 		.mmap_offset = region->mmap_offset,
 		.fd = fd,
 		.numa_node = vu_device_numa_node(session->dev),
+#ifdef VU_XEN
+		.xen_mmap_flags = region->xen_mmap_flags,
+		.xen_domid = region->xen_domid,
+#endif
 	};
 }
 
@@ -44,11 +48,28 @@ mem_apply(struct vu_backend_session *session, struct vu_mem_table *table)
 	return 0;
 }
 
+/* Flags of a feature that was not negotiated mean nothing that we could obey. */
+static bool
+mem_xen_is_valid(const struct vu_backend_session *session,
+	const struct vhost_user_mem_region *region)
+{
+#ifdef VU_XEN
+	return region->xen_mmap_flags == 0 || (session->protocol_features &
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_XEN_MMAP)) != 0;
+#else
+	(void)session;
+	(void)region;
+	return true;
+#endif
+}
+
 /* With GPA_ADDRESSES, what used to be a user address is the guest address once more. */
 static bool
 mem_region_is_valid(const struct vu_backend_session *session,
 	const struct vhost_user_mem_region *region)
 {
+	if (!mem_xen_is_valid(session, region))
+		return false;
 	return region->uva == region->gpa || (session->protocol_features &
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_GPA_ADDRESSES)) == 0;
 }

@@ -24,6 +24,7 @@
 #include "vu_math.h"
 
 #include "mem_fault.h"
+#include "mem_xen.h"
 
 #ifndef MADV_POPULATE_WRITE /* C library older than Linux 5.14 */
 #define MADV_POPULATE_WRITE 23
@@ -35,15 +36,17 @@
 #define LONG_BITS (8 * sizeof(unsigned long))
 
 int
-mem_file_inspect(int fd, struct mem_file *file)
+mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *file)
 {
 	struct statfs fs;
 	struct stat st;
 
+	if (mem_xen_is_asked(conf))
+		return mem_xen_inspect(conf, file);
 	/* Shared memory and hugetlbfs only: another file system may make us wait for its server. */
-	if (fcntl(fd, F_GET_SEALS) < 0)
+	if (fcntl(conf->fd, F_GET_SEALS) < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+	if (fstat(conf->fd, &st) < 0 || fstatfs(conf->fd, &fs) < 0)
 		return -errno;
 	/* Device memory and pipes have no size to check against. */
 	if (!S_ISREG(st.st_mode))
@@ -75,7 +78,7 @@ map_place(struct mem_map *map, uint64_t *file_start)
 }
 
 static int
-map_open(struct mem_map *map, int fd)
+map_file_open(struct mem_map *map, int fd)
 {
 	uint64_t file_start;
 	int rc;
@@ -88,9 +91,29 @@ map_open(struct mem_map *map, int fd)
 	if (map->base == MAP_FAILED)
 		return -errno;
 	map->hva = RTE_PTR_ADD(map->base, map->mmap_offset - file_start);
+	return 0;
+}
+
+static int
+map_open(struct mem_map *map, const struct vu_mem_region_conf *conf)
+{
+	int rc;
+
+	rc = mem_xen_is_asked(conf) ? mem_xen_open(map, conf) : map_file_open(map, conf->fd);
+	if (rc < 0)
+		return rc;
 	/* A core dump without gigabytes of somebody else's secrets; no reason to fail. */
 	madvise(map->base, map->mapped_bytes, MADV_DONTDUMP);
 	return 0;
+}
+
+static void
+map_close(struct mem_map *map)
+{
+	if (map->xen != NULL)
+		mem_xen_close(map);
+	else
+		munmap(map->base, map->mapped_bytes);
 }
 
 /* Placement is a wish: a container may forbid it, and the pages may be there already. */
@@ -153,6 +176,9 @@ map_populate_present(const struct mem_map *map)
 static int
 map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf)
 {
+	/* The guest's own pages: they are where they are, and mapped already. */
+	if (map->xen != NULL)
+		return 0;
 	map_prefer_node(map, conf->numa_node);
 	if (map->file.is_huge || conf->prefault)
 		return map_populate(map);
@@ -173,7 +199,7 @@ mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *fil
 	*map = (struct mem_map) {
 		.len = conf->len, .mmap_offset = conf->mmap_offset, .file = *file, .nb_refs = 1,
 	};
-	rc = map_open(map, conf->fd);
+	rc = map_open(map, conf);
 	if (rc < 0)
 		goto free_map;
 	rc = map_prepare(map, conf);
@@ -188,7 +214,7 @@ mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *fil
 	return 0;
 
 unmap:
-	munmap(map->base, map->mapped_bytes);
+	map_close(map);
 free_map:
 	free(map);
 	return rc;
@@ -207,7 +233,7 @@ mem_map_put(struct mem_map *map)
 	if (--map->nb_refs > 0)
 		return;
 	mem_guard_remove(map->guard);
-	munmap(map->base, map->mapped_bytes);
+	map_close(map);
 	free(map);
 }
 
@@ -217,7 +243,7 @@ mem_map_shows(const struct mem_map *map, const struct vu_mem_region_conf *conf,
 {
 	return map->file.dev == file->dev && map->file.ino == file->ino &&
 		map->mmap_offset == conf->mmap_offset && map->len == conf->len &&
-		!mem_map_has_failed(map);
+		mem_xen_shows(map->xen, conf) && !mem_map_has_failed(map);
 }
 
 bool

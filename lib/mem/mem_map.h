@@ -14,6 +14,7 @@
 #include "vu_mem.h"
 
 struct mem_guard;
+struct mem_xen;
 
 /** What a descriptor refers to. */
 struct mem_file {
@@ -33,23 +34,25 @@ struct mem_map {
 	uint64_t mmap_offset;    /**< byte of the file at hva */
 	struct mem_file file;    /**< as it was when it was mapped */
 	struct mem_guard *guard;
+	struct mem_xen *xen;     /**< NULL: mapped from the file */
 	unsigned int nb_refs;
 };
 
 /**
- * Look at a file.
+ * Look at the file of a region.
  *
- * @param fd    any descriptor, hostile
+ * @param conf  region; its fd may be any descriptor, hostile
  * @param file  receives the facts
- * @return 0, -EINVAL not a regular file, or -errno
+ * @return 0, -EINVAL not a regular file, what mem_xen_inspect() says of a region that asks for a
+ *         Xen device, or -errno
  */
-int mem_file_inspect(int fd, struct mem_file *file);
+int mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *file);
 
 /**
  * Map a region; the caller gets the first reference.
  *
  * @param conf  region; its fd stays the caller's and is not needed afterwards
- * @param file  what mem_file_inspect() said about the fd
+ * @param file  what mem_file_inspect() said about the region
  * @param map   receives the mapping
  * @return 0; -ERANGE outside the file; -EFAULT or -ENOMEM pages missing; or -errno
  */

@@ -171,7 +171,7 @@ region_map(const struct plan *plan, const struct plan_region *region, struct mem
 
 	*map = region->map;
 	if (*map == NULL) {
-		rc = mem_file_inspect(region->conf->fd, &file);
+		rc = mem_file_inspect(region->conf, &file);
 		if (rc < 0)
 			return plan_refuse(plan, region, rc, "descriptor");
 		*map = table_find_map(plan->old, region->conf, &file);

@@ -31,6 +31,15 @@ struct vu_mem_region_conf {
 	 * whoever uses the table meets no page fault for them.
 	 */
 	bool prefault;
+#ifdef VU_XEN
+	/**
+	 * bit 0: foreign frames, bit 1: grant references; one of them at most. The region is then
+	 * mapped by gpa and domid, fd and mmap_offset mean nothing. Bit 8, mapping on demand, is
+	 * refused: data lcores use pointers into memory that is mapped all the time. 0: the file.
+	 */
+	uint32_t xen_mmap_flags;
+	uint32_t xen_domid; /**< domain whose memory it is, below 0x7ff0 */
+#endif
 };
 
 /** One region as telemetry shows it; our own addresses are left out on purpose. */
@@ -52,7 +61,8 @@ struct vu_mem_region_info {
  * @return table, or NULL with rte_errno: ENOSPC too many regions; EINVAL zero length, address
  *         wrap-around, or not a regular file; EEXIST regions overlap by gpa or by uva; ERANGE the
  *         region lies outside its file; EFAULT or ENOMEM pages could not be allocated; or what
- *         fstat(2) or mmap(2) said
+ *         fstat(2) or mmap(2) said. In a build for Xen also EINVAL flags that exclude each other,
+ *         ENOTSUP mapping on demand, or what a Xen device said
  * @context control lcore
  */
 struct vu_mem_table *vu_mem_table_create(const struct vu_mem_region_conf *regions,

@@ -4,6 +4,8 @@
  */
 #include "session_fixture.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <numaif.h>
 
 #include "vu_mem_translate.h"
@@ -233,3 +235,61 @@ VU_TEST(handle_mem, region_goes_to_the_node_of_the_port)
 	CHECK_EQ(mem_policy(&fix), MPOL_PREFERRED);
 	return fixture_destroy(&fix);
 }
+
+#ifdef VU_XEN
+
+#define XEN_FOREIGN 0x1u
+#define XEN_NO_ADVANCE_MAP 0x100u
+#define XEN_DOMID_SELF 0x7ff0u
+
+/* What the handlers of both requests say of a region; they must agree. */
+static int
+xen_refusal(struct session_fixture *fix, uint32_t flags, uint32_t domid)
+{
+	struct vu_msg table = { .request = VHOST_USER_SET_MEM_TABLE, .nb_fds = 1 };
+	struct vu_msg reg = { .request = VHOST_USER_ADD_MEM_REG, .nb_fds = 1 };
+	struct vhost_user_mem_region region = fixture_region(0, HALF);
+	int rc;
+
+	region.xen_mmap_flags = flags;
+	region.xen_domid = domid;
+	table.payload.mem_table.nb_regions = 1;
+	table.payload.mem_table.regions[0] = region;
+	table.fds[0] = fcntl(fix->mem_fd, F_DUPFD_CLOEXEC, 0);
+	reg.payload.mem_reg.region = region;
+	reg.fds[0] = fcntl(fix->mem_fd, F_DUPFD_CLOEXEC, 0);
+	rc = handle_set_mem_table(fix->session, &table);
+	CHECK_EQ(handle_add_mem_reg(fix->session, &reg), rc);
+	vu_msg_release(&table);
+	vu_msg_release(&reg);
+	return rc;
+}
+
+/* Mapping on demand is refused by lib/mem alone, and a bad domain before it. */
+VU_TEST(handle_mem, xen_flags_and_domain_reach_the_region)
+{
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(xen_refusal(&fix, XEN_FOREIGN | XEN_NO_ADVANCE_MAP, 1), -EINVAL);
+	fix.session->protocol_features |= RTE_BIT64(VHOST_USER_PROTOCOL_F_XEN_MMAP);
+	CHECK_EQ(xen_refusal(&fix, XEN_FOREIGN | XEN_NO_ADVANCE_MAP, 1), -ENOTSUP);
+	CHECK_EQ(xen_refusal(&fix, XEN_FOREIGN | XEN_NO_ADVANCE_MAP, XEN_DOMID_SELF), -EINVAL);
+	CHECK_EQ(nb_regions(&fix), 0);
+	return fixture_destroy(&fix);
+}
+
+VU_TEST(handle_mem, xen_is_offered_without_post_copy)
+{
+	struct session_fixture fix;
+	uint64_t offered;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	offered = session_protocol_features(fix.session);
+	CHECK((offered & RTE_BIT64(VHOST_USER_PROTOCOL_F_XEN_MMAP)) != 0);
+	CHECK_EQ(offered & RTE_BIT64(VHOST_USER_PROTOCOL_F_PAGEFAULT), 0);
+	return fixture_destroy(&fix);
+}
+
+#endif /* VU_XEN */

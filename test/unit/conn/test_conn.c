@@ -123,9 +123,11 @@ build_mem_table(struct vu_reply *frame, uint32_t nb, int fd)
 	vu_request_begin(frame, VHOST_USER_SET_MEM_TABLE, false);
 	vu_request_append(frame, head, sizeof(head));
 	for (uint32_t i = 0; i < nb; i++) {
-		const uint64_t region[4] = { i << 20, 1 << 20, (i + 16) << 20, 0 };
+		const struct vhost_user_mem_region region = {
+			.gpa = i << 20, .size = 1 << 20, .uva = (i + 16) << 20,
+		};
 
-		vu_request_append(frame, region, sizeof(region));
+		vu_request_append(frame, &region, sizeof(region));
 		vu_reply_add_fd(frame, fd);
 	}
 }

@@ -281,7 +281,7 @@ VU_TEST(mem_map, references_are_counted)
 	struct mem_file file;
 	struct mem_map *map;
 
-	CHECK_EQ(mem_file_inspect(conf.fd, &file), 0);
+	CHECK_EQ(mem_file_inspect(&conf, &file), 0);
 	CHECK_EQ(mem_map_create(&conf, &file, &map), 0);
 	CHECK(mem_map_shows(map, &conf, &file));
 	other.len--;
