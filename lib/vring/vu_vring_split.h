@@ -20,21 +20,9 @@
 #include <rte_prefetch.h>
 
 #include "vu_mem_translate.h"
+#include "vu_vring_burst.h"
 #include "vu_vring_chain.h"
 #include "vu_vring_live.h"
-
-/** Entries that one peek prepares at most. */
-#define VU_VRING_BURST 32
-
-/** Available entries, checked and translated, not yet given back. */
-struct vu_burst {
-	uint16_t nb;                         /**< valid entries below */
-	uint16_t head[VU_VRING_BURST];       /**< descriptor index, below the ring size */
-	uint32_t len_bytes[VU_VRING_BURST];  /**< length of a plain buffer */
-	uint8_t *hva[VU_VRING_BURST];        /**< a plain buffer; NULL: a chain, walk it */
-	/** driver fills: bytes written, for vu_split_commit() */
-	uint32_t used_bytes[VU_VRING_BURST];
-};
 
 /**
  * Number of entries the guest has made available.

@@ -9,6 +9,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_memcpy.h>
 
+#include "vu_net.h"
 #include "vu_vring_notify.h"
 #include "vu_vring_split.h"
 
@@ -156,14 +157,61 @@ frames_take(struct net_queue *nq, const struct vu_vring_live *live, const struct
 }
 
 /* The ring is started but disabled: consume without side effects (vhost-user, ring states). */
-static uint32_t
+static void
 net_discard(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst)
 {
 	vu_split_commit(live, &nq->queue->vring.pos, burst, burst->nb, false);
 	/* A guest that waits for its buffers would not start again when the ring is enabled. */
 	vu_split_signal(live, &nq->queue->vring.pos);
 	vu_queue_drop(nq->queue, VU_DROP_DISABLED, burst->nb);
-	return burst->nb;
+}
+
+/* At most one peek. @return ring entries dealt with; *nb_frames of them are frames that go on */
+static __rte_always_inline uint16_t
+net_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+	uint16_t max, uint16_t *nb_frames)
+{
+	struct vu_vring_pos *pos = &nq->queue->vring.pos;
+	struct vu_burst burst;
+	struct net_taken taken;
+
+	*nb_frames = 0;
+	vu_split_peek(live, pos, &burst, RTE_MIN(max, VU_VRING_BURST), 0);
+	if (burst.nb == 0)
+		return 0;
+	if (unlikely(!live->is_enabled)) {
+		net_discard(nq, live, &burst);
+		return burst.nb;
+	}
+	/*
+	 * Without mbufs the frames stay with the guest: nothing is lost, the queue is tried again.
+	 */
+	if (unlikely(rte_pktmbuf_alloc_bulk(nq->pool, frames, burst.nb) != 0))
+		return 0;
+	taken = frames_take(nq, live, &burst, frames);
+	vu_split_commit(live, pos, &burst, taken.nb_entries, false);
+	vu_split_signal(live, pos);
+	vu_queue_count(nq->queue, taken.nb_frames, taken.nb_bytes);
+	*nb_frames = taken.nb_frames;
+	return taken.nb_entries;
+}
+
+uint16_t
+vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, uint16_t max)
+{
+	const struct vu_vring_live *live = vu_vring_live(&queue->vring);
+	uint16_t done = 0;
+
+	while (done < max && likely(live != NULL && queue->vring.pos.fault == VU_VRING_OK)) {
+		uint16_t nb_frames;
+		uint16_t nb_entries = net_take(queue->priv, live, &frames[done], max - done,
+			&nb_frames);
+
+		done += nb_frames;
+		if (nb_entries < VU_VRING_BURST)
+			break;
+	}
+	return done;
 }
 
 uint32_t
@@ -171,25 +219,11 @@ net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *l
 {
 	struct net_queue *nq = queue->priv;
 	struct rte_mbuf *frames[NET_MAX_BURST];
-	struct vu_burst burst;
-	struct net_taken taken;
+	uint16_t nb_frames;
+	uint16_t nb_entries = net_take(nq, live, frames, NET_MAX_BURST, &nb_frames);
 
-	vu_split_peek(live, &queue->vring.pos, &burst, NET_MAX_BURST, 0);
 	vu_queue_watch_avail(queue, live);
-	if (burst.nb == 0)
-		return 0;
-	if (unlikely(!live->is_enabled))
-		return net_discard(nq, live, &burst);
-	/*
-	 * Without mbufs the frames stay with the guest: nothing is lost, the queue is tried again.
-	 */
-	if (unlikely(rte_pktmbuf_alloc_bulk(nq->pool, frames, burst.nb) != 0))
-		return 0;
-	taken = frames_take(nq, live, &burst, frames);
-	vu_split_commit(live, &queue->vring.pos, &burst, taken.nb_entries, false);
-	vu_queue_watch_avail(queue, live);
-	vu_split_signal(live, &queue->vring.pos);
-	vu_queue_count(queue, taken.nb_frames, taken.nb_bytes);
-	net_far_send(nq, frames, taken.nb_frames);
-	return taken.nb_entries;
+	if (nb_frames != 0)
+		net_far_send(nq, frames, nb_frames);
+	return nb_entries;
 }

@@ -11,6 +11,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_memcpy.h>
 
+#include "vu_net.h"
 #include "vu_vring_notify.h"
 #include "vu_vring_split.h"
 
@@ -211,16 +212,15 @@ frames_put(struct net_queue *nq, const struct vu_vring_live *live, struct vu_bur
 	return put;
 }
 
-/* Why the next frame could not be delivered although nothing was delivered before it. */
-static enum vu_drop
-drop_reason(const struct net_queue *nq, const struct vu_burst *burst)
+/*
+ * Does the next frame, which found no room in a whole peek, never find any? With mergeable buffers
+ * more of them may come; otherwise each single buffer is too small.
+ */
+static bool
+never_fits(const struct net_queue *nq, const struct vu_burst *burst)
 {
-	if (nq->queue->vring.pos.fault != VU_VRING_OK)
-		return VU_DROP_FAULT;
-	if (burst->nb == 0)
-		return VU_DROP_RING_FULL;
-	/* Mergeable buffers: more of them may come; otherwise each single buffer is too small. */
-	return nq->is_mergeable && burst->nb < VU_VRING_BURST ? VU_DROP_RING_FULL : VU_DROP_TOO_BIG;
+	return nq->queue->vring.pos.fault == VU_VRING_OK && burst->nb != 0 &&
+		(!nq->is_mergeable || burst->nb == VU_VRING_BURST);
 }
 
 /*
@@ -237,27 +237,30 @@ frames_as_big(struct rte_mbuf **frames, uint16_t nb_frames)
 	return nb;
 }
 
-void
-net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
-	struct rte_mbuf **frames, uint16_t nb_frames)
+/*
+ * Deliver frames in order until the ring has no room for the next one.
+ * @return frames dealt with: delivered, or dropped because they never fit
+ */
+static uint16_t
+net_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+	uint16_t nb_frames)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	struct vu_burst burst;
-	struct net_put put;
 	uint16_t done = 0;
 	bool has_used = false;
 
 	while (done < nb_frames && pos->fault == VU_VRING_OK) {
+		struct net_put put;
+
 		vu_split_peek(live, pos, &burst, VU_VRING_BURST, VU_DESC_F_WRITE);
 		put = frames_put(nq, live, &burst, &frames[done], nb_frames - done);
 		if (put.nb_frames == 0) {
-			enum vu_drop reason = drop_reason(nq, &burst);
+			uint16_t nb_drops = frames_as_big(&frames[done], nb_frames - done);
 
-			uint16_t nb_drops = nb_frames - done;
-
-			if (reason == VU_DROP_TOO_BIG)
-				nb_drops = frames_as_big(&frames[done], nb_drops);
-			vu_queue_drop(nq->queue, reason, nb_drops);
+			if (!never_fits(nq, &burst))
+				break;
+			vu_queue_drop(nq->queue, VU_DROP_TOO_BIG, nb_drops);
 			done += nb_drops;
 			continue;
 		}
@@ -266,10 +269,30 @@ net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
 		done += put.nb_frames;
 		has_used = true;
 	}
-	vu_queue_drop(nq->queue, VU_DROP_FAULT, nb_frames - done);
 	if (has_used)
 		vu_split_signal(live, pos);
-	if (unlikely(pos->fault != VU_VRING_OK))
+	return done;
+}
+
+uint16_t
+vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	const struct vu_vring_live *live = vu_vring_live(&queue->vring);
+
+	if (unlikely(live == NULL || !live->is_enabled))
+		return 0;
+	return net_put(queue->priv, live, frames, nb_frames);
+}
+
+void
+net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
+	struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	uint16_t done = net_put(nq, live, frames, nb_frames);
+	bool is_ok = likely(nq->queue->vring.pos.fault == VU_VRING_OK);
+
+	vu_queue_drop(nq->queue, is_ok ? VU_DROP_RING_FULL : VU_DROP_FAULT, nb_frames - done);
+	if (unlikely(!is_ok))
 		vu_queue_fail(nq->queue, live);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }

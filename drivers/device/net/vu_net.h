@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Bursts of a virtio-net queue for an application that polls the queue itself instead of leaving it
+ * to a scheduler's worker: mbufs in, mbufs out.
+ */
+#ifndef VU_NET_H
+#define VU_NET_H
+
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+struct vu_device_queue;
+
+/**
+ * Take frames that the guest sent (a transmit queue, VIRTIO 1.2, 5.1.6.2). A ring that is not
+ * live, or was given up (queue->vring.pos.fault), has none.
+ *
+ * @param queue   odd queue of a net device
+ * @param frames  filled; the caller's from now on
+ * @param max     length of frames
+ * @return frames taken
+ * @context owner lcore
+ */
+uint16_t vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames,
+	uint16_t max);
+
+/**
+ * Copy frames into buffers that the guest made available (a receive queue, VIRTIO 1.2, 5.1.6.4).
+ *
+ * @param queue      even queue of a net device
+ * @param frames     stay the caller's, who may free them at once
+ * @param nb_frames  length of frames
+ * @return frames dealt with, from the front: delivered, or counted as dropped because the guest's
+ *         buffers are too small for them; the others found no room
+ * @context owner lcore
+ */
+uint16_t vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames,
+	uint16_t nb_frames);
+
+#endif /* VU_NET_H */

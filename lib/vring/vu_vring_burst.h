@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Driver SDK: the entries of a ring that a burst works on, the same for both layouts. A layout's
+ * peek fills them in, the driver copies, the layout's commit gives them back.
+ */
+#ifndef VU_VRING_BURST_H
+#define VU_VRING_BURST_H
+
+#include <stdint.h>
+
+/** Entries that one peek prepares at most. */
+#define VU_VRING_BURST 32
+
+/** Available entries, checked and translated, not yet given back. */
+struct vu_burst {
+	uint16_t nb;                         /**< valid entries below */
+	/** split: index of the first descriptor, below the ring size; packed: buffer id */
+	uint16_t head[VU_VRING_BURST];
+	/** packed: ring slots from the entry's first descriptor to the next entry's */
+	uint16_t nb_descs[VU_VRING_BURST];
+	uint32_t len_bytes[VU_VRING_BURST];  /**< length of a plain buffer */
+	uint8_t *hva[VU_VRING_BURST];        /**< a plain buffer; NULL: a chain, walk it */
+	/** driver fills: bytes written, for the commit */
+	uint32_t used_bytes[VU_VRING_BURST];
+};
+
+#endif /* VU_VRING_BURST_H */
