@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Walks descriptor chains, indirect tables included; the only code that follows `next`.
+ * Walks descriptor chains of both layouts, indirect tables included; the only code that follows
+ * `next`.
  * Runs on the owner lcore. Whatever the guest writes meanwhile, a descriptor is read once into a
  * local.
  */
@@ -11,6 +12,7 @@
 
 #include "vu_math.h"
 #include "vu_mem_translate.h"
+#include "vu_vring_packed.h"
 
 /** Where the walk reads descriptors from: the ring's own table or an indirect one. */
 struct desc_table {
@@ -28,12 +30,21 @@ struct chain_walk {
 	uint32_t max_nb_desc; /* longest chain, and one for an indirect table */
 };
 
+static void
+chain_clear(struct vu_chain *chain)
+{
+	chain->nb_read = 0;
+	chain->nb_write = 0;
+	chain->read_bytes = 0;
+	chain->write_bytes = 0;
+}
+
 /* Copy one descriptor of an indirect table, which may straddle two regions. */
 static bool
-chain_read_indirect(struct chain_walk *walk, uint64_t gpa, struct vu_split_desc *desc)
+chain_read_indirect(struct chain_walk *walk, uint64_t gpa, void *desc)
 {
-	uint8_t *dst = (uint8_t *)desc;
-	uint64_t left_bytes = sizeof(*desc);
+	uint8_t *dst = desc;
+	uint64_t left_bytes = sizeof(struct vu_split_desc);
 
 	while (left_bytes != 0) {
 		uint64_t piece_bytes = left_bytes;
@@ -82,13 +93,10 @@ chain_enter_indirect(struct chain_walk *walk, const struct vu_split_desc *desc)
 
 /* Append the memory of one descriptor, in as many pieces as regions make of it. */
 static enum vu_vring_fault
-chain_append(struct chain_walk *walk, const struct vu_split_desc *desc)
+chain_append(struct chain_walk *walk, uint64_t gpa, uint64_t left_bytes, bool is_write)
 {
 	struct vu_chain *chain = walk->chain;
-	bool is_write = (desc->flags & VU_DESC_F_WRITE) != 0;
 	uint32_t *total_bytes = is_write ? &chain->write_bytes : &chain->read_bytes;
-	uint64_t gpa = desc->gpa;
-	uint64_t left_bytes = desc->len_bytes;
 
 	if (!is_write && chain->nb_write != 0)
 		return VU_VRING_BAD_DIRECTION;
@@ -135,7 +143,7 @@ chain_step(struct chain_walk *walk, uint32_t i, uint32_t *next, bool *is_last)
 		*next = 0;
 		return chain_enter_indirect(walk, &desc);
 	}
-	fault = chain_append(walk, &desc);
+	fault = chain_append(walk, desc.gpa, desc.len_bytes, (desc.flags & VU_DESC_F_WRITE) != 0);
 	*is_last = (desc.flags & VU_DESC_F_NEXT) == 0;
 	*next = desc.next;
 	return fault;
@@ -154,12 +162,81 @@ vu_split_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos, uint1
 	uint32_t next = head;
 	bool is_last;
 
-	chain->nb_read = 0;
-	chain->nb_write = 0;
-	chain->read_bytes = 0;
-	chain->write_bytes = 0;
+	chain_clear(chain);
 	do {
 		fault = chain_step(&walk, next, &next, &is_last);
 	} while (fault == VU_VRING_OK && !is_last);
+	return fault;
+}
+
+uint16_t
+vu_packed_follow(const struct vu_vring_live *live, uint16_t slot, uint16_t room, uint16_t *id)
+{
+	uint16_t max = RTE_MIN(room, (uint16_t)VU_MAX_CHAIN_SEGS);
+
+	for (uint16_t nb = 2; nb <= max; nb++) {
+		uint64_t word;
+
+		slot = slot + 1 < live->size ? (uint16_t)(slot + 1) : 0;
+		/* Behind the acquire of the chain's first descriptor. */
+		word = vu_load(packed_word(&live->packed_desc[slot]));
+		*id = (uint16_t)(word >> 32);
+		if (((word >> 48) & VU_DESC_F_NEXT) == 0)
+			return nb;
+	}
+	return 0;
+}
+
+/* All of an indirect table; its descriptors have no flag but WRITE (VIRTIO 1.2, 2.8.7). */
+static enum vu_vring_fault
+packed_walk_indirect(struct chain_walk *walk, uint64_t gpa, uint32_t len_bytes)
+{
+	struct vu_packed_desc desc;
+
+	if (!walk->live->has_indirect || len_bytes == 0 || len_bytes % sizeof(desc) != 0)
+		return VU_VRING_BAD_INDIRECT;
+	if (len_bytes / sizeof(desc) > VU_MAX_CHAIN_SEGS)
+		return VU_VRING_CHAIN_TOO_LONG;
+	for (uint32_t i = 0; i < len_bytes / sizeof(desc); i++) {
+		enum vu_vring_fault fault;
+
+		if (!chain_read_indirect(walk, gpa + i * sizeof(desc), &desc))
+			return VU_VRING_BAD_ADDRESS;
+		/* The copy is what gets checked and used, as in chain_read_desc(). */
+		rte_compiler_barrier();
+		fault = chain_append(walk, desc.gpa, desc.len_bytes,
+			(desc.flags & VU_DESC_F_WRITE) != 0);
+		if (fault != VU_VRING_OK)
+			return fault;
+	}
+	return VU_VRING_OK;
+}
+
+enum vu_vring_fault
+vu_packed_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	const struct vu_burst *burst, uint16_t i, struct vu_chain *chain)
+{
+	struct chain_walk walk = { .live = live, .pos = pos, .chain = chain };
+	enum vu_vring_fault fault = VU_VRING_OK;
+	uint16_t position = pos->avail;
+
+	for (uint16_t before = 0; before < i; before++)
+		position = vu_packed_advance(live, position, burst->nb_descs[before]);
+	chain_clear(chain);
+	for (uint16_t nb = 0; nb < burst->nb_descs[i] && fault == VU_VRING_OK; nb++) {
+		struct vu_packed_desc *desc = &live->packed_desc[position & VU_PACKED_SLOT];
+		uint64_t word = vu_load(packed_word(desc));
+		uint64_t gpa = vu_load(&desc->gpa);
+		uint16_t flags = (uint16_t)(word >> 48);
+
+		if ((flags & VU_DESC_F_INDIRECT) == 0)
+			fault = chain_append(&walk, gpa, (uint32_t)word,
+				(flags & VU_DESC_F_WRITE) != 0);
+		else if (burst->nb_descs[i] == 1)
+			fault = packed_walk_indirect(&walk, gpa, (uint32_t)word);
+		else
+			fault = VU_VRING_BAD_INDIRECT;
+		position = vu_packed_advance(live, position, 1);
+	}
 	return fault;
 }

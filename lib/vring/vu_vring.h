@@ -52,11 +52,18 @@ struct vu_vring_counters {
 	uint64_t nb_notification_errors;
 };
 
-/** Position of the owner lcore in the ring. */
+/**
+ * Position of the owner lcore in the ring. Split: free running indices; packed: a slot with its
+ * wrap counter in bit 15, as in the vring base.
+ */
 struct vu_vring_pos {
-	uint16_t avail;        /**< split: next index to read, free running */
-	uint16_t used;         /**< split: next index to write, free running */
-	uint16_t signalled;    /**< split: used index at the last notification decision */
+	uint16_t avail;        /**< next entry to read */
+	uint16_t used;         /**< next entry to write */
+	/**
+	 * split: used index at the last notification decision; packed: slots given back since,
+	 * no more than the ring has
+	 */
+	uint16_t signalled;
 	bool signalled_valid;  /**< false after a start: notify once */
 	uint8_t fault;         /**< enum vu_vring_fault; set by the owner lcore */
 	uint16_t region_hint;  /**< last region hit; always re-checked against the table */

@@ -43,6 +43,38 @@ struct vu_chain {
 enum vu_vring_fault vu_split_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 	uint16_t head, struct vu_chain *chain);
 
+struct vu_burst;
+
+/**
+ * Worker of vu_packed_peek(): find the end of a chain in the ring.
+ *
+ * @param live  set-up of the ring
+ * @param slot  of the first descriptor, below live->size, which has NEXT set
+ * @param room  slots that the chain may take, 1..live->size
+ * @param id    set to the buffer id, that of the last descriptor
+ * @return slots that the chain takes; 0 if it does not end within `room` or VU_MAX_CHAIN_SEGS
+ * @context owner lcore
+ */
+uint16_t vu_packed_follow(const struct vu_vring_live *live, uint16_t slot, uint16_t room,
+	uint16_t *id);
+
+/**
+ * Walk entry `i` of a burst of the packed layout, a chain of direct descriptors or one indirect
+ * table (VIRTIO 1.2, 2.8.5 to 2.8.7). The length of the chain is the one that vu_packed_peek()
+ * found; other than that every descriptor is read once, checked, and only the checked values end up
+ * in `chain`.
+ *
+ * @param live   set-up of the ring
+ * @param pos    position, as at the peek
+ * @param burst  result of the peek
+ * @param i      0..burst->nb - 1
+ * @param chain  filled on success
+ * @return VU_VRING_OK or the fault of the ring
+ * @context owner lcore
+ */
+enum vu_vring_fault vu_packed_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	const struct vu_burst *burst, uint16_t i, struct vu_chain *chain);
+
 /** Reads or writes a list of segments from front to back. */
 struct vu_seg_cursor {
 	const struct vu_seg *seg;

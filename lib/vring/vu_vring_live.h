@@ -51,15 +51,46 @@ struct vu_split_used {
 
 #define VU_USED_F_NO_NOTIFY 1
 
+/** Descriptor of the packed layout, available or used (VIRTIO 1.2, 2.8.13); little-endian. */
+struct vu_packed_desc {
+	uint64_t gpa;
+	uint32_t len_bytes;
+	uint16_t id;    /**< buffer id; in a chain that of the last descriptor counts */
+	uint16_t flags;
+};
+
+#define VU_PACKED_F_AVAIL 0x0080 /**< in flags, beside VU_DESC_F_* */
+#define VU_PACKED_F_USED 0x8000
+
+/** Event suppression structure of the packed layout (VIRTIO 1.2, 2.8.14). */
+struct vu_packed_event {
+	uint16_t position; /**< bits as VU_PACKED_SLOT and VU_PACKED_WRAP */
+	uint16_t flags;    /**< VU_PACKED_EVENT_* in the lowest two bits */
+};
+
+#define VU_PACKED_EVENT_ENABLE 0
+#define VU_PACKED_EVENT_DISABLE 1
+#define VU_PACKED_EVENT_DESC 2     /**< at a position; with EVENT_IDX only */
+
 /** Set-up of a started ring; read-only once published. */
 struct vu_vring_live {
-	struct vu_split_desc *desc;
-	struct vu_split_avail *avail;
-	struct vu_split_used *used;
+	union {
+		struct vu_split_desc *desc;
+		struct vu_packed_desc *packed_desc;
+	};
+	union {
+		struct vu_split_avail *avail;
+		const struct vu_packed_event *driver_event; /**< packed: the guest writes */
+	};
+	union {
+		struct vu_split_used *used;
+		struct vu_packed_event *device_event;       /**< packed: we write */
+	};
 	const struct vu_mem_table *mem;
 	uint64_t features;   /**< negotiated */
-	uint16_t mask;       /**< size - 1 */
-	uint16_t size;       /**< entries, 1..32768 */
+	uint16_t mask;       /**< split: size - 1 */
+	uint16_t size;       /**< entries, 1..32768; split: a power of two */
+	bool is_packed;
 	bool has_event_idx;
 	bool has_indirect;
 	bool is_enabled;     /**< false: consume without side effects */

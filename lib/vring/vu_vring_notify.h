@@ -6,6 +6,7 @@
 #define VU_VRING_NOTIFY_H
 
 #include "vu_vring_live.h"
+#include "vu_vring_packed.h"
 #include "vu_vring_split.h"
 
 /**
@@ -30,6 +31,22 @@ static __rte_always_inline void
 vu_split_signal(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 {
 	if (vu_split_wants_notification(live, pos))
+		vu_vring_notify(live, pos);
+	else
+		vu_counter_add(&pos->counters.nb_notifications_suppressed, 1);
+}
+
+/**
+ * The same for the packed layout.
+ *
+ * @param live  set-up of the ring
+ * @param pos   position
+ * @context owner lcore
+ */
+static __rte_always_inline void
+vu_packed_signal(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+{
+	if (vu_packed_wants_notification(live, pos))
 		vu_vring_notify(live, pos);
 	else
 		vu_counter_add(&pos->counters.nb_notifications_suppressed, 1);

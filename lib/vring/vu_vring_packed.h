@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Driver SDK: engine of the packed layout (VIRTIO 1.2, 2.8), inlined into the device drivers'
+ * loops. The same steps as vu_vring_split.h, on the same burst.
+ *
+ *   descriptor ring, read at `avail`, overwritten at `used`     driver event (guest writes)
+ *   +------------------+---+---+---+---+                        device event (we write)
+ *   | gpa len id flags |   |   |   |   | wraps at any size      position and wrap, flags
+ *   +------------------+---+---+---+---+
+ *
+ * flags say who owns a slot: available if AVAIL equals the wrap counter of the lap and USED does
+ * not, used if both equal it. id, length and flags share one aligned word: we read and write them
+ * as one, so that no half of them is ever seen or believed.
+ */
+#ifndef VU_VRING_PACKED_H
+#define VU_VRING_PACKED_H
+
+#include <rte_atomic.h>
+#include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
+
+#include "vu_mem_translate.h"
+#include "vu_vring_burst.h"
+#include "vu_vring_chain.h"
+#include "vu_vring_live.h"
+
+/** Parts of a position (struct vu_vring_pos, event suppression, vring base). */
+#define VU_PACKED_SLOT 0x7fff
+#define VU_PACKED_WRAP 0x8000
+
+#define VU_PACKED_F_OWNER (VU_PACKED_F_AVAIL | VU_PACKED_F_USED)
+
+/** Position `nb` slots further on; nb up to the ring size. @context owner lcore */
+static __rte_always_inline uint16_t
+vu_packed_advance(const struct vu_vring_live *live, uint16_t position, uint32_t nb)
+{
+	uint32_t slot = (position & VU_PACKED_SLOT) + nb;
+	uint16_t wrap = position & VU_PACKED_WRAP;
+
+	return (uint16_t)(slot < live->size ? slot | wrap :
+		(slot - live->size) | (wrap ^ VU_PACKED_WRAP));
+}
+
+/** Slots taken from the ring and not given back. @context owner lcore */
+static __rte_always_inline uint16_t
+vu_packed_nb_taken(const struct vu_vring_live *live, const struct vu_vring_pos *pos)
+{
+	uint16_t nb = (uint16_t)((pos->avail & VU_PACKED_SLOT) - (pos->used & VU_PACKED_SLOT));
+
+	return ((pos->avail ^ pos->used) & VU_PACKED_WRAP) != 0 ? nb + live->size : nb;
+}
+
+/* Ownership bits of a slot that is available in the lap of a position. */
+static __rte_always_inline uint16_t
+packed_avail_flags(uint16_t position)
+{
+	return (position & VU_PACKED_WRAP) != 0 ? VU_PACKED_F_AVAIL : VU_PACKED_F_USED;
+}
+
+/* And of one that is used. */
+static __rte_always_inline uint16_t
+packed_used_flags(uint16_t position)
+{
+	return (position & VU_PACKED_WRAP) != 0 ? VU_PACKED_F_OWNER : 0;
+}
+
+/* Length, id and flags of a descriptor as one word. */
+static __rte_always_inline uint64_t *
+packed_word(struct vu_packed_desc *desc)
+{
+	return (uint64_t *)(void *)&desc->len_bytes;
+}
+
+/*
+ * hva of a plain buffer: one descriptor, the right direction, contiguous; NULL for anything else.
+ */
+static __rte_always_inline uint8_t *
+packed_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos, uint64_t gpa,
+	uint64_t word, uint16_t direction)
+{
+	const uint16_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT;
+	uint64_t len_bytes = (uint32_t)word;
+	uint8_t *hva;
+
+	if (unlikely(((word >> 48) & flags) != direction || len_bytes == 0))
+		return NULL;
+	hva = vu_mem_gpa_to_hva(live->mem, gpa, &len_bytes, &pos->region_hint);
+	return likely(len_bytes == (uint32_t)word) ? hva : NULL;
+}
+
+/**
+ * Load up to `max` available entries and translate the plain buffers among them; takes nothing from
+ * the ring. Chains are followed to their end for the buffer id and the place of the next entry, no
+ * further than the slots that the guest may own.
+ *
+ * @param live       set-up of the ring
+ * @param pos        position; fault is set only if the very first entry is bad
+ * @param burst      filled
+ * @param max        1..VU_VRING_BURST
+ * @param direction  0 for buffers we read, VU_DESC_F_WRITE for buffers we write
+ * @return burst->nb
+ * @context owner lcore
+ */
+static __rte_always_inline uint16_t
+vu_packed_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct vu_burst *burst,
+	uint16_t max, const uint16_t direction)
+{
+	uint16_t room = live->size - vu_packed_nb_taken(live, pos);
+	uint16_t slot = pos->avail & VU_PACKED_SLOT;
+	uint16_t avail_flags = packed_avail_flags(pos->avail);
+	uint16_t nb;
+
+	for (nb = 0; nb < max && room != 0; nb++) {
+		struct vu_packed_desc *desc = &live->packed_desc[slot];
+		/* Pairs with the guest's release of the flags after the rest of the entry. */
+		uint64_t word = vu_load_acquire(packed_word(desc));
+		uint16_t nb_descs = 1;
+
+		if (((word >> 48) & VU_PACKED_F_OWNER) != avail_flags)
+			break;
+		burst->head[nb] = (uint16_t)(word >> 32);
+		burst->len_bytes[nb] = (uint32_t)word;
+		burst->hva[nb] = packed_plain_buffer(live, pos, vu_load(&desc->gpa), word,
+			direction);
+		if (direction == VU_DESC_F_WRITE)
+			rte_prefetch0_write(burst->hva[nb]);
+		else
+			rte_prefetch0(burst->hva[nb]);
+		if (unlikely(((word >> 48) & VU_DESC_F_NEXT) != 0)) {
+			nb_descs = vu_packed_follow(live, slot, room, &burst->head[nb]);
+			if (nb_descs == 0) {
+				if (nb == 0)
+					pos->fault = VU_VRING_CHAIN_TOO_LONG;
+				break;
+			}
+		}
+		burst->nb_descs[nb] = nb_descs;
+		room -= nb_descs;
+		slot += nb_descs;
+		if (unlikely(slot >= live->size)) {
+			slot -= live->size;
+			avail_flags ^= VU_PACKED_F_OWNER;
+		}
+	}
+	burst->nb = nb;
+	return nb;
+}
+
+/*
+ * What makes the slot at a position a used descriptor; a length counts only with WRITE. Stored at
+ * once: the guest sees all of it or nothing.
+ */
+static __rte_always_inline uint64_t
+packed_used_word(uint16_t position, uint16_t id, uint32_t used_bytes)
+{
+	uint16_t flags = packed_used_flags(position);
+
+	if (used_bytes != 0)
+		flags |= VU_DESC_F_WRITE;
+	return used_bytes | (uint64_t)id << 32 | (uint64_t)flags << 48;
+}
+
+/* Account for nb entries in nb_slots slots, at most as many as there are. */
+static __rte_always_inline void
+packed_move_used(const struct vu_vring_live *live, struct vu_vring_pos *pos, uint16_t nb,
+	uint32_t nb_slots)
+{
+	pos->used = vu_packed_advance(live, pos->used, nb_slots);
+	pos->signalled = (uint16_t)RTE_MIN(pos->signalled + nb_slots, (uint32_t)live->size);
+	vu_counter_add(&pos->counters.nb_chains, nb);
+}
+
+/**
+ * Give the first `nb` entries of a burst back to the guest. It sees none of them before it sees the
+ * first: that one is written last (VIRTIO 1.2, 2.8.10).
+ *
+ * @param live      set-up of the ring
+ * @param pos       position, moved on
+ * @param burst     entries of the last peek; used_bytes[] set if `has_bytes`
+ * @param nb        0..burst->nb
+ * @param has_bytes false: nothing was written to any buffer
+ * @context owner lcore
+ */
+static __rte_always_inline void
+vu_packed_commit(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	const struct vu_burst *burst, uint16_t nb, const bool has_bytes)
+{
+	uint16_t position = pos->used;
+	uint32_t nb_slots = 0;
+	uint16_t i;
+
+	for (i = 0; i < nb; i++) {
+		if (i != 0)
+			vu_store(packed_word(&live->packed_desc[position & VU_PACKED_SLOT]),
+				packed_used_word(position, burst->head[i],
+					has_bytes ? burst->used_bytes[i] : 0));
+		position = vu_packed_advance(live, position, burst->nb_descs[i]);
+		nb_slots += burst->nb_descs[i];
+	}
+	if (nb == 0)
+		return;
+	/* Entries before the first one's flags; pairs with the acquire in the guest's driver. */
+	vu_store_release(packed_word(&live->packed_desc[pos->used & VU_PACKED_SLOT]),
+		packed_used_word(pos->used, burst->head[0], has_bytes ? burst->used_bytes[0] : 0));
+	packed_move_used(live, pos, nb, nb_slots);
+	pos->avail = vu_packed_advance(live, pos->avail, nb_slots);
+}
+
+/* Was the slot at `event` among the last nb_slots ones that were given back? */
+static __rte_always_inline bool
+packed_has_passed(const struct vu_vring_live *live, uint16_t used, uint16_t event,
+	uint16_t nb_slots)
+{
+	uint32_t nb_behind = (used & VU_PACKED_SLOT) - (uint32_t)(event & VU_PACKED_SLOT);
+
+	/* In the lap before; an event off the ring or ahead of us ends far from 1..nb_slots. */
+	if (((used ^ event) & VU_PACKED_WRAP) != 0)
+		nb_behind += live->size;
+	return nb_behind - 1 < nb_slots;
+}
+
+/**
+ * Does the guest want to hear of what was committed since the last call (VIRTIO 1.2, 2.8.10)?
+ *
+ * @return true: write the call eventfd
+ * @context owner lcore
+ */
+static __rte_always_inline bool
+vu_packed_wants_notification(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+{
+	bool is_first = !pos->signalled_valid;
+	uint16_t nb_slots = pos->signalled;
+	uint32_t event;
+
+	pos->signalled = 0;
+	pos->signalled_valid = true;
+	/*
+	 * Flags before event; pairs with the guest's full barrier between writing its event and
+	 * reading the flags.
+	 */
+	rte_smp_mb();
+	if (unlikely(is_first))
+		return true;
+	event = vu_load((const uint32_t *)(const void *)live->driver_event);
+	switch ((event >> 16) & 3) {
+	case VU_PACKED_EVENT_DISABLE:
+		return false;
+	case VU_PACKED_EVENT_DESC:
+		/* Not negotiated is as undefined as the reserved value: better once too often. */
+		return !live->has_event_idx ||
+			packed_has_passed(live, pos->used, (uint16_t)event, nb_slots);
+	default:
+		return true;
+	}
+}
+
+/**
+ * Tell the guest not to kick: this ring is polled.
+ * @context owner lcore or control while the ring is stopped
+ */
+static inline void
+vu_packed_suppress_kicks(const struct vu_vring_live *live)
+{
+	vu_store(&live->device_event->flags, VU_PACKED_EVENT_DISABLE);
+}
+
+/**
+ * Word to watch while the ring is idle: an entry can be there only if ((*word ^ idle) & mask) != 0.
+ * It looks at AVAIL of the next slot; USED tells nothing new, the slot may be a former used or a
+ * skipped one.
+ *
+ * @param live  set-up of the ring
+ * @param pos   position
+ * @param idle  set to the idle value
+ * @param mask  set to the mask
+ * @return word, valid as long as the set-up
+ * @context owner lcore
+ */
+static __rte_always_inline const uint32_t *
+vu_packed_watch(const struct vu_vring_live *live, const struct vu_vring_pos *pos, uint32_t *idle,
+	uint32_t *mask)
+{
+	*mask = VU_PACKED_F_AVAIL << 16;
+	*idle = (pos->avail & VU_PACKED_WRAP) != 0 ? 0 : *mask;
+	/* id and flags as one word. */
+	return (const uint32_t *)(const void *)&live->packed_desc[pos->avail & VU_PACKED_SLOT].id;
+}
+
+#endif /* VU_VRING_PACKED_H */
