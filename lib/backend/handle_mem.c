@@ -93,17 +93,6 @@ handle_set_mem_table(struct vu_backend_session *session, struct vu_msg *msg)
 }
 
 /* QEMU 7.2 sends ADD_MEM_REG and REM_MEM_REG once per queue pair: a repeat changes nothing. */
-static bool
-mem_has_region(const struct vu_mem_table *mem, const struct vhost_user_mem_region *region)
-{
-	struct vu_mem_region_info info;
-
-	for (unsigned int i = 0; mem != NULL && vu_mem_region_info_get(mem, i, &info) == 0; i++)
-		if (info.gpa == region->gpa && info.uva == region->uva && info.len == region->size)
-			return true;
-	return false;
-}
-
 int
 handle_add_mem_reg(struct vu_backend_session *session, struct vu_msg *msg)
 {
@@ -112,9 +101,10 @@ handle_add_mem_reg(struct vu_backend_session *session, struct vu_msg *msg)
 
 	if (!mem_region_is_valid(session, &msg->payload.mem_reg.region))
 		return -EINVAL;
-	if (mem_has_region(old, &msg->payload.mem_reg.region))
+	region = mem_region_conf(session, &msg->payload.mem_reg.region, msg->fds[0]);
+	if (old != NULL && vu_mem_table_shows(old, &region))
 		return 0;
-	region = mem_region_conf(session, &msg->payload.mem_reg.region, vu_msg_take_fd(msg, 0));
+	region.fd = vu_msg_take_fd(msg, 0);
 	return mem_apply(session, old != NULL ? vu_mem_table_add(old, &region) :
 		vu_mem_table_create(&region, 1, vu_device_name(session->dev)));
 }
@@ -124,10 +114,13 @@ handle_rem_mem_reg(struct vu_backend_session *session, struct vu_msg *msg)
 {
 	const struct vu_mem_table *old = vu_device_mem(session->dev);
 	const struct vhost_user_mem_region *region = &msg->payload.mem_reg.region;
+	struct vu_mem_table *table;
 
-	if (!mem_has_region(old, region))
+	table = old == NULL ? NULL :
+		vu_mem_table_remove(old, region->gpa, region->uva, region->size);
+	if (table == NULL && (old == NULL || rte_errno == ENOENT))
 		return 0;
-	return mem_apply(session, vu_mem_table_remove(old, region->gpa, region->uva, region->size));
+	return mem_apply(session, table);
 }
 
 void

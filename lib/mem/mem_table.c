@@ -308,6 +308,18 @@ region_is(const struct vu_mem_region *region, uint64_t gpa, uint64_t uva, uint64
 	return region_gpa(region) == gpa && region->uva == uva && region->len == len;
 }
 
+bool
+vu_mem_table_shows(const struct vu_mem_table *table, const struct vu_mem_region_conf *region)
+{
+	struct mem_file file;
+
+	for (unsigned int i = 0; i < table->nb_regions; i++)
+		if (region_is(&table->regions[i], region->gpa, region->uva, region->len))
+			return mem_file_inspect(region, &file) == 0 &&
+				mem_map_shows(table->maps[i], region, &file);
+	return false;
+}
+
 struct vu_mem_table *
 vu_mem_table_remove(const struct vu_mem_table *old, uint64_t gpa, uint64_t uva, uint64_t len)
 {

@@ -93,6 +93,17 @@ struct vu_mem_table *vu_mem_table_add(const struct vu_mem_table *old,
 		const struct vu_mem_region_conf *region);
 
 /**
+ * Ask whether a table holds a region already: same addresses, same bytes of the same file, and the
+ * file has not shrunk. Same addresses with another file overlap: vu_mem_table_add() refuses that.
+ *
+ * @param table   table
+ * @param region  region to look for; its fd stays the caller's
+ * @return true if adding the region would change nothing
+ * @context control lcore
+ */
+bool vu_mem_table_shows(const struct vu_mem_table *table, const struct vu_mem_region_conf *region);
+
+/**
  * Derive a table without one region (REM_MEM_REG); all three values must match it.
  *
  * @param old  table in use; stays valid and unchanged

@@ -184,6 +184,25 @@ VU_TEST(handle_mem, repeated_regions_change_nothing)
 	return fixture_destroy(&fix);
 }
 
+VU_TEST(handle_mem, a_repeat_with_other_bytes_is_refused)
+{
+	struct vhost_user_mem_region region = fixture_region(0, HALF);
+	const int other_fd = vu_fd_memfd("vu-other", GUEST_BYTES, 0);
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.mem_fd), 0);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, other_fd), 1);
+	region.mmap_offset = HALF;
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.mem_fd), 1);
+	region.mmap_offset = 0;
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.mem_fd), 0);
+	CHECK_EQ(nb_regions(&fix), 1);
+	close(other_fd);
+	return fixture_destroy(&fix);
+}
+
 VU_TEST(handle_mem, add_and_remove_under_running_rings)
 {
 	struct vhost_user_mem_region extra = fixture_region(0, HALF);
