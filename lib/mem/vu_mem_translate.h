@@ -126,6 +126,24 @@ vu_mem_gpa_to_hva(const struct vu_mem_table *table, uint64_t gpa, uint64_t *len_
 }
 
 /**
+ * Region that holds an address, to go on with when vu_mem_region_has() failed for the last one.
+ *
+ * @param table        table
+ * @param gpa          guest-physical address
+ * @param hint_region  out: index of the region found, unchanged if none holds the address
+ * @return region to be used with vu_mem_region_has(); never NULL
+ * @context any thread that may use the table
+ */
+static inline const struct vu_mem_region *
+vu_mem_region_find(const struct vu_mem_table *table, uint64_t gpa, uint16_t *hint_region)
+{
+	uint64_t len_bytes = 1;
+
+	vu_mem_gpa_find(table, gpa, &len_bytes, hint_region);
+	return vu_mem_region_hinted(table, *hint_region);
+}
+
+/**
  * Translate a range of guest-physical addresses that must be contiguous here (ring parts).
  *
  * @param table      table

@@ -55,6 +55,7 @@ struct net_conf {
 	bool has_event_idx;
 };
 
+struct net_burst_ops;
 struct net_device;
 
 /* One virtqueue of a net device; even ones go to the guest, odd ones come from it. */
@@ -64,6 +65,9 @@ struct net_queue {
 	uint32_t pair;               /* fixed */
 	uint16_t header_bytes;       /* 10 or 12, set when the ring starts */
 	bool is_mergeable;           /* set when the ring starts */
+	const struct net_burst_ops *burst; /* set when the ring starts */
+	uint64_t rearm;              /* from-guest only: mbuf.rearm_data of a new frame */
+	uint32_t room_bytes;         /* from-guest only: what one mbuf holds */
 	struct rte_mempool *pool;    /* from-guest only: frames are copied into its mbufs */
 	struct rte_ring *handoff;    /* to-guest only: frames from other lcores */
 } __rte_cache_aligned;

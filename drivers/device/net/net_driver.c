@@ -13,6 +13,7 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
+#include "net_burst.h"
 #include "vu_fd.h"
 #include "vu_limits.h"
 
@@ -133,6 +134,7 @@ net_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live)
 	nq->header_bytes = (live->features & long_header) != 0 ? NET_HEADER_BYTES :
 		NET_HEADER_LEGACY_BYTES;
 	nq->is_mergeable = (live->features & RTE_BIT64(NET_F_MRG_RXBUF)) != 0;
+	nq->burst = net_variant_choose(live);
 }
 
 /* Frames that were on their way to a ring have nowhere to go. */
@@ -164,6 +166,23 @@ net_queue_fault(struct vu_device_queue *queue)
 	net_queue_drain(queue, VU_DROP_FAULT);
 }
 
+/* What frames from this pool look like when they are new. */
+static int
+net_queue_set_pool(struct net_queue *nq, struct rte_mempool *pool)
+{
+	const struct rte_mbuf fresh = {
+		.data_off = RTE_PKTMBUF_HEADROOM, .nb_segs = 1, .port = RTE_MBUF_PORT_INVALID,
+		.refcnt = 1,
+	};
+
+	nq->pool = pool;
+	if (pool == NULL)
+		return -ENOMEM;
+	memcpy(&nq->rearm, &fresh.rearm_data, sizeof(nq->rearm));
+	nq->room_bytes = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
+	return 0;
+}
+
 static int
 net_queue_create(struct net_device *net, struct net_queue *nq, uint32_t queue_idx)
 {
@@ -178,10 +197,8 @@ net_queue_create(struct net_device *net, struct net_queue *nq, uint32_t queue_id
 	nq->queue->direction = is_to_guest ? VU_QUEUE_TO_GUEST : VU_QUEUE_FROM_GUEST;
 	nq->queue->poll = is_to_guest ? net_to_guest_poll : net_from_guest_poll;
 	node = vu_device_queue_node(nq->queue);
-	if (!is_to_guest) {
-		nq->pool = net_pool_get(node);
-		return nq->pool != NULL ? 0 : -ENOMEM;
-	}
+	if (!is_to_guest)
+		return net_queue_set_pool(nq, net_pool_get(node));
 	snprintf(name, sizeof(name), "vu_%p", (void *)nq);
 	nq->handoff = rte_ring_create(name, NET_HANDOFF_FRAMES, node, RING_F_SC_DEQ);
 	return nq->handoff != NULL ? 0 : -ENOMEM;

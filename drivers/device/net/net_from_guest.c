@@ -9,6 +9,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_memcpy.h>
 
+#include "net_burst.h"
 #include "vu_net.h"
 #include "vu_vring_notify.h"
 #include "vu_vring_split.h"
@@ -166,9 +167,8 @@ net_discard(struct net_queue *nq, const struct vu_vring_live *live, const struct
 	vu_queue_drop(nq->queue, VU_DROP_DISABLED, burst->nb);
 }
 
-/* At most one peek. @return ring entries dealt with; *nb_frames of them are frames that go on */
-static __rte_always_inline uint16_t
-net_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+uint16_t
+net_take_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
 	uint16_t max, uint16_t *nb_frames)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
@@ -200,15 +200,16 @@ uint16_t
 vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, uint16_t max)
 {
 	const struct vu_vring_live *live = vu_vring_live(&queue->vring);
+	struct net_queue *nq = queue->priv;
 	uint16_t done = 0;
 
 	while (done < max && likely(live != NULL && queue->vring.pos.fault == VU_VRING_OK)) {
 		uint16_t nb_frames;
-		uint16_t nb_entries = net_take(queue->priv, live, &frames[done], max - done,
+		uint16_t nb_entries = nq->burst->take(nq, live, &frames[done], max - done,
 			&nb_frames);
 
 		done += nb_frames;
-		if (nb_entries < VU_VRING_BURST)
+		if (nb_entries == 0)
 			break;
 	}
 	return done;
@@ -220,7 +221,7 @@ net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *l
 	struct net_queue *nq = queue->priv;
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	uint16_t nb_frames;
-	uint16_t nb_entries = net_take(nq, live, frames, NET_MAX_BURST, &nb_frames);
+	uint16_t nb_entries = nq->burst->take(nq, live, frames, NET_MAX_BURST, &nb_frames);
 
 	vu_queue_watch_avail(queue, live);
 	if (nb_frames != 0)

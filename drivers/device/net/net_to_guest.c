@@ -11,6 +11,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_memcpy.h>
 
+#include "net_burst.h"
 #include "vu_net.h"
 #include "vu_vring_notify.h"
 #include "vu_vring_split.h"
@@ -237,12 +238,8 @@ frames_as_big(struct rte_mbuf **frames, uint16_t nb_frames)
 	return nb;
 }
 
-/*
- * Deliver frames in order until the ring has no room for the next one.
- * @return frames dealt with: delivered, or dropped because they never fit
- */
-static uint16_t
-net_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+uint16_t
+net_put_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
 	uint16_t nb_frames)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
@@ -278,17 +275,18 @@ uint16_t
 vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	const struct vu_vring_live *live = vu_vring_live(&queue->vring);
+	struct net_queue *nq = queue->priv;
 
 	if (unlikely(live == NULL || !live->is_enabled))
 		return 0;
-	return net_put(queue->priv, live, frames, nb_frames);
+	return nq->burst->put(nq, live, frames, nb_frames);
 }
 
 void
 net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
 	struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	uint16_t done = net_put(nq, live, frames, nb_frames);
+	uint16_t done = nq->burst->put(nq, live, frames, nb_frames);
 	bool is_ok = likely(nq->queue->vring.pos.fault == VU_VRING_OK);
 
 	vu_queue_drop(nq->queue, is_ok ? VU_DROP_RING_FULL : VU_DROP_FAULT, nb_frames - done);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Private to the virtio-net device driver: the variants of its two burst functions. All of them do
+ * the same; a ring gets the fastest one that fits what was negotiated and the processor.
+ * net_from_guest.c and net_to_guest.c hold the one that handles everything; net_fast.h is the
+ * template of the others, which hand on to it whatever is unusual.
+ */
+#ifndef NET_BURST_H
+#define NET_BURST_H
+
+#include "net.h"
+
+/** The burst functions of one kind of ring on one kind of processor. */
+struct net_burst_ops {
+	const char *name; /* for telemetry */
+	/*
+	 * Take frames from the guest, with at most one look at the ring. Returns the ring entries
+	 * dealt with, *nb_frames of which are frames that go on.
+	 */
+	uint16_t (*take)(struct net_queue *nq, const struct vu_vring_live *live,
+		struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames);
+	/*
+	 * Deliver frames in order until the ring has no room for the next one. Returns the frames
+	 * dealt with: delivered, or counted as dropped because they never fit. They stay the
+	 * caller's.
+	 */
+	uint16_t (*put)(struct net_queue *nq, const struct vu_vring_live *live,
+		struct rte_mbuf **frames, uint16_t nb_frames);
+};
+
+/* net_from_guest.c, net_to_guest.c: any ring, any processor. Owner lcore. */
+uint16_t net_take_any(struct net_queue *nq, const struct vu_vring_live *live,
+	struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames);
+uint16_t net_put_any(struct net_queue *nq, const struct vu_vring_live *live,
+	struct rte_mbuf **frames, uint16_t nb_frames);
+
+/* net_variant.c: choose for a ring that is about to become live. Control lcore. */
+const struct net_burst_ops *net_variant_choose(const struct vu_vring_live *live);
+extern const struct net_burst_ops net_burst_any;
+
+/* net_fast_*.c: one table per instruction set; the last two on x86 only. */
+extern const struct net_burst_ops net_fast_split_base, net_fast_split_avx2, net_fast_split_avx512;
+
+#endif /* NET_BURST_H */

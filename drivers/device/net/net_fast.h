@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Template of the fast burst functions: frames that fill one plain buffer each, with the 12-byte
+ * header. Whatever is unusual ends the run and goes to net_take_any() or net_put_any(), which see
+ * the ring as it is. Included by one file per instruction set, each with its own compiler options.
+ * Owner lcore.
+ */
+#ifndef NET_FAST_H
+#define NET_FAST_H
+
+#include <stddef.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+
+#include "net_burst.h"
+#include "vu_copy.h"
+#include "vu_vring_notify.h"
+#include "vu_vring_split.h"
+
+#define FAST_HEADER_BYTES 12
+
+/* What an mbuf says of a received frame, as two stores; the layout is DPDK's ABI. */
+_Static_assert(offsetof(struct rte_mbuf, data_off) == 16 &&
+	offsetof(struct rte_mbuf, ol_flags) == 24 &&
+	offsetof(struct rte_mbuf, packet_type) == 32 &&
+	offsetof(struct rte_mbuf, pkt_len) == 36 &&
+	offsetof(struct rte_mbuf, data_len) == 40, "struct rte_mbuf");
+
+typedef uint64_t fast_mbuf_words __attribute__((vector_size(16), may_alias));
+
+static __rte_always_inline void
+fast_frame_init(struct rte_mbuf *frame, uint64_t rearm, uint32_t len_bytes)
+{
+	fast_mbuf_words *words = (fast_mbuf_words *)(void *)frame;
+
+	words[1] = (fast_mbuf_words){ rearm, 0 };
+	words[2] = (fast_mbuf_words){ (uint64_t)len_bytes << 32, len_bytes };
+}
+
+/* Copy the frames at the head of a burst. @return how many of them there are */
+static __rte_always_inline uint16_t
+fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rte_mbuf **frames,
+	uint64_t *nb_bytes)
+{
+	const uint64_t rearm = nq->rearm;
+	const uint32_t room_bytes = nq->room_bytes;
+	uint64_t sum = 0;
+	uint16_t i;
+
+	for (i = 0; i < burst->nb; i++) {
+		uint32_t frame_bytes = burst->len_bytes[i] - FAST_HEADER_BYTES;
+		struct rte_mbuf *frame = frames[i];
+
+		/* A buffer shorter than the header wraps to a huge length. */
+		if (unlikely(frame_bytes - 1 >= room_bytes))
+			break;
+		fast_frame_init(frame, rearm, frame_bytes);
+		vu_copy((uint8_t *)frame->buf_addr + RTE_PKTMBUF_HEADROOM,
+			burst->hva[i] + FAST_HEADER_BYTES, frame_bytes);
+		sum += frame_bytes;
+	}
+	*nb_bytes = sum;
+	return i;
+}
+
+static __rte_always_inline uint16_t
+fast_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+	uint16_t max, uint16_t *nb_frames)
+{
+	struct vu_vring_pos *pos = &nq->queue->vring.pos;
+	struct vu_burst burst;
+	uint64_t nb_bytes;
+	uint16_t nb;
+
+	if (unlikely(!live->is_enabled) ||
+			vu_split_peek_plain(live, pos, &burst, RTE_MIN(max, VU_VRING_BURST), 0) ==
+			0)
+		return net_take_any(nq, live, frames, max, nb_frames);
+	*nb_frames = 0;
+	/* Without mbufs the frames stay with the guest. */
+	if (unlikely(rte_mempool_get_bulk(nq->pool, (void **)frames, burst.nb) != 0))
+		return 0;
+	nb = fast_copy_in(nq, &burst, frames, &nb_bytes);
+	if (unlikely(nb != burst.nb)) {
+		rte_mempool_put_bulk(nq->pool, (void **)&frames[nb], burst.nb - nb);
+		if (nb == 0)
+			return net_take_any(nq, live, frames, max, nb_frames);
+	}
+	vu_split_commit(live, pos, &burst, nb, false);
+	vu_split_signal(live, pos);
+	vu_queue_count(nq->queue, nb, nb_bytes);
+	*nb_frames = nb;
+	return nb;
+}
+
+/* Copy frames to the buffers at the head of a burst. @return how many went there */
+static __rte_always_inline uint16_t
+fast_copy_out(struct vu_burst *burst, struct rte_mbuf **frames, uint64_t *nb_bytes)
+{
+	/* No offloads, one buffer. */
+	static const uint8_t header[FAST_HEADER_BYTES] = { [10] = 1 };
+	uint64_t sum = 0;
+	uint16_t i;
+
+	for (i = 0; i < burst->nb; i++) {
+		const struct rte_mbuf *frame = frames[i];
+		uint32_t total_bytes = frame->pkt_len + FAST_HEADER_BYTES;
+		uint8_t *dst = burst->hva[i];
+
+		if (unlikely(burst->len_bytes[i] < total_bytes || frame->nb_segs != 1))
+			break;
+		memcpy(dst, header, sizeof(header));
+		vu_copy(dst + FAST_HEADER_BYTES, rte_pktmbuf_mtod(frame, const void *),
+			frame->data_len);
+		burst->used_bytes[i] = total_bytes;
+		sum += total_bytes;
+	}
+	*nb_bytes = sum - (uint64_t)i * FAST_HEADER_BYTES;
+	return i;
+}
+
+static __rte_always_inline uint16_t
+fast_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+	uint16_t nb_frames)
+{
+	struct vu_vring_pos *pos = &nq->queue->vring.pos;
+	struct vu_burst burst;
+	uint16_t done = 0;
+
+	while (done < nb_frames) {
+		uint16_t nb = RTE_MIN((uint16_t)(nb_frames - done), VU_VRING_BURST);
+		uint64_t nb_bytes;
+
+		vu_split_peek_plain(live, pos, &burst, nb, VU_DESC_F_WRITE);
+		nb = fast_copy_out(&burst, &frames[done], &nb_bytes);
+		if (nb == 0)
+			break;
+		vu_split_commit(live, pos, &burst, nb, true);
+		vu_queue_count(nq->queue, nb, nb_bytes);
+		done += nb;
+	}
+	if (likely(done != 0))
+		vu_split_signal(live, pos);
+	if (unlikely(done != nb_frames))
+		done += net_put_any(nq, live, &frames[done], nb_frames - done);
+	return done;
+}
+
+/* The functions of one instruction set, and their table. */
+#define NET_FAST_DEFINE(isa) \
+static uint16_t \
+fast_take_split(struct net_queue *nq, const struct vu_vring_live *live, \
+	struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames) \
+{ \
+	return fast_take(nq, live, frames, max, nb_frames); \
+} \
+static uint16_t \
+fast_put_split(struct net_queue *nq, const struct vu_vring_live *live, \
+	struct rte_mbuf **frames, uint16_t nb_frames) \
+{ \
+	return fast_put(nq, live, frames, nb_frames); \
+} \
+const struct net_burst_ops net_fast_split_##isa = { \
+	.name = "split fast " #isa, \
+	.take = fast_take_split, \
+	.put = fast_put_split, \
+};
+
+#endif /* NET_FAST_H */

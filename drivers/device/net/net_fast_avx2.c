@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The fast burst functions for processors with AVX2. Owner lcore.
+ */
+#include "net_fast.h"
+
+NET_FAST_DEFINE(avx2)

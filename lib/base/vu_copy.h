@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Driver SDK: copies of frames, inlined for the instruction set that the including file is compiled
+ * for. Exactly the bytes asked for are read and written: the memory next to them is the guest's.
+ * A copy is a run of whole vectors and one last vector that may overlap them, so its cost has few
+ * steps and no loop over odd bytes.
+ */
+#ifndef VU_COPY_H
+#define VU_COPY_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+#define VU_COPY_VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define VU_COPY_VECTOR_BYTES 32
+#else
+#define VU_COPY_VECTOR_BYTES 16
+#endif
+
+/** 16 bytes at any address: one move, whatever the compiler thinks of memcpy. */
+typedef uint8_t vu_copy_16 __attribute__((vector_size(16), aligned(1), may_alias));
+/** 32 bytes at any address. */
+typedef uint8_t vu_copy_32 __attribute__((vector_size(32), aligned(1), may_alias));
+/** The widest vector there is. */
+typedef uint8_t vu_copy_vector __attribute__((vector_size(VU_COPY_VECTOR_BYTES), aligned(1),
+	may_alias));
+
+static __rte_always_inline void
+copy_vector(uint8_t *dst, const uint8_t *src)
+{
+	*(vu_copy_vector *)dst = *(const vu_copy_vector *)src;
+}
+
+/* Two moves of the same constant size that meet or overlap; both are read before one is written. */
+#define COPY_TWO(type, dst, src, len_bytes) do { \
+	type first_, last_; \
+	memcpy(&first_, (src), sizeof(type)); \
+	memcpy(&last_, (src) + (len_bytes) - sizeof(type), sizeof(type)); \
+	memcpy((dst), &first_, sizeof(type)); \
+	memcpy((dst) + (len_bytes) - sizeof(type), &last_, sizeof(type)); \
+} while (0)
+
+/* Less than one vector. */
+static __rte_always_inline void
+copy_short(uint8_t *dst, const uint8_t *src, size_t len_bytes)
+{
+	if (VU_COPY_VECTOR_BYTES > 32 && len_bytes >= 32)
+		COPY_TWO(vu_copy_32, dst, src, len_bytes);
+	else if (VU_COPY_VECTOR_BYTES > 16 && len_bytes >= 16)
+		COPY_TWO(vu_copy_16, dst, src, len_bytes);
+	else if (len_bytes >= 8)
+		COPY_TWO(uint64_t, dst, src, len_bytes);
+	else if (len_bytes >= 4)
+		COPY_TWO(uint32_t, dst, src, len_bytes);
+	else if (len_bytes >= 2)
+		COPY_TWO(uint16_t, dst, src, len_bytes);
+	else if (len_bytes == 1)
+		*dst = *src;
+}
+
+/**
+ * Copy bytes between areas that do not overlap.
+ *
+ * @param dst        any alignment
+ * @param src        any alignment; may be changed by others meanwhile, each byte is then old or new
+ * @param len_bytes  0 and more
+ * @context any thread
+ */
+static __rte_always_inline void
+vu_copy(void *dst, const void *src, size_t len_bytes)
+{
+	uint8_t *to = dst;
+	const uint8_t *from = src;
+
+	if (unlikely(len_bytes < VU_COPY_VECTOR_BYTES)) {
+		copy_short(to, from, len_bytes);
+		return;
+	}
+	/* All vectors but the last one, which ends where the bytes end. */
+	for (; len_bytes > 4 * VU_COPY_VECTOR_BYTES; len_bytes -= 4 * VU_COPY_VECTOR_BYTES) {
+		copy_vector(to, from);
+		copy_vector(to + VU_COPY_VECTOR_BYTES, from + VU_COPY_VECTOR_BYTES);
+		copy_vector(to + 2 * VU_COPY_VECTOR_BYTES, from + 2 * VU_COPY_VECTOR_BYTES);
+		copy_vector(to + 3 * VU_COPY_VECTOR_BYTES, from + 3 * VU_COPY_VECTOR_BYTES);
+		to += 4 * VU_COPY_VECTOR_BYTES;
+		from += 4 * VU_COPY_VECTOR_BYTES;
+	}
+	for (; len_bytes > VU_COPY_VECTOR_BYTES; len_bytes -= VU_COPY_VECTOR_BYTES) {
+		copy_vector(to, from);
+		to += VU_COPY_VECTOR_BYTES;
+		from += VU_COPY_VECTOR_BYTES;
+	}
+	copy_vector(to + len_bytes - VU_COPY_VECTOR_BYTES, from + len_bytes - VU_COPY_VECTOR_BYTES);
+}
+
+#endif /* VU_COPY_H */
