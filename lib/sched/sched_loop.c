@@ -16,6 +16,10 @@
 
 #include "sched_worker.h"
 
+#define HOT_GROUPS 8
+#define HOT_PASSES 16
+#define HOT_MIN_ITEMS 16 /* per pass: fewer can wait for a scan and make a better burst */
+
 const uint32_t vu_watch_zero;
 
 /* Worker whose loop the calling thread is in. */
@@ -108,24 +112,59 @@ group_poll(struct vu_sched_worker *worker, uint32_t first)
 	return nb_items;
 }
 
+/* Groups that had work in a scan. */
+struct hot_groups {
+	uint32_t nb;
+	uint32_t first[HOT_GROUPS];
+};
+
+/*
+ * A scan of many idle tasks costs as much as a burst or more: go back to the few that have work
+ * before the next one, as long as they have much of it. As many items as there are tasks pay for
+ * the scan; no task waits longer for it than it would beside HOT_PASSES busy ones.
+ */
+static __rte_noinline uint32_t
+hot_groups_poll(struct vu_sched_worker *worker, const struct hot_groups *hot, uint32_t nb_items)
+{
+	uint32_t nb_all = 0, nb_pass = nb_items;
+
+	for (uint32_t pass = 1; pass < HOT_PASSES && nb_pass >= HOT_MIN_ITEMS &&
+			nb_items + nb_all < worker->nb_tasks; pass++) {
+		nb_pass = 0;
+		for (uint32_t i = 0; i < hot->nb; i++)
+			nb_pass += group_poll(worker, hot->first[i]);
+		nb_all += nb_pass;
+	}
+	return nb_all;
+}
+
 static __rte_always_inline uint32_t
 tasks_poll_ready(struct vu_sched_worker *worker)
 {
 	const struct vu_watch *watches = worker->room->watches;
 	const uint32_t nb_tasks = worker->nb_tasks;
+	struct hot_groups hot;
 	uint32_t nb_items = 0;
 
+	hot.nb = 0;
 	for (uint32_t slot = 0; slot < nb_tasks; slot += WATCH_GROUP) {
 		const struct vu_watch *group = &watches[slot];
 
 		if (unlikely((watch_change(&group[0]) | watch_change(&group[1]) |
 				watch_change(&group[2]) | watch_change(&group[3])) != 0)) {
+			uint32_t nb_found;
+
 			/* An idle worker becomes busy at the first poll that finds something. */
 			if (nb_items == 0 && !worker->is_busy)
 				stats_note_work(worker);
-			nb_items += group_poll(worker, slot);
+			nb_found = group_poll(worker, slot);
+			nb_items += nb_found;
+			if (nb_found != 0 && hot.nb < HOT_GROUPS)
+				hot.first[hot.nb++] = slot;
 		}
 	}
+	if (nb_items >= HOT_MIN_ITEMS && nb_items < nb_tasks)
+		nb_items += hot_groups_poll(worker, &hot, nb_items);
 	return nb_items;
 }
 

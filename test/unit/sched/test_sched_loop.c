@@ -6,7 +6,6 @@
 
 #include <errno.h>
 
-#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
@@ -235,72 +234,51 @@ VU_TEST(sched_loop, start_and_stop_on_lcore)
 	return TEST_SUCCESS;
 }
 
-#define PERF_TURNS 20000
-#define PERF_ROUNDS 9
-
-static int
-compare_u64(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Turns are counted by a task at the end that is always ready: one more task, one more poll. */
-struct turn_counter {
+/* Finds the same number of items in every poll. */
+struct giver {
 	struct vu_task task;
-	struct vu_sched *sched;
-	unsigned int nb_turns;
+	uint32_t nb_items;
+	uint32_t nb_polls;
 };
 
 static uint32_t
-turn_counter_poll(struct vu_task *task)
+giver_poll(struct vu_task *task)
 {
-	struct turn_counter *counter = task->arg;
+	struct giver *giver = task->arg;
 
-	if (++counter->nb_turns == PERF_TURNS)
-		vu_sched_worker_stop(counter->sched, 0);
-	return 0;
+	giver->nb_polls++;
+	return giver->nb_items;
 }
 
-static uint64_t
-idle_turn_centicycles(unsigned int nb_tasks)
+VU_TEST(sched_loop, busy_task_beside_many_idle_ones_is_polled_again)
 {
-	struct vu_sched *sched = fake_sched_create();
-	struct fake_task *fakes = fake_tasks_create(nb_tasks + 1);
-	struct turn_counter counter = { .sched = sched };
-	uint64_t rounds[PERF_ROUNDS];
+	static const struct {
+		unsigned int nb_idle;
+		uint32_t nb_items;
+		uint32_t nb_polls;
+	} rows[] = {
+		{ 31, 32, 1 },   /* one burst pays for a look at 31 idle tasks */
+		{ 99, 32, 4 },   /* 128 items for 100 tasks */
+		{ 999, 32, 16 }, /* as many passes as there may be */
+		{ 999, 15, 1 },  /* too little work to come back for */
+		{ 999, 1000, 1 },
+	};
 
-	vu_task_init(&counter.task, turn_counter_poll, &counter);
-	for (unsigned int i = 0; i < nb_tasks; i++)
-		vu_sched_task_add(sched, &fakes[i].task, 0);
-	vu_sched_task_add(sched, &counter.task, 0);
-	for (unsigned int i = 0; i < PERF_ROUNDS; i++) {
-		const uint64_t start_tsc = rte_rdtsc();
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		struct vu_sched *sched = fake_sched_create();
+		struct fake_task *fakes = fake_tasks_create(rows[i].nb_idle);
+		struct giver giver = { .nb_items = rows[i].nb_items };
 
-		counter.nb_turns = 0;
-		vu_sched_loop(sched, 0);
-		rounds[i] = (rte_rdtsc() - start_tsc) * 100 / PERF_TURNS;
-	}
-	qsort(rounds, PERF_ROUNDS, sizeof(rounds[0]), compare_u64);
-	vu_sched_destroy(sched);
-	free(fakes);
-	return rounds[PERF_ROUNDS / 2];
-}
-
-VU_TEST_PERF(sched_loop, idle_cycles)
-{
-	const unsigned int nb_tasks[] = { 1, 100, 1000 };
-	const uint64_t base = idle_turn_centicycles(0);
-
-	printf("\n    turn with one empty poll and no idle task: %.1f TSC cycles\n",
-		(double)base / 100);
-	for (unsigned int i = 0; i < RTE_DIM(nb_tasks); i++) {
-		const uint64_t turn = idle_turn_centicycles(nb_tasks[i]);
-
-		printf("    %4u idle tasks: %.1f cycles per turn, %.2f per idle task\n",
-			nb_tasks[i], (double)turn / 100,
-			((double)turn - (double)base) / 100 / nb_tasks[i]);
+		for (unsigned int n = 0; n < rows[i].nb_idle; n++)
+			CHECK_EQ(vu_sched_task_add(sched, &fakes[n].task, 0), 0);
+		vu_task_init(&giver.task, giver_poll, &giver);
+		CHECK_EQ(vu_sched_task_add(sched, &giver.task, 0), 0);
+		CHECK_EQ(vu_sched_turn(sched, 0), rows[i].nb_polls * rows[i].nb_items);
+		CHECK_EQ(giver.nb_polls, rows[i].nb_polls);
+		for (unsigned int n = 0; n < rows[i].nb_idle; n++)
+			CHECK_EQ(fakes[n].nb_polls, 1);
+		vu_sched_destroy(sched);
+		free(fakes);
 	}
 	return TEST_SUCCESS;
 }

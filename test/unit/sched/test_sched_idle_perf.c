@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What idle tasks cost: cycles of one turn by number of idle tasks and by where their watch words
+ * lie, and what is left of a busy task's rate beside them. Prints, asserts nothing about time.
+ */
+#include "vu_sched.h"
+
+#include <sys/mman.h>
+
+#include <rte_cycles.h>
+
+#include "fake_task.h"
+#include "test.h"
+
+#define PERF_TURNS 20000
+#define PERF_ROUNDS 9
+#define PERF_MAX_TASKS 1000
+#define PAGE_BYTES 4096
+#define BUSY_ITEMS 32
+#define BUSY_ITEM_STEPS 16 /* dependent multiplications, about 50 cycles */
+
+/* Where the words lie: rings of guests begin at page borders, which share few sets of a cache. */
+enum place {
+	PLACE_LINES, /* cache lines in a row */
+	PLACE_PAGES, /* the first line of a page each */
+};
+
+/* Becomes idle when polled, for ever. */
+struct idler {
+	struct vu_task task;
+	const uint32_t *word;
+};
+
+static uint32_t
+idler_poll(struct vu_task *task)
+{
+	struct idler *idler = task->arg;
+
+	task->watch = (struct vu_watch){ .word = idler->word, .mask = UINT32_MAX };
+	return 0;
+}
+
+/* The task behind the idle ones is always ready: it counts turns, and works if it is told to. */
+struct worker {
+	struct vu_task task;
+	struct vu_sched *sched;
+	uint32_t nb_items; /* per poll, 0 = an empty poll */
+	uint32_t nb_polls;
+	uint64_t sum;
+};
+
+static uint32_t
+worker_poll(struct vu_task *task)
+{
+	struct worker *worker = task->arg;
+
+	for (uint32_t i = 0; i < worker->nb_items * BUSY_ITEM_STEPS; i++)
+		worker->sum = worker->sum * 0x9e3779b97f4a7c15 + i;
+	if (++worker->nb_polls == PERF_TURNS)
+		vu_sched_worker_stop(worker->sched, 0);
+	return worker->nb_items;
+}
+
+static int
+compare_double(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double
+rounds_median(struct worker *worker)
+{
+	double rounds[PERF_ROUNDS];
+
+	for (unsigned int i = 0; i < PERF_ROUNDS; i++) {
+		const uint64_t start_tsc = rte_rdtsc();
+
+		worker->nb_polls = 0;
+		vu_sched_loop(worker->sched, 0);
+		rounds[i] = (double)(rte_rdtsc() - start_tsc) / PERF_TURNS;
+	}
+	qsort(rounds, PERF_ROUNDS, sizeof(rounds[0]), compare_double);
+	return rounds[PERF_ROUNDS / 2];
+}
+
+/* Median of the cycles from one poll of the last task to the next. */
+static double
+poll_cycles(unsigned int nb_idle, enum place place, uint32_t nb_items)
+{
+	const size_t stride = place == PLACE_LINES ? RTE_CACHE_LINE_SIZE : PAGE_BYTES;
+	const size_t nb_bytes = (nb_idle + 1) * stride;
+	char *words = mmap(NULL, nb_bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	struct idler *idlers = aligned_alloc(RTE_CACHE_LINE_SIZE,
+		(nb_idle + 1) * sizeof(*idlers));
+	struct worker worker = { .sched = fake_sched_create(), .nb_items = nb_items };
+	double cycles;
+
+	RTE_VERIFY(words != MAP_FAILED && idlers != NULL);
+	for (unsigned int i = 0; i < nb_idle; i++) {
+		idlers[i].word = (const uint32_t *)(const void *)(words + i * stride);
+		vu_task_init(&idlers[i].task, idler_poll, &idlers[i]);
+		vu_sched_task_add(worker.sched, &idlers[i].task, 0);
+	}
+	vu_task_init(&worker.task, worker_poll, &worker);
+	vu_sched_task_add(worker.sched, &worker.task, 0);
+	cycles = rounds_median(&worker);
+	vu_sched_destroy(worker.sched);
+	free(idlers);
+	munmap(words, nb_bytes);
+	return cycles;
+}
+
+static const unsigned int counts[] = { 1, 100, PERF_MAX_TASKS };
+
+VU_TEST_PERF(sched_idle_perf, cycles_per_idle_task)
+{
+	static const char *const places[] = { "lines", "pages" };
+
+	printf("\n    TSC cycles: idle tasks, words in, per turn, per idle task\n");
+	for (enum place place = PLACE_LINES; place <= PLACE_PAGES; place++) {
+		const double base = poll_cycles(0, place, 0);
+
+		printf("    %5u %s %8.1f\n", 0, places[place], base);
+		for (unsigned int i = 0; i < RTE_DIM(counts); i++) {
+			const double turn = poll_cycles(counts[i], place, 0);
+
+			printf("    %5u %s %8.1f %6.2f\n", counts[i], places[place], turn,
+				(turn - base) / counts[i]);
+		}
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST_PERF(sched_idle_perf, busy_task_keeps_its_rate)
+{
+	const double alone = poll_cycles(0, PLACE_PAGES, BUSY_ITEMS);
+
+	printf("\n    beside idle tasks: TSC cycles per poll of %u items, rate against none\n",
+		BUSY_ITEMS);
+	printf("    %5u %8.1f\n", 0, alone);
+	for (unsigned int i = 0; i < RTE_DIM(counts); i++) {
+		const double beside = poll_cycles(counts[i], PLACE_PAGES, BUSY_ITEMS);
+
+		printf("    %5u %8.1f %6.1f %%\n", counts[i], beside, 100 * alone / beside);
+	}
+	return TEST_SUCCESS;
+}
