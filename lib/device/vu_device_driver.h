@@ -17,6 +17,7 @@
 #include "vu_device_control.h"
 #include "vu_sched.h"
 #include "vu_vring_live.h"
+#include "vu_vring_packed.h"
 #include "vu_vring_poll.h"
 
 struct vu_device_queue;
@@ -229,16 +230,22 @@ vu_queue_count(struct vu_device_queue *queue, uint64_t nb_packets, uint64_t nb_b
 }
 
 /**
- * Watch the guest's available index: ready when it makes buffers available.
+ * Watch the ring: ready when the guest makes buffers available.
  * @context owner lcore
  */
 static inline void
 vu_queue_watch_avail(struct vu_device_queue *queue, const struct vu_vring_live *live)
 {
+	struct vu_watch *watch = &queue->task.watch;
+
+	if (live->is_packed) {
+		watch->word = vu_packed_watch(live, &queue->vring.pos, &watch->idle, &watch->mask);
+		return;
+	}
 	/* flags and idx as one word; only the upper half, idx, is compared. */
-	queue->task.watch.word = (const uint32_t *)(const void *)live->avail;
-	queue->task.watch.idle = (uint32_t)queue->vring.pos.avail << 16;
-	queue->task.watch.mask = 0xffff0000;
+	watch->word = (const uint32_t *)(const void *)live->avail;
+	watch->idle = (uint32_t)queue->vring.pos.avail << 16;
+	watch->mask = 0xffff0000;
 }
 
 /** Worker of VU_DEVICE_DRIVER(). @context constructors, before main() */

@@ -146,6 +146,58 @@ vu_packed_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struc
 	return nb;
 }
 
+/**
+ * Load the plain buffers that come next, up to the first entry that is none or the end of the ring:
+ * the short way through a ring whose driver does nothing unusual. What stops it is left to
+ * vu_packed_peek().
+ *
+ * @param live       set-up of the ring
+ * @param pos        position
+ * @param burst      filled but for nb_descs, which are all 1; hva is never NULL, a length may be 0
+ * @param max        1..VU_VRING_BURST
+ * @param direction  0 for buffers we read, VU_DESC_F_WRITE for buffers we write
+ * @return burst->nb
+ * @context owner lcore
+ */
+static __rte_always_inline uint16_t
+vu_packed_peek_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	struct vu_burst *burst, uint16_t max, const uint16_t direction)
+{
+	const uint64_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT |
+		VU_PACKED_F_OWNER;
+	const uint64_t plain_flags = direction | packed_avail_flags(pos->avail);
+	const uint16_t slot = pos->avail & VU_PACKED_SLOT;
+	struct vu_packed_desc *descs = &live->packed_desc[slot];
+	struct vu_mem_region region = *vu_mem_region_hinted(live->mem, pos->region_hint);
+	uint16_t nb = RTE_MIN(max, (uint16_t)(live->size - slot));
+	uint16_t i;
+
+	/* The guest may own no more than the ring has: what we hold is not available again. */
+	nb = RTE_MIN(nb, (uint16_t)(live->size - vu_packed_nb_taken(live, pos)));
+	for (i = 0; i < nb; i++) {
+		/* Pairs with the guest's release of the flags after the rest of the entry. */
+		uint64_t word = vu_load_acquire(packed_word(&descs[i]));
+		uint64_t gpa = vu_load(&descs[i].gpa);
+
+		if (((word >> 48) & flags) != plain_flags)
+			break;
+		if (unlikely(!vu_mem_region_has(&region, gpa, (uint32_t)word))) {
+			region = *vu_mem_region_find(live->mem, gpa, &pos->region_hint);
+			if (!vu_mem_region_has(&region, gpa, (uint32_t)word))
+				break;
+		}
+		burst->head[i] = (uint16_t)(word >> 32);
+		burst->len_bytes[i] = (uint32_t)word;
+		burst->hva[i] = vu_mem_region_hva(&region, gpa);
+		if (direction == VU_DESC_F_WRITE)
+			rte_prefetch0_write(burst->hva[i]);
+		else
+			rte_prefetch0(burst->hva[i]);
+	}
+	burst->nb = i;
+	return i;
+}
+
 /*
  * What makes the slot at a position a used descriptor; a length counts only with WRITE. Stored at
  * once: the guest sees all of it or nothing.
@@ -204,6 +256,51 @@ vu_packed_commit(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 		packed_used_word(pos->used, burst->head[0], has_bytes ? burst->used_bytes[0] : 0));
 	packed_move_used(live, pos, nb, nb_slots);
 	pos->avail = vu_packed_advance(live, pos->avail, nb_slots);
+}
+
+/* Used descriptors of entries begin..end - 1, in slots that follow each other. */
+static __rte_always_inline void
+packed_write_used(struct vu_packed_desc *descs, const struct vu_burst *burst, uint16_t begin,
+	uint16_t end, uint16_t position, const bool has_bytes)
+{
+	const uint64_t flags = (uint64_t)packed_used_flags(position) << 48;
+
+	for (uint16_t i = begin; i < end; i++) {
+		uint32_t used_bytes = has_bytes ? burst->used_bytes[i] : 0;
+		uint64_t write = used_bytes != 0 ? (uint64_t)VU_DESC_F_WRITE << 48 : 0;
+
+		vu_store(packed_word(&descs[i - begin]),
+			flags | write | (uint64_t)burst->head[i] << 32 | used_bytes);
+	}
+}
+
+/**
+ * vu_packed_commit() for the entries of vu_packed_peek_plain(), one slot each.
+ *
+ * @param live      set-up of the ring
+ * @param pos       position, moved on
+ * @param burst     entries of the last peek; used_bytes[] set if `has_bytes`
+ * @param nb        1..burst->nb
+ * @param has_bytes false: nothing was written to any buffer
+ * @context owner lcore
+ */
+static __rte_always_inline void
+vu_packed_commit_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	const struct vu_burst *burst, uint16_t nb, const bool has_bytes)
+{
+	const uint16_t slot = pos->used & VU_PACKED_SLOT;
+	const uint16_t nb_to_end = RTE_MIN(nb, (uint16_t)(live->size - slot));
+	struct vu_packed_desc *first = &live->packed_desc[slot];
+
+	packed_write_used(first + 1, burst, 1, nb_to_end, pos->used, has_bytes);
+	if (unlikely(nb_to_end != nb))
+		packed_write_used(live->packed_desc, burst, nb_to_end, nb,
+			pos->used ^ VU_PACKED_WRAP, has_bytes);
+	/* Entries before the first one's flags; pairs with the acquire in the guest's driver. */
+	vu_store_release(packed_word(first), packed_used_word(pos->used, burst->head[0],
+		has_bytes ? burst->used_bytes[0] : 0));
+	packed_move_used(live, pos, nb, nb);
+	pos->avail = vu_packed_advance(live, pos->avail, nb);
 }
 
 /* Was the slot at `event` among the last nb_slots ones that were given back? */

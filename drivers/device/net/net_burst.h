@@ -38,7 +38,9 @@ uint16_t net_put_any(struct net_queue *nq, const struct vu_vring_live *live,
 const struct net_burst_ops *net_variant_choose(const struct vu_vring_live *live);
 extern const struct net_burst_ops net_burst_any;
 
-/* net_fast_*.c: one table per instruction set; the last two on x86 only. */
-extern const struct net_burst_ops net_fast_split_base, net_fast_split_avx2, net_fast_split_avx512;
+/* net_fast_*.c: one table per layout and instruction set; AVX on x86 only. */
+extern const struct net_burst_ops net_fast_split_base, net_fast_packed_base;
+extern const struct net_burst_ops net_fast_split_avx2, net_fast_packed_avx2;
+extern const struct net_burst_ops net_fast_split_avx512, net_fast_packed_avx512;
 
 #endif /* NET_BURST_H */

@@ -15,8 +15,7 @@
 
 #include "net_burst.h"
 #include "vu_copy.h"
-#include "vu_vring_notify.h"
-#include "vu_vring_split.h"
+#include "vu_vring_layout.h"
 
 #define FAST_HEADER_BYTES 12
 
@@ -66,16 +65,16 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 
 static __rte_always_inline uint16_t
 fast_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
-	uint16_t max, uint16_t *nb_frames)
+	uint16_t max, uint16_t *nb_frames, const bool is_packed)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	struct vu_burst burst;
 	uint64_t nb_bytes;
 	uint16_t nb;
 
+	max = RTE_MIN(max, VU_VRING_BURST);
 	if (unlikely(!live->is_enabled) ||
-			vu_split_peek_plain(live, pos, &burst, RTE_MIN(max, VU_VRING_BURST), 0) ==
-			0)
+			vu_ring_peek_plain(live, pos, &burst, max, 0, is_packed) == 0)
 		return net_take_any(nq, live, frames, max, nb_frames);
 	*nb_frames = 0;
 	/* Without mbufs the frames stay with the guest. */
@@ -87,8 +86,8 @@ fast_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbu
 		if (nb == 0)
 			return net_take_any(nq, live, frames, max, nb_frames);
 	}
-	vu_split_commit(live, pos, &burst, nb, false);
-	vu_split_signal(live, pos);
+	vu_ring_commit_plain(live, pos, &burst, nb, false, is_packed);
+	vu_ring_signal(live, pos, is_packed);
 	vu_queue_count(nq->queue, nb, nb_bytes);
 	*nb_frames = nb;
 	return nb;
@@ -122,7 +121,7 @@ fast_copy_out(struct vu_burst *burst, struct rte_mbuf **frames, uint64_t *nb_byt
 
 static __rte_always_inline uint16_t
 fast_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
-	uint16_t nb_frames)
+	uint16_t nb_frames, const bool is_packed)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	struct vu_burst burst;
@@ -132,39 +131,39 @@ fast_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf
 		uint16_t nb = RTE_MIN((uint16_t)(nb_frames - done), VU_VRING_BURST);
 		uint64_t nb_bytes;
 
-		vu_split_peek_plain(live, pos, &burst, nb, VU_DESC_F_WRITE);
+		vu_ring_peek_plain(live, pos, &burst, nb, VU_DESC_F_WRITE, is_packed);
 		nb = fast_copy_out(&burst, &frames[done], &nb_bytes);
 		if (nb == 0)
 			break;
-		vu_split_commit(live, pos, &burst, nb, true);
+		vu_ring_commit_plain(live, pos, &burst, nb, true, is_packed);
 		vu_queue_count(nq->queue, nb, nb_bytes);
 		done += nb;
 	}
 	if (likely(done != 0))
-		vu_split_signal(live, pos);
+		vu_ring_signal(live, pos, is_packed);
 	if (unlikely(done != nb_frames))
 		done += net_put_any(nq, live, &frames[done], nb_frames - done);
 	return done;
 }
 
-/* The functions of one instruction set, and their table. */
-#define NET_FAST_DEFINE(isa) \
+/* The functions of one layout and instruction set, and their table. */
+#define NET_FAST_DEFINE(layout, isa, is_packed) \
 static uint16_t \
-fast_take_split(struct net_queue *nq, const struct vu_vring_live *live, \
+fast_take_##layout(struct net_queue *nq, const struct vu_vring_live *live, \
 	struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames) \
 { \
-	return fast_take(nq, live, frames, max, nb_frames); \
+	return fast_take(nq, live, frames, max, nb_frames, is_packed); \
 } \
 static uint16_t \
-fast_put_split(struct net_queue *nq, const struct vu_vring_live *live, \
+fast_put_##layout(struct net_queue *nq, const struct vu_vring_live *live, \
 	struct rte_mbuf **frames, uint16_t nb_frames) \
 { \
-	return fast_put(nq, live, frames, nb_frames); \
+	return fast_put(nq, live, frames, nb_frames, is_packed); \
 } \
-const struct net_burst_ops net_fast_split_##isa = { \
-	.name = "split fast " #isa, \
-	.take = fast_take_split, \
-	.put = fast_put_split, \
+const struct net_burst_ops net_fast_##layout##_##isa = { \
+	.name = #layout " fast " #isa, \
+	.take = fast_take_##layout, \
+	.put = fast_put_##layout, \
 };
 
 #endif /* NET_FAST_H */

@@ -4,4 +4,5 @@
  */
 #include "net_fast.h"
 
-NET_FAST_DEFINE(avx2)
+NET_FAST_DEFINE(split, avx2, false)
+NET_FAST_DEFINE(packed, avx2, true)

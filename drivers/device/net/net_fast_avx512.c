@@ -4,4 +4,5 @@
  */
 #include "net_fast.h"
 
-NET_FAST_DEFINE(avx512)
+NET_FAST_DEFINE(split, avx512, false)
+NET_FAST_DEFINE(packed, avx512, true)

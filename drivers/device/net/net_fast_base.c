@@ -4,4 +4,5 @@
  */
 #include "net_fast.h"
 
-NET_FAST_DEFINE(base)
+NET_FAST_DEFINE(split, base, false)
+NET_FAST_DEFINE(packed, base, true)

@@ -11,8 +11,7 @@
 
 #include "net_burst.h"
 #include "vu_net.h"
-#include "vu_vring_notify.h"
-#include "vu_vring_split.h"
+#include "vu_vring_layout.h"
 
 /* Copy `len_bytes` from the cursor into a frame, adding mbufs to it as needed. */
 static bool
@@ -84,11 +83,12 @@ frame_from_segs(struct net_queue *nq, struct rte_mbuf *frame, const struct vu_se
  * none.
  */
 static __rte_noinline enum vu_vring_fault
-frame_from_chain(struct net_queue *nq, const struct vu_vring_live *live, uint16_t head,
-	struct rte_mbuf *frame, bool *is_taken)
+frame_from_chain(struct net_queue *nq, const struct vu_vring_live *live,
+	const struct vu_burst *burst, uint16_t i, struct rte_mbuf *frame, bool *is_taken)
 {
 	struct vu_chain chain;
-	enum vu_vring_fault fault = vu_split_chain(live, &nq->queue->vring.pos, head, &chain);
+	enum vu_vring_fault fault = vu_ring_chain(live, &nq->queue->vring.pos, burst, i,
+		&chain);
 
 	if (fault != VU_VRING_OK)
 		return fault;
@@ -107,7 +107,7 @@ frame_take(struct net_queue *nq, const struct vu_vring_live *live, const struct 
 	struct vu_seg seg = { burst->hva[i], burst->len_bytes[i] };
 
 	if (unlikely(burst->hva[i] == NULL))
-		return frame_from_chain(nq, live, burst->head[i], frame, is_taken);
+		return frame_from_chain(nq, live, burst, i, frame, is_taken);
 	/* A buffer shorter than the header wraps to a huge length and takes the checked way. */
 	if (unlikely(frame_bytes - 1 >= rte_pktmbuf_tailroom(frame))) {
 		*is_taken = frame_from_segs(nq, frame, &seg, 1, seg.len_bytes);
@@ -161,9 +161,9 @@ frames_take(struct net_queue *nq, const struct vu_vring_live *live, const struct
 static void
 net_discard(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst)
 {
-	vu_split_commit(live, &nq->queue->vring.pos, burst, burst->nb, false);
+	vu_ring_commit(live, &nq->queue->vring.pos, burst, burst->nb, false, live->is_packed);
 	/* A guest that waits for its buffers would not start again when the ring is enabled. */
-	vu_split_signal(live, &nq->queue->vring.pos);
+	vu_ring_signal(live, &nq->queue->vring.pos, live->is_packed);
 	vu_queue_drop(nq->queue, VU_DROP_DISABLED, burst->nb);
 }
 
@@ -176,7 +176,7 @@ net_take_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_
 	struct net_taken taken;
 
 	*nb_frames = 0;
-	vu_split_peek(live, pos, &burst, RTE_MIN(max, VU_VRING_BURST), 0);
+	vu_ring_peek(live, pos, &burst, RTE_MIN(max, VU_VRING_BURST), 0, live->is_packed);
 	if (burst.nb == 0)
 		return 0;
 	if (unlikely(!live->is_enabled)) {
@@ -189,8 +189,8 @@ net_take_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_
 	if (unlikely(rte_pktmbuf_alloc_bulk(nq->pool, frames, burst.nb) != 0))
 		return 0;
 	taken = frames_take(nq, live, &burst, frames);
-	vu_split_commit(live, pos, &burst, taken.nb_entries, false);
-	vu_split_signal(live, pos);
+	vu_ring_commit(live, pos, &burst, taken.nb_entries, false, live->is_packed);
+	vu_ring_signal(live, pos, live->is_packed);
 	vu_queue_count(nq->queue, taken.nb_frames, taken.nb_bytes);
 	*nb_frames = taken.nb_frames;
 	return taken.nb_entries;

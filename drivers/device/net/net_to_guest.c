@@ -13,8 +13,7 @@
 
 #include "net_burst.h"
 #include "vu_net.h"
-#include "vu_vring_notify.h"
-#include "vu_vring_split.h"
+#include "vu_vring_layout.h"
 
 #define NET_HEADER_MAX_BYTES 12
 
@@ -67,7 +66,7 @@ entry_segs(struct net_queue *nq, const struct vu_vring_live *live, const struct 
 		chain->write_bytes = burst->len_bytes[i];
 		chain->seg[0] = (struct vu_seg){ burst->hva[i], burst->len_bytes[i] };
 	} else {
-		fault = vu_split_chain(live, &nq->queue->vring.pos, burst->head[i], chain);
+		fault = vu_ring_chain(live, &nq->queue->vring.pos, burst, i, chain);
 		if (fault != VU_VRING_OK)
 			return fault;
 		if (chain->nb_read != 0)
@@ -250,7 +249,8 @@ net_put_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_m
 	while (done < nb_frames && pos->fault == VU_VRING_OK) {
 		struct net_put put;
 
-		vu_split_peek(live, pos, &burst, VU_VRING_BURST, VU_DESC_F_WRITE);
+		vu_ring_peek(live, pos, &burst, VU_VRING_BURST, VU_DESC_F_WRITE,
+			live->is_packed);
 		put = frames_put(nq, live, &burst, &frames[done], nb_frames - done);
 		if (put.nb_frames == 0) {
 			uint16_t nb_drops = frames_as_big(&frames[done], nb_frames - done);
@@ -261,13 +261,13 @@ net_put_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_m
 			done += nb_drops;
 			continue;
 		}
-		vu_split_commit(live, pos, &burst, put.nb_entries, true);
+		vu_ring_commit(live, pos, &burst, put.nb_entries, true, live->is_packed);
 		vu_queue_count(nq->queue, put.nb_frames, put.nb_bytes);
 		done += put.nb_frames;
 		has_used = true;
 	}
 	if (has_used)
-		vu_split_signal(live, pos);
+		vu_ring_signal(live, pos, live->is_packed);
 	return done;
 }
 

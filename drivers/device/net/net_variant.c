@@ -15,18 +15,18 @@ const struct net_burst_ops net_burst_any = {
 
 /* The best of what the processor has and the user allows (--force-max-simd-bitwidth). */
 static const struct net_burst_ops *
-variant_of_isa(void)
+variant_of_isa(bool is_packed)
 {
 #ifdef RTE_ARCH_X86
 	uint16_t bits = rte_vect_get_max_simd_bitwidth();
 
 	if (bits >= RTE_VECT_SIMD_512 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
 			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0)
-		return &net_fast_split_avx512;
+		return is_packed ? &net_fast_packed_avx512 : &net_fast_split_avx512;
 	if (bits >= RTE_VECT_SIMD_256 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0)
-		return &net_fast_split_avx2;
+		return is_packed ? &net_fast_packed_avx2 : &net_fast_split_avx2;
 #endif
-	return &net_fast_split_base;
+	return is_packed ? &net_fast_packed_base : &net_fast_split_base;
 }
 
 const struct net_burst_ops *
@@ -34,5 +34,7 @@ net_variant_choose(const struct vu_vring_live *live)
 {
 	const uint64_t long_header = RTE_BIT64(NET_F_MRG_RXBUF) | RTE_BIT64(NET_F_VERSION_1);
 
-	return (live->features & long_header) != 0 ? variant_of_isa() : &net_burst_any;
+	if ((live->features & long_header) == 0)
+		return &net_burst_any;
+	return variant_of_isa(live->is_packed);
 }

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Driver SDK: one name per step for both ring layouts. Code for one kind of ring passes a constant
+ * and gets that layout's engine inlined; code for any ring passes live->is_packed.
+ */
+#ifndef VU_VRING_LAYOUT_H
+#define VU_VRING_LAYOUT_H
+
+#include "vu_vring_notify.h"
+#include "vu_vring_packed.h"
+#include "vu_vring_split.h"
+
+/** vu_split_peek() or vu_packed_peek(). @context owner lcore */
+static __rte_always_inline uint16_t
+vu_ring_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct vu_burst *burst,
+	uint16_t max, const uint16_t direction, const bool is_packed)
+{
+	if (is_packed)
+		return vu_packed_peek(live, pos, burst, max, direction);
+	return vu_split_peek(live, pos, burst, max, direction);
+}
+
+/** vu_split_peek_plain() or vu_packed_peek_plain(). @context owner lcore */
+static __rte_always_inline uint16_t
+vu_ring_peek_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	struct vu_burst *burst, uint16_t max, const uint16_t direction, const bool is_packed)
+{
+	if (is_packed)
+		return vu_packed_peek_plain(live, pos, burst, max, direction);
+	return vu_split_peek_plain(live, pos, burst, max, direction);
+}
+
+/**
+ * Walk entry `i` of a burst, not a plain buffer: vu_split_chain() or vu_packed_chain().
+ * @context owner lcore
+ */
+static inline enum vu_vring_fault
+vu_ring_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	const struct vu_burst *burst, uint16_t i, struct vu_chain *chain)
+{
+	if (live->is_packed)
+		return vu_packed_chain(live, pos, burst, i, chain);
+	return vu_split_chain(live, pos, burst->head[i], chain);
+}
+
+/** vu_split_commit() or vu_packed_commit(). @context owner lcore */
+static __rte_always_inline void
+vu_ring_commit(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	const struct vu_burst *burst, uint16_t nb, const bool has_bytes, const bool is_packed)
+{
+	if (is_packed)
+		vu_packed_commit(live, pos, burst, nb, has_bytes);
+	else
+		vu_split_commit(live, pos, burst, nb, has_bytes);
+}
+
+/** The same for at least one entry of vu_ring_peek_plain(). @context owner lcore */
+static __rte_always_inline void
+vu_ring_commit_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	const struct vu_burst *burst, uint16_t nb, const bool has_bytes, const bool is_packed)
+{
+	if (is_packed)
+		vu_packed_commit_plain(live, pos, burst, nb, has_bytes);
+	else
+		vu_split_commit(live, pos, burst, nb, has_bytes);
+}
+
+/** vu_split_signal() or vu_packed_signal(). @context owner lcore */
+static __rte_always_inline void
+vu_ring_signal(const struct vu_vring_live *live, struct vu_vring_pos *pos, const bool is_packed)
+{
+	if (is_packed)
+		vu_packed_signal(live, pos);
+	else
+		vu_split_signal(live, pos);
+}
+
+#endif /* VU_VRING_LAYOUT_H */
