@@ -2,17 +2,14 @@
  *
  * vu-pmd: take our options out of the command line, give EAL the rest, run the daemon.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
 
 #include "vu_daemon.h"
-#include "vu_fd.h"
 
 #include "eal_options.h"
 #include "options.h"
@@ -37,26 +34,6 @@ run(struct vu_daemon_conf *conf)
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* EAL answers a bad option with its manual on stdout: what it says on stderr is enough. */
-static int
-start_eal(const struct options *options)
-{
-	int saved_stdout = dup(STDOUT_FILENO);
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	int rc;
-
-	fflush(stdout);
-	if (saved_stdout >= 0 && null >= 0)
-		dup2(null, STDOUT_FILENO);
-	rc = rte_eal_init(options->eal_argc, options->eal_argv);
-	fflush(stdout);
-	if (saved_stdout >= 0)
-		dup2(saved_stdout, STDOUT_FILENO);
-	vu_fd_close(&saved_stdout);
-	vu_fd_close(&null);
-	return rc;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -67,11 +44,11 @@ main(int argc, char **argv)
 	status = options_parse(&options, argc, argv);
 	if (status != OPTIONS_RUN)
 		return status;
-	if (!eal_options_check(options.eal_argc, options.eal_argv)) {
+	if (!eal_options_check("vu-pmd", options.eal_argc, options.eal_argv)) {
 		options_free(&options);
 		return EXIT_FAILURE;
 	}
-	if (start_eal(&options) < 0) {
+	if (eal_options_start(options.eal_argc, options.eal_argv) < 0) {
 		fprintf(stderr, "vu-pmd: DPDK did not start: %s; see vu-pmd --help\n",
 			rte_errno != 0 ? rte_strerror(rte_errno) :
 			"another DPDK program may use this --file-prefix");

@@ -9,12 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_common.h>
-#include <rte_version.h>
-
-#include "vu_build.h"
-
-#include "eal_options.h"
+#include "args.h"
 
 static const char options_help[] =
 "Usage: vu-pmd [EAL options] --socket PATH[,key=value...] [options]\n"
@@ -61,132 +56,56 @@ static const char options_help[] =
 "Without hugepages: vu-pmd --no-huge -m 512 -l 0-1 --socket PATH\n"
 "Ends with status 0 on SIGINT or SIGTERM, 1 if it could not start.\n";
 
-struct option_row {
-	const char *name;
-	int (*apply)(struct vu_daemon_conf *conf, const char *value);
-};
-
-static const struct option_row option_rows[] = {
-	{ "--socket", vu_daemon_conf_add_socket },
-	{ "--socket-path", vu_daemon_conf_add_socket },
-	{ "--fd", vu_daemon_conf_add_fd },
-	{ "--queues-per-thread", vu_daemon_conf_set_queues_per_thread },
-	{ "--queue-map", vu_daemon_conf_set_queue_map },
-	{ "--stats", vu_daemon_conf_set_stats },
-};
-
-/* Row of an option; *value is what stands behind '=' or NULL. */
-static const struct option_row *
-option_find(const char *arg, const char **value)
-{
-	for (unsigned int i = 0; i < RTE_DIM(option_rows); i++) {
-		size_t len = strlen(option_rows[i].name);
-
-		if (strncmp(arg, option_rows[i].name, len) != 0 ||
-			(arg[len] != '=' && arg[len] != '\0'))
-			continue;
-		*value = arg[len] == '=' ? arg + len + 1 : NULL;
-		return &option_rows[i];
-	}
-	return NULL;
-}
+typedef int (*option_fn)(struct vu_daemon_conf *conf, const char *value);
 
 static int
-option_apply(struct options *options, const struct option_row *row, const char *value)
+option_apply(void *arg, const struct args_row *row, const char *value)
 {
-	if (value == NULL) {
-		fprintf(stderr, "vu-pmd: %s needs a value; see vu-pmd --help\n", row->name);
-		return EXIT_FAILURE;
-	}
-	if (row->apply(&options->conf, value) != 0) {
-		fprintf(stderr, "vu-pmd: %s %s: %s\n", row->name, value, options->conf.why);
-		return EXIT_FAILURE;
-	}
-	return OPTIONS_RUN;
+	const option_fn *fn = row->data;
+
+	return (*fn)(arg, value);
 }
 
-/* Options that print something and end the program. */
+#define OPTION(name, fn) { name, option_apply, &(const option_fn){ fn } }
+
+static const struct args_row option_rows[] = {
+	OPTION("--socket", vu_daemon_conf_add_socket),
+	OPTION("--socket-path", vu_daemon_conf_add_socket),
+	OPTION("--fd", vu_daemon_conf_add_fd),
+	OPTION("--queues-per-thread", vu_daemon_conf_set_queues_per_thread),
+	OPTION("--queue-map", vu_daemon_conf_set_queue_map),
+	OPTION("--stats", vu_daemon_conf_set_stats),
+	{ NULL },
+};
+
 static bool
-option_is_question(const char *arg)
+option_answer(const char *option)
 {
-	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)
-		fputs(options_help, stdout);
-	else if (strcmp(arg, "--version") == 0)
-		printf("vu-pmd %s, %s\n", VU_VERSION, rte_version());
-	else if (strcmp(arg, "--print-capabilities") == 0)
-		puts("{\n  \"type\": \"net\"\n}");
-	else
+	if (strcmp(option, "--print-capabilities") != 0)
 		return false;
+	puts("{\n  \"type\": \"net\"\n}");
 	return true;
-}
-
-/* Put one argument aside for EAL, with its value if that is a word of its own. */
-static int
-option_keep(struct options *options, int argc, char **argv, int i)
-{
-	int nb_words = eal_option_words(argv[i]);
-
-	if (strcmp(argv[i], "--") == 0)
-		return i;
-	if (nb_words == 0) {
-		fprintf(stderr, "vu-pmd: %s: unknown option; see vu-pmd --help\n", argv[i]);
-		return -1;
-	}
-	if (i + nb_words > argc) {
-		fprintf(stderr, "vu-pmd: %s needs a value; see vu-pmd --help\n", argv[i]);
-		return -1;
-	}
-	for (int word = 0; word < nb_words; word++)
-		options->eal_argv[options->eal_argc++] = argv[i + word];
-	return i + nb_words - 1;
-}
-
-static int
-options_take(struct options *options, int argc, char **argv)
-{
-	int status = OPTIONS_RUN;
-
-	for (int i = 1; i < argc && status == OPTIONS_RUN; i++) {
-		const char *value;
-		const struct option_row *row = option_find(argv[i], &value);
-
-		if (option_is_question(argv[i]))
-			return EXIT_SUCCESS;
-		if (row != NULL) {
-			if (value == NULL && i + 1 < argc)
-				value = argv[++i];
-			status = option_apply(options, row, value);
-			continue;
-		}
-		i = option_keep(options, argc, argv, i);
-		if (i < 0)
-			return EXIT_FAILURE;
-	}
-	if (status == OPTIONS_RUN && options->conf.nb_ports == 0) {
-		fputs("vu-pmd: nothing to serve: use --socket PATH[,key=value...]; see --help\n",
-			stderr);
-		return EXIT_FAILURE;
-	}
-	return status;
 }
 
 int
 options_parse(struct options *options, int argc, char **argv)
 {
+	struct args args = {
+		.program = "vu-pmd", .help = options_help, .rows = option_rows,
+		.answer = option_answer, .arg = &options->conf, .why = options->conf.why,
+	};
 	int status;
 
 	vu_daemon_conf_init(&options->conf);
-	options->eal_argv = calloc((size_t)argc + 5, sizeof(*options->eal_argv));
-	if (options->eal_argv == NULL) {
-		fputs("vu-pmd: out of memory\n", stderr);
-		return EXIT_FAILURE;
+	status = args_parse(&args, argc, argv);
+	options->eal_argc = args.eal_argc;
+	options->eal_argv = args.eal_argv;
+	if (status == OPTIONS_RUN && options->conf.nb_ports == 0) {
+		fputs("vu-pmd: nothing to serve: use --socket PATH[,key=value...]; see --help\n",
+			stderr);
+		status = EXIT_FAILURE;
 	}
-	options->eal_argc = 0;
-	options->eal_argv[options->eal_argc++] = argv[0];
-	status = options_take(options, argc, argv);
-	if (status == OPTIONS_RUN)
-		options->eal_argc = eal_options_add_defaults(options->eal_argc, options->eal_argv);
-	else
+	if (status != OPTIONS_RUN)
 		options_free(options);
 	return status;
 }

@@ -7,8 +7,10 @@
 
 #include "vu_daemon.h"
 
+#include "args.h"
+
 /** Result of options_parse(): go on. Other values are exit statuses. */
-#define OPTIONS_RUN (-1)
+#define OPTIONS_RUN ARGS_RUN
 
 struct options {
 	struct vu_daemon_conf conf;
@@ -17,8 +19,7 @@ struct options {
 };
 
 /**
- * Take our options out of the command line. EAL would take --socket for an abbreviation of its own
- * options, hence this order.
+ * Take our options out of the command line.
  *
  * @return OPTIONS_RUN, or the status to exit with after something was printed
  */

@@ -12,20 +12,27 @@
 int eal_option_words(const char *arg);
 
 /**
- * Add "--no-pci" and "--file-prefix vu-pmd" unless the user chose, so that vu-pmd runs beside other
+ * Add "--no-pci" and "--file-prefix PROGRAM" unless the user chose, so that it runs beside other
  * DPDK programs and leaves the machine's cards alone, and log levels that keep EAL quiet unless
  * something is wrong.
  *
- * @param argc  words in argv
- * @param argv  has room for four more words and the final NULL
+ * @param program  its name
+ * @param argc     words in argv
+ * @param argv     has room for four more words and the final NULL
  * @return words in argv
  */
-int eal_options_add_defaults(int argc, char **argv);
+int eal_options_add_defaults(const char *program, int argc, char **argv);
 
 /**
  * Check what EAL would only complain about at length: lcores and memory.
  * @return false after one line on stderr
  */
-bool eal_options_check(int argc, char **argv);
+bool eal_options_check(const char *program, int argc, char **argv);
+
+/**
+ * Start EAL with nothing of its own on stdout.
+ * @return what rte_eal_init() says
+ */
+int eal_options_start(int argc, char **argv);
 
 #endif /* EAL_OPTIONS_H */

@@ -5,12 +5,17 @@
 #include "eal_options.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_common.h>
+#include <rte_eal.h>
+
+#include "vu_fd.h"
 
 /* Long options by whether a value follows. */
 static const char *const eal_with_value[] = {
@@ -130,15 +135,16 @@ eal_resolve_in_memory(int argc, char **argv)
 }
 
 int
-eal_options_add_defaults(int argc, char **argv)
+eal_options_add_defaults(const char *program, int argc, char **argv)
 {
-	static char prefix[] = "--file-prefix=vu-pmd";
+	static char prefix[64];
 	static char eal_log[] = "--log-level=lib.eal:warning";
 	static char telemetry_log[] = "--log-level=lib.telemetry:error";
 	static char no_pci[] = "--no-pci";
 	char *defaults[4] = { eal_log, telemetry_log };
 	int nb_defaults = 2;
 
+	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", program);
 	if (!eal_has(argc, argv, "--file-prefix"))
 		defaults[nb_defaults++] = prefix;
 	/* No port uses a PCI device so far; probing them disturbs their present owners. */
@@ -185,7 +191,7 @@ eal_free_hugepages(void)
 
 /* Every lcore of a plain list such as 0-3,5 is a CPU that this process may use. */
 static bool
-eal_check_lcores(const char *list)
+eal_check_lcores(const char *program, const char *list)
 {
 	cpu_set_t allowed;
 	const char *text = list;
@@ -201,7 +207,7 @@ eal_check_lcores(const char *list)
 		for (unsigned long cpu = first; cpu <= last; cpu++) {
 			if (cpu < CPU_SETSIZE && CPU_ISSET(cpu, &allowed))
 				continue;
-			fprintf(stderr, "vu-pmd: -l %s: no lcore %lu here\n", list, cpu);
+			fprintf(stderr, "%s: -l %s: no lcore %lu here\n", program, list, cpu);
 			return false;
 		}
 		text = *end == ',' ? end + 1 : "";
@@ -209,14 +215,34 @@ eal_check_lcores(const char *list)
 	return true;
 }
 
-bool
-eal_options_check(int argc, char **argv)
+/* EAL answers a bad option with its manual on stdout: what it says on stderr is enough. */
+int
+eal_options_start(int argc, char **argv)
 {
-	if (!eal_check_lcores(eal_short_value(argc, argv, 'l')))
+	int saved_stdout = dup(STDOUT_FILENO);
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int rc;
+
+	fflush(stdout);
+	if (saved_stdout >= 0 && null >= 0)
+		dup2(null, STDOUT_FILENO);
+	rc = rte_eal_init(argc, argv);
+	fflush(stdout);
+	if (saved_stdout >= 0)
+		dup2(saved_stdout, STDOUT_FILENO);
+	vu_fd_close(&saved_stdout);
+	vu_fd_close(&null);
+	return rc;
+}
+
+bool
+eal_options_check(const char *program, int argc, char **argv)
+{
+	if (!eal_check_lcores(program, eal_short_value(argc, argv, 'l')))
 		return false;
 	if (eal_has(argc, argv, "--no-huge") || eal_free_hugepages() != 0)
 		return true;
-	fputs("vu-pmd: no free hugepages: reserve some (echo 512 > /proc/sys/vm/nr_hugepages) "
-		"or add --no-huge -m 512\n", stderr);
+	fprintf(stderr, "%s: no free hugepages: reserve some "
+		"(echo 512 > /proc/sys/vm/nr_hugepages) or add --no-huge -m 512\n", program);
 	return false;
 }
