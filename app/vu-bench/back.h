@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The back halves: one ops table each. All of them take frames from queues and give frames to
+ * queues of one and the same front half, and are called in the same way.
+ */
+#ifndef BACK_H
+#define BACK_H
+
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "bench.h"
+#include "front.h"
+
+struct vu_frontend_conf;
+
+/** What a back half is opened with. */
+struct back_conf {
+	const struct bench_case *point;
+	struct rte_mempool *pool; /* for frames from the guest, where the caller gives one */
+	unsigned int lcore_id;    /* that will call it */
+	unsigned int nb_devices;  /* of FRONT_MAX_PAIRS_PER_DEVICE pairs, the last of the rest */
+	const char *folder;       /* for sockets */
+};
+
+/** Take up to nb frames from a queue. @return frames */
+typedef uint16_t (*back_from_guest_fn)(void *queue, struct rte_mbuf **frames, uint16_t nb);
+
+/** Copy frames, which stay the caller's, to a queue. @return frames that found room */
+typedef uint16_t (*back_to_guest_fn)(void *queue, struct rte_mbuf **frames, uint16_t nb);
+
+/** One back half. */
+struct back_ops {
+	const char *name;
+	/** @return the back half; NULL with rte_errno. Main lcore, as all but the two bursts. */
+	void *(*open)(const struct back_conf *conf);
+	/** Where the front-end of a device connects to. NULL: no rings. */
+	int (*endpoint)(void *back, unsigned int device_idx, struct vu_frontend_conf *conf);
+	/** The front-ends are up and started: wait until the queues can be used. */
+	int (*ready)(void *back);
+	/** Handle of a queue for the two bursts. */
+	void *(*queue)(void *back, struct front_queue *fq);
+	/** The front-ends are closed. */
+	void (*close)(void *back);
+	back_from_guest_fn from_guest;
+	back_to_guest_fn to_guest;
+};
+
+extern const struct back_ops back_vu;
+extern const struct back_ops back_rte_vhost;
+extern const struct back_ops back_limit;
+
+/** Pairs of one of the devices. */
+static inline uint32_t
+back_nb_pairs(const struct back_conf *conf, unsigned int device_idx)
+{
+	uint32_t first = device_idx * FRONT_MAX_PAIRS_PER_DEVICE;
+	uint32_t nb_left = conf->point->nb_pairs - first;
+
+	return RTE_MIN(nb_left, (uint32_t)FRONT_MAX_PAIRS_PER_DEVICE);
+}
+
+#endif /* BACK_H */

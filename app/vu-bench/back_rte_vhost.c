@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * DPDK's vhost library as a back half, used as its net_vhost driver uses it, but without its
+ * per-packet statistics: the faster of its two ways, see the option --rte-vhost-stats.
+ */
+#include "back.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_errno.h>
+#include <rte_vhost.h>
+
+#include "vu_atomic.h"
+#include "vu_frontend.h"
+
+#define VHOST_MAX_DEVICES 8
+#define VHOST_READY_MS 5000
+#define VHOST_MAX_BURST 32
+
+struct vhost_device {
+	char path[108];
+	int vid;           /* -1 until the device is ready; the library's thread writes */
+	bool is_registered;
+};
+
+struct vhost_queue {
+	int vid;
+	uint16_t queue_idx;
+	struct rte_mempool *pool;
+};
+
+struct back_vhost {
+	struct vhost_device devices[VHOST_MAX_DEVICES];
+	unsigned int nb_devices;
+	struct rte_mempool *pool;
+	struct vhost_queue queues[2 * BENCH_MAX_PAIRS];
+};
+
+static struct back_vhost *vhost_open_one; /* the library's callbacks have no argument */
+
+static int
+vhost_new_device(int vid)
+{
+	char path[108];
+
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)) != 0)
+		return -1;
+	for (unsigned int i = 0; i < vhost_open_one->nb_devices; i++) {
+		struct vhost_device *device = &vhost_open_one->devices[i];
+
+		if (strcmp(device->path, path) != 0)
+			continue;
+		for (uint16_t q = 0; q < rte_vhost_get_vring_num(vid); q++)
+			rte_vhost_enable_guest_notification(vid, q, 0);
+		vu_store_release(&device->vid, vid);
+		return 0;
+	}
+	return -1;
+}
+
+static void
+vhost_destroy_device(int vid)
+{
+	(void)vid;
+}
+
+static const struct rte_vhost_device_ops vhost_callbacks = {
+	.new_device = vhost_new_device,
+	.destroy_device = vhost_destroy_device,
+};
+
+static void
+vhost_close(void *back)
+{
+	struct back_vhost *vhost = back;
+
+	for (unsigned int i = 0; i < vhost->nb_devices; i++)
+		if (vhost->devices[i].is_registered)
+			rte_vhost_driver_unregister(vhost->devices[i].path);
+	vhost_open_one = NULL;
+	free(vhost);
+}
+
+static int
+vhost_register(struct vhost_device *device, const char *folder, unsigned int idx)
+{
+	device->vid = -1;
+	snprintf(device->path, sizeof(device->path), "%s/rte_vhost%u", folder, idx);
+	if (rte_vhost_driver_register(device->path, RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS) != 0)
+		return -EINVAL;
+	device->is_registered = true;
+	if (rte_vhost_driver_callback_register(device->path, &vhost_callbacks) != 0 ||
+			rte_vhost_driver_start(device->path) != 0)
+		return -EINVAL;
+	return 0;
+}
+
+static void *
+vhost_open(const struct back_conf *conf)
+{
+	struct back_vhost *vhost = calloc(1, sizeof(*vhost));
+	int rc = 0;
+
+	if (vhost == NULL) {
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	vhost->pool = conf->pool;
+	vhost->nb_devices = conf->nb_devices;
+	vhost_open_one = vhost;
+	for (unsigned int i = 0; i < vhost->nb_devices && rc == 0; i++)
+		rc = vhost_register(&vhost->devices[i], conf->folder, i);
+	if (rc == 0)
+		return vhost;
+	vhost_close(vhost);
+	rte_errno = -rc;
+	return NULL;
+}
+
+static int
+vhost_endpoint(void *back, unsigned int device_idx, struct vu_frontend_conf *conf)
+{
+	struct back_vhost *vhost = back;
+
+	conf->mode = VU_FRONTEND_CLIENT;
+	conf->path = vhost->devices[device_idx].path;
+	return 0;
+}
+
+/* The library announces a device from its thread, some time after the last message. */
+static int
+vhost_ready(void *back)
+{
+	struct back_vhost *vhost = back;
+	unsigned int nb_ready = 0;
+
+	for (unsigned int ms = 0; ms < VHOST_READY_MS; ms++) {
+		nb_ready = 0;
+		for (unsigned int i = 0; i < vhost->nb_devices; i++)
+			nb_ready += vu_load_acquire(&vhost->devices[i].vid) >= 0;
+		if (nb_ready == vhost->nb_devices)
+			return 0;
+		usleep(1000);
+	}
+	return -ETIMEDOUT;
+}
+
+static void *
+vhost_queue(void *back, struct front_queue *fq)
+{
+	struct back_vhost *vhost = back;
+	struct vhost_queue *queue = &vhost->queues[2 * FRONT_MAX_PAIRS_PER_DEVICE *
+		fq->device_idx + fq->queue_idx];
+
+	queue->vid = vhost->devices[fq->device_idx].vid;
+	queue->queue_idx = (uint16_t)fq->queue_idx;
+	queue->pool = vhost->pool;
+	return queue;
+}
+
+/* The library takes and gives at most so many frames at once; its driver loops like this. */
+static uint16_t
+vhost_from_guest(void *handle, struct rte_mbuf **frames, uint16_t nb)
+{
+	const struct vhost_queue *queue = handle;
+	uint16_t nb_taken = 0, nb_now, nb_got;
+
+	do {
+		nb_now = RTE_MIN(nb - nb_taken, VHOST_MAX_BURST);
+		nb_got = rte_vhost_dequeue_burst(queue->vid, queue->queue_idx, queue->pool,
+			&frames[nb_taken], nb_now);
+		nb_taken += nb_got;
+	} while (nb_got == nb_now && nb_taken < nb);
+	return nb_taken;
+}
+
+static uint16_t
+vhost_to_guest(void *handle, struct rte_mbuf **frames, uint16_t nb)
+{
+	const struct vhost_queue *queue = handle;
+	uint16_t nb_given = 0, nb_now, nb_put;
+
+	do {
+		nb_now = RTE_MIN(nb - nb_given, VHOST_MAX_BURST);
+		nb_put = rte_vhost_enqueue_burst(queue->vid, queue->queue_idx, &frames[nb_given],
+			nb_now);
+		nb_given += nb_put;
+	} while (nb_put == nb_now && nb_given < nb);
+	return nb_given;
+}
+
+const struct back_ops back_rte_vhost = {
+	.name = "rte_vhost",
+	.open = vhost_open,
+	.endpoint = vhost_endpoint,
+	.ready = vhost_ready,
+	.queue = vhost_queue,
+	.close = vhost_close,
+	.from_guest = vhost_from_guest,
+	.to_guest = vhost_to_guest,
+};

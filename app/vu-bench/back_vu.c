@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Our own back half: a net device per front-end, whose messages a control thread handles as in
+ * vu-pmd; its rings are driven by the functions that an application calls which polls itself. The
+ * scheduler exists because a device needs one; none of its loops ever runs.
+ */
+#include "back.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rte_errno.h>
+
+#include "vu_backend.h"
+#include "vu_device_driver.h"
+#include "vu_fd.h"
+#include "vu_frontend.h"
+#include "vu_net.h"
+#include "vu_reactor.h"
+#include "vu_sched.h"
+
+#define VU_MAX_BENCH_DEVICES 8
+#define VU_READY_MS 5000
+
+struct vu_side_device {
+	struct vu_device *dev;
+	struct vu_backend_session *session;
+	int front_fd; /* of the front-end, until it takes it */
+};
+
+struct back_vu {
+	struct back_conf conf;
+	pthread_t thread;
+	bool has_thread;
+	struct vu_reactor *reactor;
+	struct vu_reactor_poller *poller;
+	struct vu_sched *sched;
+	struct vu_side_device devices[VU_MAX_BENCH_DEVICES];
+	int rc;              /* of the call on the control thread */
+	unsigned int nb_open;
+	bool is_ready;
+};
+
+static void *
+vu_control_main(void *arg)
+{
+	struct back_vu *vu = arg;
+
+	vu_reactor_run(vu->reactor);
+	return NULL;
+}
+
+static uint64_t
+vu_poll_sched(void *arg)
+{
+	struct back_vu *vu = arg;
+	uint64_t delay_us = vu_sched_poll(vu->sched);
+
+	return delay_us == UINT64_MAX ? VU_REACTOR_POLLER_IDLE : delay_us;
+}
+
+static void
+vu_session_closed(void *arg)
+{
+	struct vu_side_device *side = arg;
+
+	side->session = NULL;
+}
+
+static int
+vu_open_device(struct back_vu *vu, unsigned int idx)
+{
+	struct vu_side_device *side = &vu->devices[idx];
+	struct vu_assign_conf assign = { .numa_node = -1 };
+	char name[16], why[256] = "";
+	struct vu_device_conf dev_conf = {
+		.name = name, .nb_queues = 2 * back_nb_pairs(&vu->conf, idx),
+		.max_queue_size = 32768, .numa_node = -1, .sched = vu->sched, .assign = &assign,
+		.driver_args = "far=null", .why = why, .why_bytes = sizeof(why),
+	};
+	struct vu_backend_conf session_conf = {
+		.reactor = vu->reactor, .closed = vu_session_closed, .arg = side,
+	};
+	int fds[2];
+
+	snprintf(name, sizeof(name), "bench%u", idx);
+	side->dev = vu_device_create("net", &dev_conf);
+	if (side->dev == NULL)
+		return -rte_errno;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+		return -errno;
+	side->front_fd = fds[0];
+	session_conf.fd = fds[1];
+	session_conf.dev = side->dev;
+	side->session = vu_backend_session_open(&session_conf);
+	return side->session != NULL ? 0 : -rte_errno;
+}
+
+/* Control thread. */
+static void
+vu_open_devices(void *arg)
+{
+	struct back_vu *vu = arg;
+
+	vu->sched = vu_sched_create(&vu->conf.lcore_id, 1);
+	vu->rc = vu->sched != NULL ? 0 : -rte_errno;
+	if (vu->rc == 0) {
+		vu->poller = vu_reactor_poller_add(vu->reactor, vu_poll_sched, vu);
+		vu->rc = vu->poller != NULL ? 0 : -rte_errno;
+	}
+	for (unsigned int i = 0; i < vu->conf.nb_devices && vu->rc == 0; i++)
+		vu->rc = vu_open_device(vu, i);
+}
+
+/* Control thread: are the sessions gone? */
+static void
+vu_count_open(void *arg)
+{
+	struct back_vu *vu = arg;
+
+	vu->nb_open = 0;
+	for (unsigned int i = 0; i < vu->conf.nb_devices; i++)
+		vu->nb_open += vu->devices[i].session != NULL;
+}
+
+/* Control thread: end what the front-ends' leaving has not ended. */
+static void
+vu_close_sessions(void *arg)
+{
+	struct back_vu *vu = arg;
+
+	for (unsigned int i = 0; i < vu->conf.nb_devices; i++) {
+		vu_fd_close(&vu->devices[i].front_fd);
+		if (vu->devices[i].session != NULL)
+			vu_backend_session_close(vu->devices[i].session, "end of the measurement");
+	}
+}
+
+static void
+vu_detached(void *arg)
+{
+	struct back_vu *vu = arg;
+
+	vu->nb_open--;
+}
+
+/* Control thread. */
+static void
+vu_detach_devices(void *arg)
+{
+	struct back_vu *vu = arg;
+
+	vu->nb_open = 0;
+	for (unsigned int i = 0; i < vu->conf.nb_devices; i++) {
+		if (vu->devices[i].dev == NULL)
+			continue;
+		vu->nb_open++;
+		vu_device_detach(vu->devices[i].dev, vu_detached, vu);
+	}
+}
+
+static void
+vu_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void
+vu_wait_none_open(struct back_vu *vu, vu_reactor_call_fn look)
+{
+	for (;;) {
+		vu_reactor_call_sync(vu->reactor, look, vu);
+		if (vu->nb_open == 0)
+			return;
+		usleep(1000);
+	}
+}
+
+static void
+vu_stop(struct back_vu *vu)
+{
+	vu_reactor_call_sync(vu->reactor, vu_close_sessions, vu);
+	vu_wait_none_open(vu, vu_count_open);
+	vu_reactor_call_sync(vu->reactor, vu_detach_devices, vu);
+	vu_wait_none_open(vu, vu_nothing);
+	vu_reactor_stop(vu->reactor);
+	pthread_join(vu->thread, NULL);
+	/* From here this thread is the control thread. */
+	for (unsigned int i = 0; i < vu->conf.nb_devices; i++)
+		vu_device_destroy(vu->devices[i].dev);
+	vu_reactor_poller_remove(vu->poller);
+	vu_sched_destroy(vu->sched);
+}
+
+static void
+vu_close(void *back)
+{
+	struct back_vu *vu = back;
+
+	if (vu->has_thread)
+		vu_stop(vu);
+	vu_reactor_destroy(vu->reactor);
+	free(vu);
+}
+
+static int
+vu_start(struct back_vu *vu)
+{
+	int rc;
+
+	vu->reactor = vu_reactor_create();
+	if (vu->reactor == NULL)
+		return -rte_errno;
+	rc = pthread_create(&vu->thread, NULL, vu_control_main, vu);
+	if (rc != 0)
+		return -rc;
+	vu->has_thread = true;
+	vu_reactor_call_sync(vu->reactor, vu_open_devices, vu);
+	return vu->rc;
+}
+
+static void *
+vu_open(const struct back_conf *conf)
+{
+	struct back_vu *vu = calloc(1, sizeof(*vu));
+	int rc;
+
+	if (vu == NULL) {
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	vu->conf = *conf;
+	for (unsigned int i = 0; i < VU_MAX_BENCH_DEVICES; i++)
+		vu->devices[i].front_fd = VU_FD_NONE;
+	rc = vu_start(vu);
+	if (rc == 0)
+		return vu;
+	vu_close(vu);
+	rte_errno = -rc;
+	return NULL;
+}
+
+static int
+vu_endpoint(void *back, unsigned int device_idx, struct vu_frontend_conf *conf)
+{
+	struct back_vu *vu = back;
+
+	conf->mode = VU_FRONTEND_FD;
+	conf->fd = vu_fd_take(&vu->devices[device_idx].front_fd);
+	return 0;
+}
+
+/* Control thread: does every queue have its ring? */
+static void
+vu_look_ready(void *arg)
+{
+	struct back_vu *vu = arg;
+	struct vu_queue_stats stats;
+
+	vu->is_ready = true;
+	for (unsigned int i = 0; i < vu->conf.nb_devices; i++) {
+		for (uint32_t q = 0; q < 2 * back_nb_pairs(&vu->conf, i); q++) {
+			vu_device_queue_stats_get(vu->devices[i].dev, q, &stats);
+			vu->is_ready &= stats.is_started && stats.is_enabled;
+		}
+	}
+}
+
+static int
+vu_ready(void *back)
+{
+	struct back_vu *vu = back;
+
+	for (unsigned int ms = 0; ms < VU_READY_MS; ms++) {
+		vu_reactor_call_sync(vu->reactor, vu_look_ready, vu);
+		if (vu->is_ready)
+			return 0;
+		usleep(1000);
+	}
+	return -ETIMEDOUT;
+}
+
+static void *
+vu_queue(void *back, struct front_queue *fq)
+{
+	struct back_vu *vu = back;
+
+	return vu_device_queue(vu->devices[fq->device_idx].dev, fq->queue_idx);
+}
+
+static uint16_t
+vu_from_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
+{
+	return vu_net_from_guest_burst(queue, frames, nb);
+}
+
+static uint16_t
+vu_to_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
+{
+	return vu_net_to_guest_burst(queue, frames, nb);
+}
+
+const struct back_ops back_vu = {
+	.name = "vu",
+	.open = vu_open,
+	.endpoint = vu_endpoint,
+	.ready = vu_ready,
+	.queue = vu_queue,
+	.close = vu_close,
+	.from_guest = vu_from_guest,
+	.to_guest = vu_to_guest,
+};

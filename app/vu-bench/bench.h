@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the files of vu-bench share: the axes of a measurement, and one point of them.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BENCH_MAX_BURST 256
+#define BENCH_MAX_PAIRS 1024
+#define BENCH_MAX_FRAME_BYTES 9216
+#define BENCH_MIN_FRAME_BYTES 60
+#define BENCH_HEADER_BYTES 12u /* virtio_net_hdr of a modern device (VIRTIO 1.2, 5.1.6) */
+
+enum bench_backend {
+	BENCH_VU,
+	BENCH_RTE_VHOST,
+	BENCH_LIMIT,
+	BENCH_NB_BACKENDS
+};
+
+enum bench_ring {
+	BENCH_SPLIT,
+	BENCH_PACKED,
+};
+
+enum bench_direction {
+	BENCH_FROM_GUEST,
+	BENCH_TO_GUEST,
+	BENCH_BOTH, /* what comes from the guest goes back to it */
+};
+
+/* Frame sizes that are no single number. */
+#define BENCH_SIZE_IMIX 0   /* 7 * 64, 4 * 594, 1 * 1518 bytes */
+#define BENCH_SIZE_RANDOM 1 /* uniform, of --verify */
+
+/* One point of the axes. */
+struct bench_case {
+	enum bench_ring ring;
+	enum bench_direction direction;
+	uint32_t size_bytes; /* of a frame, or BENCH_SIZE_* */
+	uint32_t burst;      /* frames per call, 1..BENCH_MAX_BURST */
+	uint32_t nb_pairs;   /* queue pairs; those of the direction are polled in turn */
+	uint32_t nb_cores;   /* 1: front and back half on one lcore */
+	bool is_in_order;
+	bool is_mergeable;
+	bool has_offload;
+	uint32_t ring_size;  /* entries */
+};
+
+#endif /* BENCH_H */

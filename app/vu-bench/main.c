@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * vu-bench: measure every point that the command line names, report.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+#include <rte_mbuf.h>
+
+#include "eal_options.h"
+#include "measure.h"
+#include "options.h"
+#include "report.h"
+
+/* The shape of the pools of our net device. */
+#define POOL_NB_MBUFS 16383
+#define POOL_CACHE_MBUFS 256
+
+static void
+show_progress(unsigned int round, unsigned int nb_rounds)
+{
+	if (round % 16 == 0 && round != nb_rounds)
+		fprintf(stderr, "\rround %u of %u ", round, nb_rounds);
+	if (round == nb_rounds)
+		fputs("\r\033[K", stderr);
+}
+
+/* Measure all points; results has room for all of them. @return their number */
+static unsigned int
+run_points(const struct options *options, const struct measure_conf *conf,
+	struct measure_result *results)
+{
+	unsigned int nb_points = options_nb_points(options);
+	unsigned int nb = 0;
+
+	report_text_head(stdout);
+	for (unsigned int i = 0; i < nb_points; i++) {
+		struct bench_case point = options_point(options, i);
+		unsigned int nb_new = measure_run(conf, &point, &results[nb]);
+
+		report_text(stdout, &results[nb], nb_new);
+		nb += nb_new;
+	}
+	return nb;
+}
+
+static int
+run_status(const struct measure_result *results, unsigned int nb)
+{
+	int status = EXIT_SUCCESS;
+
+	for (unsigned int i = 0; i < nb; i++)
+		if (results[i].nb_lost != 0 ||
+				(results[i].rc != 0 && results[i].rc != -EOPNOTSUPP))
+			status = EXIT_FAILURE;
+	return status;
+}
+
+static int
+run_with(const struct options *options, const struct measure_conf *conf, const char *command)
+{
+	const struct report_run run = {
+		.command = command, .nb_rounds = options->nb_rounds,
+		.round_us = options->round_us, .tsc_hz = (double)rte_get_tsc_hz(),
+	};
+	struct measure_result *results = calloc(
+		(size_t)options_nb_points(options) * BENCH_NB_BACKENDS, sizeof(*results));
+	unsigned int nb;
+	int status;
+
+	if (results == NULL)
+		return EXIT_FAILURE;
+	nb = run_points(options, conf, results);
+	status = run_status(results, nb);
+	if (options->json_path != NULL &&
+			report_json(options->json_path, &run, results, nb) != 0) {
+		fprintf(stderr, "vu-bench: cannot write %s\n", options->json_path);
+		status = EXIT_FAILURE;
+	}
+	free(results);
+	return status;
+}
+
+static int
+run(const struct options *options, const char *command)
+{
+	char folder[] = "/tmp/vu-bench.XXXXXX";
+	struct measure_conf conf = {
+		.nb_rounds = options->nb_rounds, .round_us = options->round_us,
+		.lcore_id = rte_lcore_id(), .folder = folder,
+		.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
+	};
+	int status;
+
+	for (unsigned int i = 0; i < options->backends.nb; i++)
+		conf.has_backend[options->backends.item[i]] = true;
+	conf.pool = rte_pktmbuf_pool_create("bench", POOL_NB_MBUFS, POOL_CACHE_MBUFS, 0,
+		RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id());
+	if (conf.pool == NULL || mkdtemp(folder) == NULL) {
+		fprintf(stderr, "vu-bench: no mbufs or no folder for sockets: %s\n",
+			rte_strerror(rte_errno));
+		return EXIT_FAILURE;
+	}
+	status = run_with(options, &conf, command);
+	rmdir(folder);
+	rte_mempool_free(conf.pool);
+	return status;
+}
+
+/* The command line as one string. */
+static char *
+join(int argc, char **argv)
+{
+	size_t bytes = 1;
+	char *text;
+
+	for (int i = 0; i < argc; i++)
+		bytes += strlen(argv[i]) + 1;
+	text = calloc(1, bytes);
+	for (int i = 0; i < argc && text != NULL; i++) {
+		strcat(text, i == 0 ? "vu-bench" : argv[i]);
+		strcat(text, i + 1 < argc ? " " : "");
+	}
+	return text;
+}
+
+/* The set-up of each back half would fill the screen; --log-level brings it back. */
+static void
+quieten(void)
+{
+	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_WARNING);
+	rte_log_set_level_pattern("vu.*", RTE_LOG_WARNING);
+}
+
+int
+main(int argc, char **argv)
+{
+	char *command = join(argc, argv);
+	struct options options;
+	int status = options_parse(&options, argc, argv);
+
+	if (status != OPTIONS_RUN || command == NULL) {
+		free(command);
+		return status != OPTIONS_RUN ? status : EXIT_FAILURE;
+	}
+	quieten();
+	if (!eal_options_check("vu-bench", options.eal_argc, options.eal_argv)) {
+		status = EXIT_FAILURE;
+	} else if (eal_options_start(options.eal_argc, options.eal_argv) < 0) {
+		fprintf(stderr, "vu-bench: DPDK did not start: %s\n", rte_strerror(rte_errno));
+		status = EXIT_FAILURE;
+	} else {
+		status = run(&options, command);
+		rte_eal_cleanup();
+	}
+	options_free(&options);
+	free(command);
+	return status;
+}

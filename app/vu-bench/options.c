@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Parses the command line; see options.h. Every axis is a row of one table.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_debug.h>
+
+static const char options_help[] =
+"Usage: vu-bench [EAL options] [options]\n"
+"\n"
+"Measures what a virtio-net back half costs per packet: ours (vu), DPDK's vhost library\n"
+"(rte_vhost), and the least possible (limit: the same mbufs and copies without a ring), in\n"
+"alternating rounds, with one and the same front half, in one process. Both kinds of options may\n"
+"be mixed in any order.\n"
+"\n"
+"  vu-bench -l 0\n"
+"  vu-bench -l 0 --ring split --size 64,1518,imix --burst 32 --json out.json\n"
+"\n"
+"Axes: lists, separated by commas; every combination is measured\n"
+"  --backend vu,rte_vhost,limit  back halves (default: all three)\n"
+"  --direction from_guest,to_guest,both\n"
+"                           from_guest: take frames that the guest sent, and free them;\n"
+"                           to_guest: allocate frames and copy them to the guest;\n"
+"                           both: back to the guest what came from it (default: the first two)\n"
+"  --ring split,packed      ring layout (default split)\n"
+"  --in-order on,off        negotiate VIRTIO_F_IN_ORDER (default off)\n"
+"  --mergeable on,off       negotiate mergeable receive buffers (default off)\n"
+"  --offload on,off         negotiate checksum offloads (default off)\n"
+"  --size BYTES|imix        frame, without checksum; imix is 7 * 64, 4 * 594, 1 * 1518\n"
+"                           (default 64,1518; 60 to 9216)\n"
+"  --burst N                frames per call, 1 to 256 (default 32)\n"
+"  --queues N               queue pairs served in turn, 1 to 1024 (default 1)\n"
+"Method\n"
+"  --ring-size N            entries, a power of two (default 256)\n"
+"  --rounds N               of each back half (default 500)\n"
+"  --round-us N             length of one in microseconds (default 500)\n"
+"Result\n"
+"  --json FILE              all results, for programs\n"
+"  --help, --version        this text, the versions\n"
+"\n"
+"The table has TSC cycles per packet (median, and what a tenth of the rounds was below and\n"
+"above), packets per second of one lcore at that cost, how many times faster than rte_vhost and\n"
+"than limit that is, and what the front half cost per packet, which is in none of the figures.\n"
+"Compare figures of one run only: machines differ, and differ from hour to hour.\n"
+"\n"
+"Ends with status 1 if a back half lost or damaged a frame, or could not be measured.\n";
+
+/* A name of a value. */
+struct value_name {
+	const char *name;
+	uint32_t value;
+};
+
+static const struct value_name backend_names[] = {
+	{ "vu", BENCH_VU }, { "rte_vhost", BENCH_RTE_VHOST }, { "limit", BENCH_LIMIT }, { NULL, 0 },
+};
+static const struct value_name ring_names[] = {
+	{ "split", BENCH_SPLIT }, { "packed", BENCH_PACKED }, { NULL, 0 },
+};
+static const struct value_name direction_names[] = {
+	{ "from_guest", BENCH_FROM_GUEST }, { "to_guest", BENCH_TO_GUEST }, { "both", BENCH_BOTH },
+	{ NULL, 0 },
+};
+static const struct value_name switch_names[] = { { "off", 0 }, { "on", 1 }, { NULL, 0 } };
+static const struct value_name size_names[] = { { "imix", BENCH_SIZE_IMIX }, { NULL, 0 } };
+static const struct value_name no_names[] = { { NULL, 0 } };
+
+/* What an option may be set to, and where that goes. */
+struct value_rule {
+	const char *initial;
+	const struct value_name *names;
+	uint32_t min, max; /* of numbers; max 0: names only */
+	size_t offset;     /* in struct options, of a struct value_list or a uint32_t */
+	bool is_list;
+	bool is_power_of_2;
+};
+
+#define AXIS(initial, names, min, max, member) \
+	&(const struct value_rule){ initial, names, min, max, \
+		offsetof(struct options, member), true, false }
+#define NUMBER(initial, min, max, member, is_power_of_2) \
+	&(const struct value_rule){ initial, no_names, min, max, \
+		offsetof(struct options, member), false, is_power_of_2 }
+
+static int option_set(void *arg, const struct args_row *row, const char *value);
+static int option_set_json(void *arg, const struct args_row *row, const char *value);
+
+static const struct args_row option_rows[] = {
+	{ "--backend", option_set, AXIS("vu,rte_vhost,limit", backend_names, 0, 0, backends) },
+	{ "--ring", option_set, AXIS("split", ring_names, 0, 0, rings) },
+	{ "--in-order", option_set, AXIS("off", switch_names, 0, 0, in_order) },
+	{ "--mergeable", option_set, AXIS("off", switch_names, 0, 0, mergeable) },
+	{ "--offload", option_set, AXIS("off", switch_names, 0, 0, offload) },
+	{ "--direction", option_set,
+		AXIS("from_guest,to_guest", direction_names, 0, 0, directions) },
+	{ "--size", option_set, AXIS("64,1518", size_names, BENCH_MIN_FRAME_BYTES,
+		BENCH_MAX_FRAME_BYTES, sizes) },
+	{ "--burst", option_set, AXIS("32", no_names, 1, BENCH_MAX_BURST, bursts) },
+	{ "--queues", option_set, AXIS("1", no_names, 1, BENCH_MAX_PAIRS, queues) },
+	{ "--ring-size", option_set, NUMBER("256", 64, 32768, ring_size, true) },
+	{ "--rounds", option_set, NUMBER("500", 1, 1000000, nb_rounds, false) },
+	{ "--round-us", option_set, NUMBER("500", 10, 1000000, round_us, false) },
+	{ "--json", option_set_json, NULL },
+	{ NULL },
+};
+
+/* What is wrong with an option. */
+static char options_why[160];
+
+static const struct value_name *
+value_find(const struct value_name *names, const char *text)
+{
+	for (; names->name != NULL; names++)
+		if (strcmp(names->name, text) == 0)
+			return names;
+	return NULL;
+}
+
+/* One line that says what would have been right. */
+static int
+value_refuse(const struct value_rule *rule, const char *text)
+{
+	int len = snprintf(options_why, sizeof(options_why), "'%.30s' is not ", text);
+
+	for (const struct value_name *name = rule->names; name->name != NULL; name++)
+		len += snprintf(options_why + len, sizeof(options_why) - len, "%s%s", name->name,
+			name[1].name != NULL || rule->max != 0 ? ", " : "");
+	if (rule->max != 0)
+		snprintf(options_why + len, sizeof(options_why) - len, "%s from %u to %u",
+			rule->is_power_of_2 ? "a power of two" : "a number", rule->min, rule->max);
+	return -EINVAL;
+}
+
+static int
+value_parse(const struct value_rule *rule, const char *text, uint32_t *value)
+{
+	const struct value_name *name = value_find(rule->names, text);
+	unsigned long number;
+	char *end;
+
+	if (name != NULL) {
+		*value = name->value;
+		return 0;
+	}
+	if (text[0] < '0' || text[0] > '9')
+		return value_refuse(rule, text);
+	number = strtoul(text, &end, 10);
+	if (*end != '\0' || number < rule->min || number > rule->max ||
+			(rule->is_power_of_2 && !rte_is_power_of_2((uint32_t)number)))
+		return value_refuse(rule, text);
+	*value = (uint32_t)number;
+	return 0;
+}
+
+static int
+list_parse(const struct value_rule *rule, char *text, struct value_list *list)
+{
+	char *rest = text;
+	char *word;
+
+	list->nb = 0;
+	while ((word = strsep(&rest, ",")) != NULL) {
+		int rc;
+
+		if (list->nb == OPTIONS_MAX_VALUES) {
+			snprintf(options_why, sizeof(options_why), "more than %d values",
+				OPTIONS_MAX_VALUES);
+			return -E2BIG;
+		}
+		rc = value_parse(rule, word, &list->item[list->nb]);
+		if (rc != 0)
+			return rc;
+		list->nb++;
+	}
+	return 0;
+}
+
+static int
+option_set(void *arg, const struct args_row *row, const char *value)
+{
+	const struct value_rule *rule = row->data;
+	void *member = RTE_PTR_ADD(arg, rule->offset);
+	char *copy;
+	int rc;
+
+	if (!rule->is_list)
+		return value_parse(rule, value, member);
+	copy = strdup(value);
+	if (copy == NULL)
+		return -ENOMEM;
+	rc = list_parse(rule, copy, member);
+	free(copy);
+	return rc;
+}
+
+static int
+option_set_json(void *arg, const struct args_row *row, const char *value)
+{
+	struct options *options = arg;
+
+	(void)row;
+	options->json_path = value;
+	return 0;
+}
+
+int
+options_parse(struct options *options, int argc, char **argv)
+{
+	struct args args = {
+		.program = "vu-bench", .help = options_help, .rows = option_rows, .arg = options,
+		.why = options_why,
+	};
+	int status;
+
+	*options = (struct options){ .cores = { .item = { 1 }, .nb = 1 } };
+	for (const struct args_row *row = option_rows; row->name != NULL; row++)
+		if (row->data != NULL)
+			RTE_VERIFY(option_set(options, row,
+				((const struct value_rule *)row->data)->initial) == 0);
+	status = args_parse(&args, argc, argv);
+	options->eal_argc = args.eal_argc;
+	options->eal_argv = args.eal_argv;
+	return status;
+}
+
+void
+options_free(struct options *options)
+{
+	free(options->eal_argv);
+	options->eal_argv = NULL;
+}
+
+unsigned int
+options_nb_points(const struct options *options)
+{
+	return options->rings.nb * options->in_order.nb * options->mergeable.nb *
+		options->offload.nb * options->directions.nb * options->sizes.nb *
+		options->bursts.nb * options->queues.nb * options->cores.nb;
+}
+
+/* Next digit of a number whose bases are the lengths of the lists. */
+static uint32_t
+options_digit(const struct value_list *list, unsigned int *i)
+{
+	uint32_t value = list->item[*i % list->nb];
+
+	*i /= list->nb;
+	return value;
+}
+
+struct bench_case
+options_point(const struct options *options, unsigned int i)
+{
+	struct bench_case point = { .ring_size = options->ring_size };
+
+	/* What is named last changes most slowly from row to row. */
+	point.direction = options_digit(&options->directions, &i);
+	point.size_bytes = options_digit(&options->sizes, &i);
+	point.burst = options_digit(&options->bursts, &i);
+	point.nb_pairs = options_digit(&options->queues, &i);
+	point.has_offload = options_digit(&options->offload, &i) != 0;
+	point.is_mergeable = options_digit(&options->mergeable, &i) != 0;
+	point.is_in_order = options_digit(&options->in_order, &i) != 0;
+	point.ring = options_digit(&options->rings, &i);
+	point.nb_cores = options_digit(&options->cores, &i);
+	return point;
+}
+
+static const char *
+value_name_of(const struct value_name *names, uint32_t value)
+{
+	for (; names->name != NULL; names++)
+		if (names->value == value)
+			return names->name;
+	return "?";
+}
+
+const char *
+options_ring_name(enum bench_ring ring)
+{
+	return value_name_of(ring_names, ring);
+}
+
+const char *
+options_direction_name(enum bench_direction direction)
+{
+	return value_name_of(direction_names, direction);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Results for people and for programs.
+ */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include <stdio.h>
+
+#include "measure.h"
+
+/** Heading of the table. */
+void report_text_head(FILE *out);
+
+/** Rows of one point. */
+void report_text(FILE *out, const struct measure_result *results, unsigned int nb);
+
+/** What a report says about the run as a whole. */
+struct report_run {
+	const char *command;
+	uint32_t nb_rounds;
+	uint32_t round_us;
+	double tsc_hz;
+};
+
+/**
+ * Write all results as JSON.
+ *
+ * @return 0 or -errno
+ */
+int report_json(const char *path, const struct report_run *run,
+	const struct measure_result *results, unsigned int nb);
+
+#endif /* REPORT_H */
