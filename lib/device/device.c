@@ -336,16 +336,23 @@ vu_device_ring_set_base(struct vu_device *dev, uint32_t queue_idx, uint32_t base
 
 	if (vring->live != NULL)
 		return -EBUSY;
-	if (base > UINT16_MAX)
+	/* A size that is not known yet is checked when the ring starts. */
+	if (vu_vring_check_base(base, device_is_packed(dev), vring->conf.size != 0 ?
+			vring->conf.size : VU_MAX_QUEUE_SIZE) != 0)
 		return -EINVAL;
 	vring->conf.base = base;
+	vring->conf.has_base = true;
 	return 0;
 }
 
 uint32_t
 vu_device_ring_base(const struct vu_device *dev, uint32_t queue_idx)
 {
-	return dev->queues[queue_idx]->vring.conf.base;
+	const struct vu_vring_conf *conf = &dev->queues[queue_idx]->vring.conf;
+
+	if (!conf->has_base && device_is_packed(dev))
+		return VU_PACKED_FRESH_BASE;
+	return conf->base;
 }
 
 void

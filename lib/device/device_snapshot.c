@@ -26,6 +26,7 @@ static void
 queue_release(struct vu_device_queue *queue)
 {
 	queue->vring.conf.base = vu_vring_base(&queue->vring);
+	queue->vring.conf.has_base = true;
 	if (queue->dev->ops->queue_stop != NULL)
 		queue->dev->ops->queue_stop(queue);
 }

@@ -19,6 +19,7 @@
 #include "vu_vring_live.h"
 #include "vu_vring_packed.h"
 #include "vu_vring_poll.h"
+#include "vu_vring_split.h"
 
 struct vu_device_queue;
 
@@ -237,15 +238,10 @@ static inline void
 vu_queue_watch_avail(struct vu_device_queue *queue, const struct vu_vring_live *live)
 {
 	struct vu_watch *watch = &queue->task.watch;
+	const struct vu_vring_pos *pos = &queue->vring.pos;
 
-	if (live->is_packed) {
-		watch->word = vu_packed_watch(live, &queue->vring.pos, &watch->idle, &watch->mask);
-		return;
-	}
-	/* flags and idx as one word; only the upper half, idx, is compared. */
-	watch->word = (const uint32_t *)(const void *)live->avail;
-	watch->idle = (uint32_t)queue->vring.pos.avail << 16;
-	watch->mask = 0xffff0000;
+	watch->word = live->is_packed ? vu_packed_watch(live, pos, &watch->idle, &watch->mask) :
+		vu_split_watch(live, pos, &watch->idle, &watch->mask);
 }
 
 /** Worker of VU_DEVICE_DRIVER(). @context constructors, before main() */

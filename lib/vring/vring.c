@@ -19,6 +19,7 @@
 #include "vu_mem_translate.h"
 #include "vu_vring_live.h"
 #include "vu_vring_notify.h"
+#include "vu_vring_packed.h"
 #include "vu_vring_split.h"
 
 #define FEATURE_INDIRECT_DESC 28
@@ -114,30 +115,76 @@ vring_live_map_split(struct vu_vring_live *live, const struct vu_vring_conf *con
 	return live->desc != NULL && live->avail != NULL && live->used != NULL;
 }
 
+static bool
+vring_live_map_packed(struct vu_vring_live *live, const struct vu_vring_conf *conf)
+{
+	live->packed_desc = vring_part(live->mem, conf->desc_uva,
+		(uint64_t)live->size * sizeof(struct vu_packed_desc), 16);
+	live->driver_event = vring_part(live->mem, conf->avail_uva,
+		sizeof(struct vu_packed_event), 4);
+	live->device_event = vring_part(live->mem, conf->used_uva,
+		sizeof(struct vu_packed_event), 4);
+	return live->packed_desc != NULL && live->driver_event != NULL &&
+		live->device_event != NULL;
+}
+
+/*
+ * Both halves of the base. A front-end that sends only the first one does not know of buffers in
+ * flight, so both positions are the same.
+ */
+static void
+packed_seek(const struct vu_vring_conf *conf, struct vu_vring_pos *pos)
+{
+	uint32_t base = conf->has_base ? conf->base : VU_PACKED_FRESH_BASE;
+
+	pos->avail = (uint16_t)base;
+	pos->used = base >> 16 != 0 ? (uint16_t)(base >> 16) : pos->avail;
+}
+
+int
+vu_vring_check_base(uint32_t base, bool is_packed, uint32_t size)
+{
+	const struct vu_vring_conf conf = { .base = base, .has_base = true };
+	const struct vu_vring_live live = { .size = (uint16_t)size };
+	struct vu_vring_pos pos = { .avail = 0 };
+
+	if (!is_packed)
+		return base <= UINT16_MAX ? 0 : -EINVAL;
+	packed_seek(&conf, &pos);
+	if ((pos.avail & VU_PACKED_SLOT) >= size || (pos.used & VU_PACKED_SLOT) >= size)
+		return -EINVAL;
+	return vu_packed_nb_taken(&live, &pos) <= size ? 0 : -EINVAL;
+}
+
 static int
 vring_live_fill(struct vu_vring_live *live, const struct vu_vring *vring,
 	const struct vu_mem_table *mem, uint64_t features)
 {
 	const struct vu_vring_conf *conf = &vring->conf;
+	bool is_packed = vring_has_feature(features, FEATURE_RING_PACKED);
+	bool is_mapped;
 
-	if (conf->size == 0 || !conf->has_addr || mem == NULL)
+	if (!conf->has_addr || mem == NULL ||
+			vu_vring_check_size(conf->size, is_packed, VU_MAX_QUEUE_SIZE) != 0)
 		return -EINVAL;
-	if (vring_has_feature(features, FEATURE_RING_PACKED))
-		return -ENOTSUP;
-	if (!rte_is_power_of_2(conf->size))
+	/* The layout may have been negotiated after the base was set. */
+	if (conf->has_base && vu_vring_check_base(conf->base, is_packed, conf->size) != 0)
 		return -EINVAL;
 	*live = (struct vu_vring_live){
 		.mem = mem,
 		.features = features,
 		.size = (uint16_t)conf->size,
 		.mask = (uint16_t)(conf->size - 1),
+		.is_packed = is_packed,
 		.has_event_idx = vring_has_feature(features, FEATURE_EVENT_IDX),
 		.has_indirect = vring_has_feature(features, FEATURE_INDIRECT_DESC),
 		.is_enabled = vring->enabled,
 		.call_fd = vring->call_fd,
 		.err_fd = vring->err_fd,
 	};
-	return vring_live_map_split(live, conf) ? 0 : -EFAULT;
+	is_mapped = is_packed ? vring_live_map_packed(live, conf) :
+		vring_live_map_split(live, conf);
+	return is_mapped ? 0 : -EFAULT;
 }
 
 struct vu_vring_live *
@@ -170,20 +217,36 @@ vu_vring_live_destroy(struct vu_vring_live *live)
 	rte_free(live);
 }
 
+/* Take the used index for both if the base contradicts it. */
+static bool
+split_seek(const struct vu_vring_live *live, uint16_t base, struct vu_vring_pos *pos)
+{
+	uint16_t used_idx = vu_load(&live->used->idx);
+	bool is_inconsistent = (uint16_t)(base - used_idx) > live->size;
+
+	pos->avail = is_inconsistent ? used_idx : base;
+	pos->used = used_idx;
+	return is_inconsistent;
+}
+
 bool
 vu_vring_seek(struct vu_vring *vring, const struct vu_vring_live *live)
 {
-	uint16_t used_idx = vu_load(&live->used->idx);
-	uint16_t avail = (uint16_t)vring->conf.base;
-	bool is_inconsistent = (uint16_t)(avail - used_idx) > live->size;
+	struct vu_vring_pos *pos = &vring->pos;
+	bool is_inconsistent = false;
 
-	vring->pos.avail = is_inconsistent ? used_idx : avail;
-	vring->pos.used = used_idx;
-	vring->pos.signalled = used_idx;
-	vring->pos.signalled_valid = false;
-	vring->pos.fault = VU_VRING_OK;
-	vring->pos.region_hint = 0;
-	vu_split_suppress_kicks(live);
+	*pos = (struct vu_vring_pos){
+		.counters = pos->counters,
+		.is_packed = live->is_packed,
+	};
+	if (live->is_packed) {
+		packed_seek(&vring->conf, pos);
+		vu_packed_suppress_kicks(live);
+	} else {
+		is_inconsistent = split_seek(live, (uint16_t)vring->conf.base, pos);
+		pos->signalled = pos->used;
+		vu_split_suppress_kicks(live);
+	}
 	return is_inconsistent;
 }
 
@@ -200,7 +263,9 @@ vu_vring_publish(struct vu_vring *vring, struct vu_vring_live *live)
 uint32_t
 vu_vring_base(const struct vu_vring *vring)
 {
-	return vring->pos.avail;
+	const struct vu_vring_pos *pos = &vring->pos;
+
+	return pos->is_packed ? pos->avail | (uint32_t)pos->used << 16 : pos->avail;
 }
 
 void

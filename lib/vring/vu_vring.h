@@ -32,6 +32,9 @@ enum vu_vring_fault {
 	VU_VRING_NB_FAULTS
 };
 
+/** Base of a packed ring that was never used: both wrap counters set. */
+#define VU_PACKED_FRESH_BASE UINT32_C(0x80008000)
+
 /** What the front-end configured; host byte order, as received. */
 struct vu_vring_conf {
 	uint32_t size;      /**< entries, 1..32768; 0 = not set */
@@ -40,8 +43,9 @@ struct vu_vring_conf {
 	uint64_t used_uva;
 	uint64_t log_gpa;
 	uint32_t flags;     /**< VRING_ADDR flags, bit 0 = log */
-	uint32_t base;      /**< vring base, encoding of the layout */
+	uint32_t base;      /**< vring base, encoding of the layout; if has_base */
 	bool has_addr;
+	bool has_base;      /**< false: the ring starts as a fresh one does */
 };
 
 /** Counters of one ring; the owner lcore writes, anyone reads. */
@@ -65,6 +69,7 @@ struct vu_vring_pos {
 	 */
 	uint16_t signalled;
 	bool signalled_valid;  /**< false after a start: notify once */
+	bool is_packed;        /**< what the fields mean; set when the ring starts */
 	uint8_t fault;         /**< enum vu_vring_fault; set by the owner lcore */
 	uint16_t region_hint;  /**< last region hit; always re-checked against the table */
 	struct vu_vring_counters counters;
@@ -120,13 +125,28 @@ void vu_vring_reset(struct vu_vring *vring);
 int vu_vring_check_size(uint32_t size, bool is_packed, uint32_t max_size);
 
 /**
- * Build the immutable set-up that the owner lcore will work with (VIRTIO 1.2, 2.7).
+ * Check a vring base.
+ *
+ * @param base       as SET_VRING_BASE has it: split: bits 0-15 next available index; packed: bits
+ *                   0-14 and 16-30 available and used position, 15 and 31 their wrap counters; bits
+ *                   16-31 are 0 if the sender knows of no difference between the two
+ * @param is_packed  packed layout
+ * @param size       entries; packed only
+ * @return 0; -EINVAL bits that must be zero, a position off the ring, or positions further apart
+ *         than the ring is long
+ * @context control lcore
+ */
+int vu_vring_check_base(uint32_t base, bool is_packed, uint32_t size);
+
+/**
+ * Build the immutable set-up that the owner lcore will work with (VIRTIO 1.2, 2.7 and 2.8).
  *
  * @param vring     configured ring
  * @param mem       guest memory the snapshot refers to; must outlive it
  * @param features  negotiated features
- * @return snapshot to publish; NULL with rte_errno: -EINVAL not configured, -EFAULT a part of the
- *         ring lies outside guest memory or is misaligned, -ENOTSUP layout not supported, -ENOMEM
+ * @return snapshot to publish; NULL with rte_errno: EINVAL not configured, or size or base do not
+ *         fit the layout; EFAULT a part of the ring lies outside guest memory or is misaligned;
+ *         ENOMEM
  * @context control lcore
  */
 struct vu_vring_live *vu_vring_live_create(const struct vu_vring *vring,
@@ -136,7 +156,7 @@ struct vu_vring_live *vu_vring_live_create(const struct vu_vring *vring,
 void vu_vring_live_destroy(struct vu_vring_live *live);
 
 /**
- * Set the position from the configured base and from the used index in guest memory.
+ * Set the position from the configured base and, split, from the used index in guest memory.
  *
  * @param vring  ring that is stopped and quiet
  * @param live   snapshot about to be published for it

@@ -310,7 +310,7 @@ packed_has_passed(const struct vu_vring_live *live, uint16_t used, uint16_t even
 {
 	uint32_t nb_behind = (used & VU_PACKED_SLOT) - (uint32_t)(event & VU_PACKED_SLOT);
 
-	/* In the lap before; an event off the ring or ahead of us ends far from 1..nb_slots. */
+	/* In the lap before. One ahead of us has wrapped to far more than nb_slots. */
 	if (((used ^ event) & VU_PACKED_WRAP) != 0)
 		nb_behind += live->size;
 	return nb_behind - 1 < nb_slots;

@@ -262,4 +262,24 @@ vu_split_suppress_kicks(const struct vu_vring_live *live)
 		vu_store(&live->used->flags, VU_USED_F_NO_NOTIFY);
 }
 
+/**
+ * Word to watch while the ring is idle: there are entries if ((*word ^ idle) & mask) != 0.
+ *
+ * @param live  set-up of the ring
+ * @param pos   position
+ * @param idle  set to the idle value
+ * @param mask  set to the mask
+ * @return word, aligned to 2 bytes, valid as long as the set-up
+ * @context owner lcore
+ */
+static __rte_always_inline const uint32_t *
+vu_split_watch(const struct vu_vring_live *live, const struct vu_vring_pos *pos, uint32_t *idle,
+	uint32_t *mask)
+{
+	/* flags and idx as one word; only the upper half, idx, is compared. */
+	*mask = 0xffff0000;
+	*idle = (uint32_t)pos->avail << 16;
+	return (const uint32_t *)(const void *)live->avail;
+}
+
 #endif /* VU_VRING_SPLIT_H */

@@ -3,6 +3,7 @@
  * Memory and rings of a guest that exists only in a test; see fake_guest.h.
  */
 #include "fake_guest.h"
+#include "fake_packed.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -172,6 +173,30 @@ ring_part_alloc(struct fake_guest *guest, const struct fake_ring_place *place, u
 	return fake_guest_alloc(guest, place->region, len_bytes + align, 2 * align) + align;
 }
 
+static void
+split_place(struct fake_ring *ring, const struct fake_ring_place *place)
+{
+	uint16_t size = ring->size;
+
+	ring->desc_gpa = ring_part_alloc(ring->guest, place, UINT64_C(16) * size, 16);
+	ring->avail_gpa = ring_part_alloc(ring->guest, place, 6 + UINT64_C(2) * size, 2);
+	ring->used_gpa = ring_part_alloc(ring->guest, place, 6 + UINT64_C(8) * size, 4);
+	ring->desc = fake_guest_ptr(ring->guest, ring->desc_gpa);
+	ring->avail = fake_guest_ptr(ring->guest, ring->avail_gpa);
+	ring->used = fake_guest_ptr(ring->guest, ring->used_gpa);
+}
+
+static void
+packed_place(struct fake_ring *ring, const struct fake_ring_place *place)
+{
+	ring->desc_gpa = ring_part_alloc(ring->guest, place, UINT64_C(16) * ring->size, 16);
+	ring->avail_gpa = ring_part_alloc(ring->guest, place, 4, 4);
+	ring->used_gpa = ring_part_alloc(ring->guest, place, 4, 4);
+	ring->packed_desc = fake_guest_ptr(ring->guest, ring->desc_gpa);
+	ring->driver_event = fake_guest_ptr(ring->guest, ring->avail_gpa);
+	ring->device_event = fake_guest_ptr(ring->guest, ring->used_gpa);
+}
+
 struct fake_ring *
 fake_ring_create(struct fake_guest *guest, uint16_t size, const struct fake_ring_place *place)
 {
@@ -180,12 +205,11 @@ fake_ring_create(struct fake_guest *guest, uint16_t size, const struct fake_ring
 	RTE_VERIFY(ring != NULL);
 	ring->guest = guest;
 	ring->size = size;
-	ring->desc_gpa = ring_part_alloc(guest, place, UINT64_C(16) * size, 16);
-	ring->avail_gpa = ring_part_alloc(guest, place, 6 + UINT64_C(2) * size, 2);
-	ring->used_gpa = ring_part_alloc(guest, place, 6 + UINT64_C(8) * size, 4);
-	ring->desc = fake_guest_ptr(guest, ring->desc_gpa);
-	ring->avail = fake_guest_ptr(guest, ring->avail_gpa);
-	ring->used = fake_guest_ptr(guest, ring->used_gpa);
+	ring->is_packed = place->is_packed;
+	if (ring->is_packed)
+		packed_place(ring, place);
+	else
+		split_place(ring, place);
 	ring->free_desc = calloc(size, sizeof(*ring->free_desc));
 	ring->next_desc = calloc(size, sizeof(*ring->next_desc));
 	RTE_VERIFY(ring->free_desc != NULL && ring->next_desc != NULL);
@@ -204,6 +228,10 @@ fake_ring_destroy(struct fake_ring *ring)
 void
 fake_ring_reset(struct fake_ring *ring)
 {
+	if (ring->is_packed) {
+		fake_packed_reset(ring);
+		return;
+	}
 	memset(ring->desc, 0, sizeof(*ring->desc) * ring->size);
 	memset(ring->avail, 0, 6 + sizeof(uint16_t) * ring->size);
 	memset(ring->used, 0, 6 + sizeof(struct vu_split_used_elem) * ring->size);
@@ -222,8 +250,9 @@ fake_ring_conf(const struct fake_ring *ring)
 		.desc_uva = ring->desc_gpa + FAKE_UVA_OFFSET,
 		.avail_uva = ring->avail_gpa + FAKE_UVA_OFFSET,
 		.used_uva = ring->used_gpa + FAKE_UVA_OFFSET,
-		.base = ring->used_idx,
+		.base = ring->used_idx | (ring->is_packed ? (uint32_t)ring->used_idx << 16 : 0),
 		.has_addr = true,
+		.has_base = true,
 	};
 }
 
@@ -233,6 +262,10 @@ fake_ring_start_at(struct fake_ring *ring, uint16_t idx)
 	RTE_VERIFY(ring->nb_free == ring->size);
 	ring->avail_idx = idx;
 	ring->used_idx = idx;
+	if (ring->is_packed) {
+		fake_packed_start(ring);
+		return;
+	}
 	vu_store(&ring->used->idx, idx);
 	vu_store(&ring->avail->idx, idx);
 }
@@ -298,6 +331,8 @@ fake_ring_add(struct fake_ring *ring, const struct fake_chain *chain)
 	uint16_t nb_desc = chain->nb_direct + is_indirect;
 	uint16_t next = UINT16_MAX;
 
+	if (ring->is_packed)
+		return fake_packed_add(ring, chain);
 	if (nb_desc > ring->nb_free)
 		return -1;
 	if (is_indirect)
@@ -317,6 +352,8 @@ fake_ring_add(struct fake_ring *ring, const struct fake_chain *chain)
 void
 fake_ring_offer(struct fake_ring *ring, uint16_t head)
 {
+	if (ring->is_packed)
+		return;
 	vu_store(&ring->avail->ring[ring->avail_idx & (ring->size - 1)], head);
 	ring->avail_idx++;
 }
@@ -324,6 +361,10 @@ fake_ring_offer(struct fake_ring *ring, uint16_t head)
 void
 fake_ring_publish(struct fake_ring *ring)
 {
+	if (ring->is_packed) {
+		fake_packed_publish(ring);
+		return;
+	}
 	/* Entries before index; pairs with the acquire in vu_split_nb_avail(). */
 	vu_store_release(&ring->avail->idx, ring->avail_idx);
 }
@@ -346,6 +387,8 @@ fake_ring_put(struct fake_ring *ring, const struct fake_buf *bufs, uint16_t nb_b
 uint16_t
 fake_ring_nb_used(const struct fake_ring *ring)
 {
+	if (ring->is_packed)
+		return fake_packed_nb_used(ring);
 	/* Pairs with the release in vu_split_commit(). */
 	return (uint16_t)(vu_load_acquire(&ring->used->idx) - ring->used_idx);
 }
@@ -355,6 +398,10 @@ fake_ring_collect(struct fake_ring *ring, struct vu_split_used_elem *elems, uint
 {
 	uint16_t nb = RTE_MIN(fake_ring_nb_used(ring), max);
 
+	if (ring->is_packed) {
+		fake_packed_collect(ring, elems, nb);
+		return nb;
+	}
 	for (uint16_t i = 0; i < nb; i++) {
 		elems[i] = ring->used->ring[ring->used_idx++ & (ring->size - 1)];
 		RTE_VERIFY(elems[i].id < ring->size);
@@ -369,7 +416,12 @@ fake_ring_collect(struct fake_ring *ring, struct vu_split_used_elem *elems, uint
 void
 fake_ring_set_used_event(struct fake_ring *ring, uint16_t event)
 {
-	vu_store(&ring->avail->ring[ring->size], event);
+	if (ring->is_packed) {
+		vu_store(&ring->driver_event->position, event);
+		vu_store(&ring->driver_event->flags, VU_PACKED_EVENT_DESC);
+	} else {
+		vu_store(&ring->avail->ring[ring->size], event);
+	}
 	/* Event before the next look at the index; pairs with vu_split_wants_notification(). */
 	rte_smp_mb();
 }
@@ -377,5 +429,9 @@ fake_ring_set_used_event(struct fake_ring *ring, uint16_t event)
 void
 fake_ring_set_no_interrupt(struct fake_ring *ring, bool is_off)
 {
-	vu_store(&ring->avail->flags, is_off ? VU_AVAIL_F_NO_INTERRUPT : 0);
+	if (ring->is_packed)
+		vu_store(&ring->driver_event->flags,
+			is_off ? VU_PACKED_EVENT_DISABLE : VU_PACKED_EVENT_ENABLE);
+	else
+		vu_store(&ring->avail->flags, is_off ? VU_AVAIL_F_NO_INTERRUPT : 0);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The guest's side of split rings: memory in a memfd, rings in it, chains of any shape, valid and
- * broken. Our view of that memory is a mapping of its own, as in a front-end's process; the code
- * under test gets at it through a memory table of lib/mem. Whoever wants a broken ring writes to
- * ring->desc, ->avail or ->used directly.
+ * The guest's side of rings of both layouts: memory in a memfd, rings in it, chains of any shape,
+ * valid and broken. Our view of that memory is a mapping of its own, as in a front-end's process;
+ * the code under test gets at it through a memory table of lib/mem. Whoever wants a broken ring
+ * writes to ring->desc, ->avail or ->used directly, or to ->packed_desc and the events.
  */
 #ifndef FAKE_GUEST_H
 #define FAKE_GUEST_H
@@ -94,27 +94,40 @@ struct fake_chain {
 	bool is_back_to_front; /**< indirect table: entry 0, then from the last one down */
 };
 
-/** One split ring, driver side. */
+/** One ring, driver side. */
 struct fake_ring {
 	struct fake_guest *guest;
 	uint16_t size;
+	bool is_packed;
 	uint64_t desc_gpa;
 	uint64_t avail_gpa;
 	uint64_t used_gpa;
+	/** Split. */
 	struct vu_split_desc *desc;
 	struct vu_split_avail *avail;
 	struct vu_split_used *used;
-	uint16_t avail_idx; /**< where the next entry goes, free running; published or not */
-	uint16_t used_idx;  /**< next entry to collect, free running */
-	uint16_t nb_free;
-	uint16_t *free_desc; /**< stack of free descriptors */
-	uint16_t *next_desc; /**< shadow of the chains; the guest's own memory, as it were */
+	/** Packed. */
+	struct vu_packed_desc *packed_desc;
+	struct vu_packed_event *driver_event;
+	struct vu_packed_event *device_event;
+	/** Where the next entry goes, published or not: split: free running, packed: position. */
+	uint16_t avail_idx;
+	uint16_t used_idx;       /**< next entry to collect, the same way */
+	uint16_t nb_free;        /**< descriptors */
+	uint16_t *free_desc;     /**< split: stack of free descriptors, packed: of buffer ids */
+	/** Shadow of the chains; the guest's own memory, as it were. Packed: slots of an id. */
+	uint16_t *next_desc;
+	uint16_t nb_ids;         /**< packed: free ones */
+	bool is_pending;         /**< packed: there is an entry to publish */
+	uint16_t pending_idx;    /**< packed: position of the first of them */
+	uint16_t pending_flags;  /**< packed: which it is to get */
 };
 
 /** Where the parts of a ring go; align_bytes of 0: the least that VIRTIO allows, and no more. */
 struct fake_ring_place {
 	enum fake_region region;
 	uint64_t align_bytes;
+	bool is_packed;
 };
 
 /** Create a ring with room for the event fields; ends the process if there is no memory. */
@@ -127,16 +140,20 @@ void fake_ring_destroy(struct fake_ring *ring);
 /** Configuration as the messages would tell it. */
 struct vu_vring_conf fake_ring_conf(const struct fake_ring *ring);
 
-/** Let an empty ring start at any index. */
+/** Let an empty ring start at any index or position. */
 void fake_ring_start_at(struct fake_ring *ring, uint16_t idx);
 
 /** Forget all chains: an empty table, indices 0. */
 void fake_ring_reset(struct fake_ring *ring);
 
-/** Write a chain into the tables. @return head; -1 without enough free descriptors */
+/**
+ * Write a chain into the tables; packed: into the ring, in the order of the calls.
+ *
+ * @return head or buffer id; -1 without enough free descriptors
+ */
 int fake_ring_add(struct fake_ring *ring, const struct fake_chain *chain);
 
-/** Write an entry of the available ring. */
+/** Write an entry of the available ring; packed: nothing is left to do. */
 void fake_ring_offer(struct fake_ring *ring, uint16_t head);
 
 /** Let the device see what was offered. */

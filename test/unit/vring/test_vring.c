@@ -122,7 +122,6 @@ VU_TEST(vring, incomplete_configuration_does_not_start)
 
 	fixture_configure(&f, 256, &place);
 	CHECK_EQ(refusal(&f, NULL, 0), EINVAL);
-	CHECK_EQ(refusal(&f, f.mem, F_PACKED), ENOTSUP);
 	f.vring.conf.size = 0;
 	CHECK_EQ(refusal(&f, f.mem, 0), EINVAL);
 	f.vring.conf.size = 100;
@@ -265,6 +264,132 @@ VU_TEST(vring, contradictory_base_yields_to_used_index)
 	CHECK(f.vring.pos.avail == 100 && f.vring.pos.used == 100);
 	CHECK(seek(&f, 0, 32768));
 	CHECK(f.vring.pos.avail == 32768 && f.vring.pos.used == 32768);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, packed_live_holds_what_was_configured)
+{
+	struct vring_fixture f;
+
+	fixture_start(&f, 100, F_PACKED | F_EVENT_IDX);
+	CHECK_EQ(f.live->size, 100);
+	CHECK(f.live->is_packed && f.live->has_event_idx && !f.live->has_indirect);
+	f.ring->packed_desc[99].gpa = 0x1234;
+	f.ring->driver_event->position = 0x77;
+	CHECK_EQ(f.live->packed_desc[99].gpa, 0x1234);
+	CHECK_EQ(f.live->driver_event->position, 0x77);
+	CHECK_EQ(f.ring->device_event->flags, VU_PACKED_EVENT_DISABLE);
+	CHECK_EQ(f.live->device_event->flags, VU_PACKED_EVENT_DISABLE);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, packed_rings_have_any_size)
+{
+	static const uint32_t sizes[] = { 1, 2, 3, 100, 255, 32767, 32768 };
+	struct vring_fixture f;
+
+	for (unsigned int i = 0; i < RTE_DIM(sizes); i++) {
+		fixture_start(&f, (uint16_t)sizes[i], F_PACKED);
+		CHECK_EQ(f.live->size, sizes[i]);
+		f.vring.conf.size = 32769;
+		CHECK_EQ(refusal(&f, f.mem, F_PACKED), EINVAL);
+		f.vring.conf.size = 0;
+		CHECK_EQ(refusal(&f, f.mem, F_PACKED), EINVAL);
+		fixture_stop(&f);
+	}
+	return TEST_SUCCESS;
+}
+
+/* One part of a packed ring at every place that is too low or too high by a little. */
+static int
+check_packed_part(struct vring_fixture *f, uint64_t *uva, uint64_t part_bytes, uint64_t align)
+{
+	const uint64_t end = FAKE_HIGH_GPA + FAKE_HIGH_BYTES + FAKE_UVA_OFFSET;
+	const uint64_t saved = *uva;
+
+	for (uint64_t shift = 1; shift < align; shift++) {
+		*uva = saved + shift;
+		CHECK_EQ(refusal(f, f->mem, F_PACKED), EFAULT);
+	}
+	*uva = (end - part_bytes) & ~(align - 1);
+	CHECK(starts(f, F_PACKED));
+	*uva += align;
+	CHECK_EQ(refusal(f, f->mem, F_PACKED), EFAULT);
+	*uva = saved;
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, packed_parts_lie_whole_and_aligned_in_memory)
+{
+	static const struct fake_ring_place place = { FAKE_MID, 64, true };
+	struct vring_fixture f;
+
+	fixture_configure(&f, 100, &place);
+	CHECK(check_packed_part(&f, &f.vring.conf.desc_uva, 100 * 16, 16) == TEST_SUCCESS);
+	CHECK(check_packed_part(&f, &f.vring.conf.avail_uva, 4, 4) == TEST_SUCCESS);
+	CHECK(check_packed_part(&f, &f.vring.conf.used_uva, 4, 4) == TEST_SUCCESS);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring, base_of_each_layout_is_checked)
+{
+	static const struct { uint32_t base; bool is_good; } packed[] = {
+		{ 0x80008000, true }, { 0x00000000, true }, { 0x80638063, true },
+		{ 0x00630063, true },
+		/* Up to a whole ring in flight. */
+		{ 0x80000000, true }, { 0x80058063, true }, { 0x80050005, true },
+		{ 0x80050006, false }, { 0x80638062, false }, { 0x00050004, false },
+		/* Only half of it, as from DPDK. */
+		{ 0x00008000, true }, { 0x00008063, true }, { 0x00000063, true },
+		/* Off the ring. */
+		{ 0x80008064, false }, { 0x80648000, false }, { 0x00000064, false },
+		{ 0xffffffff, false }, { 0x7fff7fff, false }, { 0x8000ffff, false },
+	};
+
+	for (unsigned int i = 0; i < RTE_DIM(packed); i++)
+		CHECK_EQ(vu_vring_check_base(packed[i].base, true, 100),
+			packed[i].is_good ? 0 : -EINVAL);
+	CHECK_EQ(vu_vring_check_base(0xffffffff, true, 32768), 0);
+	CHECK_EQ(vu_vring_check_base(0x7fffffff, true, 32768), 0);
+	CHECK_EQ(vu_vring_check_base(0xffff, false, 16), 0);
+	CHECK_EQ(vu_vring_check_base(0x10000, false, 16), -EINVAL);
+	return TEST_SUCCESS;
+}
+
+static uint32_t
+packed_base_after(struct vring_fixture *f, uint32_t base)
+{
+	f->vring.conf.base = base;
+	vu_vring_seek(&f->vring, f->live);
+	return vu_vring_base(&f->vring);
+}
+
+VU_TEST(vring, packed_base_survives_start_and_stop)
+{
+	static const uint32_t bases[] = {
+		0x80008000, 0, 0x00630063, 0x80638063, 0x80058063, 0x80050005, 0x80000000,
+	};
+	struct vring_fixture f;
+
+	fixture_start(&f, 100, F_PACKED);
+	for (unsigned int i = 0; i < RTE_DIM(bases); i++)
+		CHECK_EQ(packed_base_after(&f, bases[i]), bases[i]);
+	CHECK_EQ(packed_base_after(&f, 0x00008000), 0x80008000);
+	CHECK_EQ(packed_base_after(&f, 0x00000007), 0x00070007);
+	/* Nobody said where to start: as a fresh ring does. */
+	f.vring.conf.has_base = false;
+	CHECK_EQ(packed_base_after(&f, 0), 0x80008000);
+	CHECK(!f.vring.pos.signalled_valid);
+	/* A base that was set before the layout was known. */
+	f.vring.conf.has_base = true;
+	f.vring.conf.base = 100;
+	CHECK_EQ(refusal(&f, f.mem, F_PACKED), EINVAL);
+	f.vring.conf.base = 0x80008000;
+	f.vring.conf.size = 64;
+	CHECK_EQ(refusal(&f, f.mem, 0), EINVAL);
 	fixture_stop(&f);
 	return TEST_SUCCESS;
 }

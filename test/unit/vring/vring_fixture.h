@@ -60,7 +60,7 @@ fixture_restart(struct vring_fixture *f, uint64_t features)
 static inline void
 fixture_start(struct vring_fixture *f, uint16_t size, uint64_t features)
 {
-	static const struct fake_ring_place place = { FAKE_MID, 0 };
+	const struct fake_ring_place place = { FAKE_MID, 0, (features & F_PACKED) != 0 };
 
 	fixture_configure(f, size, &place);
 	fixture_restart(f, features);

@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Packed engine: taking entries, giving them back, and telling the guest, on rings of any size and
+ * at every place where they wrap.
+ */
+#include "test.h"
+
+#include "vring_fixture.h"
+#include "vu_vring_notify.h"
+#include "vu_vring_packed.h"
+
+static const uint16_t sizes[] = { 1, 2, 3, 5, 31, 32, 33, 100, 256, 32768 };
+
+/* A buffer in the HIGH region; readable if nothing else is said. */
+static struct fake_buf
+buf_at(uint32_t offset, uint32_t len_bytes)
+{
+	return (struct fake_buf){ .gpa = FAKE_HIGH_GPA + offset, .len_bytes = len_bytes };
+}
+
+static uint16_t
+peek(struct vring_fixture *f, struct vu_burst *burst, uint16_t max)
+{
+	return vu_packed_peek(f->live, &f->vring.pos, burst, max, 0);
+}
+
+static void
+put_many(struct vring_fixture *f, unsigned int nb)
+{
+	const struct fake_buf buf = buf_at(0, 100);
+
+	for (unsigned int i = 0; i < nb; i++)
+		RTE_VERIFY(fake_ring_put(f->ring, &buf, 1) >= 0);
+}
+
+/* Take and give back up to max entries as reads. */
+static uint16_t
+take(struct vring_fixture *f, uint16_t max)
+{
+	struct vu_burst burst;
+	uint16_t nb = peek(f, &burst, max);
+
+	vu_packed_commit(f->live, &f->vring.pos, &burst, nb, false);
+	return nb;
+}
+
+/* Start again at a position that both sides agree on. */
+static void
+start_at(struct vring_fixture *f, uint16_t position, uint64_t features)
+{
+	fake_ring_reset(f->ring);
+	fake_ring_start_at(f->ring, position);
+	f->vring.conf.base = position | (uint32_t)position << 16;
+	fixture_restart(f, features);
+}
+
+VU_TEST(vring_packed, peek_translates_plain_buffers_and_takes_nothing)
+{
+	struct vring_fixture f;
+	struct vu_burst burst;
+	struct fake_buf buf = buf_at(0x100, 60);
+	int id;
+
+	fixture_start(&f, 9, F_PACKED);
+	CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), 0);
+	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
+	id = fake_ring_put(f.ring, &buf, 1);
+	fake_guest_write(&f.guest, buf.gpa, "hello", 5);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), 1);
+		CHECK_EQ(burst.nb, 1);
+		CHECK_EQ(burst.head[0], id);
+		CHECK_EQ(burst.nb_descs[0], 1);
+		CHECK_EQ(burst.len_bytes[0], 60);
+		CHECK(burst.hva[0] != NULL && memcmp(burst.hva[0], "hello", 5) == 0);
+	}
+	CHECK_EQ(fake_ring_nb_used(f.ring), 0);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_packed, peek_leaves_everything_else_to_the_chain_walk)
+{
+	struct vring_fixture f;
+	struct vu_burst burst;
+	const struct fake_buf three[] = { buf_at(0, 10), buf_at(64, 10), buf_at(128, 10) };
+	const struct fake_buf empty = buf_at(0, 0);
+	struct fake_buf write = buf_at(0, 10), crossing = { FAKE_MID_GPA - 5, 10, false };
+	const struct fake_buf nowhere = { FAKE_NOWHERE_GPA, 10, false };
+	const struct fake_chain indirect = {
+		.bufs = three, .nb_bufs = 2, .nb_direct = 0, .table_gpa = FAKE_HIGH_GPA + 0x1000,
+	};
+	int ids[7];
+
+	fixture_start(&f, 16, F_PACKED | F_INDIRECT);
+	write.is_write = true;
+	ids[0] = fake_ring_put(f.ring, three, 3);
+	ids[1] = fake_ring_put(f.ring, &empty, 1);
+	ids[2] = fake_ring_put(f.ring, &write, 1);
+	ids[3] = fake_ring_put(f.ring, &crossing, 1);
+	ids[4] = fake_ring_put(f.ring, &nowhere, 1);
+	ids[5] = fake_ring_add(f.ring, &indirect);
+	ids[6] = fake_ring_put(f.ring, three, 1);
+	CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), 7);
+	for (int i = 0; i < 7; i++) {
+		CHECK((burst.hva[i] != NULL) == (i == 6));
+		CHECK_EQ(burst.head[i], ids[i]);
+		CHECK_EQ(burst.nb_descs[i], i == 0 ? 3 : 1);
+	}
+	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
+	/* The other direction: only the writable one is plain. */
+	CHECK_EQ(vu_packed_peek(f.live, &f.vring.pos, &burst, 32, VU_DESC_F_WRITE), 7);
+	for (int i = 0; i < 7; i++)
+		CHECK((burst.hva[i] != NULL) == (i == 2));
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_packed, peek_takes_at_most_max)
+{
+	struct vring_fixture f;
+	struct vu_burst burst;
+
+	fixture_start(&f, 64, F_PACKED);
+	put_many(&f, 64);
+	CHECK_EQ(peek(&f, &burst, 1), 1);
+	CHECK_EQ(peek(&f, &burst, 31), 31);
+	CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), VU_VRING_BURST);
+	CHECK_EQ(take(&f, VU_VRING_BURST), 32);
+	CHECK_EQ(take(&f, 20), 20);
+	CHECK_EQ(take(&f, VU_VRING_BURST), 12);
+	CHECK_EQ(take(&f, VU_VRING_BURST), 0);
+	CHECK_EQ(f.vring.pos.counters.nb_chains, 64);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_packed, commit_reports_ids_and_lengths)
+{
+	struct vring_fixture f;
+	struct vu_burst burst;
+	struct vu_split_used_elem used[4];
+	int ids[3];
+
+	fixture_start(&f, 3, F_PACKED);
+	for (int i = 0; i < 3; i++) {
+		struct fake_buf buf = { FAKE_HIGH_GPA + 4096 * (uint64_t)i, 2000, true };
+
+		ids[i] = fake_ring_put(f.ring, &buf, 1);
+	}
+	CHECK_EQ(vu_packed_peek(f.live, &f.vring.pos, &burst, 32, VU_DESC_F_WRITE), 3);
+	burst.used_bytes[0] = 0;
+	burst.used_bytes[1] = UINT32_MAX;
+	burst.used_bytes[2] = 77;
+	vu_packed_commit(f.live, &f.vring.pos, &burst, 2, true);
+	/* Nothing written: no WRITE, and the length says so too. */
+	CHECK_EQ(f.ring->packed_desc[0].flags, VU_PACKED_F_AVAIL | VU_PACKED_F_USED);
+	CHECK_EQ(f.ring->packed_desc[0].len_bytes, 0);
+	CHECK_EQ(fake_ring_collect(f.ring, used, 4), 2);
+	CHECK(used[0].id == (uint32_t)ids[0] && used[0].len_bytes == 0);
+	CHECK(used[1].id == (uint32_t)ids[1] && used[1].len_bytes == UINT32_MAX);
+	/* The third is still there. Lengths that are not set count as 0. */
+	CHECK_EQ(vu_packed_peek(f.live, &f.vring.pos, &burst, 32, VU_DESC_F_WRITE), 1);
+	burst.used_bytes[0] = 55;
+	vu_packed_commit(f.live, &f.vring.pos, &burst, 1, false);
+	CHECK_EQ(fake_ring_collect(f.ring, used, 4), 1);
+	CHECK(used[0].id == (uint32_t)ids[2] && used[0].len_bytes == 0);
+	vu_packed_commit(f.live, &f.vring.pos, &burst, 0, true);
+	CHECK_EQ(fake_ring_nb_used(f.ring), 0);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+/* Offer a random number of chains of random length; sets their ids. */
+static uint32_t
+offer_some(struct vring_fixture *f, struct fake_rand *rand, uint16_t *ids)
+{
+	const struct fake_buf bufs[] = { buf_at(0, 64), buf_at(64, 1), buf_at(128, 9) };
+	uint32_t nb = fake_rand_in(rand, 1, 32);
+	uint32_t i;
+
+	for (i = 0; i < nb; i++) {
+		uint16_t nb_bufs = fake_rand_one_in(rand, 2) ? 1 : (uint16_t)
+			fake_rand_in(rand, 1, RTE_MIN(3u, f->ring->size));
+		int id = fake_ring_put(f->ring, bufs, nb_bufs);
+
+		if (id < 0)
+			break;
+		ids[i] = (uint16_t)id;
+	}
+	return i;
+}
+
+/* Run chains through a ring in bursts of changing size; all must come back in order. */
+static int
+check_run(struct vring_fixture *f, unsigned int nb_rounds)
+{
+	struct fake_rand rand = { 7 };
+	struct vu_split_used_elem used[32];
+	uint16_t ids[32];
+
+	while (nb_rounds-- != 0) {
+		uint32_t nb = offer_some(f, &rand, ids);
+
+		CHECK_EQ(take(f, 32), nb);
+		CHECK_EQ(fake_ring_collect(f->ring, used, 32), nb);
+		for (uint32_t i = 0; i < nb; i++)
+			CHECK_EQ(used[i].id, ids[i]);
+		CHECK_EQ(take(f, 32), 0);
+	}
+	CHECK_EQ(f->vring.pos.fault, VU_VRING_OK);
+	CHECK_EQ(f->vring.pos.avail, f->ring->avail_idx);
+	CHECK_EQ(f->vring.pos.used, f->ring->used_idx);
+	CHECK_EQ(vu_packed_nb_taken(f->live, &f->vring.pos), 0);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_packed, any_size_wraps_with_any_chains)
+{
+	for (unsigned int i = 0; i < RTE_DIM(sizes); i++) {
+		struct vring_fixture f;
+		uint16_t last = sizes[i] - 1;
+
+		fixture_start(&f, sizes[i], F_PACKED | F_EVENT_IDX);
+		CHECK(check_run(&f, 300) == TEST_SUCCESS);
+		/* In both laps, right before the wrap. */
+		start_at(&f, last, F_PACKED);
+		CHECK(check_run(&f, 20) == TEST_SUCCESS);
+		start_at(&f, last | VU_PACKED_WRAP, F_PACKED);
+		CHECK(check_run(&f, 20) == TEST_SUCCESS);
+		fixture_stop(&f);
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_packed, full_ring_from_every_position)
+{
+	struct vring_fixture f;
+	struct vu_split_used_elem used[7];
+
+	fixture_start(&f, 7, F_PACKED);
+	for (uint16_t slot = 0; slot < 7; slot++) {
+		for (int wrap = 0; wrap < 2; wrap++) {
+			start_at(&f, (uint16_t)(slot | wrap << 15), F_PACKED);
+			put_many(&f, 7);
+			CHECK_EQ(take(&f, 32), 7);
+			CHECK_EQ(take(&f, 32), 0);
+			CHECK_EQ(fake_ring_collect(f.ring, used, 7), 7);
+			CHECK_EQ(f.vring.pos.avail, slot | (wrap ^ 1) << 15);
+		}
+	}
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_packed, base_over_stop_and_start_goes_on_where_it_was)
+{
+	for (unsigned int i = 0; i < RTE_DIM(sizes); i++) {
+		struct vring_fixture f;
+
+		fixture_start(&f, sizes[i], F_PACKED);
+		for (int round = 0; round < 10; round++) {
+			CHECK(check_run(&f, 5) == TEST_SUCCESS);
+			f.vring.conf.base = vu_vring_base(&f.vring);
+			/* DPDK keeps the lower half only. */
+			if (round % 2 != 0)
+				f.vring.conf.base &= 0xffff;
+			fixture_restart(&f, F_PACKED);
+		}
+		fixture_stop(&f);
+	}
+	return TEST_SUCCESS;
+}
+
+/* Whatever the guest writes to slots that it does not own, we go once around at most. */
+VU_TEST(vring_packed, guest_cannot_make_us_lap)
+{
+	struct vring_fixture f;
+	struct vu_burst burst;
+
+	fixture_start(&f, 3, F_PACKED);
+	put_many(&f, 3);
+	CHECK_EQ(peek(&f, &burst, 32), 3);
+	/* Taken, as by vu_vring_pop(), and made available for the next lap. */
+	f.vring.pos.avail = vu_packed_advance(f.live, f.vring.pos.avail, 3);
+	CHECK_EQ(vu_packed_nb_taken(f.live, &f.vring.pos), 3);
+	for (int i = 0; i < 3; i++)
+		f.ring->packed_desc[i].flags = VU_PACKED_F_USED;
+	CHECK_EQ(peek(&f, &burst, 32), 0);
+	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
+	/* One given back: room for one, and not for a chain of two. */
+	f.vring.pos.used = vu_packed_advance(f.live, f.vring.pos.used, 1);
+	CHECK_EQ(peek(&f, &burst, 32), 1);
+	f.ring->packed_desc[0].flags |= VU_DESC_F_NEXT;
+	CHECK_EQ(peek(&f, &burst, 32), 0);
+	CHECK_EQ(f.vring.pos.fault, VU_VRING_CHAIN_TOO_LONG);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_packed, entries_before_an_endless_chain_are_delivered)
+{
+	for (unsigned int i = 0; i < RTE_DIM(sizes); i++) {
+		struct vring_fixture f;
+		uint16_t nb_good = RTE_MIN(sizes[i] - 1, 4);
+
+		fixture_start(&f, sizes[i], F_PACKED);
+		put_many(&f, nb_good);
+		for (uint32_t slot = nb_good; slot < sizes[i]; slot++)
+			f.ring->packed_desc[slot].flags = VU_PACKED_F_AVAIL | VU_DESC_F_NEXT;
+		CHECK_EQ(take(&f, 32), nb_good);
+		for (uint32_t slot = 0; slot < nb_good; slot++)
+			f.ring->packed_desc[slot].flags |= VU_DESC_F_NEXT;
+		if (nb_good != 0)
+			CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
+		CHECK_EQ(take(&f, 32), 0);
+		CHECK_EQ(f.vring.pos.fault, VU_VRING_CHAIN_TOO_LONG);
+		CHECK_EQ(fake_ring_nb_used(f.ring), nb_good);
+		fixture_stop(&f);
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_packed, only_the_right_ownership_bits_are_available)
+{
+	static const uint16_t owners[] = { 0, VU_PACKED_F_AVAIL, VU_PACKED_F_USED,
+		VU_PACKED_F_AVAIL | VU_PACKED_F_USED };
+	struct vring_fixture f;
+	struct vu_burst burst;
+
+	fixture_start(&f, 5, F_PACKED);
+	for (int wrap = 0; wrap < 2; wrap++) {
+		start_at(&f, (uint16_t)(2 | wrap << 15), F_PACKED);
+		put_many(&f, 1);
+		for (unsigned int i = 0; i < RTE_DIM(owners); i++) {
+			/* Reserved bits mean nothing. */
+			f.ring->packed_desc[2].flags = owners[i] | 0x7f78;
+			CHECK_EQ(peek(&f, &burst, 32), owners[i] == (wrap != 0 ?
+				VU_PACKED_F_AVAIL : VU_PACKED_F_USED));
+		}
+	}
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_packed, first_notification_after_start_is_unconditional)
+{
+	struct vring_fixture f;
+
+	fixture_start(&f, 8, F_PACKED | F_EVENT_IDX);
+	fake_ring_set_no_interrupt(f.ring, true);
+	put_many(&f, 2);
+	take(&f, 1);
+	CHECK(vu_packed_wants_notification(f.live, &f.vring.pos));
+	take(&f, 1);
+	CHECK(!vu_packed_wants_notification(f.live, &f.vring.pos));
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+/* The flags of the driver's event structure against what they ask for. */
+VU_TEST(vring_packed, event_flags_switch_notifications)
+{
+	struct vring_fixture f;
+
+	for (int has_event_idx = 0; has_event_idx < 2; has_event_idx++) {
+		fixture_start(&f, 8, F_PACKED | (has_event_idx ? F_EVENT_IDX : 0));
+		put_many(&f, 5);
+		take(&f, 1);
+		vu_packed_wants_notification(f.live, &f.vring.pos);
+		/* Bits other than the lowest two mean nothing. */
+		f.ring->driver_event->flags = 0xfffc | VU_PACKED_EVENT_ENABLE;
+		take(&f, 1);
+		CHECK(vu_packed_wants_notification(f.live, &f.vring.pos));
+		f.ring->driver_event->flags = 0xfffc | VU_PACKED_EVENT_DISABLE;
+		take(&f, 1);
+		CHECK(!vu_packed_wants_notification(f.live, &f.vring.pos));
+		/* An event that does not come counts only if it was negotiated. */
+		f.ring->driver_event->position = 0x8007;
+		f.ring->driver_event->flags = 0xfffc | VU_PACKED_EVENT_DESC;
+		take(&f, 1);
+		CHECK_EQ(vu_packed_wants_notification(f.live, &f.vring.pos), !has_event_idx);
+		f.ring->driver_event->flags = 3;
+		take(&f, 1);
+		CHECK(vu_packed_wants_notification(f.live, &f.vring.pos));
+		fixture_stop(&f);
+	}
+	return TEST_SUCCESS;
+}
+
+/* Do nb slots from old on hold the event, counted one by one? */
+static bool
+passes(const struct fake_ring *ring, uint16_t old, uint32_t nb, uint16_t event)
+{
+	uint16_t size = ring->size;
+
+	for (; nb != 0; nb--) {
+		if (old == event)
+			return true;
+		old = (old & 0x7fff) + 1 == size ? (old & 0x8000) ^ 0x8000 : old + 1;
+	}
+	return false;
+}
+
+/* Events at every slot, in both laps, after steps of any length. */
+static int
+check_events(struct vring_fixture *f, uint16_t old)
+{
+	uint16_t size = f->ring->size;
+
+	for (uint32_t step = 0; step <= size; step++) {
+		for (uint32_t i = 0; i < 2u * size; i++) {
+			uint16_t event = i < size ? i : (i - size) | VU_PACKED_WRAP;
+
+			f->vring.pos.used = vu_packed_advance(f->live, old, step);
+			f->vring.pos.signalled = (uint16_t)step;
+			f->vring.pos.signalled_valid = true;
+			fake_ring_set_used_event(f->ring, event);
+			CHECK_EQ(vu_packed_wants_notification(f->live, &f->vring.pos),
+				passes(f->ring, old, step, event));
+			CHECK_EQ(f->vring.pos.signalled, 0);
+		}
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_packed, event_decides_as_counted_one_by_one)
+{
+	static const uint16_t event_sizes[] = { 1, 2, 3, 7, 16 };
+	struct vring_fixture f;
+
+	for (unsigned int i = 0; i < RTE_DIM(event_sizes); i++) {
+		fixture_start(&f, event_sizes[i], F_PACKED | F_EVENT_IDX);
+		for (uint16_t slot = 0; slot < event_sizes[i]; slot++) {
+			CHECK(check_events(&f, slot) == TEST_SUCCESS);
+			CHECK(check_events(&f, slot | VU_PACKED_WRAP) == TEST_SUCCESS);
+		}
+		fixture_stop(&f);
+	}
+	return TEST_SUCCESS;
+}
+
+/* A guest that polls and then arms must not wait for ever because we decided seldom. */
+VU_TEST(vring_packed, laps_without_a_decision_are_not_forgotten)
+{
+	struct vring_fixture f;
+	struct vu_split_used_elem used;
+
+	fixture_start(&f, 1, F_PACKED | F_EVENT_IDX);
+	put_many(&f, 1);
+	take(&f, 1);
+	vu_packed_wants_notification(f.live, &f.vring.pos);
+	for (int i = 0; i < 6; i++) {
+		CHECK_EQ(fake_ring_collect(f.ring, &used, 1), 1);
+		/* Armed for the next one. */
+		fake_ring_set_used_event(f.ring, f.ring->used_idx);
+		put_many(&f, 1);
+		CHECK_EQ(take(&f, 1), 1);
+	}
+	CHECK(vu_packed_wants_notification(f.live, &f.vring.pos));
+	CHECK(!vu_packed_wants_notification(f.live, &f.vring.pos));
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_packed, signal_counts_both_outcomes)
+{
+	struct vring_fixture f;
+	const struct vu_vring_counters *counters = &f.vring.pos.counters;
+
+	fixture_start(&f, 8, F_PACKED);
+	f.vring.call_fd = vu_fd_eventfd();
+	fixture_restart(&f, F_PACKED);
+	put_many(&f, 3);
+	take(&f, 1);
+	vu_packed_signal(f.live, &f.vring.pos);
+	CHECK_EQ(fixture_events(f.vring.call_fd), 1);
+	fake_ring_set_no_interrupt(f.ring, true);
+	take(&f, 1);
+	vu_packed_signal(f.live, &f.vring.pos);
+	CHECK_EQ(fixture_events(f.vring.call_fd), 0);
+	CHECK(counters->nb_notifications == 1 && counters->nb_notifications_suppressed == 1);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
+static bool
+is_ready(const struct vring_fixture *f)
+{
+	uint32_t idle, mask;
+	const uint32_t *word = vu_packed_watch(f->live, &f->vring.pos, &idle, &mask);
+
+	return ((vu_load(word) ^ idle) & mask) != 0;
+}
+
+/* Skipped slots of a chain keep what the guest wrote a lap ago: they must not keep us awake. */
+VU_TEST(vring_packed, watch_is_ready_when_there_is_an_entry)
+{
+	const struct fake_buf bufs[] = { buf_at(0, 9), buf_at(9, 9), buf_at(18, 9) };
+	struct vu_split_used_elem used;
+	struct vring_fixture f;
+
+	for (unsigned int i = 0; i < RTE_DIM(sizes); i++) {
+		uint16_t nb_bufs = RTE_MIN(sizes[i], 3);
+
+		fixture_start(&f, sizes[i], F_PACKED);
+		for (unsigned int round = 0; round < 3u * RTE_MIN(sizes[i], 100); round++) {
+			CHECK(!is_ready(&f));
+			CHECK(fake_ring_put(f.ring, bufs, nb_bufs) >= 0);
+			CHECK(is_ready(&f));
+			CHECK_EQ(take(&f, 32), 1);
+			CHECK(!is_ready(&f));
+			CHECK_EQ(fake_ring_collect(f.ring, &used, 1), 1);
+		}
+		fixture_stop(&f);
+	}
+	return TEST_SUCCESS;
+}
