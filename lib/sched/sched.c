@@ -15,6 +15,7 @@
 #include <rte_malloc.h>
 
 #include "sched_worker.h"
+#include "vu_fd.h"
 
 #define STOP_POLL_US 50
 
@@ -48,6 +49,8 @@ worker_create(struct vu_sched *sched, unsigned int lcore_id)
 	worker->idx = sched->nb_workers;
 	worker->lcore_id = lcore_id;
 	worker->numa_node = numa_node;
+	worker->epoll_fd = VU_FD_NONE;
+	worker->wake_fd = VU_FD_NONE;
 	wait_list_init(&worker->waits);
 	/* Registered for good; it delays grace periods only between online and offline. */
 	rte_rcu_qsbr_thread_register(worker->qsbr, worker->idx);
@@ -66,6 +69,7 @@ worker_destroy(struct vu_sched_worker *worker)
 		task->home = NULL;
 		task->worker_idx = -1;
 	}
+	worker_close_fds(worker);
 	room_destroy(worker->room);
 	rte_free(worker);
 }
@@ -237,6 +241,7 @@ vu_sched_worker_stop(struct vu_sched *sched, unsigned int worker_idx)
 	if (worker == NULL)
 		return -EINVAL;
 	__atomic_fetch_or(&worker->orders, ORDER_STOP, __ATOMIC_RELAXED);
+	worker_wake(worker);
 	return 0;
 }
 

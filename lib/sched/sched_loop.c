@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The poll loop: report quiescent, handle the mailbox, poll the tasks whose watch word changed.
- * Runs on data lcores: no allocation, lock or system call. The order of the three steps is what
- * sched_quiesce.c builds on.
+ * Runs on data lcores: no allocation, lock or system call, but for a worker that sleeps when idle
+ * (sched_idle.c). The order of the three steps is what sched_quiesce.c builds on.
  */
 #include "vu_sched.h"
 
@@ -63,6 +63,7 @@ worker_enter(struct vu_sched_worker *worker)
 		return rc;
 	worker_current = worker;
 	worker->thread = pthread_self();
+	worker->idle_items = UINT64_MAX;
 	/* Grace periods wait for us from here; its full fence pairs with vu_quiesce_start(). */
 	rte_rcu_qsbr_thread_online(worker->qsbr, worker->idx);
 	stats_enter(worker);
@@ -77,12 +78,6 @@ worker_leave(struct vu_sched_worker *worker)
 	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->idx);
 	worker_current = NULL;
 	worker_release(worker);
-}
-
-static __rte_always_inline uint32_t
-watch_change(const struct vu_watch *watch)
-{
-	return (vu_load(watch->word) ^ watch->idle) & watch->mask;
 }
 
 static uint32_t
@@ -194,19 +189,33 @@ turns_plain(struct vu_sched_worker *worker)
 		worker_turn(worker);
 }
 
-/* A copy of the loop, so that the plain one need not ask whether to look at the clock. */
+/* A copy of the loop for all policies but VU_IDLE_BUSY. */
+static void
+turns_resting(struct vu_sched_worker *worker)
+{
+	while (vu_load(&worker->orders) == 0) {
+		if (worker_turn(worker) == 0)
+			worker_rest(worker);
+	}
+}
+
+/* A copy of the loop, so that the others need not ask whether to look at the clock. */
 static void
 turns_measured(struct vu_sched_worker *worker)
 {
 	uint64_t last = rte_rdtsc();
 
 	while (vu_load(&worker->orders) == ORDER_MEASURE) {
-		uint64_t now;
+		const uint32_t nb_items = worker_turn(worker);
+		const uint64_t now = rte_rdtsc();
 
-		worker_turn(worker);
-		now = rte_rdtsc();
 		gap_count(worker, now - last);
 		last = now;
+		/* It rests because there is nothing to do: nobody waits for the next turn. */
+		if (nb_items == 0 && worker->policy != VU_IDLE_BUSY) {
+			worker_rest(worker);
+			last = rte_rdtsc();
+		}
 	}
 }
 
@@ -224,7 +233,10 @@ vu_sched_loop(struct vu_sched *sched, unsigned int worker_idx)
 	while ((vu_load(&worker->orders) & ORDER_STOP) == 0) {
 		if ((vu_load(&worker->orders) & ORDER_ANEW) != 0)
 			gaps_clear(worker);
-		turns_plain(worker);
+		if (worker->policy == VU_IDLE_BUSY)
+			turns_plain(worker);
+		else
+			turns_resting(worker);
 		turns_measured(worker);
 	}
 	__atomic_fetch_and(&worker->orders, ~ORDER_STOP, __ATOMIC_RELAXED);

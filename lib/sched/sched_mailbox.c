@@ -94,6 +94,7 @@ mailbox_post(struct vu_sched_worker *worker, enum command_op op, void *ptr)
 		sizeof(command)) == 0);
 	/* Command before count; pairs with the acquire in mailbox_handle(). */
 	vu_store_release(&worker->nb_posted, number);
+	worker_wake(worker);
 	mailbox_handle_if_free(worker);
 	return number;
 }

@@ -78,12 +78,24 @@ stats_leave(struct vu_sched_worker *worker)
 	stopwatch_stop(&worker->running_watch, time_now());
 }
 
+void
+stats_sleep(struct vu_sched_worker *worker)
+{
+	stopwatch_start(&worker->sleep_watch, time_now());
+}
+
+void
+stats_awake(struct vu_sched_worker *worker)
+{
+	stopwatch_stop(&worker->sleep_watch, time_now());
+}
+
 int
 vu_sched_lcore_stats_get(struct vu_sched *sched, unsigned int worker_idx,
 	struct vu_sched_lcore_stats *stats)
 {
 	const struct vu_sched_worker *worker = sched_worker(sched, worker_idx);
-	uint64_t running_cycles, now;
+	uint64_t running_cycles, spent_cycles, now;
 
 	if (worker == NULL)
 		return -EINVAL;
@@ -97,7 +109,13 @@ vu_sched_lcore_stats_get(struct vu_sched *sched, unsigned int worker_idx,
 		.busy_cycles = RTE_MIN(stopwatch_read(&worker->busy_watch, now), running_cycles),
 		.nb_polls = vu_load(&worker->nb_polls),
 		.nb_items = vu_load(&worker->nb_items),
+		.policy = worker->policy,
+		.sleep_cycles = stopwatch_read(&worker->sleep_watch, now),
+		.nb_sleeps = vu_load(&worker->nb_sleeps),
+		.nb_kicks = vu_load(&worker->nb_kicks),
 	};
-	stats->idle_cycles = running_cycles - stats->busy_cycles;
+	spent_cycles = stats->busy_cycles + stats->sleep_cycles;
+	/* The stopwatches are read one after the other. */
+	stats->idle_cycles = running_cycles > spent_cycles ? running_cycles - spent_cycles : 0;
 	return 0;
 }

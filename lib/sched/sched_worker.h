@@ -66,6 +66,11 @@ struct vu_sched_worker {
 	unsigned int idx; /* also the QSBR thread id */
 	unsigned int lcore_id;
 	int numa_node;
+	/* Fixed while the loop runs. */
+	enum vu_idle_policy policy;
+	uint64_t idle_cycles; /* TSC cycles without work before a sleep */
+	int epoll_fd;         /* of a worker that may sleep: wake_fd and the kicks of its tasks */
+	int wake_fd;          /* eventfd */
 
 	/* Written rarely, read by the owner in each turn. */
 	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t nb_posted; /* commands sent; control lcore writes */
@@ -83,6 +88,16 @@ struct vu_sched_worker {
 	uint64_t busy_watch;    /* stopwatch of busy turns */
 	uint64_t work_tsc;      /* time before the last poll of an idle worker */
 	uint64_t running_watch; /* stopwatch of the loop */
+
+	/* Owner sets, who wakes it clears. */
+	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t is_asleep; /* 1 = asleep or about to be */
+	/* Owner; the counters are read by any thread. */
+	uint64_t idle_items;  /* nb_items when it was last seen to grow */
+	uint64_t idle_tsc;    /* time of that, or of the last sleep */
+	uint64_t nb_rests;    /* turns that found nothing, but for the policy busy */
+	uint64_t nb_sleeps;
+	uint64_t nb_kicks;    /* sleeps that guests ended */
+	uint64_t sleep_watch; /* stopwatch of sleeps */
 
 	/* Owner, while gaps are measured; read by any thread. */
 	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t nb_gaps[VU_NB_GAP_BUCKETS];
@@ -127,6 +142,21 @@ struct vu_sched_worker *sched_worker(const struct vu_sched *sched, unsigned int 
 int worker_claim(struct vu_sched_worker *worker, enum worker_state as);
 void worker_release(struct vu_sched_worker *worker);
 
+/* What the watch's word and its idle value differ in. */
+static __rte_always_inline uint32_t
+watch_change(const struct vu_watch *watch)
+{
+	return (vu_load(watch->word) ^ watch->idle) & watch->mask;
+}
+
+/* sched_idle.c */
+
+/* Owner: the last turn found nothing, do as the policy says. */
+void worker_rest(struct vu_sched_worker *worker);
+/* Any thread: something was stored for the worker that is no watch word; wake it if it sleeps. */
+void worker_wake(struct vu_sched_worker *worker);
+void worker_close_fds(struct vu_sched_worker *worker);
+
 /* sched_mailbox.c */
 
 struct room *room_create(uint32_t capacity, int numa_node);
@@ -163,6 +193,8 @@ void stats_enter(struct vu_sched_worker *worker);
 void stats_note_work(struct vu_sched_worker *worker);
 void stats_flip_busy(struct vu_sched_worker *worker);
 void stats_leave(struct vu_sched_worker *worker);
+void stats_sleep(struct vu_sched_worker *worker);
+void stats_awake(struct vu_sched_worker *worker);
 
 /* sched_gap.c, owner */
 

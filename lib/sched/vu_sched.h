@@ -13,6 +13,7 @@
 #include <rte_common.h>
 
 #include "vu_quiesce.h"
+#include "vu_sched_idle.h"
 
 struct vu_sched;
 struct vu_sched_worker;
@@ -53,11 +54,25 @@ extern const uint32_t vu_watch_zero;
  */
 typedef uint32_t (*vu_task_poll_fn)(struct vu_task *task);
 
+/**
+ * The lcore is about to sleep, or is awake again (vu_sched_idle.h).
+ *
+ * @param task      task with an idle watch
+ * @param is_armed  true: from now on, whoever changes the watched word has to signal a descriptor
+ *                  of vu_sched_kick_fd_add() or call vu_task_wake(); false: that is over. The watch
+ *                  word may be gone then
+ * @return true: somebody will; false: nobody would, the task has to be polled
+ * @context owner lcore
+ */
+typedef bool (*vu_task_arm_fn)(struct vu_task *task, bool is_armed);
+
 /** Unit of scheduling, in the caller's storage, usually one queue or a group of them. */
 struct __rte_cache_aligned vu_task {
 	/* Fixed after vu_task_init(). */
 	vu_task_poll_fn poll;
 	void *arg;
+	/** set before the task is added; NULL: its lcore sleeps only while its watch has no mask */
+	vu_task_arm_fn arm;
 	/* Owner lcore. */
 	struct vu_watch watch; /**< written by poll; VU_WATCH_ALWAYS at first */
 	/* Private to lib/sched from here. Owner lcore writes: */
@@ -336,8 +351,12 @@ struct vu_sched_lcore_stats {
 	int numa_node;         /**< of the lcore */
 	unsigned int nb_tasks; /**< polled by the worker now */
 	bool is_running;
-	uint64_t busy_cycles; /**< TSC cycles */
-	uint64_t idle_cycles; /**< TSC cycles; time outside the loop counts as neither */
+	enum vu_idle_policy policy;
+	uint64_t busy_cycles;  /**< TSC cycles */
+	uint64_t idle_cycles;  /**< TSC cycles; time outside the loop counts as neither */
+	uint64_t sleep_cycles; /**< TSC cycles asleep, not part of idle_cycles */
+	uint64_t nb_sleeps;    /**< times it slept */
+	uint64_t nb_kicks;     /**< sleeps that a guest ended, the others were ended by vu-pmd */
 	uint64_t nb_polls;    /**< calls of poll functions */
 	uint64_t nb_items;    /**< sum of what they returned */
 };

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What idle tasks cost: cycles of one turn by number of idle tasks and by where their watch words
- * lie, and what is left of a busy task's rate beside them. Prints, asserts nothing about time.
+ * lie, and what is left of a busy task's rate beside them. And what each idle policy costs: from a
+ * guest's store and kick to the poll. Prints, asserts nothing about time.
  */
 #include "vu_sched.h"
 
+#include <inttypes.h>
 #include <sys/mman.h>
 
+#include <rte_atomic.h>
 #include <rte_cycles.h>
+#include <rte_lcore.h>
 
 #include "fake_task.h"
 #include "test.h"
+#include "vu_fd.h"
 
 #define PERF_TURNS 20000
 #define PERF_ROUNDS 9
@@ -18,6 +23,9 @@
 #define PAGE_BYTES 4096
 #define BUSY_ITEMS 32
 #define BUSY_ITEM_STEPS 16 /* dependent multiplications, about 50 cycles */
+#define WAKE_SAMPLES 2000
+#define WAKE_IDLE_US 20
+#define WAKE_PAUSE_US 100 /* long enough for a sleep to begin */
 
 /* Where the words lie: rings of guests begin at page borders, which share few sets of a cache. */
 enum place {
@@ -146,5 +154,99 @@ VU_TEST_PERF(sched_idle_perf, busy_task_keeps_its_rate)
 
 		printf("    %5u %8.1f %6.1f %%\n", counts[i], beside, 100 * alone / beside);
 	}
+	return TEST_SUCCESS;
+}
+
+/* Polled when its word changes; notes when. */
+struct waker {
+	struct vu_task task;
+	int fd;
+	uint32_t is_armed;
+	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t word;
+	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t word_seen;
+	uint64_t seen_tsc;
+};
+
+static uint32_t
+waker_poll(struct vu_task *task)
+{
+	struct waker *waker = task->arg;
+	const uint32_t word = vu_load(&waker->word);
+
+	waker->seen_tsc = rte_rdtsc();
+	task->watch = (struct vu_watch){ .word = &waker->word, .idle = word, .mask = UINT32_MAX };
+	/* Time before word; pairs with the acquire in wake_sample(). */
+	vu_store_release(&waker->word_seen, word);
+	return 1;
+}
+
+static bool
+waker_arm(struct vu_task *task, bool is_armed)
+{
+	struct waker *waker = task->arg;
+
+	vu_store(&waker->is_armed, is_armed);
+	return true;
+}
+
+static double
+wake_sample(struct waker *waker)
+{
+	uint64_t start_tsc;
+
+	rte_delay_us_block(WAKE_PAUSE_US);
+	start_tsc = rte_rdtsc();
+	vu_store(&waker->word, waker->word + 1);
+	rte_smp_mb();
+	if (vu_load(&waker->is_armed) != 0)
+		vu_fd_signal(waker->fd);
+	/* Pairs with the release in waker_poll(). */
+	while (vu_load_acquire(&waker->word_seen) != waker->word)
+		;
+	return (double)(waker->seen_tsc - start_tsc) * 1e6 / (double)rte_get_tsc_hz();
+}
+
+static int
+print_wake_latency(enum vu_idle_policy policy, unsigned int lcore_id)
+{
+	struct waker *waker = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*waker));
+	struct vu_sched *sched = vu_sched_create(&lcore_id, 1);
+	struct vu_sched_lcore_stats stats;
+	static double samples[WAKE_SAMPLES];
+
+	*waker = (struct waker){ .fd = vu_fd_eventfd() };
+	vu_task_init(&waker->task, waker_poll, waker);
+	waker->task.arm = waker_arm;
+	if (vu_sched_set_idle(sched, 0, policy, WAKE_IDLE_US) != 0) {
+		printf("    %-9s not on this CPU\n", vu_idle_policy_name(policy));
+	} else {
+		CHECK_EQ(vu_sched_kick_fd_add(sched, 0, waker->fd), 0);
+		CHECK_EQ(vu_sched_task_add(sched, &waker->task, 0), 0);
+		CHECK_EQ(vu_sched_start(sched), 0);
+		for (unsigned int i = 0; i < WAKE_SAMPLES; i++)
+			samples[i] = wake_sample(waker);
+		vu_sched_stop(sched);
+		qsort(samples, WAKE_SAMPLES, sizeof(samples[0]), compare_double);
+		vu_sched_lcore_stats_get(sched, 0, &stats);
+		printf("    %-9s %8.2f %8.2f %8" PRIu64 "\n", vu_idle_policy_name(policy),
+			samples[WAKE_SAMPLES / 2], samples[WAKE_SAMPLES * 99 / 100],
+			stats.nb_sleeps);
+	}
+	vu_fd_close(&waker->fd);
+	vu_sched_destroy(sched);
+	free(waker);
+	return TEST_SUCCESS;
+}
+
+VU_TEST_PERF(sched_idle_perf, from_kick_to_poll)
+{
+	const unsigned int lcore_id = rte_get_next_lcore(-1, 1, 0);
+
+	if (lcore_id >= RTE_MAX_LCORE)
+		return TEST_SKIPPED;
+	printf("\n    policy, us from a store to the poll: p50, p99; sleeps, of %u\n",
+		WAKE_SAMPLES);
+	for (enum vu_idle_policy policy = 0; policy < VU_NB_IDLE_POLICIES; policy++)
+		CHECK(print_wake_latency(policy, lcore_id) == TEST_SUCCESS);
 	return TEST_SUCCESS;
 }
