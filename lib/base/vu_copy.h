@@ -65,6 +65,34 @@ copy_short(uint8_t *dst, const uint8_t *src, size_t len_bytes)
 }
 
 /**
+ * Copy with whole vectors only: the last one ends where the bytes end and may begin before `src`
+ * and `dst`, whose bytes there are read and written, too.
+ *
+ * @param dst        any alignment; VU_COPY_VECTOR_BYTES in front of it are the caller's to spoil
+ * @param src        any alignment; VU_COPY_VECTOR_BYTES in front of it are readable
+ * @param len_bytes  0 and more
+ * @context any thread
+ */
+static __rte_always_inline void
+vu_copy_vectors(uint8_t *dst, const uint8_t *src, size_t len_bytes)
+{
+	for (; len_bytes > 4 * VU_COPY_VECTOR_BYTES; len_bytes -= 4 * VU_COPY_VECTOR_BYTES) {
+		copy_vector(dst, src);
+		copy_vector(dst + VU_COPY_VECTOR_BYTES, src + VU_COPY_VECTOR_BYTES);
+		copy_vector(dst + 2 * VU_COPY_VECTOR_BYTES, src + 2 * VU_COPY_VECTOR_BYTES);
+		copy_vector(dst + 3 * VU_COPY_VECTOR_BYTES, src + 3 * VU_COPY_VECTOR_BYTES);
+		dst += 4 * VU_COPY_VECTOR_BYTES;
+		src += 4 * VU_COPY_VECTOR_BYTES;
+	}
+	for (; len_bytes > VU_COPY_VECTOR_BYTES; len_bytes -= VU_COPY_VECTOR_BYTES) {
+		copy_vector(dst, src);
+		dst += VU_COPY_VECTOR_BYTES;
+		src += VU_COPY_VECTOR_BYTES;
+	}
+	copy_vector(dst + len_bytes - VU_COPY_VECTOR_BYTES, src + len_bytes - VU_COPY_VECTOR_BYTES);
+}
+
+/**
  * Copy bytes between areas that do not overlap.
  *
  * @param dst        any alignment
@@ -75,28 +103,10 @@ copy_short(uint8_t *dst, const uint8_t *src, size_t len_bytes)
 static __rte_always_inline void
 vu_copy(void *dst, const void *src, size_t len_bytes)
 {
-	uint8_t *to = dst;
-	const uint8_t *from = src;
-
-	if (unlikely(len_bytes < VU_COPY_VECTOR_BYTES)) {
-		copy_short(to, from, len_bytes);
-		return;
-	}
-	/* All vectors but the last one, which ends where the bytes end. */
-	for (; len_bytes > 4 * VU_COPY_VECTOR_BYTES; len_bytes -= 4 * VU_COPY_VECTOR_BYTES) {
-		copy_vector(to, from);
-		copy_vector(to + VU_COPY_VECTOR_BYTES, from + VU_COPY_VECTOR_BYTES);
-		copy_vector(to + 2 * VU_COPY_VECTOR_BYTES, from + 2 * VU_COPY_VECTOR_BYTES);
-		copy_vector(to + 3 * VU_COPY_VECTOR_BYTES, from + 3 * VU_COPY_VECTOR_BYTES);
-		to += 4 * VU_COPY_VECTOR_BYTES;
-		from += 4 * VU_COPY_VECTOR_BYTES;
-	}
-	for (; len_bytes > VU_COPY_VECTOR_BYTES; len_bytes -= VU_COPY_VECTOR_BYTES) {
-		copy_vector(to, from);
-		to += VU_COPY_VECTOR_BYTES;
-		from += VU_COPY_VECTOR_BYTES;
-	}
-	copy_vector(to + len_bytes - VU_COPY_VECTOR_BYTES, from + len_bytes - VU_COPY_VECTOR_BYTES);
+	if (likely(len_bytes >= VU_COPY_VECTOR_BYTES))
+		vu_copy_vectors(dst, src, len_bytes);
+	else
+		copy_short(dst, src, len_bytes);
 }
 
 #endif /* VU_COPY_H */

@@ -23,6 +23,7 @@
 #include "vu_vring_burst.h"
 #include "vu_vring_chain.h"
 #include "vu_vring_live.h"
+#include "vu_vring_packed_avx512.h"
 
 /** Parts of a position (struct vu_vring_pos, event suppression, vring base). */
 #define VU_PACKED_SLOT 0x7fff
@@ -146,6 +147,18 @@ vu_packed_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struc
 	return nb;
 }
 
+/* All buffers at once: they are as far away as the guest's core. */
+static __rte_always_inline void
+burst_prefetch(const struct vu_burst *burst, const uint16_t direction)
+{
+	for (uint16_t i = 0; i < burst->nb; i++) {
+		if (direction == VU_DESC_F_WRITE)
+			rte_prefetch0_write(burst->hva[i]);
+		else
+			rte_prefetch0(burst->hva[i]);
+	}
+}
+
 /**
  * Load the plain buffers that come next, up to the first entry that is none or the end of the ring:
  * the short way through a ring whose driver does nothing unusual. What stops it is left to
@@ -170,11 +183,14 @@ vu_packed_peek_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 	struct vu_packed_desc *descs = &live->packed_desc[slot];
 	struct vu_mem_region region = *vu_mem_region_hinted(live->mem, pos->region_hint);
 	uint16_t nb = RTE_MIN(max, (uint16_t)(live->size - slot));
-	uint16_t i;
+	uint16_t i = 0;
 
 	/* The guest may own no more than the ring has: what we hold is not available again. */
 	nb = RTE_MIN(nb, (uint16_t)(live->size - vu_packed_nb_taken(live, pos)));
-	for (i = 0; i < nb; i++) {
+#if VU_PACKED_HAS_EIGHTS
+	i = vu_packed_peek_eights(descs, &region, burst, nb, flags, plain_flags);
+#endif
+	for (; i < nb; i++) {
 		/* Pairs with the guest's release of the flags after the rest of the entry. */
 		uint64_t word = vu_load_acquire(packed_word(&descs[i]));
 		uint64_t gpa = vu_load(&descs[i].gpa);
@@ -189,12 +205,9 @@ vu_packed_peek_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 		burst->head[i] = (uint16_t)(word >> 32);
 		burst->len_bytes[i] = (uint32_t)word;
 		burst->hva[i] = vu_mem_region_hva(&region, gpa);
-		if (direction == VU_DESC_F_WRITE)
-			rte_prefetch0_write(burst->hva[i]);
-		else
-			rte_prefetch0(burst->hva[i]);
 	}
 	burst->nb = i;
+	burst_prefetch(burst, direction);
 	return i;
 }
 
@@ -258,14 +271,22 @@ vu_packed_commit(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 	pos->avail = vu_packed_advance(live, pos->avail, nb_slots);
 }
 
-/* Used descriptors of entries begin..end - 1, in slots that follow each other. */
+/*
+ * Used descriptors of entries begin..end - 1, in slots that follow each other. Entry 0 is left out.
+ */
 static __rte_always_inline void
 packed_write_used(struct vu_packed_desc *descs, const struct vu_burst *burst, uint16_t begin,
 	uint16_t end, uint16_t position, const bool has_bytes)
 {
 	const uint64_t flags = (uint64_t)packed_used_flags(position) << 48;
+	uint16_t i = begin;
 
-	for (uint16_t i = begin; i < end; i++) {
+#if VU_PACKED_HAS_EIGHTS
+	if (begin == 0)
+		i = vu_packed_commit_eights(descs, burst, end, packed_used_flags(position),
+			has_bytes);
+#endif
+	for (i = RTE_MAX(i, (uint16_t)1); i < end; i++) {
 		uint32_t used_bytes = has_bytes ? burst->used_bytes[i] : 0;
 		uint64_t write = used_bytes != 0 ? (uint64_t)VU_DESC_F_WRITE << 48 : 0;
 
@@ -292,7 +313,7 @@ vu_packed_commit_plain(const struct vu_vring_live *live, struct vu_vring_pos *po
 	const uint16_t nb_to_end = RTE_MIN(nb, (uint16_t)(live->size - slot));
 	struct vu_packed_desc *first = &live->packed_desc[slot];
 
-	packed_write_used(first + 1, burst, 1, nb_to_end, pos->used, has_bytes);
+	packed_write_used(first, burst, 0, nb_to_end, pos->used, has_bytes);
 	if (unlikely(nb_to_end != nb))
 		packed_write_used(live->packed_desc, burst, nb_to_end, nb,
 			pos->used ^ VU_PACKED_WRAP, has_bytes);

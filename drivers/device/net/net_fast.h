@@ -93,25 +93,60 @@ fast_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbu
 	return nb;
 }
 
+/* In front of a frame without offloads that lies in one buffer: zeros and the number 1. */
+#define FAST_HEADER { [10] = 1 }
+
+/*
+ * Write header and frame. The first vector has the header and the first bytes of the frame, so
+ * that no line of the buffer is written twice and a buffer on a line of its own is written in whole
+ * lines. The last vector may reach back into the header: the first one is stored after it.
+ */
+static __rte_always_inline void
+fast_write_long(uint8_t *dst, const uint8_t *data, uint32_t len_bytes)
+{
+	static const uint8_t header[VU_COPY_VECTOR_BYTES] = FAST_HEADER;
+	static const uint8_t frame_mask[VU_COPY_VECTOR_BYTES] = {
+		[FAST_HEADER_BYTES ... VU_COPY_VECTOR_BYTES - 1] = 0xff,
+	};
+	const uint8_t *src = data - FAST_HEADER_BYTES;
+	uint32_t left_bytes = len_bytes + FAST_HEADER_BYTES - VU_COPY_VECTOR_BYTES;
+	vu_copy_vector first = (*(const vu_copy_vector *)src &
+		*(const vu_copy_vector *)frame_mask) | *(const vu_copy_vector *)header;
+
+	vu_copy_vectors(dst + VU_COPY_VECTOR_BYTES, src + VU_COPY_VECTOR_BYTES, left_bytes);
+	*(vu_copy_vector *)dst = first;
+}
+
+static __rte_always_inline void
+fast_write(uint8_t *dst, const struct rte_mbuf *frame)
+{
+	static const uint8_t header[FAST_HEADER_BYTES] = FAST_HEADER;
+	const uint8_t *data = rte_pktmbuf_mtod(frame, const uint8_t *);
+
+	/* The bytes in front of the frame are read, too: they must be the mbuf's. */
+	if (likely(frame->data_len + FAST_HEADER_BYTES >= VU_COPY_VECTOR_BYTES &&
+			frame->data_off >= FAST_HEADER_BYTES)) {
+		fast_write_long(dst, data, frame->data_len);
+		return;
+	}
+	memcpy(dst, header, sizeof(header));
+	vu_copy(dst + FAST_HEADER_BYTES, data, frame->data_len);
+}
+
 /* Copy frames to the buffers at the head of a burst. @return how many went there */
 static __rte_always_inline uint16_t
 fast_copy_out(struct vu_burst *burst, struct rte_mbuf **frames, uint64_t *nb_bytes)
 {
-	/* No offloads, one buffer. */
-	static const uint8_t header[FAST_HEADER_BYTES] = { [10] = 1 };
 	uint64_t sum = 0;
 	uint16_t i;
 
 	for (i = 0; i < burst->nb; i++) {
 		const struct rte_mbuf *frame = frames[i];
 		uint32_t total_bytes = frame->pkt_len + FAST_HEADER_BYTES;
-		uint8_t *dst = burst->hva[i];
 
 		if (unlikely(burst->len_bytes[i] < total_bytes || frame->nb_segs != 1))
 			break;
-		memcpy(dst, header, sizeof(header));
-		vu_copy(dst + FAST_HEADER_BYTES, rte_pktmbuf_mtod(frame, const void *),
-			frame->data_len);
+		fast_write(burst->hva[i], frame);
 		burst->used_bytes[i] = total_bytes;
 		sum += total_bytes;
 	}
