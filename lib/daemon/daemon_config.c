@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include <rte_bitops.h>
 #include <rte_common.h>
 
 #include "vu_device.h"

@@ -5,6 +5,7 @@
  */
 #include "telemetry.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include <rte_cycles.h>

@@ -28,7 +28,9 @@ struct net_config {
 	rte_le16_t status;
 	rte_le16_t max_pairs;
 	rte_le16_t mtu_bytes;
-} __rte_packed;
+};
+
+_Static_assert(sizeof(struct net_config) == 12, "no padding");
 
 static uint64_t
 net_features(const struct vu_device *dev)

@@ -6,6 +6,7 @@
 #ifndef SCRIPTED_BACKEND_H
 #define SCRIPTED_BACKEND_H
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>

@@ -4,6 +4,7 @@
  */
 #include "test.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
