@@ -26,6 +26,8 @@ struct net_burst_ops {
 	 */
 	uint16_t (*put)(struct net_queue *nq, const struct vu_vring_live *live,
 		struct rte_mbuf **frames, uint16_t nb_frames);
+	/* vu_copy() for pieces of long frames: out of line, with the widest vectors. */
+	void (*copy)(void *dst, const void *src, size_t len_bytes);
 };
 
 /* net_from_guest.c, net_to_guest.c: any ring, any processor. Owner lcore. */

@@ -181,6 +181,12 @@ fast_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf
 	return done;
 }
 
+static void
+fast_copy(void *dst, const void *src, size_t len_bytes)
+{
+	vu_copy(dst, src, len_bytes);
+}
+
 /* The functions of one layout and instruction set, and their table. */
 #define NET_FAST_DEFINE(layout, isa, is_packed) \
 static uint16_t \
@@ -199,6 +205,7 @@ const struct net_burst_ops net_fast_##layout##_##isa = { \
 	.name = #layout " fast " #isa, \
 	.take = fast_take_##layout, \
 	.put = fast_put_##layout, \
+	.copy = fast_copy, \
 };
 
 #endif /* NET_FAST_H */

@@ -7,9 +7,9 @@
 #include "net.h"
 
 #include <rte_branch_prediction.h>
-#include <rte_memcpy.h>
 
 #include "net_burst.h"
+#include "vu_copy.h"
 #include "vu_net.h"
 #include "vu_vring_layout.h"
 
@@ -35,7 +35,7 @@ frame_fill(struct net_queue *nq, struct rte_mbuf *frame, struct vu_seg_cursor *c
 			continue;
 		}
 		src = vu_seg_cursor_next(cursor, RTE_MIN(room_bytes, len_bytes), &piece_bytes);
-		rte_memcpy(rte_pktmbuf_mtod_offset(tail, uint8_t *, tail->data_len), src,
+		nq->burst->copy(rte_pktmbuf_mtod_offset(tail, uint8_t *, tail->data_len), src,
 			piece_bytes);
 		tail->data_len += (uint16_t)piece_bytes;
 		len_bytes -= piece_bytes;
@@ -113,7 +113,7 @@ frame_take(struct net_queue *nq, const struct vu_vring_live *live, const struct 
 		*is_taken = frame_from_segs(nq, frame, &seg, 1, seg.len_bytes);
 		return VU_VRING_OK;
 	}
-	rte_memcpy(rte_pktmbuf_mtod(frame, void *), burst->hva[i] + nq->header_bytes, frame_bytes);
+	vu_copy(rte_pktmbuf_mtod(frame, void *), burst->hva[i] + nq->header_bytes, frame_bytes);
 	frame->data_len = (uint16_t)frame_bytes;
 	frame->pkt_len = frame_bytes;
 	*is_taken = true;

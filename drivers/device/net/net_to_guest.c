@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include <rte_branch_prediction.h>
-#include <rte_memcpy.h>
 
 #include "net_burst.h"
+#include "vu_copy.h"
 #include "vu_net.h"
 #include "vu_vring_layout.h"
 
@@ -35,12 +35,13 @@ struct frame_reader {
 };
 
 static void
-frame_read(struct frame_reader *reader, uint8_t *dst, uint32_t len_bytes)
+frame_read(const struct net_queue *nq, struct frame_reader *reader, uint8_t *dst,
+	uint32_t len_bytes)
 {
 	while (len_bytes != 0) {
 		uint32_t nb = RTE_MIN(len_bytes, reader->piece_bytes);
 
-		rte_memcpy(dst, reader->piece, nb);
+		nq->burst->copy(dst, reader->piece, nb);
 		dst += nb;
 		len_bytes -= nb;
 		reader->piece += nb;
@@ -124,7 +125,7 @@ entry_fill(struct net_queue *nq, const struct vu_vring_live *live, struct vu_bur
 	for (uint16_t s = 0; s < chain.nb_write && done_bytes < left_bytes; s++) {
 		uint32_t nb = RTE_MIN(chain.seg[s].len_bytes, left_bytes - done_bytes);
 
-		frame_read(reader, chain.seg[s].hva, nb);
+		frame_read(nq, reader, chain.seg[s].hva, nb);
 		done_bytes += nb;
 	}
 	burst->used_bytes[i] = done_bytes;
@@ -181,7 +182,7 @@ frame_put(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burs
 		memcpy(dst + 8, header + 8, 4);
 	else
 		memcpy(dst + 8, header + 8, 2);
-	rte_memcpy(dst + nq->header_bytes, rte_pktmbuf_mtod(frame, const void *), frame->data_len);
+	vu_copy(dst + nq->header_bytes, rte_pktmbuf_mtod(frame, const void *), frame->data_len);
 	burst->used_bytes[i] = total_bytes;
 	return 1;
 }

@@ -7,10 +7,19 @@
 #include <rte_cpuflags.h>
 #include <rte_vect.h>
 
+#include "vu_copy.h"
+
+static void
+copy_any(void *dst, const void *src, size_t len_bytes)
+{
+	vu_copy(dst, src, len_bytes);
+}
+
 const struct net_burst_ops net_burst_any = {
 	.name = "any",
 	.take = net_take_any,
 	.put = net_put_any,
+	.copy = copy_any,
 };
 
 /* The best of what the processor has and the user allows (--force-max-simd-bitwidth). */
