@@ -181,8 +181,8 @@ class Frontend:
         struct.pack_into("<QIHH", self.mem, base + 16 * slot, _GPA + self._buffer(ring, slot),
                          length, flags, 0)
         struct.pack_into("<H", self.mem, base + 0x1000 + 4 + 2 * slot, slot)
-        # Native packing stores both bytes at once: the device may look at any moment.
-        struct.pack_into("@H", self.mem, base + 0x1000 + 2, (index + 1) & 0xffff)
+        # Both bytes at once, as the device may look at any moment: pack_into() clears them first.
+        self.mem[base + 0x1000 + 2:base + 0x1000 + 4] = struct.pack("<H", (index + 1) & 0xffff)
 
     def _wait_used(self, ring, index, timeout=10):
         end = time.monotonic() + timeout
