@@ -14,6 +14,7 @@
 
 #include <rte_common.h>
 #include <rte_eal.h>
+#include <rte_vect.h>
 
 #include "vu_fd.h"
 
@@ -232,6 +233,12 @@ eal_options_start(int argc, char **argv)
 		dup2(saved_stdout, STDOUT_FILENO);
 	vu_fd_close(&saved_stdout);
 	vu_fd_close(&null);
+	/*
+	 * DPDK's own limit spares processors that slow down; our loops use such vectors all the
+	 * time or not at all. Refused, and rightly, if the user set a limit.
+	 */
+	if (rc >= 0)
+		rte_vect_set_max_simd_bitwidth(RTE_VECT_SIMD_512);
 	return rc;
 }
 

@@ -30,7 +30,8 @@ int eal_options_add_defaults(const char *program, int argc, char **argv);
 bool eal_options_check(const char *program, int argc, char **argv);
 
 /**
- * Start EAL with nothing of its own on stdout.
+ * Start EAL with nothing of its own on stdout, and allow the widest vectors unless the user said
+ * otherwise.
  * @return what rte_eal_init() says
  */
 int eal_options_start(int argc, char **argv);

@@ -70,4 +70,5 @@ vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
 	stats->lcore_id = (int)vu_sched_worker_lcore(dev->sched, queue->worker_idx);
 	stats->lcore_node = vu_device_queue_node(queue);
 	stats->state_node = queue_state_node(queue);
+	stats->variant = queue->variant != NULL ? queue->variant : "";
 }

@@ -102,6 +102,7 @@ struct vu_queue_stats {
 	int lcore_id;      /**< lcore it is assigned to */
 	int lcore_node;    /**< NUMA node of that lcore, -1 unknown */
 	int state_node;    /**< NUMA node of our own state of the ring, -1 unknown */
+	const char *variant; /**< name of the functions chosen for the ring; "" = none so far */
 };
 
 /** @name Life cycle

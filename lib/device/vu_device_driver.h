@@ -67,6 +67,7 @@ struct vu_device_queue {
 	/* Control lcore. */
 	uint32_t worker_idx;             /**< data lcore the queue is assigned to */
 	enum vu_queue_direction direction;
+	const char *variant;             /**< static, from queue_start; NULL: there is one way */
 	bool is_failed;                  /**< owner lcore: the fault was reported */
 	bool is_dirty;                   /**< a commit has to rebuild the snapshot */
 	bool is_scheduled;               /**< the task was added to its worker */

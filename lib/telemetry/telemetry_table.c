@@ -90,12 +90,12 @@ table_print_queue(struct vu_telemetry_table *table, const struct vu_device *dev,
 		return;
 	for (unsigned int i = 0; i < VU_NB_DROPS; i++)
 		nb_drops += stats.nb_drops[i];
-	fprintf(out, "%-10s %5u %-10s %5d %12.3f %12.3f %14" PRIu64 " %12" PRIu64 "  %s\n",
+	fprintf(out, "%-10s %5u %-10s %5d %12.3f %12.3f %14" PRIu64 " %12" PRIu64 "  %-18s  %s\n",
 		vu_device_name(dev), idx,
 		stats.direction == VU_QUEUE_TO_GUEST ? "to guest" : "from guest", stats.lcore_id,
 		(double)(stats.nb_packets - last->nb_packets) / seconds / 1e6,
 		(double)(stats.nb_bytes - last->nb_bytes) * 8 / seconds / 1e9,
-		stats.nb_packets, nb_drops, stats.fault != VU_VRING_OK ?
+		stats.nb_packets, nb_drops, stats.variant, stats.fault != VU_VRING_OK ?
 		vu_vring_fault_name(stats.fault) : stats.is_enabled ? "ok" : "disabled");
 	last->nb_packets = stats.nb_packets;
 	last->nb_bytes = stats.nb_bytes;
@@ -125,8 +125,9 @@ vu_telemetry_table_print(struct vu_telemetry_table *table, FILE *out)
 	double seconds = (double)(now_tsc - table->last_tsc) / (double)rte_get_tsc_hz();
 
 	table->last_tsc = now_tsc;
-	fprintf(out, "%-10s %5s %-10s %5s %12s %12s %14s %12s  %s\n", "port", "queue", "direction",
-		"lcore", "Mpackets/s", "Gbit/s", "packets", "drops", "state");
+	fprintf(out, "%-10s %5s %-10s %5s %12s %12s %14s %12s  %-18s  %s\n", "port", "queue",
+		"direction", "lcore", "Mpackets/s", "Gbit/s", "packets", "drops", "variant",
+		"state");
 	for (struct vu_device *dev = vu_device_first(); dev != NULL; dev = vu_device_next(dev))
 		for (uint32_t i = 0; i < vu_device_nb_queues(dev); i++)
 			table_print_queue(table, dev, i, seconds, out);

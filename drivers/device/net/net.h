@@ -95,6 +95,10 @@ extern const char *const net_conf_keys[];
 struct rte_mempool *net_pool_get(int numa_node);
 void net_pool_put(struct rte_mempool *pool);
 
+/* net_driver.c: what a queue's frames are made of; what a ring about to be live gets. Control. */
+int net_queue_set_pool(struct net_queue *nq, struct rte_mempool *pool);
+void net_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live);
+
 /* net_from_guest.c, net_to_guest.c: poll functions. Owner lcore. */
 uint32_t net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *live);
 uint32_t net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *live);

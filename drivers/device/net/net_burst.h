@@ -36,6 +36,16 @@ uint16_t net_take_any(struct net_queue *nq, const struct vu_vring_live *live,
 uint16_t net_put_any(struct net_queue *nq, const struct vu_vring_live *live,
 	struct rte_mbuf **frames, uint16_t nb_frames);
 
+/** A variant and where it can be used. */
+struct net_variant {
+	const struct net_burst_ops *ops;
+	uint16_t simd_bits; /* its widest vectors; the user may forbid them */
+	bool (*is_runnable)(void); /* has this processor its instructions? */
+	bool (*is_fit)(const struct vu_vring_live *live); /* does it serve such a ring? */
+};
+
+/* net_variant.c: all that were compiled in, best first; the last one is net_burst_any. */
+const struct net_variant *net_variant_list(unsigned int *nb_variants);
 /* net_variant.c: choose for a ring that is about to become live. Control lcore. */
 const struct net_burst_ops *net_variant_choose(const struct vu_vring_live *live);
 extern const struct net_burst_ops net_burst_any;

@@ -127,7 +127,7 @@ net_acked_features(struct vu_device *dev, uint64_t features)
 		net->mtu_bytes = net->conf.mtu_bytes;
 }
 
-static void
+void
 net_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live)
 {
 	struct net_queue *nq = queue->priv;
@@ -137,6 +137,7 @@ net_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live)
 		NET_HEADER_LEGACY_BYTES;
 	nq->is_mergeable = (live->features & RTE_BIT64(NET_F_MRG_RXBUF)) != 0;
 	nq->burst = net_variant_choose(live);
+	queue->variant = nq->burst->name;
 }
 
 /* Frames that were on their way to a ring have nowhere to go. */
@@ -169,7 +170,7 @@ net_queue_fault(struct vu_device_queue *queue)
 }
 
 /* What frames from this pool look like when they are new. */
-static int
+int
 net_queue_set_pool(struct net_queue *nq, struct rte_mempool *pool)
 {
 	const struct rte_mbuf fresh = {

@@ -22,28 +22,81 @@ const struct net_burst_ops net_burst_any = {
 	.copy = copy_any,
 };
 
-/* The best of what the processor has and the user allows (--force-max-simd-bitwidth). */
-static const struct net_burst_ops *
-variant_of_isa(bool is_packed)
+static bool
+runs_everywhere(void)
 {
-#ifdef RTE_ARCH_X86
-	uint16_t bits = rte_vect_get_max_simd_bitwidth();
+	return true;
+}
 
-	if (bits >= RTE_VECT_SIMD_512 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
-			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0)
-		return is_packed ? &net_fast_packed_avx512 : &net_fast_split_avx512;
-	if (bits >= RTE_VECT_SIMD_256 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0)
-		return is_packed ? &net_fast_packed_avx2 : &net_fast_split_avx2;
+static bool
+fits_every_ring(const struct vu_vring_live *live)
+{
+	(void)live;
+	return true;
+}
+
+/* The fast ones know the 12-byte header only. */
+static bool
+has_long_header(const struct vu_vring_live *live)
+{
+	return (live->features & (RTE_BIT64(NET_F_MRG_RXBUF) | RTE_BIT64(NET_F_VERSION_1))) != 0;
+}
+
+static bool
+fits_split(const struct vu_vring_live *live)
+{
+	return !live->is_packed && has_long_header(live);
+}
+
+static bool
+fits_packed(const struct vu_vring_live *live)
+{
+	return live->is_packed && has_long_header(live);
+}
+
+#ifdef RTE_ARCH_X86
+static bool
+runs_on_avx2(void)
+{
+	return rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0;
+}
+
+static bool
+runs_on_avx512(void)
+{
+	return rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
+		rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0;
+}
 #endif
-	return is_packed ? &net_fast_packed_base : &net_fast_split_base;
+
+static const struct net_variant net_variants[] = {
+#ifdef RTE_ARCH_X86
+	{ &net_fast_split_avx512, RTE_VECT_SIMD_512, runs_on_avx512, fits_split },
+	{ &net_fast_packed_avx512, RTE_VECT_SIMD_512, runs_on_avx512, fits_packed },
+	{ &net_fast_split_avx2, RTE_VECT_SIMD_256, runs_on_avx2, fits_split },
+	{ &net_fast_packed_avx2, RTE_VECT_SIMD_256, runs_on_avx2, fits_packed },
+#endif
+	{ &net_fast_split_base, 0, runs_everywhere, fits_split },
+	{ &net_fast_packed_base, 0, runs_everywhere, fits_packed },
+	{ &net_burst_any, 0, runs_everywhere, fits_every_ring },
+};
+
+const struct net_variant *
+net_variant_list(unsigned int *nb_variants)
+{
+	*nb_variants = RTE_DIM(net_variants);
+	return net_variants;
 }
 
 const struct net_burst_ops *
 net_variant_choose(const struct vu_vring_live *live)
 {
-	const uint64_t long_header = RTE_BIT64(NET_F_MRG_RXBUF) | RTE_BIT64(NET_F_VERSION_1);
+	const uint16_t max_simd_bits = rte_vect_get_max_simd_bitwidth();
+	const struct net_variant *variant = net_variants;
 
-	if ((live->features & long_header) == 0)
-		return &net_burst_any;
-	return variant_of_isa(live->is_packed);
+	/* Ends at net_burst_any. */
+	while (variant->simd_bits > max_simd_bits || !variant->is_fit(live) ||
+			!variant->is_runnable())
+		variant++;
+	return variant->ops;
 }

@@ -65,6 +65,7 @@ VU_TEST(telemetry_table, shows_running_queues)
 	text = table_text(table);
 	CHECK_EQ(count_lines(text, "test           0 to guest "), 1);
 	CHECK_EQ(count_lines(text, "test           1 from guest "), 1);
+	CHECK(strstr(text, "  split fast ") != NULL);
 	CHECK_EQ(count_lines(text, "lcore 7: "), 1);
 	CHECK(strstr(text, "3 queues") != NULL); /* the fixture's gate is one */
 	free(text);
