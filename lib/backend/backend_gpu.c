@@ -250,8 +250,9 @@ gpu_receive(struct backend_gpu *gpu)
 			gpu_break(gpu, "malformed reply");
 			return;
 		}
-		nb = recv(gpu->fd, gpu->in + gpu->nb_in, (size_t)missing, MSG_DONTWAIT);
-		if (nb < 0 && (errno == EAGAIN || errno == EINTR))
+		nb = vu_conn_read(gpu->fd, gpu->in + gpu->nb_in, (size_t)missing,
+			vu_device_fd_account(gpu->session->dev));
+		if (nb == -EAGAIN)
 			return;
 		if (nb <= 0)
 			gpu_break(gpu, "closed by the front-end");

@@ -35,6 +35,8 @@ session_end_reason(int rc)
 		return "front-end disconnected";
 	case -EBADMSG:
 		return "malformed message";
+	case -EDQUOT:
+		return "it sent too many descriptors that take long to close";
 	case -ENOBUFS:
 		return "front-end does not read our replies";
 	default:
@@ -131,7 +133,8 @@ session_log_faults(void *arg)
 static int
 session_attach(struct vu_backend_session *session)
 {
-	session->conn = vu_conn_create(session->conf.fd);
+	session->conn = vu_conn_create(session->conf.fd,
+		vu_device_fd_account(session->dev));
 	if (session->conn == NULL)
 		return -rte_errno;
 	session->source = vu_reactor_fd_add(session->conf.reactor, vu_conn_fd(session->conn),

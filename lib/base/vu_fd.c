@@ -15,12 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fd_foreign.h"
+
 #define FD_PATIENCE_NS 10000000 /* 10 ms */
 
 void
 vu_fd_close(int *fd)
 {
-	if (*fd >= 0)
+	if (*fd >= 0 && !fd_foreign_take(*fd))
 		close(*fd);
 	*fd = VU_FD_NONE;
 }
@@ -83,24 +85,40 @@ fd_wake(int signum)
 }
 
 int
-vu_fd_signal_bounded(int fd)
+fd_alarm_start(timer_t *alarm)
 {
 	const struct sigaction wake = { .sa_handler = fd_wake }; /* no SA_RESTART */
+	/* Again and again: the first one may come before the call. */
 	const struct itimerspec soon = { { 0, FD_PATIENCE_NS }, { 0, FD_PATIENCE_NS } };
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGURG };
-	timer_t timer;
+
+	event._sigev_un._tid = gettid();
+	sigaction(SIGURG, &wake, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &event, alarm) < 0)
+		return -errno;
+	timer_settime(*alarm, 0, &soon, NULL);
+	return 0;
+}
+
+void
+fd_alarm_stop(timer_t alarm)
+{
+	timer_delete(alarm);
+}
+
+int
+vu_fd_signal_bounded(int fd)
+{
+	timer_t alarm;
 	int rc;
 
 	if (fd < 0)
 		return 0;
-	event._sigev_un._tid = gettid();
-	sigaction(SIGURG, &wake, NULL);
-	if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
-		return -errno;
-	/* Again and again: the first one may come before the write. */
-	timer_settime(timer, 0, &soon, NULL);
+	rc = fd_alarm_start(&alarm);
+	if (rc != 0)
+		return rc;
 	rc = vu_fd_signal(fd);
-	timer_delete(timer);
+	fd_alarm_stop(alarm);
 	return rc;
 }
 

@@ -12,7 +12,8 @@
 #define VU_FD_NONE (-1)
 
 /**
- * Close a descriptor and forget it.
+ * Close a descriptor and forget it. One that a peer sent is closed later if closing could wait, see
+ * vu_fd_foreign.h.
  *
  * @param fd  variable that owns a descriptor or VU_FD_NONE; VU_FD_NONE afterwards
  * @context any thread

@@ -29,6 +29,7 @@ struct queued_frame {
 
 struct vu_conn {
 	int fd;
+	struct vu_fd_account *account; /* of the descriptors that come */
 	bool is_broken;          /* framing is lost: nothing more is read */
 	struct conn_fds fds;     /* came with the first byte of the frame in hand */
 	size_t nb_bytes;         /* of that frame, so far */
@@ -50,11 +51,13 @@ socket_check(int fd)
 }
 
 struct vu_conn *
-vu_conn_create(int fd)
+vu_conn_create(int fd, struct vu_fd_account *account)
 {
 	struct vu_conn *conn;
 	int rc = socket_check(fd);
 
+	/* Descriptors may be in it already. */
+	vu_fd_charge(fd, account);
 	if (rc == 0)
 		rc = vu_fd_set_nonblocking(fd);
 	if (rc < 0)
@@ -65,6 +68,7 @@ vu_conn_create(int fd)
 		goto close_fd;
 	}
 	conn->fd = fd;
+	conn->account = account;
 	STAILQ_INIT(&conn->queue);
 	return conn;
 
@@ -93,7 +97,7 @@ vu_conn_destroy(struct vu_conn *conn)
 	while (!STAILQ_EMPTY(&conn->queue))
 		queue_pop(conn);
 	conn_fds_close(&conn->fds);
-	vu_fd_close(&conn->fd);
+	conn_socket_close(&conn->fd);
 	free(conn);
 }
 
@@ -109,7 +113,7 @@ frame_read(struct vu_conn *conn, size_t nb_wanted)
 {
 	struct conn_fds fds;
 	ssize_t nb_bytes = conn_recv(conn->fd, conn->frame + conn->nb_bytes,
-			nb_wanted - conn->nb_bytes, &fds);
+			nb_wanted - conn->nb_bytes, &fds, conn->account);
 
 	if (nb_bytes == 0)
 		return -ECONNRESET;

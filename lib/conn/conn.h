@@ -9,6 +9,7 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+#include "vu_fd_foreign.h"
 #include "vu_limits.h"
 
 /** Descriptors in flight; those in [0, nb) are owned. */
@@ -24,11 +25,16 @@ void conn_fds_close(struct conn_fds *fds);
 int conn_fds_dup(struct conn_fds *fds, const int *from, unsigned int nb);
 
 /**
- * Read bytes and the descriptors that come with them.
- * @return number of bytes, 0 at the end of the stream, -EBADMSG if descriptors were cut off, or
- *         -errno; fds is filled if the number is positive, else empty
+ * Read bytes and the descriptors that come with them, which are charged to an account.
+ * @return number of bytes, 0 at the end of the stream, -EBADMSG if descriptors were cut off or are
+ *         too many, -EDQUOT if some came while the account was full, or -errno; fds is filled if
+ *         the number is positive, else empty
  */
-ssize_t conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds);
+ssize_t conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds,
+	struct vu_fd_account *account);
+
+/** Close a connected socket without waiting for the descriptors that nobody took out of it. */
+void conn_socket_close(int *fd);
 
 /** Write bytes, with borrowed descriptors on the first. @return number of bytes, or -errno */
 ssize_t conn_send(int sock, const void *bytes, size_t len, const int *fds, unsigned int nb_fds);

@@ -9,18 +9,28 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vu_conn.h"
 #include "vu_fd.h"
 
+#ifndef SCM_PIDFD /* C library older than Linux 6.5 */
+#define SCM_PIDFD 4
+#endif
+
 /*
- * Room for VU_MAX_MSG_FDS and, the padding being zero for an even number, for not one more: the
- * kernel drops what does not fit and sets MSG_CTRUNC.
+ * The kernel puts at most 253 descriptors into one message. What does not fit here it would close
+ * itself, and whoever receives waits for that: there is room for all, and for other things that a
+ * peer can switch on in a socket that it gave us.
  */
+#define CONTROL_FDS 253
+#define CONTROL_OTHERS 512
+
 union control {
 	struct cmsghdr align;
-	unsigned char bytes[CMSG_SPACE(VU_MAX_MSG_FDS * sizeof(int))];
+	unsigned char bytes[CMSG_SPACE(CONTROL_FDS * sizeof(int)) + CONTROL_OTHERS];
 };
 
 void
@@ -48,24 +58,35 @@ conn_fds_dup(struct conn_fds *fds, const int *from, unsigned int nb)
 	return 0;
 }
 
-static void
-fds_collect(struct msghdr *header, struct conn_fds *fds)
+/* Keep the first VU_MAX_MSG_FDS; returns how many came. */
+static unsigned int
+fds_collect(struct msghdr *header, struct conn_fds *fds, struct vu_fd_account *account)
 {
 	struct cmsghdr *cmsg;
+	unsigned int nb = 0;
 
 	for (cmsg = CMSG_FIRSTHDR(header); cmsg != NULL; cmsg = CMSG_NXTHDR(header, cmsg)) {
-		size_t len = cmsg->cmsg_len - CMSG_LEN(0);
+		const size_t len = cmsg->cmsg_len - CMSG_LEN(0);
 
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+		if (cmsg->cmsg_level != SOL_SOCKET ||
+				(cmsg->cmsg_type != SCM_RIGHTS && cmsg->cmsg_type != SCM_PIDFD))
 			continue;
-		/* The control buffer bounds the sum over all of them. */
-		memcpy(fds->fds + fds->nb, CMSG_DATA(cmsg), len);
-		fds->nb += len / sizeof(int);
+		for (size_t i = 0; i < len / sizeof(int); i++, nb++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
+			vu_fd_charge(fd, account);
+			if (cmsg->cmsg_type == SCM_RIGHTS && fds->nb < VU_MAX_MSG_FDS)
+				fds->fds[fds->nb++] = fd;
+			else
+				vu_fd_close(&fd);
+		}
 	}
+	return nb;
 }
 
 ssize_t
-conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds)
+conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds, struct vu_fd_account *account)
 {
 	struct iovec iov = { .iov_base = bytes, .iov_len = len };
 	union control control;
@@ -75,6 +96,7 @@ conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
+	unsigned int nb_fds;
 	ssize_t nb_bytes;
 
 	fds->nb = 0;
@@ -84,12 +106,36 @@ conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds)
 	while (nb_bytes < 0 && errno == EINTR);
 	if (nb_bytes < 0)
 		return -errno;
-	fds_collect(&header, fds);
-	if ((header.msg_flags & MSG_CTRUNC) != 0) {
+	nb_fds = fds_collect(&header, fds, account);
+	if ((header.msg_flags & MSG_CTRUNC) != 0 || nb_fds != fds->nb)
+		nb_bytes = -EBADMSG;
+	else if (nb_fds != 0 && vu_fd_account_is_full(account))
+		nb_bytes = -EDQUOT;
+	if (nb_bytes < 0)
 		conn_fds_close(fds);
-		return -EBADMSG;
-	}
 	return nb_bytes;
+}
+
+ssize_t
+vu_conn_read(int sock, void *bytes, size_t len, struct vu_fd_account *account)
+{
+	struct conn_fds fds;
+	ssize_t nb_bytes = conn_recv(sock, bytes, len, &fds, account);
+
+	conn_fds_close(&fds);
+	return nb_bytes;
+}
+
+void
+conn_socket_close(int *fd)
+{
+	int nb_unread;
+
+	/* Nobody can send any more: descriptors are left in the socket only if bytes are. */
+	if (shutdown(*fd, SHUT_RDWR) == 0 && ioctl(*fd, FIONREAD, &nb_unread) == 0 &&
+			nb_unread == 0)
+		vu_fd_acquit(*fd);
+	vu_fd_close(fd);
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "vu_msg.h"
 
@@ -17,17 +18,20 @@
 #define VU_CONN_MAX_QUEUED 32
 
 struct vu_conn;
+struct vu_fd_account;
 struct vu_listener;
 
 /**
  * Make a connection of a connected socket.
  *
- * @param fd  Unix stream socket, owned by this function on every path; becomes non-blocking
+ * @param fd       Unix stream socket, owned by this function on every path; becomes non-blocking
+ * @param account  charged for the socket and the descriptors that come, see vu_fd_foreign.h;
+ *                 outlives the connection; NULL: the common one
  * @return the connection; NULL with rte_errno ENOMEM, EBADF, ENOTSOCK, or EPROTOTYPE (a socket of
  *         another family or type)
  * @context control lcore
  */
-struct vu_conn *vu_conn_create(int fd);
+struct vu_conn *vu_conn_create(int fd, struct vu_fd_account *account);
 
 /**
  * Close a connection, with the descriptors that came with an incomplete frame and all frames that
@@ -61,7 +65,8 @@ int vu_conn_fd(const struct vu_conn *conn);
  *         middle of a frame; -ENOTSUP, -EPROTO or -EBADMSG from vu_msg_decode(), which leaves
  *         request, need_reply and spec in msg; -EBADMSG with request 0 for descriptors in the wrong
  *         place or more than VU_MAX_MSG_FDS of them, or if this process has no descriptor left for
- *         them; any other -errno of the socket. After a payload size above VU_MAX_MSG_BYTES and
+ *         them; -EDQUOT with request 0 for descriptors while too many others cannot be closed; any
+ *         other -errno of the socket. After a payload size above VU_MAX_MSG_BYTES and
  *         after wrong descriptors the stream has lost its framing: every later call returns
  *         -EBADMSG
  * @context control lcore
@@ -99,6 +104,19 @@ bool vu_conn_wants_write(const struct vu_conn *conn);
  * @context control lcore
  */
 int vu_conn_flush(struct vu_conn *conn);
+
+/**
+ * Read from a socket of a peer that is not a connection of ours, without waiting. Descriptors that
+ * come along are closed: read(2) and recv(2) would close them too, and wait for that.
+ *
+ * @param sock     stream socket
+ * @param bytes    filled
+ * @param len      room, at least 1
+ * @param account  charged for the descriptors, see vu_fd_foreign.h
+ * @return number of bytes; 0 at the end of the stream; -EAGAIN nothing there; other -errno
+ * @context control lcore
+ */
+ssize_t vu_conn_read(int sock, void *bytes, size_t len, struct vu_fd_account *account);
 
 /**
  * Listen on a socket path.

@@ -16,6 +16,7 @@
 
 #include "vu_device.h"
 #include "vu_fd.h"
+#include "vu_fd_foreign.h"
 #include "vu_log.h"
 
 #define PORT_FIRST_RETRY_MS 10
@@ -68,11 +69,21 @@ port_watch_listener(struct daemon_port *port, bool is_watched)
 	vu_reactor_fd_modify(port->listen_source, is_watched ? EPOLLIN : 0);
 }
 
+/* Whoever got descriptors into us that do not close may not bring more of them. */
+static int
+port_next_connection(struct daemon_port *port)
+{
+	if (vu_fd_account_is_full(vu_device_fd_account(port->dev)))
+		return -EDQUOT;
+	return port->endpoint == VU_ENDPOINT_CLIENT ? vu_connect(port->path) :
+		vu_listener_accept(port->listener);
+}
+
 static void
 port_accept(void *arg, uint32_t events)
 {
 	struct daemon_port *port = arg;
-	int fd = vu_listener_accept(port->listener);
+	int fd = port_next_connection(port);
 
 	(void)events;
 	if (fd < 0 && fd != -EAGAIN) {
@@ -96,7 +107,7 @@ port_accept(void *arg, uint32_t events)
 static void
 port_connect(struct daemon_port *port)
 {
-	int fd = vu_connect(port->path);
+	int fd = port_next_connection(port);
 	uint32_t pause_ms;
 
 	if (fd >= 0) {

@@ -14,6 +14,7 @@
 #include <rte_malloc.h>
 
 #include "vu_fd.h"
+#include "vu_fd_foreign.h"
 #include "vu_limits.h"
 #include "vu_log.h"
 
@@ -65,8 +66,10 @@ vu_device_create(const char *driver, const struct vu_device_conf *conf)
 		return NULL;
 	}
 	dev->ops = ops;
-	rc = device_init(dev, conf);
+	dev->fd_account = vu_fd_account_create();
+	rc = dev->fd_account == NULL ? -ENOMEM : device_init(dev, conf);
 	if (rc != 0) {
+		vu_fd_account_destroy(dev->fd_account);
 		free(dev);
 		rte_errno = -rc;
 		return NULL;
@@ -104,7 +107,14 @@ vu_device_destroy(struct vu_device *dev)
 	TAILQ_REMOVE(&device_list, dev, link);
 	dev->ops->destroy(dev);
 	device_queues_destroy(dev);
+	vu_fd_account_destroy(dev->fd_account);
 	free(dev);
+}
+
+struct vu_fd_account *
+vu_device_fd_account(const struct vu_device *dev)
+{
+	return dev->fd_account;
 }
 
 void

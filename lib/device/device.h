@@ -44,6 +44,7 @@ struct vu_device {
 	uint8_t status;
 	struct vu_mem_table *mem;
 	struct device_change change;
+	struct vu_fd_account *fd_account; /* of what front-ends send */
 	struct vu_log_limit log_limit; /* of lines that a front-end can provoke at will */
 	vu_device_done_fn disconnected;
 	void *disconnected_arg;

@@ -21,6 +21,7 @@
 
 struct vu_channel_request;
 struct vu_device;
+struct vu_fd_account;
 struct vu_gpu_request;
 struct vu_mem_table;
 struct vu_sched;
@@ -267,6 +268,9 @@ void vu_device_reset(struct vu_device *dev);
  * @context control lcore
  */
 int vu_device_numa_node(const struct vu_device *dev);
+
+/** Account that descriptors of the device's front-ends are charged to. @context control lcore */
+struct vu_fd_account *vu_device_fd_account(const struct vu_device *dev);
 
 /** Virtqueues of the device. @context control lcore */
 uint32_t vu_device_nb_queues(const struct vu_device *dev);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vu_fd_foreign.h"
 #include "vu_feature.h"
 #include "vu_mem.h"
 
@@ -41,6 +42,8 @@ telemetry_info(struct vu_sched *sched, const char *params, struct rte_tel_data *
 	telemetry_add_uint(data, "status", vu_device_status(dev));
 	telemetry_add_uint(data, "features", vu_device_acked_features(dev));
 	telemetry_add_uint(data, "nb_mem_regions", mem != NULL ? vu_mem_table_nb_regions(mem) : 0);
+	telemetry_add_uint(data, "closing_fds",
+		vu_fd_account_nb_closing(vu_device_fd_account(dev)));
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_debug.h>
@@ -23,6 +24,9 @@
 #include <rte_memory.h>
 #include <rte_mempool.h>
 
+#include "vu_fd_foreign.h"
+
+#define CLOSING_SECONDS 20
 #define LINE_BYTES (PATH_MAX + 128)
 
 struct leak_snapshot {
@@ -153,11 +157,21 @@ line_compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+void
+leak_check_settle(void)
+{
+	const time_t end = time(NULL) + CLOSING_SECONDS;
+
+	while (vu_fd_nb_closing() != 0 && time(NULL) < end)
+		usleep(100);
+}
+
 struct leak_snapshot *
 leak_snapshot_take(void)
 {
 	struct leak_snapshot *snapshot = calloc(1, sizeof(*snapshot));
 
+	leak_check_settle();
 	RTE_VERIFY(snapshot != NULL);
 	add_fds(snapshot);
 	add_mappings(snapshot);

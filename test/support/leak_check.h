@@ -8,6 +8,9 @@
 
 struct leak_snapshot;
 
+/** Wait until descriptors of peers that other threads close are closed; gives up some day. */
+void leak_check_settle(void);
+
 /**
  * Record what this process holds now. Ends the process if libc has no memory.
  *

@@ -15,6 +15,7 @@
 #include <rte_debug.h>
 #include <rte_errno.h>
 
+#include "leak_check.h"
 #include "vu_fd.h"
 
 #define NB_QUEUES 2
@@ -31,6 +32,7 @@ rig_count_fds(void)
 	struct pollfd fds[MAX_FDS];
 	unsigned int nb = 0;
 
+	leak_check_settle();
 	for (int i = 0; i < MAX_FDS; i++)
 		fds[i] = (struct pollfd){ .fd = i };
 	RTE_VERIFY(poll(fds, MAX_FDS, 0) >= 0);

@@ -93,7 +93,7 @@ user_connect(struct vu_frontend *fe)
 		return -ECONNREFUSED;
 	if (fd < 0)
 		return fd;
-	user->conn = vu_conn_create(fd);
+	user->conn = vu_conn_create(fd, NULL);
 	if (user->conn == NULL)
 		return -rte_errno;
 	user->error = 0;

@@ -126,7 +126,7 @@ user_open_channel(struct vu_frontend *fe)
 		return rc;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks) < 0)
 		return -errno;
-	user->channel = vu_conn_create(socks[0]);
+	user->channel = vu_conn_create(socks[0], NULL);
 	if (user->channel == NULL) {
 		vu_fd_close(&socks[1]);
 		return -rte_errno;

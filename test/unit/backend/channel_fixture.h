@@ -67,7 +67,7 @@ channel_connect(struct channel_fixture *f)
 	int rc = channel_send_socket(&f->fix, VHOST_USER_SET_BACKEND_REQ_FD, &fd);
 
 	vu_conn_destroy(f->peer);
-	f->peer = vu_conn_create(fd);
+	f->peer = vu_conn_create(fd, NULL);
 	CHECK(f->peer != NULL);
 	return rc;
 }

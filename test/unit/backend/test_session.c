@@ -11,6 +11,10 @@
 
 #include <rte_errno.h>
 
+#include "fake_fuse.h"
+#include "leak_check.h"
+#include "vu_fd_foreign.h"
+
 VU_TEST(session, ends_when_front_end_leaves)
 {
 	struct session_fixture fix;
@@ -427,5 +431,34 @@ VU_TEST(session, check_mem_leaves_healthy_sessions)
 	CHECK_EQ(fixture_start(&fix), 0);
 	vu_backend_session_check_mem(fix.session);
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+	return fixture_destroy(&fix);
+}
+
+/* Only the server of its file can close such a descriptor: no more of them, from this peer. */
+VU_TEST(session, descriptors_that_do_not_close_end_it)
+{
+	struct session_fixture fix;
+	struct fake_fuse fuse;
+	const int rc = fake_fuse_start(&fuse);
+	unsigned int nb = 0;
+
+	if (rc == -ENOTSUP)
+		return TEST_SKIPPED;
+	CHECK_EQ(rc, 0);
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	while (nb < 4 * VU_FD_MAX_CLOSING && fake_frontend_do_fd(&fix.frontend,
+			VHOST_USER_SET_VRING_KICK, 0, fuse.fd) == 1)
+		nb++;
+	CHECK_EQ(nb, VU_FD_MAX_CLOSING + 1);
+	CHECK_EQ(fixture_wait_closed(&fix), 0);
+	CHECK(vu_fd_account_is_full(vu_device_fd_account(fix.dev)));
+	fake_fuse_stop(&fuse);
+	close(fuse.fd);
+	leak_check_settle();
+	CHECK(!vu_fd_account_is_full(vu_device_fd_account(fix.dev)));
+	fake_frontend_close(&fix.frontend);
+	CHECK_EQ(fixture_connect(&fix), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
 	return fixture_destroy(&fix);
 }

@@ -20,6 +20,7 @@
 #include "vu_msg.h"
 
 #include "conn.h"
+#include "leak_check.h"
 #include "test.h"
 
 #define READ_CHUNK 500u
@@ -41,7 +42,7 @@ fixture_open(struct fixture *fixture)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || pipe(ends) < 0)
 		return false;
-	fixture->conn = vu_conn_create(pair[0]);
+	fixture->conn = vu_conn_create(pair[0], NULL);
 	fixture->peer = pair[1];
 	fixture->pipe_read = ends[0];
 	fixture->pipe_write = ends[1];
@@ -64,6 +65,7 @@ all_copies_closed(struct fixture *fixture)
 	struct pollfd wait = { .fd = fixture->pipe_read };
 
 	vu_fd_close(&fixture->pipe_write);
+	leak_check_settle();
 	return poll(&wait, 1, 0) == 1 && (wait.revents & POLLHUP) != 0;
 }
 
@@ -526,7 +528,7 @@ peer_gets(struct fixture *fixture, const struct vu_reply *frame, bool flush)
 		if (flush && vu_conn_flush(fixture->conn) < 0)
 			return false;
 		nb_bytes = conn_recv(fixture->peer, bytes + len,
-				RTE_MIN(frame->len - len, READ_CHUNK), &fds);
+				RTE_MIN(frame->len - len, READ_CHUNK), &fds, NULL);
 		if (nb_bytes <= 0 || fds.nb != (len == 0 ? frame->nb_fds : 0))
 			return false;
 		conn_fds_close(&fds);
@@ -679,17 +681,17 @@ VU_TEST(conn, create_refuses_other_descriptors)
 {
 	int datagram[2], stream[2], fd = vu_fd_eventfd();
 
-	CHECK(vu_conn_create(fd) == NULL);
+	CHECK(vu_conn_create(fd, NULL) == NULL);
 	CHECK_EQ(rte_errno, ENOTSOCK);
 	CHECK(fcntl(fd, F_GETFD) < 0);
-	CHECK(vu_conn_create(VU_FD_NONE) == NULL);
+	CHECK(vu_conn_create(VU_FD_NONE, NULL) == NULL);
 	CHECK_EQ(rte_errno, EBADF);
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, datagram), 0);
-	CHECK(vu_conn_create(datagram[0]) == NULL);
+	CHECK(vu_conn_create(datagram[0], NULL) == NULL);
 	CHECK_EQ(rte_errno, EPROTOTYPE);
 	close(datagram[1]);
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, stream), 0);
-	vu_conn_destroy(vu_conn_create(stream[0]));
+	vu_conn_destroy(vu_conn_create(stream[0], NULL));
 	CHECK_EQ(close(stream[0]), -1);
 	close(stream[1]);
 	vu_conn_destroy(NULL);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A peer that sent us the socket shares its O_NONBLOCK and can take it back: receiving half a frame
- * and sending to a peer that does not read must still return.
+ * What a peer can do to make us wait. One that sent us the socket shares its O_NONBLOCK and can
+ * take it back: receiving half a frame and sending to a peer that does not read must still return.
+ * And the kernel closes descriptors that nobody receives, which takes as long as they like.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,7 +14,10 @@
 #include "vu_fd.h"
 #include "vu_msg.h"
 
+#include "fake_fuse.h"
 #include "test.h"
+
+#define MANY_FDS 200
 
 /* A connection in blocking mode; its peer goes to *peer. */
 static struct vu_conn *
@@ -23,7 +29,7 @@ blocking_conn(int *peer)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return NULL;
 	*peer = pair[1];
-	conn = vu_conn_create(pair[0]);
+	conn = vu_conn_create(pair[0], NULL);
 	if (conn != NULL)
 		fcntl(vu_conn_fd(conn), F_SETFL, 0);
 	return conn;
@@ -59,5 +65,80 @@ VU_TEST(conn_blocking, peer_that_does_not_read)
 		CHECK_EQ(vu_conn_send(conn, &reply), 0);
 	vu_conn_destroy(conn);
 	vu_fd_close(&peer);
+	return TEST_SUCCESS;
+}
+
+/* A byte with descriptors, of which the last takes an hour to close for who has the last copy. */
+static bool
+send_lingering(int sock, unsigned int nb_fds, int *peer)
+{
+	union {
+		struct cmsghdr header;
+		unsigned char bytes[CMSG_SPACE(MANY_FDS * sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { .iov_base = &(char){ 1 }, .iov_len = 1 };
+	const struct msghdr header = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = CMSG_SPACE(nb_fds * sizeof(int)),
+	};
+	int fds[MANY_FDS] = { [0] = fake_lingering_socket(peer) };
+	ssize_t nb;
+
+	control.header = (struct cmsghdr){
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+		.cmsg_len = CMSG_LEN(nb_fds * sizeof(int)),
+	};
+	for (unsigned int i = 1; i < nb_fds; i++) {
+		fds[i] = fds[i - 1];
+		fds[i - 1] = vu_fd_eventfd();
+	}
+	memcpy(CMSG_DATA(&control.header), fds, nb_fds * sizeof(int));
+	nb = sendmsg(sock, &header, MSG_NOSIGNAL);
+	for (unsigned int i = 0; i < nb_fds; i++)
+		close(fds[i]);
+	return nb == 1;
+}
+
+VU_TEST(conn_blocking, descriptors_that_nobody_received)
+{
+	int peer = VU_FD_NONE, far;
+	struct vu_conn *conn = blocking_conn(&peer);
+
+	CHECK(conn != NULL);
+	CHECK(send_lingering(peer, 1, &far));
+	vu_conn_destroy(conn);
+	vu_fd_close(&peer);
+	close(far);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(conn_blocking, more_descriptors_than_a_message_has)
+{
+	const struct vu_msg_limits limits = { .nb_queues = 4 };
+	struct vu_msg msg;
+	int peer = VU_FD_NONE, far;
+	struct vu_conn *conn = blocking_conn(&peer);
+
+	CHECK(conn != NULL);
+	CHECK(send_lingering(peer, MANY_FDS, &far));
+	CHECK_EQ(vu_conn_receive(conn, &msg, &limits), -EBADMSG);
+	vu_msg_release(&msg);
+	vu_conn_destroy(conn);
+	vu_fd_close(&peer);
+	close(far);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(conn_blocking, descriptors_where_none_belong)
+{
+	int pair[2], far;
+	char byte;
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	CHECK(send_lingering(pair[1], 1, &far));
+	CHECK_EQ(vu_conn_read(pair[0], &byte, 1, NULL), 1);
+	close(pair[0]);
+	close(pair[1]);
+	close(far);
 	return TEST_SUCCESS;
 }

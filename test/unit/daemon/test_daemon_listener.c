@@ -6,6 +6,7 @@
 #include "vu_daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,9 +17,11 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
+#include "fake_fuse.h"
 #include "probe_device.h"
 #include "vu_conn.h"
 #include "vu_fd.h"
+#include "vu_fd_foreign.h"
 
 #include "test.h"
 
@@ -34,6 +37,7 @@ struct daemon_fixture {
 	int exit_fd;
 	struct vu_daemon_listener *listener;
 	unsigned int nb_removed;
+	struct fake_fuse fuse;
 	int result;              /* of the other thread */
 };
 
@@ -267,35 +271,54 @@ VU_TEST(daemon_listener, exit_event_ends_the_loop)
 	return rc;
 }
 
-/* One front-end comes and goes, then another one finds nobody. */
-static void *
-client_thread(void *arg)
+/* Connect and ask for the features; NULL: there is nobody. */
+static struct vu_conn *
+client_connect(const struct daemon_fixture *f)
 {
-	struct daemon_fixture *f = arg;
-	struct vu_msg_limits limits = { .stream = VU_STREAM_REPLIES };
 	struct vu_conn *conn = NULL;
 	struct vu_reply frame;
-	struct vu_msg msg;
 	int fd = -ENOENT;
-	int rc = 0;
 
 	for (unsigned int i = 0; i < MAX_SPINS && fd < 0; i++) {
 		fd = vu_connect(f->path);
 		poll(NULL, 0, fd < 0);
 	}
 	if (fd >= 0)
-		conn = vu_conn_create(fd);
+		conn = vu_conn_create(fd, NULL);
 	if (conn == NULL) {
 		vu_daemon_stop(f->daemon);
 		return NULL;
 	}
 	vu_request_begin(&frame, VHOST_USER_GET_FEATURES, false);
 	vu_conn_send(conn, &frame);
-	for (unsigned int i = 0; i < MAX_SPINS && rc == 0; i++) {
+	return conn;
+}
+
+/* 1 = the answer came within so many milliseconds. */
+static int
+client_wait(struct vu_conn *conn, unsigned int timeout_ms)
+{
+	struct vu_msg_limits limits = { .stream = VU_STREAM_REPLIES };
+	struct vu_msg msg;
+	int rc = 0;
+
+	for (unsigned int i = 0; i < timeout_ms && rc == 0; i++) {
 		rc = vu_conn_receive(conn, &msg, &limits);
 		poll(NULL, 0, rc == 0);
 	}
-	f->result = rc == 1 ? 0 : TEST_FAILED;
+	return rc;
+}
+
+/* One front-end comes and goes, then another one finds nobody. */
+static void *
+client_thread(void *arg)
+{
+	struct daemon_fixture *f = arg;
+	struct vu_conn *conn = client_connect(f);
+
+	if (conn == NULL)
+		return NULL;
+	f->result = client_wait(conn, MAX_SPINS) == 1 ? 0 : TEST_FAILED;
 	vu_conn_destroy(conn);
 	return NULL;
 }
@@ -315,4 +338,45 @@ VU_TEST(daemon_listener, serves_one_connection)
 	fixture_destroy(&f);
 	CHECK(vu_connect(f.path) < 0);
 	return 0;
+}
+
+/* Nobody is served at a port with too many descriptors to close, until they are. */
+static void *
+shut_out_thread(void *arg)
+{
+	struct daemon_fixture *f = arg;
+	struct vu_conn *conn = client_connect(f);
+
+	if (conn == NULL)
+		return NULL;
+	if (client_wait(conn, 50) == 0) {
+		fake_fuse_stop(&f->fuse);
+		f->result = client_wait(conn, MAX_SPINS) == 1 ? 0 : TEST_FAILED;
+	}
+	vu_conn_destroy(conn);
+	vu_daemon_stop(f->daemon);
+	return NULL;
+}
+
+VU_TEST(daemon_listener, accepts_nobody_while_descriptors_do_not_close)
+{
+	struct daemon_fixture f;
+	int rc = fixture_create(&f);
+
+	if (rc != 0)
+		return rc;
+	if (fake_fuse_start(&f.fuse) == -ENOTSUP) {
+		fixture_destroy(&f);
+		return TEST_SKIPPED;
+	}
+	for (unsigned int i = 0; i <= VU_FD_MAX_CLOSING; i++) {
+		int fd = fcntl(f.fuse.fd, F_DUPFD_CLOEXEC, 0);
+
+		vu_fd_charge(fd, vu_device_fd_account(f.dev));
+		vu_fd_close(&fd);
+	}
+	rc = run_with(&f, shut_out_thread);
+	close(f.fuse.fd);
+	fixture_destroy(&f);
+	return rc;
 }

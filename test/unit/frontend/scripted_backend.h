@@ -203,7 +203,7 @@ script_take_channel(struct scripted_backend *script)
 	if (script->msg.request != VHOST_USER_SET_BACKEND_REQ_FD)
 		return;
 	vu_conn_destroy(script->channel);
-	script->channel = vu_conn_create(vu_msg_take_fd(&script->msg, 0));
+	script->channel = vu_conn_create(vu_msg_take_fd(&script->msg, 0), NULL);
 }
 
 /* Wait for the socket or the end of the case; false at the end. */
@@ -271,7 +271,7 @@ script_start(struct scripted_backend *script)
 
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks), 0);
 	script->fd = socks[0];
-	script->conn = vu_conn_create(socks[1]);
+	script->conn = vu_conn_create(socks[1], NULL);
 	script->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	script->protocol_features = script->protocol_features != 0 ? script->protocol_features :
 		RTE_BIT64(VHOST_USER_NB_PROTOCOL_FEATURES) - 1;
