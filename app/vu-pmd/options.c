@@ -45,6 +45,12 @@ static const char options_help[] =
 "  --queue-map '(0,1)@3,(2-5)@4' virtqueues of each port pinned to lcores\n"
 "  What neither names goes round-robin, pairs together, least loaded lcore first.\n"
 "\n"
+"Idle data lcores\n"
+"  --idle busy|pause|monitor|interrupt  poll on (default), pause between looks, wait for a store\n"
+"                           where the CPU can, or sleep until a guest kicks\n"
+"  --idle pause@3,interrupt@4-5  for some lcores\n"
+"  --idle-us N              microseconds without work before it sleeps, default 100\n"
+"\n"
 "Information\n"
 "  --stats SECONDS          print a table of rates again and again\n"
 "  --print-capabilities     JSON for QEMU tooling, then exit\n"
@@ -74,6 +80,8 @@ static const struct args_row option_rows[] = {
 	OPTION("--fd", vu_daemon_conf_add_fd),
 	OPTION("--queues-per-thread", vu_daemon_conf_set_queues_per_thread),
 	OPTION("--queue-map", vu_daemon_conf_set_queue_map),
+	OPTION("--idle", vu_daemon_conf_set_idle),
+	OPTION("--idle-us", vu_daemon_conf_set_idle_us),
 	OPTION("--stats", vu_daemon_conf_set_stats),
 	{ NULL },
 };

@@ -60,17 +60,21 @@ daemon_call(void *call_arg, vu_telemetry_fn fn, void *arg)
 }
 
 static int
-daemon_create_sched(struct vu_daemon *daemon)
+daemon_create_sched(struct vu_daemon *daemon, struct vu_daemon_conf *conf)
 {
 	unsigned int lcore_ids[RTE_MAX_LCORE];
 	unsigned int nb_lcores = 0;
 	unsigned int lcore_id;
+	int rc;
 
 	RTE_LCORE_FOREACH_WORKER(lcore_id)
 		lcore_ids[nb_lcores++] = lcore_id;
 	daemon->sched = vu_sched_create(lcore_ids, nb_lcores);
 	if (daemon->sched == NULL)
 		return -rte_errno;
+	rc = daemon_set_idle(daemon->sched, conf);
+	if (rc != 0)
+		return rc;
 	daemon->sched_poller = vu_reactor_poller_add(daemon->reactor, daemon_poll_sched, daemon);
 	return daemon->sched_poller != NULL ? 0 : -rte_errno;
 }
@@ -140,7 +144,7 @@ daemon_create_parts(struct vu_daemon *daemon, struct vu_daemon_conf *conf)
 	daemon->reactor = vu_reactor_create();
 	if (daemon->reactor == NULL)
 		return -rte_errno;
-	rc = daemon_create_sched(daemon);
+	rc = daemon_create_sched(daemon, conf);
 	if (rc == 0)
 		rc = daemon_create_mem_guard(daemon);
 	if (rc == 0)

@@ -65,6 +65,16 @@ void daemon_exits_stop(struct vu_daemon *daemon);
 /** A port has finished closing. */
 void daemon_port_closed(struct vu_daemon *daemon);
 
+/** Put the reason of a refusal into conf->why. @return rc */
+int conf_refuse(struct vu_daemon_conf *conf, int rc, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/** Number of a key within limits. @return 0; -EINVAL with conf->why set */
+int conf_uint(struct vu_daemon_conf *conf, const char *key, const char *value, uint32_t min,
+	uint32_t max, uint32_t *result);
+
+/** Give every data lcore its idle policy. @return 0; -errno, perhaps with conf->why set */
+int daemon_set_idle(struct vu_sched *sched, struct vu_daemon_conf *conf);
+
 /** Parse "1,2-4" up to `end`; separators ',' or ':'. @return 0 or -EINVAL, -ENOMEM */
 int list_parse(struct vu_uint_list *list, const char *text, size_t len);
 void list_free(struct vu_uint_list *list);

@@ -23,10 +23,7 @@
 #define CONF_MAX_STATS_SECONDS 3600
 #define CONF_KEYS_BYTES 192
 
-static int conf_refuse(struct vu_daemon_conf *conf, int rc, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int
+int
 conf_refuse(struct vu_daemon_conf *conf, int rc, const char *format, ...)
 {
 	va_list args;
@@ -40,7 +37,7 @@ conf_refuse(struct vu_daemon_conf *conf, int rc, const char *format, ...)
 void
 vu_daemon_conf_init(struct vu_daemon_conf *conf)
 {
-	*conf = (struct vu_daemon_conf){ 0 };
+	*conf = (struct vu_daemon_conf){ .idle_us = VU_IDLE_US };
 }
 
 static void
@@ -62,10 +59,11 @@ vu_daemon_conf_fini(struct vu_daemon_conf *conf)
 	free(conf->ports);
 	list_free(&conf->queues_per_thread);
 	free(conf->pins);
+	free(conf->idle_pins);
 	vu_daemon_conf_init(conf);
 }
 
-static int
+int
 conf_uint(struct vu_daemon_conf *conf, const char *key, const char *value, uint32_t min,
 	uint32_t max, uint32_t *result)
 {

@@ -43,6 +43,12 @@ struct vu_port_conf {
 	char *driver_args;              /**< arguments that belong to the driver */
 };
 
+/** An lcore with an idle policy of its own. */
+struct vu_idle_pin {
+	unsigned int lcore_id;
+	enum vu_idle_policy policy;
+};
+
 /** What a daemon is created from. */
 struct vu_daemon_conf {
 	struct vu_port_conf *ports;
@@ -51,6 +57,10 @@ struct vu_daemon_conf {
 	struct vu_uint_list queues_per_thread;
 	struct vu_assign_pin *pins;     /**< from --queue-map, for every port */
 	unsigned int nb_pins;
+	enum vu_idle_policy idle_policy; /**< of all data lcores but those in idle_pins */
+	struct vu_idle_pin *idle_pins;  /**< the last one of an lcore counts */
+	unsigned int nb_idle_pins;
+	uint32_t idle_us;               /**< without work, before an lcore sleeps */
 	uint32_t stats_seconds;         /**< print the table every so often; 0 = never */
 	char why[256];                  /**< what was wrong, after a failure */
 };
@@ -94,6 +104,25 @@ int vu_daemon_conf_set_queues_per_thread(struct vu_daemon_conf *conf, const char
  * @context control lcore
  */
 int vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text);
+
+/**
+ * Set what idle data lcores do from "interrupt" or "pause@3,interrupt@4-5,busy" (--idle): an entry
+ * without lcores is for those that no entry names. May be called again.
+ *
+ * @return 0; -EINVAL or -ENOMEM with conf->why set
+ * @context control lcore
+ */
+int vu_daemon_conf_set_idle(struct vu_daemon_conf *conf, const char *text);
+
+/**
+ * Set how long a data lcore looks for work before it sleeps (--idle-us).
+ *
+ * @param conf  configuration
+ * @param text  microseconds, 0..1000000
+ * @return 0; -EINVAL with conf->why set
+ * @context control lcore
+ */
+int vu_daemon_conf_set_idle_us(struct vu_daemon_conf *conf, const char *text);
 
 /**
  * Set the period of the statistics table (--stats).

@@ -370,10 +370,8 @@ vu_device_ring_start(struct vu_device *dev, uint32_t queue_idx, int kick_fd)
 {
 	struct vu_device_queue *queue = dev->queues[queue_idx];
 
-	/*
-	 * Nobody reads kicks: data lcores poll. The descriptor is kept for idle policies and for
-	 * its owner.
-	 */
+	/* Nobody reads kicks: data lcores poll, or wait for the descriptor without reading it. */
+	device_queue_unwatch_kick(queue);
 	vu_fd_close(&queue->vring.kick_fd);
 	queue->vring.kick_fd = kick_fd;
 	queue->vring.started = true;
@@ -385,6 +383,7 @@ vu_device_ring_stop(struct vu_device *dev, uint32_t queue_idx)
 {
 	struct vu_device_queue *queue = dev->queues[queue_idx];
 
+	device_queue_unwatch_kick(queue);
 	vu_fd_close(&queue->vring.kick_fd);
 	queue->vring.started = false;
 	queue->is_dirty = true;

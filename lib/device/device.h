@@ -59,6 +59,13 @@ int device_queues_create(struct vu_device *dev, const struct vu_device_conf *con
 /** Free the queues; none may be scheduled. */
 void device_queues_destroy(struct vu_device *dev);
 
+/**
+ * Let kicks wake the queue's worker, if it has a kick descriptor; and no longer, before that is
+ * closed or the queue moves.
+ */
+void device_queue_watch_kick(struct vu_device_queue *queue);
+void device_queue_unwatch_kick(struct vu_device_queue *queue);
+
 /** Poll function of every queue's task. */
 uint32_t device_queue_poll(struct vu_task *task);
 

@@ -14,6 +14,7 @@
 
 #include "vu_fd.h"
 #include "vu_limits.h"
+#include "vu_vring_kick.h"
 
 void
 vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_live *live)
@@ -49,6 +50,44 @@ device_queue_poll(struct vu_task *task)
 		task->watch = (struct vu_watch)VU_WATCH_NEVER;
 	}
 	return nb_items;
+}
+
+/*
+ * The lcore is about to sleep, or is awake again. A ring that was given up waits for the mailbox,
+ * which wakes in any case. The set-up is loaded anew: it may have changed during the sleep.
+ */
+static bool
+device_queue_arm(struct vu_task *task, bool is_armed)
+{
+	struct vu_device_queue *queue = task->arg;
+	const struct vu_vring_live *live = vu_vring_live(&queue->vring);
+
+	if (live == NULL || queue->is_woken || queue->vring.pos.fault != VU_VRING_OK)
+		return true;
+	if (!is_armed)
+		vu_vring_disable_kicks(live);
+	else if (live->has_kick)
+		vu_vring_enable_kicks(live, &queue->vring.pos);
+	/* Without kicks the front-end relies on polling. */
+	return live->has_kick;
+}
+
+void
+device_queue_watch_kick(struct vu_device_queue *queue)
+{
+	if (queue->is_kick_watched || queue->vring.kick_fd == VU_FD_NONE)
+		return;
+	queue->is_kick_watched = vu_sched_kick_fd_add(queue->dev->sched, queue->worker_idx,
+		queue->vring.kick_fd) == 0;
+}
+
+void
+device_queue_unwatch_kick(struct vu_device_queue *queue)
+{
+	if (queue->is_kick_watched)
+		vu_sched_kick_fd_remove(queue->dev->sched, queue->worker_idx,
+			queue->vring.kick_fd);
+	queue->is_kick_watched = false;
 }
 
 struct vu_device_queue *
@@ -87,6 +126,8 @@ device_queue_create(struct vu_device *dev, uint32_t idx, unsigned int worker_idx
 	if (queue == NULL)
 		return NULL;
 	vu_task_init(&queue->task, device_queue_poll, queue);
+	queue->task.arm = device_queue_arm;
+	queue->may_sleep = vu_sched_may_sleep(dev->sched);
 	queue->dev = dev;
 	queue->worker_idx = worker_idx;
 	queue->retired_call_fd = VU_FD_NONE;

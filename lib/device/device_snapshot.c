@@ -103,8 +103,12 @@ queue_prepare(struct vu_device_queue *queue)
 			queue->dev->mem == NULL)
 		return NULL;
 	live = vu_vring_live_create(vring, queue->dev->mem, queue->dev->features);
-	if (live == NULL)
+	if (live == NULL) {
 		queue->refusal = rte_errno;
+		return NULL;
+	}
+	device_queue_watch_kick(queue);
+	live->has_kick = queue->is_kick_watched;
 	return live;
 }
 

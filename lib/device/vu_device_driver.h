@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 
 #include "vu_atomic.h"
@@ -61,6 +62,12 @@ struct vu_device_queue {
 	vu_queue_poll_fn poll;           /**< fixed while the ring is live */
 	struct vu_device *dev;           /**< fixed */
 	void *priv;                      /**< driver's, fixed after its create op */
+	/**
+	 * Fixed after the driver's create op: the queue does not wait for its guest; whoever
+	 * changes the word that it watches calls vu_queue_wake().
+	 */
+	bool is_woken;
+	bool may_sleep;                  /**< fixed: data lcores may sleep */
 	struct vu_vring vring;
 	struct vu_queue_counters counters __rte_cache_aligned;
 
@@ -71,6 +78,7 @@ struct vu_device_queue {
 	bool is_failed;                  /**< owner lcore: the fault was reported */
 	bool is_dirty;                   /**< a commit has to rebuild the snapshot */
 	bool is_scheduled;               /**< the task was added to its worker */
+	bool is_kick_watched;            /**< a kick wakes the worker */
 	struct vu_sched_wait removal;
 	struct vu_vring_live *retired_live;
 	int refusal;                     /**< errno of a set-up that failed, not reported yet */
@@ -243,6 +251,17 @@ vu_queue_watch_avail(struct vu_device_queue *queue, const struct vu_vring_live *
 
 	watch->word = live->is_packed ? vu_packed_watch(live, pos, &watch->idle, &watch->mask) :
 		vu_split_watch(live, pos, &watch->idle, &watch->mask);
+}
+
+/**
+ * Wake the owner lcore of a queue if it sleeps, after the word that the queue watches was changed.
+ * @context any thread
+ */
+static inline void
+vu_queue_wake(const struct vu_device_queue *queue)
+{
+	if (unlikely(queue->may_sleep))
+		vu_task_wake(&queue->task);
 }
 
 /** Worker of VU_DEVICE_DRIVER(). @context constructors, before main() */

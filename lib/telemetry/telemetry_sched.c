@@ -21,8 +21,12 @@ lcore_add(struct rte_tel_data *lcore, const struct vu_sched_lcore_stats *stats)
 	rte_tel_data_add_dict_int(lcore, "numa_node", stats->numa_node);
 	telemetry_add_uint(lcore, "running", stats->is_running);
 	telemetry_add_uint(lcore, "tasks", stats->nb_tasks);
+	rte_tel_data_add_dict_string(lcore, "idle_policy", vu_idle_policy_name(stats->policy));
 	telemetry_add_uint(lcore, "busy_cycles", stats->busy_cycles);
 	telemetry_add_uint(lcore, "idle_cycles", stats->idle_cycles);
+	telemetry_add_uint(lcore, "sleep_cycles", stats->sleep_cycles);
+	telemetry_add_uint(lcore, "sleeps", stats->nb_sleeps);
+	telemetry_add_uint(lcore, "sleeps_ended_by_kick", stats->nb_kicks);
 	telemetry_add_uint(lcore, "polls", stats->nb_polls);
 	telemetry_add_uint(lcore, "items", stats->nb_items);
 }

@@ -25,6 +25,8 @@ struct table_queue {
 struct table_lcore {
 	uint64_t busy_cycles;
 	uint64_t idle_cycles;
+	uint64_t sleep_cycles;
+	uint64_t nb_sleeps;
 };
 
 struct vu_telemetry_table {
@@ -106,16 +108,26 @@ table_print_lcore(struct vu_telemetry_table *table, unsigned int worker_idx, FIL
 {
 	struct table_lcore *last = &table->lcores[worker_idx];
 	struct vu_sched_lcore_stats stats;
-	uint64_t busy_cycles, all_cycles;
+	uint64_t busy_cycles, sleep_cycles, all_cycles;
+	double percent;
 
 	vu_sched_lcore_stats_get(table->sched, worker_idx, &stats);
 	busy_cycles = stats.busy_cycles - last->busy_cycles;
-	all_cycles = busy_cycles + stats.idle_cycles - last->idle_cycles;
-	fprintf(out, "lcore %u: node %d, %u queues, %.1f %% busy\n", stats.lcore_id,
-		stats.numa_node, stats.nb_tasks,
-		all_cycles != 0 ? 100.0 * (double)busy_cycles / (double)all_cycles : 0.0);
-	last->busy_cycles = stats.busy_cycles;
-	last->idle_cycles = stats.idle_cycles;
+	sleep_cycles = stats.sleep_cycles - last->sleep_cycles;
+	all_cycles = busy_cycles + sleep_cycles + stats.idle_cycles - last->idle_cycles;
+	percent = all_cycles != 0 ? 100.0 / (double)all_cycles : 0.0;
+	fprintf(out, "lcore %u: node %d, %u queues, %.1f %% busy", stats.lcore_id,
+		stats.numa_node, stats.nb_tasks, percent * (double)busy_cycles);
+	if (stats.policy != VU_IDLE_BUSY)
+		fprintf(out, ", %s", vu_idle_policy_name(stats.policy));
+	if (stats.policy == VU_IDLE_INTERRUPT)
+		fprintf(out, ", %.1f %% asleep, %" PRIu64 " sleeps",
+			percent * (double)sleep_cycles, stats.nb_sleeps - last->nb_sleeps);
+	fputc('\n', out);
+	*last = (struct table_lcore){
+		.busy_cycles = stats.busy_cycles, .idle_cycles = stats.idle_cycles,
+		.sleep_cycles = stats.sleep_cycles, .nb_sleeps = stats.nb_sleeps,
+	};
 }
 
 void

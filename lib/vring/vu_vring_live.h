@@ -94,6 +94,7 @@ struct vu_vring_live {
 	bool has_event_idx;
 	bool has_indirect;
 	bool is_enabled;     /**< false: consume without side effects */
+	bool has_kick;       /**< a kick wakes the owner lcore if that sleeps */
 	int call_fd;         /**< VU_FD_NONE: the front-end polls */
 	int err_fd;
 } __rte_cache_aligned;

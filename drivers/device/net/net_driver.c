@@ -199,6 +199,8 @@ net_queue_create(struct net_device *net, struct net_queue *nq, uint32_t queue_id
 	nq->queue->priv = nq;
 	nq->queue->direction = is_to_guest ? VU_QUEUE_TO_GUEST : VU_QUEUE_FROM_GUEST;
 	nq->queue->poll = is_to_guest ? net_to_guest_poll : net_from_guest_poll;
+	/* It watches its handoff ring. */
+	nq->queue->is_woken = is_to_guest;
 	node = vu_device_queue_node(nq->queue);
 	if (!is_to_guest)
 		return net_queue_set_pool(nq, net_pool_get(node));

@@ -78,6 +78,16 @@ far_queue(const struct net_device *net, uint32_t pair, const struct vu_vring_liv
 	return far_queue_is_open(nq, live) ? nq : NULL;
 }
 
+/* Give frames to the lcore of another queue. Returns how many there was room for. */
+static unsigned int
+far_hand_over(const struct net_queue *nq, struct rte_mbuf **frames, unsigned int nb_frames)
+{
+	unsigned int nb = rte_ring_mp_enqueue_burst(nq->handoff, (void **)frames, nb_frames, NULL);
+
+	vu_queue_wake(nq->queue);
+	return nb;
+}
+
 /* Deliver to a port; takes the frames. Drops on the way are the source queue's. */
 static void
 far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbuf **frames,
@@ -92,7 +102,7 @@ far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbu
 		return;
 	}
 	if (nq != NULL)
-		nb_sent = rte_ring_mp_enqueue_burst(nq->handoff, (void **)frames, nb_frames, NULL);
+		nb_sent = far_hand_over(nq, frames, nb_frames);
 	if (nb_sent == nb_frames)
 		return;
 	vu_queue_drop(from->queue, nq != NULL ? VU_DROP_HANDOFF_FULL : VU_DROP_NO_PORT,
@@ -237,7 +247,7 @@ net_far_announce(struct net_device *from, struct rte_mbuf *frame)
 			continue;
 		/* This lcore owns no queue: the frame waits for the one that does. */
 		rte_pktmbuf_refcnt_update(frame, 1);
-		if (rte_ring_mp_enqueue(nq->handoff, frame) != 0)
+		if (far_hand_over(nq, &frame, 1) != 1)
 			rte_pktmbuf_free(frame);
 	}
 	rte_pktmbuf_free(frame);

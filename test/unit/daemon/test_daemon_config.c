@@ -234,6 +234,38 @@ VU_TEST(daemon_config, queue_map)
 	return TEST_SUCCESS;
 }
 
+VU_TEST(daemon_config, idle)
+{
+	static const struct vu_idle_pin wanted[] = {
+		{ 3, VU_IDLE_PAUSE }, { 4, VU_IDLE_INTERRUPT }, { 5, VU_IDLE_INTERRUPT },
+		{ 7, VU_IDLE_BUSY }, { 9, VU_IDLE_BUSY }, { 3, VU_IDLE_MONITOR },
+	};
+	static const char *const bad[] = {
+		"", "sleep", "busybusy", "pause@", "pause@x", "@3", "pause@(3", "pause@3)",
+		"pause,", "pause@(3)x", ",pause", "interrupt@3-2", "interrupt 3",
+	};
+	struct vu_daemon_conf conf;
+
+	vu_daemon_conf_init(&conf);
+	CHECK(conf.idle_policy == VU_IDLE_BUSY && conf.nb_idle_pins == 0);
+	CHECK_EQ(conf.idle_us, VU_IDLE_US);
+	CHECK_EQ(vu_daemon_conf_set_idle(&conf, "pause@3,interrupt@4-5,busy@(7,9),interrupt"), 0);
+	CHECK(conf.idle_policy == VU_IDLE_INTERRUPT);
+	CHECK_EQ(vu_daemon_conf_set_idle(&conf, "monitor@3"), 0);
+	CHECK_EQ(conf.nb_idle_pins, RTE_DIM(wanted));
+	for (unsigned int i = 0; i < RTE_DIM(wanted); i++) {
+		CHECK_EQ(conf.idle_pins[i].lcore_id, wanted[i].lcore_id);
+		CHECK(conf.idle_pins[i].policy == wanted[i].policy);
+	}
+	CHECK_EQ(vu_daemon_conf_set_idle_us(&conf, "0"), 0);
+	CHECK_EQ(conf.idle_us, 0);
+	vu_daemon_conf_fini(&conf);
+	for (unsigned int i = 0; i < RTE_DIM(bad); i++)
+		CHECK_EQ(check_refused(vu_daemon_conf_set_idle, bad[i], "monitor or interrupt"), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_idle_us, "1000001", "0 to 1000000"), 0);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(daemon_config, stats)
 {
 	struct vu_daemon_conf conf;

@@ -49,6 +49,8 @@ struct net_guest_ring {
 	uint64_t slots_gpa;                 /* RING_SIZE * SLOT_BYTES */
 	uint64_t big_gpa;                   /* BIG_BYTES; pairs beyond the first have none */
 	uint32_t next_slot;
+	int kick_fd;                        /* VU_FD_NONE: the device polls */
+	uint16_t kicked_idx;                /* avail_idx at the last kick decision */
 	int call_fd;                        /* duplicates, to look at */
 	int err_fd;
 };
@@ -128,6 +130,7 @@ port_open_rings(struct net_port *port)
 			RING_SIZE * SLOT_BYTES, 1);
 		if (i < 2)
 			ring->big_gpa = fake_guest_alloc(&port->guest, FAKE_HIGH, BIG_BYTES, 1);
+		ring->kick_fd = VU_FD_NONE;
 		ring->call_fd = vu_fd_eventfd();
 		ring->err_fd = vu_fd_eventfd();
 	}
@@ -172,7 +175,8 @@ port_start_ring(struct net_port *port, uint32_t i)
 	RTE_VERIFY(vu_device_ring_set_addr(port->dev, i, &conf) == 0);
 	vu_device_ring_set_call(port->dev, i, dup(ring->call_fd));
 	vu_device_ring_set_err(port->dev, i, dup(ring->err_fd));
-	vu_device_ring_start(port->dev, i, VU_FD_NONE);
+	vu_device_ring_start(port->dev, i, ring->kick_fd != VU_FD_NONE ? dup(ring->kick_fd) :
+		VU_FD_NONE);
 	vu_device_ring_enable(port->dev, i, true);
 }
 
@@ -239,6 +243,7 @@ port_close(struct net_port *port)
 	vu_device_destroy(port->dev);
 	for (uint32_t i = 0; i < port->nb_queues; i++) {
 		fake_ring_destroy(port->rings[i].ring);
+		vu_fd_close(&port->rings[i].kick_fd);
 		vu_fd_close(&port->rings[i].call_fd);
 		vu_fd_close(&port->rings[i].err_fd);
 	}

@@ -73,6 +73,33 @@ VU_TEST(telemetry_table, shows_running_queues)
 	return fixture_destroy(&fix);
 }
 
+VU_TEST(telemetry_table, shows_what_an_idle_lcore_does)
+{
+	static const struct {
+		enum vu_idle_policy policy;
+		const char *text;
+	} rows[] = {
+		{ VU_IDLE_BUSY, "% busy\n" },
+		{ VU_IDLE_PAUSE, "% busy, pause\n" },
+		{ VU_IDLE_INTERRUPT, "% busy, interrupt, 0.0 % asleep, 0 sleeps\n" },
+	};
+	const unsigned int lcore_id = 7;
+	struct vu_sched *sched = vu_sched_create(&lcore_id, 1);
+	struct vu_telemetry_table *table = vu_telemetry_table_create(sched);
+
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		char *text;
+
+		CHECK_EQ(vu_sched_set_idle(sched, 0, rows[i].policy, 0), 0);
+		text = table_text(table);
+		CHECK(strstr(text, rows[i].text) != NULL);
+		free(text);
+	}
+	vu_telemetry_table_destroy(table);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(telemetry_table, counts_and_rates)
 {
 	struct session_fixture fix;

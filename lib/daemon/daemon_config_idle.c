@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Idle policies of the data lcores: "interrupt", "pause@3,interrupt@4-5", and what becomes of them.
+ * Control lcore.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_lcore.h>
+
+#define IDLE_MAX_US 1000000
+
+static int
+idle_add(struct vu_daemon_conf *conf, enum vu_idle_policy policy, const char *lcores, size_t len)
+{
+	struct vu_uint_list list;
+	struct vu_idle_pin *pins;
+	int rc = list_parse(&list, lcores, len);
+
+	if (rc != 0)
+		return rc;
+	pins = reallocarray(conf->idle_pins, conf->nb_idle_pins + list.nb, sizeof(*pins));
+	if (pins == NULL) {
+		list_free(&list);
+		return -ENOMEM;
+	}
+	conf->idle_pins = pins;
+	for (unsigned int i = 0; i < list.nb; i++)
+		pins[conf->nb_idle_pins++] = (struct vu_idle_pin){
+			.lcore_id = list.item[i], .policy = policy,
+		};
+	list_free(&list);
+	return 0;
+}
+
+static int
+idle_policy_parse(const char *text, size_t len, enum vu_idle_policy *policy)
+{
+	for (enum vu_idle_policy p = 0; p < VU_NB_IDLE_POLICIES; p++) {
+		const char *name = vu_idle_policy_name(p);
+
+		if (strlen(name) != len || strncmp(name, text, len) != 0)
+			continue;
+		*policy = p;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* One "POLICY", "POLICY@LCORES" or "POLICY@(LCORES)"; returns what follows, NULL if malformed. */
+static const char *
+idle_entry(struct vu_daemon_conf *conf, const char *text)
+{
+	size_t len = strcspn(text, "@,");
+	const char *lcores = text + len;
+	enum vu_idle_policy policy;
+	bool is_group;
+
+	if (idle_policy_parse(text, len, &policy) != 0)
+		return NULL;
+	if (*lcores != '@') {
+		conf->idle_policy = policy;
+		return lcores;
+	}
+	lcores++;
+	is_group = *lcores == '(';
+	lcores += is_group;
+	len = strcspn(lcores, is_group ? ")" : ",");
+	if ((is_group && lcores[len] != ')') || idle_add(conf, policy, lcores, len) != 0)
+		return NULL;
+	return lcores + len + is_group;
+}
+
+int
+vu_daemon_conf_set_idle(struct vu_daemon_conf *conf, const char *text)
+{
+	const char *entry = text;
+
+	do {
+		entry = idle_entry(conf, entry);
+		if (entry == NULL || (*entry != ',' && *entry != '\0'))
+			return conf_refuse(conf, -EINVAL, "idle=%s: use busy, pause, monitor or "
+				"interrupt, for some lcores as in pause@3,interrupt@4-5", text);
+	} while (*entry++ == ',');
+	return 0;
+}
+
+int
+vu_daemon_conf_set_idle_us(struct vu_daemon_conf *conf, const char *text)
+{
+	return conf_uint(conf, "idle-us", text, 0, IDLE_MAX_US, &conf->idle_us);
+}
+
+static int
+worker_set_idle(struct vu_sched *sched, struct vu_daemon_conf *conf, unsigned int worker_idx)
+{
+	const unsigned int lcore_id = vu_sched_worker_lcore(sched, worker_idx);
+	enum vu_idle_policy policy = conf->idle_policy;
+	int rc;
+
+	for (unsigned int i = 0; i < conf->nb_idle_pins; i++)
+		if (conf->idle_pins[i].lcore_id == lcore_id)
+			policy = conf->idle_pins[i].policy;
+	rc = vu_sched_set_idle(sched, worker_idx, policy, conf->idle_us);
+	if (rc == -ENOTSUP)
+		return conf_refuse(conf, rc, "idle=monitor: this CPU cannot wait for a store; use "
+			"busy, pause or interrupt");
+	return rc;
+}
+
+int
+daemon_set_idle(struct vu_sched *sched, struct vu_daemon_conf *conf)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < conf->nb_idle_pins; i++) {
+		const unsigned int lcore_id = conf->idle_pins[i].lcore_id;
+
+		if (!rte_lcore_is_enabled(lcore_id) || lcore_id == rte_get_main_lcore())
+			return conf_refuse(conf, -EINVAL, "idle: lcore %u is not a data lcore",
+				lcore_id);
+	}
+	for (unsigned int i = 0; i < vu_sched_nb_workers(sched) && rc == 0; i++)
+		rc = worker_set_idle(sched, conf, i);
+	return rc;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Asks the guest for kicks before an lcore sleeps, and not to kick while it polls. Kicks are off
+ * from the start of a ring (vu_vring_seek()).
+ */
+#ifndef VU_VRING_KICK_H
+#define VU_VRING_KICK_H
+
+#include "vu_vring_packed.h"
+#include "vu_vring_split.h"
+
+/**
+ * Ask for a kick with the next entry that is made available (VIRTIO 1.2, 2.7.10 and 2.8.14). A full
+ * barrier and another look at the ring have to follow: what came before is not kicked for.
+ *
+ * @param live  set-up of the ring
+ * @param pos   position
+ * @context owner lcore
+ */
+static inline void
+vu_vring_enable_kicks(const struct vu_vring_live *live, const struct vu_vring_pos *pos)
+{
+	const struct vu_packed_event event = {
+		.position = pos->avail,
+		.flags = live->has_event_idx ? VU_PACKED_EVENT_DESC : VU_PACKED_EVENT_ENABLE,
+	};
+
+	/* Position and flags at once: a guest must not see the one without the other. */
+	if (live->is_packed)
+		vu_store((uint32_t *)(void *)live->device_event,
+			event.position | (uint32_t)event.flags << 16);
+	else if (live->has_event_idx)
+		vu_store((uint16_t *)(void *)&live->used->ring[live->size], pos->avail);
+	else
+		vu_store(&live->used->flags, 0);
+}
+
+/**
+ * Ask the guest not to kick: the ring is polled. With EVENT_IDX in a split ring there is nothing to
+ * do, the event of the last time lies behind the guest.
+ *
+ * @param live  set-up of the ring
+ * @context owner lcore
+ */
+static inline void
+vu_vring_disable_kicks(const struct vu_vring_live *live)
+{
+	if (live->is_packed)
+		vu_packed_suppress_kicks(live);
+	else
+		vu_split_suppress_kicks(live);
+}
+
+#endif /* VU_VRING_KICK_H */

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Ports whose data lcores sleep while they are idle: guests kick only if they are asked to, frames
+ * pass between lcores, and none stays behind.
+ */
+#include "test.h"
+
+#include <rte_atomic.h>
+#include <rte_cycles.h>
+
+#include "net_fixture.h"
+#include "vu_vring_packed.h"
+
+#define NB_PORTS 2
+#define FRAME_BYTES 64
+
+/* Receive queues on one lcore, transmit queues on the other: every frame changes lcores. */
+static const unsigned int crossed[] = { 4, 7 };
+
+struct idle_net {
+	struct vu_sched *sched;
+	struct net_port ports[NB_PORTS];
+	struct net_received *received;
+	uint64_t nb_kicks;
+};
+
+static void
+idle_net_open(struct idle_net *f, uint64_t features, uint32_t idle_us)
+{
+	*f = (struct idle_net){ .sched = net_sched_create() };
+	f->received = net_received_create();
+	for (unsigned int i = 0; i < 2; i++)
+		RTE_VERIFY(vu_sched_set_idle(f->sched, i, VU_IDLE_INTERRUPT, idle_us) == 0);
+	for (unsigned int port = 0; port < NB_PORTS; port++) {
+		struct net_port *p = &f->ports[port];
+
+		port_open_on(p, f->sched, "far=switch", 1, crossed);
+		for (uint32_t i = 0; i < p->nb_queues; i++)
+			p->rings[i].kick_fd = vu_fd_eventfd();
+		port_start(p, features);
+		port_offer(p, 0, RING_SIZE, 256);
+	}
+}
+
+static void
+idle_net_close(struct idle_net *f)
+{
+	for (unsigned int port = 0; port < NB_PORTS; port++)
+		port_close(&f->ports[port]);
+	vu_sched_destroy(f->sched);
+	free(f->received);
+}
+
+/* Free running number of a position in a packed ring: two laps make a cycle. */
+static uint16_t
+packed_number(const struct fake_ring *ring, uint16_t position)
+{
+	return (position & VU_PACKED_SLOT) + ((position & VU_PACKED_WRAP) != 0 ? 0 : ring->size);
+}
+
+static bool
+packed_wants_kick(const struct fake_ring *ring, uint16_t old)
+{
+	const uint32_t word = vu_load((const uint32_t *)(const void *)ring->device_event);
+	const uint16_t cycle = 2 * ring->size;
+	const uint16_t new = packed_number(ring, ring->avail_idx) + cycle;
+
+	if (word >> 16 != VU_PACKED_EVENT_DESC)
+		return word >> 16 == VU_PACKED_EVENT_ENABLE;
+	return (uint16_t)(new - packed_number(ring, (uint16_t)word) - 1) % cycle <
+		(uint16_t)(new - packed_number(ring, old)) % cycle;
+}
+
+/* Kick as a driver does: only if the device wants it (VIRTIO 1.2, 2.7.10 and 2.8.14). */
+static void
+guest_kick(struct idle_net *f, struct net_port *p, uint32_t queue_idx, bool has_event_idx)
+{
+	struct net_guest_ring *ring = &p->rings[queue_idx];
+	const struct fake_ring *r = ring->ring;
+	const uint16_t old = ring->kicked_idx;
+	bool is_wanted;
+
+	ring->kicked_idx = r->avail_idx;
+	/* Entries before event; pairs with the fence in worker_sleep(). */
+	rte_smp_mb();
+	if (r->is_packed) {
+		is_wanted = packed_wants_kick(r, old);
+	} else if (has_event_idx) {
+		uint16_t event = vu_load((uint16_t *)(void *)&r->used->ring[r->size]);
+
+		is_wanted = (uint16_t)(r->avail_idx - event - 1) < (uint16_t)(r->avail_idx - old);
+	} else {
+		is_wanted = (vu_load(&r->used->flags) & VU_USED_F_NO_NOTIFY) == 0;
+	}
+	if (!is_wanted)
+		return;
+	vu_fd_signal(ring->kick_fd);
+	f->nb_kicks++;
+}
+
+static void
+guest_send(struct idle_net *f, unsigned int from, uint64_t seed, bool has_event_idx)
+{
+	uint8_t frame[FRAME_BYTES];
+
+	frame_make_ether(frame, sizeof(frame), (from + 1) % NB_PORTS, from, seed);
+	while (port_send(&f->ports[from], 0, frame, sizeof(frame)) < 0) {
+		port_collect(&f->ports[from], 1);
+		sched_yield();
+	}
+	guest_kick(f, &f->ports[from], 1, has_event_idx);
+}
+
+/* The next frame of a guest is the one that was made with this seed. */
+static int
+guest_receive(struct idle_net *f, unsigned int to, uint64_t seed)
+{
+	uint8_t frame[FRAME_BYTES];
+
+	frame_make_ether(frame, sizeof(frame), to, (to + 1) % NB_PORTS, seed);
+	while (!port_receive(&f->ports[to], 0, f->received))
+		sched_yield();
+	CHECK(received_is(f->received, frame, sizeof(frame)));
+	port_offer(&f->ports[to], 0, 1, 256);
+	return TEST_SUCCESS;
+}
+
+/* A few frames each way, with pauses of all lengths; each round waits for all of its frames. */
+static int
+idle_round(struct idle_net *f, struct fake_rand *rand, bool has_event_idx)
+{
+	const uint64_t seed = fake_rand_u64(rand);
+	uint32_t nb_frames[NB_PORTS];
+
+	for (unsigned int from = 0; from < NB_PORTS; from++) {
+		nb_frames[from] = fake_rand_in(rand, 0, 20);
+		for (uint32_t i = 0; i < nb_frames[from]; i++) {
+			guest_send(f, from, seed + i, has_event_idx);
+			if (fake_rand_one_in(rand, 8))
+				usleep(fake_rand_in(rand, 0, 4) * 15);
+		}
+	}
+	for (unsigned int from = 0; from < NB_PORTS; from++)
+		for (uint32_t i = 0; i < nb_frames[from]; i++)
+			CHECK(guest_receive(f, (from + 1) % NB_PORTS, seed + i) == TEST_SUCCESS);
+	return TEST_SUCCESS;
+}
+
+static uint64_t
+all_sleeps(const struct idle_net *f)
+{
+	struct vu_sched_lcore_stats stats[2];
+
+	for (unsigned int i = 0; i < 2; i++)
+		RTE_VERIFY(vu_sched_lcore_stats_get(f->sched, i, &stats[i]) == 0);
+	return stats[0].nb_sleeps + stats[1].nb_sleeps;
+}
+
+static int
+check_traffic(uint64_t features, uint32_t idle_us, unsigned int seconds)
+{
+	const uint64_t end_tsc = rte_get_tsc_cycles() + seconds * rte_get_tsc_hz();
+	struct fake_rand rand = { 2024 };
+	struct net_loops loops;
+	struct idle_net f;
+	unsigned int nb_rounds = 0;
+
+	idle_net_open(&f, features, idle_us);
+	net_loops_start(&loops, f.sched);
+	do {
+		CHECK(idle_round(&f, &rand, (features & F_EVENT_IDX) != 0) == TEST_SUCCESS);
+	} while (++nb_rounds < 50 || rte_get_tsc_cycles() < end_tsc);
+	CHECK(f.nb_kicks > 0 && all_sleeps(&f) > 0);
+	/* A front-end goes and another one comes while the lcores sleep. */
+	port_stop(&f.ports[0]);
+	port_start(&f.ports[0], features);
+	port_offer(&f.ports[0], 0, RING_SIZE, 256);
+	f.ports[0].rings[1].kicked_idx = f.ports[0].rings[1].ring->avail_idx;
+	CHECK(idle_round(&f, &rand, (features & F_EVENT_IDX) != 0) == TEST_SUCCESS);
+	net_loops_stop(&loops);
+	idle_net_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_idle, frames_arrive_while_lcores_sleep)
+{
+	CHECK(check_traffic(F_MODERN, 0, 0) == TEST_SUCCESS);
+	return check_traffic(F_MODERN | F_EVENT_IDX, 0, 0);
+}
+
+VU_TEST_STRESS(net_idle, frames_arrive_for_long)
+{
+	const unsigned int seconds = test_stress_seconds();
+
+	CHECK(check_traffic(F_MODERN, 0, seconds) == TEST_SUCCESS);
+	CHECK(check_traffic(F_MODERN | F_EVENT_IDX, 0, seconds) == TEST_SUCCESS);
+	return check_traffic(F_MERGEABLE, 25, seconds);
+}
+
+/* Without a kick descriptor the front-end relies on polling, so its lcore stays awake. */
+VU_TEST(net_idle, ring_without_kicks_is_polled)
+{
+	struct vu_sched_lcore_stats stats[2];
+	struct net_loops loops;
+	struct idle_net f;
+
+	idle_net_open(&f, F_MODERN, 0);
+	/* Its owner has no other queue that a guest kicks. */
+	vu_fd_close(&f.ports[0].rings[1].kick_fd);
+	port_stop(&f.ports[0]);
+	port_start(&f.ports[0], F_MODERN);
+	port_offer(&f.ports[0], 0, RING_SIZE, 256);
+	net_loops_start(&loops, f.sched);
+	for (uint64_t i = 0; i < 100; i++) {
+		guest_send(&f, 0, i, false);
+		CHECK(guest_receive(&f, 1, i) == TEST_SUCCESS);
+	}
+	for (unsigned int i = 0; i < 2; i++)
+		RTE_VERIFY(vu_sched_lcore_stats_get(f.sched, i, &stats[i]) == 0);
+	net_loops_stop(&loops);
+	CHECK_EQ(stats[1].nb_sleeps, 0);
+	idle_net_close(&f);
+	return TEST_SUCCESS;
+}
+
+/* Another kick descriptor for a ring that runs: the old one is of no use any more. */
+VU_TEST(net_idle, new_kick_descriptor_wakes)
+{
+	struct net_loops loops;
+	struct idle_net f;
+
+	idle_net_open(&f, F_MODERN, 0);
+	net_loops_start(&loops, f.sched);
+	for (unsigned int round = 0; round < 10; round++) {
+		struct net_guest_ring *ring = &f.ports[0].rings[1];
+
+		vu_fd_close(&ring->kick_fd);
+		ring->kick_fd = vu_fd_eventfd();
+		vu_device_ring_start(f.ports[0].dev, 1, dup(ring->kick_fd));
+		port_commit(&f.ports[0]);
+		usleep(1000);
+		guest_send(&f, 0, round, false);
+		CHECK(guest_receive(&f, 1, round) == TEST_SUCCESS);
+	}
+	net_loops_stop(&loops);
+	idle_net_close(&f);
+	return TEST_SUCCESS;
+}

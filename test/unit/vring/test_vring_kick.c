@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Kicks asked for and refused, in both layouts, with flags and with event indices.
+ */
+#include "vu_vring_kick.h"
+
+#include <string.h>
+
+#include "test.h"
+
+#define SIZE 4
+
+struct kick_ring {
+	_Alignas(4) uint8_t used[sizeof(struct vu_split_used) +
+		SIZE * sizeof(struct vu_split_used_elem) + sizeof(uint16_t)];
+	struct vu_packed_event event;
+	struct vu_vring_live live;
+	struct vu_vring_pos pos;
+};
+
+static void
+ring_init(struct kick_ring *ring, bool is_packed, bool has_event_idx)
+{
+	memset(ring, 0, sizeof(*ring));
+	ring->live = (struct vu_vring_live){
+		.size = SIZE, .mask = SIZE - 1, .is_packed = is_packed,
+		.has_event_idx = has_event_idx,
+	};
+	ring->pos.avail = 0x8003;
+	if (is_packed)
+		ring->live.device_event = &ring->event;
+	else
+		ring->live.used = (struct vu_split_used *)(void *)ring->used;
+}
+
+VU_TEST(vring_kick, split_flag)
+{
+	struct kick_ring ring;
+
+	ring_init(&ring, false, false);
+	vu_vring_disable_kicks(&ring.live);
+	CHECK_EQ(ring.live.used->flags, VU_USED_F_NO_NOTIFY);
+	vu_vring_enable_kicks(&ring.live, &ring.pos);
+	CHECK_EQ(ring.live.used->flags, 0);
+	vu_vring_disable_kicks(&ring.live);
+	CHECK_EQ(ring.live.used->flags, VU_USED_F_NO_NOTIFY);
+	return TEST_SUCCESS;
+}
+
+/* avail_event lies behind the last entry of the used ring. */
+VU_TEST(vring_kick, split_event_index)
+{
+	struct kick_ring ring;
+	uint16_t event;
+
+	ring_init(&ring, false, true);
+	vu_vring_enable_kicks(&ring.live, &ring.pos);
+	memcpy(&event, &ring.used[sizeof(ring.used) - sizeof(event)], sizeof(event));
+	CHECK_EQ(event, ring.pos.avail);
+	for (size_t i = 0; i < sizeof(ring.used) - sizeof(event); i++)
+		CHECK_EQ(ring.used[i], 0);
+	vu_vring_disable_kicks(&ring.live);
+	CHECK_EQ(ring.live.used->flags, 0);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_kick, packed_flags)
+{
+	struct kick_ring ring;
+
+	ring_init(&ring, true, false);
+	vu_vring_disable_kicks(&ring.live);
+	CHECK_EQ(ring.event.flags, VU_PACKED_EVENT_DISABLE);
+	vu_vring_enable_kicks(&ring.live, &ring.pos);
+	CHECK_EQ(ring.event.flags, VU_PACKED_EVENT_ENABLE);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_kick, packed_position)
+{
+	struct kick_ring ring;
+
+	ring_init(&ring, true, true);
+	vu_vring_enable_kicks(&ring.live, &ring.pos);
+	CHECK_EQ(ring.event.flags, VU_PACKED_EVENT_DESC);
+	CHECK_EQ(ring.event.position, 0x8003);
+	vu_vring_disable_kicks(&ring.live);
+	CHECK_EQ(ring.event.flags, VU_PACKED_EVENT_DISABLE);
+	return TEST_SUCCESS;
+}
