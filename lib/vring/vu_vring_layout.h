@@ -65,6 +65,17 @@ vu_ring_commit_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 		vu_split_commit(live, pos, burst, nb, has_bytes);
 }
 
+/** vu_split_commit_batch() or vu_packed_commit_batch(). @context owner lcore */
+static __rte_always_inline void
+vu_ring_commit_batch(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	const struct vu_burst *burst, uint16_t nb, const bool is_packed)
+{
+	if (is_packed)
+		vu_packed_commit_batch(live, pos, burst, nb);
+	else
+		vu_split_commit_batch(live, pos, burst, nb);
+}
+
 /** vu_split_signal() or vu_packed_signal(). @context owner lcore */
 static __rte_always_inline void
 vu_ring_signal(const struct vu_vring_live *live, struct vu_vring_pos *pos, const bool is_packed)

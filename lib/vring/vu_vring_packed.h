@@ -20,26 +20,17 @@
 #include <rte_prefetch.h>
 
 #include "vu_mem_translate.h"
+#include "vu_packed.h"
 #include "vu_vring_burst.h"
 #include "vu_vring_chain.h"
 #include "vu_vring_live.h"
 #include "vu_vring_packed_avx512.h"
 
-/** Parts of a position (struct vu_vring_pos, event suppression, vring base). */
-#define VU_PACKED_SLOT 0x7fff
-#define VU_PACKED_WRAP 0x8000
-
-#define VU_PACKED_F_OWNER (VU_PACKED_F_AVAIL | VU_PACKED_F_USED)
-
 /** Position `nb` slots further on; nb up to the ring size. @context owner lcore */
 static __rte_always_inline uint16_t
 vu_packed_advance(const struct vu_vring_live *live, uint16_t position, uint32_t nb)
 {
-	uint32_t slot = (position & VU_PACKED_SLOT) + nb;
-	uint16_t wrap = position & VU_PACKED_WRAP;
-
-	return (uint16_t)(slot < live->size ? slot | wrap :
-		(slot - live->size) | (wrap ^ VU_PACKED_WRAP));
+	return packed_step(live->size, position, nb);
 }
 
 /** Slots taken from the ring and not given back. @context owner lcore */
@@ -49,27 +40,6 @@ vu_packed_nb_taken(const struct vu_vring_live *live, const struct vu_vring_pos *
 	uint16_t nb = (uint16_t)((pos->avail & VU_PACKED_SLOT) - (pos->used & VU_PACKED_SLOT));
 
 	return ((pos->avail ^ pos->used) & VU_PACKED_WRAP) != 0 ? nb + live->size : nb;
-}
-
-/* Ownership bits of a slot that is available in the lap of a position. */
-static __rte_always_inline uint16_t
-packed_avail_flags(uint16_t position)
-{
-	return (position & VU_PACKED_WRAP) != 0 ? VU_PACKED_F_AVAIL : VU_PACKED_F_USED;
-}
-
-/* And of one that is used. */
-static __rte_always_inline uint16_t
-packed_used_flags(uint16_t position)
-{
-	return (position & VU_PACKED_WRAP) != 0 ? VU_PACKED_F_OWNER : 0;
-}
-
-/* Length, id and flags of a descriptor as one word. */
-static __rte_always_inline uint64_t *
-packed_word(struct vu_packed_desc *desc)
-{
-	return (uint64_t *)(void *)&desc->len_bytes;
 }
 
 /*
@@ -324,17 +294,32 @@ vu_packed_commit_plain(const struct vu_vring_live *live, struct vu_vring_pos *po
 	pos->avail = vu_packed_advance(live, pos->avail, nb);
 }
 
-/* Was the slot at `event` among the last nb_slots ones that were given back? */
-static __rte_always_inline bool
-packed_has_passed(const struct vu_vring_live *live, uint16_t used, uint16_t event,
-	uint16_t nb_slots)
+/**
+ * Give the first `nb` entries of a burst back with one used descriptor that has the last one's id
+ * (VIRTIO 1.2, 2.8.9): for a ring with IN_ORDER and buffers that nothing was written to, as the
+ * guest takes those that are skipped for used in full.
+ *
+ * @param live   set-up of the ring
+ * @param pos    position, moved on
+ * @param burst  entries of the last peek
+ * @param nb     0..burst->nb
+ * @context owner lcore
+ */
+static __rte_always_inline void
+vu_packed_commit_batch(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	const struct vu_burst *burst, uint16_t nb)
 {
-	uint32_t nb_behind = (used & VU_PACKED_SLOT) - (uint32_t)(event & VU_PACKED_SLOT);
+	uint32_t nb_slots = 0;
 
-	/* In the lap before. One ahead of us has wrapped to far more than nb_slots. */
-	if (((used ^ event) & VU_PACKED_WRAP) != 0)
-		nb_behind += live->size;
-	return nb_behind - 1 < nb_slots;
+	if (unlikely(nb == 0))
+		return;
+	for (uint16_t i = 0; i < nb; i++)
+		nb_slots += burst->nb_descs[i];
+	/* Reads of the buffers before it; pairs with the acquire in the guest's driver. */
+	vu_store_release(packed_word(&live->packed_desc[pos->used & VU_PACKED_SLOT]),
+		packed_used_word(pos->used, burst->head[nb - 1], 0));
+	packed_move_used(live, pos, nb, nb_slots);
+	pos->avail = vu_packed_advance(live, pos->avail, nb_slots);
 }
 
 /**
@@ -348,7 +333,6 @@ vu_packed_wants_notification(const struct vu_vring_live *live, struct vu_vring_p
 {
 	bool is_first = !pos->signalled_valid;
 	uint16_t nb_slots = pos->signalled;
-	uint32_t event;
 
 	pos->signalled = 0;
 	pos->signalled_valid = true;
@@ -359,17 +343,8 @@ vu_packed_wants_notification(const struct vu_vring_live *live, struct vu_vring_p
 	rte_smp_mb();
 	if (unlikely(is_first))
 		return true;
-	event = vu_load((const uint32_t *)(const void *)live->driver_event);
-	switch ((event >> 16) & 3) {
-	case VU_PACKED_EVENT_DISABLE:
-		return false;
-	case VU_PACKED_EVENT_DESC:
-		/* Not negotiated is as undefined as the reserved value: better once too often. */
-		return !live->has_event_idx ||
-			packed_has_passed(live, pos->used, (uint16_t)event, nb_slots);
-	default:
-		return true;
-	}
+	return packed_event_wants(live->driver_event, live->has_event_idx, live->size, pos->used,
+		nb_slots);
 }
 
 /**

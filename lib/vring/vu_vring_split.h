@@ -223,6 +223,32 @@ vu_split_commit(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 }
 
 /**
+ * Give the first `nb` entries of a burst back with one used element, the last one's (VIRTIO 1.2,
+ * 2.7.9): for a ring with IN_ORDER and buffers that nothing was written to, as the guest takes
+ * those that are skipped for used in full.
+ *
+ * @param live   set-up of the ring
+ * @param pos    position, moved on
+ * @param burst  entries of the last peek
+ * @param nb     0..burst->nb
+ * @context owner lcore
+ */
+static __rte_always_inline void
+vu_split_commit_batch(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+	const struct vu_burst *burst, uint16_t nb)
+{
+	if (unlikely(nb == 0))
+		return;
+	vu_store((uint64_t *)(uintptr_t)&live->used->ring[pos->used & live->mask],
+		(uint64_t)burst->head[nb - 1]);
+	pos->avail += nb;
+	pos->used += nb;
+	vu_counter_add(&pos->counters.nb_chains, nb);
+	/* Entry before index; pairs with the acquire in the guest's driver. */
+	vu_store_release(&live->used->idx, pos->used);
+}
+
+/**
  * Does the guest want to hear of what was committed since the last call (VIRTIO 1.2, 2.7.7 and
  * 2.7.10)?
  *

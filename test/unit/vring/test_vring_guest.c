@@ -5,121 +5,11 @@
 #include "test.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
 
-#include "vring_fixture.h"
-#include "vu_vring_guest.h"
-#include "vu_vring_split.h"
-
-#define F_VERSION_1 RTE_BIT64(32)
-#define F_ACCESS_PLATFORM RTE_BIT64(33)
-#define F_IN_ORDER RTE_BIT64(35)
-#define MEM_BYTES 0x100000
-#define DATA_OFFSET 0x80000
-#define BUF_BYTES 256
-
-/* Both halves over one piece of memory; addresses are those of this process. */
-struct guest_fixture {
-	int fd;
-	uint8_t *mem;
-	struct vu_mem_table *table;
-	struct vu_vring_guest *ring;
-	struct vu_vring vring;
-	struct vu_vring_live *live;
-};
-
-static void
-pair_attach(struct guest_fixture *f, uint64_t features, uint16_t base)
-{
-	f->vring.conf = (struct vu_vring_conf){
-		.size = f->ring->size, .base = base, .has_addr = true,
-		.desc_uva = (uintptr_t)f->ring->desc,
-		.avail_uva = (uintptr_t)f->ring->avail,
-		.used_uva = (uintptr_t)f->ring->used,
-	};
-	f->vring.enabled = true;
-	f->live = vu_vring_live_create(&f->vring, f->table, features);
-	RTE_VERIFY(f->live != NULL);
-	RTE_VERIFY(!vu_vring_seek(&f->vring, f->live));
-}
-
-static void
-pair_start(struct guest_fixture *f, uint16_t size, uint64_t features)
-{
-	struct vu_mem_region_conf region = { .len = MEM_BYTES, .numa_node = -1 };
-	struct vu_vring_guest_conf conf = { .size = size, .features = features };
-
-	f->fd = vu_fd_memfd("guest-test", MEM_BYTES, 0);
-	f->mem = mmap(NULL, MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
-	RTE_VERIFY(f->mem != MAP_FAILED);
-	region.gpa = region.uva = (uintptr_t)f->mem;
-	region.fd = dup(f->fd);
-	f->table = vu_mem_table_create(&region, 1, "test");
-	conf.memory = f->mem;
-	f->ring = vu_vring_guest_create(&conf);
-	RTE_VERIFY(f->table != NULL && f->ring != NULL);
-	vu_vring_init(&f->vring, 0);
-	pair_attach(f, features, vu_vring_guest_restart(f->ring));
-}
-
-static void
-pair_stop(struct guest_fixture *f)
-{
-	vu_vring_live_destroy(f->live);
-	vu_vring_guest_destroy(f->ring);
-	vu_mem_table_destroy(f->table);
-	munmap(f->mem, MEM_BYTES);
-	vu_fd_close(&f->fd);
-}
-
-/* Buffer number n; its cookie is n + 1. */
-static struct vu_guest_buf
-buf(const struct guest_fixture *f, uintptr_t n)
-{
-	return (struct vu_guest_buf){
-		.gpa = (uintptr_t)f->mem + DATA_OFFSET + n % 1024 * BUF_BYTES,
-		.cookie = (void *)(n + 1),
-		.len_bytes = BUF_BYTES,
-	};
-}
-
-static uint16_t
-add(struct guest_fixture *f, uintptr_t first, uint16_t nb, bool is_writable)
-{
-	uint16_t nb_added = 0;
-
-	for (uint16_t i = 0; i < nb; i++) {
-		struct vu_guest_buf one = buf(f, first + i);
-
-		nb_added += is_writable ? vu_vring_guest_add(f->ring, &one, 1, true) :
-			vu_vring_guest_add(f->ring, &one, 1, false);
-	}
-	vu_vring_guest_publish(f->ring);
-	return nb_added;
-}
-
-/* Device: use up to `max` buffers, telling it wrote `len` bytes to each. */
-static uint16_t
-use(struct guest_fixture *f, uint16_t max, uint32_t len, uint16_t direction)
-{
-	struct vu_burst burst;
-	uint16_t nb = vu_split_peek(f->live, &f->vring.pos, &burst, max, direction);
-
-	for (uint16_t i = 0; i < nb; i++)
-		burst.used_bytes[i] = len;
-	vu_split_commit(f->live, &f->vring.pos, &burst, nb, true);
-	return nb;
-}
-
-static uintptr_t
-number(const struct vu_guest_done *done)
-{
-	return (uintptr_t)done->cookie - 1;
-}
+#include "guest_fixture.h"
 
 VU_TEST(vring_guest, create_refuses_what_it_cannot_drive)
 {
@@ -134,13 +24,10 @@ VU_TEST(vring_guest, create_refuses_what_it_cannot_drive)
 	CHECK(vu_vring_guest_create(&conf) == NULL);
 	CHECK_EQ(rte_errno, EINVAL);
 	conf.size = 1;
-	conf.features = F_PACKED;
-	CHECK(vu_vring_guest_create(&conf) == NULL);
-	CHECK_EQ(rte_errno, ENOTSUP);
 	conf.features = F_ACCESS_PLATFORM;
 	CHECK(vu_vring_guest_create(&conf) == NULL);
 	CHECK_EQ(rte_errno, ENOTSUP);
-	CHECK_EQ(vu_vring_guest_features() & (F_PACKED | F_ACCESS_PLATFORM), 0);
+	CHECK_EQ(vu_vring_guest_features() & F_ACCESS_PLATFORM, 0);
 	return TEST_SUCCESS;
 }
 
@@ -190,31 +77,40 @@ check_many_rounds(uint64_t features)
 VU_TEST(vring_guest, buffers_come_back_in_both_orders_of_descriptors)
 {
 	CHECK_EQ(check_many_rounds(F_VERSION_1), TEST_SUCCESS);
-	return check_many_rounds(F_VERSION_1 | F_IN_ORDER);
+	CHECK_EQ(check_many_rounds(F_VERSION_1 | F_IN_ORDER), TEST_SUCCESS);
+	CHECK_EQ(check_many_rounds(F_VERSION_1 | F_PACKED), TEST_SUCCESS);
+	return check_many_rounds(F_VERSION_1 | F_PACKED | F_IN_ORDER);
 }
 
 VU_TEST(vring_guest, a_full_ring_takes_no_more)
 {
+	static const uint64_t layouts[] = { F_VERSION_1, F_VERSION_1 | F_PACKED };
 	struct guest_fixture f;
 
-	pair_start(&f, 8, F_VERSION_1);
-	CHECK_EQ(add(&f, 0, 10, false), 8);
-	CHECK_EQ(add(&f, 8, 1, false), 0);
-	pair_stop(&f);
+	for (unsigned int i = 0; i < RTE_DIM(layouts); i++) {
+		pair_start(&f, 8, layouts[i]);
+		CHECK_EQ(add(&f, 0, 10, false), 8);
+		CHECK_EQ(add(&f, 8, 1, false), 0);
+		CHECK_EQ(vu_vring_guest_nb_out(f.ring), 8);
+		pair_stop(&f);
+	}
 	return TEST_SUCCESS;
 }
 
 VU_TEST(vring_guest, readable_buffers_report_no_bytes)
 {
+	static const uint64_t layouts[] = { F_VERSION_1, F_VERSION_1 | F_PACKED };
 	struct guest_fixture f;
 	struct vu_guest_done done;
 
-	pair_start(&f, 8, F_VERSION_1);
-	add(&f, 0, 1, false);
-	CHECK_EQ(use(&f, 1, 100, 0), 1);
-	CHECK_EQ(vu_vring_guest_collect(f.ring, &done, 1), 1);
-	CHECK_EQ(done.len_bytes, 0);
-	pair_stop(&f);
+	for (unsigned int i = 0; i < RTE_DIM(layouts); i++) {
+		pair_start(&f, 8, layouts[i]);
+		add(&f, 0, 1, false);
+		CHECK_EQ(use(&f, 1, 100, 0), 1);
+		CHECK_EQ(vu_vring_guest_collect(f.ring, &done, 1), 1);
+		CHECK_EQ(done.len_bytes, 0);
+		pair_stop(&f);
+	}
 	return TEST_SUCCESS;
 }
 
@@ -236,16 +132,16 @@ check_chains(uint64_t features)
 		CHECK_EQ(vu_vring_guest_add_chain(f.ring, bufs, 1, 1), -ENOSPC);
 		CHECK_EQ(vu_vring_guest_nb_free(f.ring), 1);
 		vu_vring_guest_publish(f.ring);
-		CHECK_EQ(vu_split_peek(f.live, &f.vring.pos, &burst, 4, 0), 2);
-		CHECK_EQ(vu_split_chain(f.live, &f.vring.pos, burst.head[0], &chain), VU_VRING_OK);
+		CHECK_EQ(vu_ring_peek(f.live, &f.vring.pos, &burst, 4, 0, f.live->is_packed), 2);
+		CHECK_EQ(vu_ring_chain(f.live, &f.vring.pos, &burst, 0, &chain), VU_VRING_OK);
 		CHECK_EQ(chain.nb_read, 2);
 		CHECK_EQ(chain.read_bytes, 2 * BUF_BYTES);
 		CHECK_EQ(chain.write_bytes, BUF_BYTES);
-		CHECK_EQ(vu_split_chain(f.live, &f.vring.pos, burst.head[1], &chain), VU_VRING_OK);
+		CHECK_EQ(vu_ring_chain(f.live, &f.vring.pos, &burst, 1, &chain), VU_VRING_OK);
 		CHECK_EQ(chain.write_bytes, 4 * BUF_BYTES);
 		burst.used_bytes[0] = 5000;
 		burst.used_bytes[1] = 1000;
-		vu_split_commit(f.live, &f.vring.pos, &burst, 2, true);
+		vu_ring_commit(f.live, &f.vring.pos, &burst, 2, true, f.live->is_packed);
 		CHECK_EQ(vu_vring_guest_collect(f.ring, done, 4), 2);
 		CHECK_EQ(number(&done[0]), 4 * round);
 		CHECK_EQ(done[0].len_bytes, BUF_BYTES);
@@ -259,18 +155,32 @@ check_chains(uint64_t features)
 VU_TEST(vring_guest, chains_arrive_whole_and_free_all_descriptors)
 {
 	CHECK_EQ(check_chains(F_VERSION_1), TEST_SUCCESS);
-	return check_chains(F_VERSION_1 | F_IN_ORDER);
+	CHECK_EQ(check_chains(F_VERSION_1 | F_IN_ORDER), TEST_SUCCESS);
+	CHECK_EQ(check_chains(F_VERSION_1 | F_PACKED), TEST_SUCCESS);
+	return check_chains(F_VERSION_1 | F_PACKED | F_IN_ORDER);
 }
 
-/* Write a used entry without the device half. */
+/* Write a used entry at the place of the oldest buffer, without the device half. */
+static void
+lie_packed(struct guest_fixture *f, uint16_t id)
+{
+	struct vu_packed_desc *desc = &f->ring->packed_desc[f->ring->last_used & VU_PACKED_SLOT];
+
+	desc->id = id;
+	desc->len_bytes = UINT32_MAX;
+	desc->flags = packed_used_flags(f->ring->last_used) | VU_DESC_F_WRITE;
+}
+
 static void
 lie(struct guest_fixture *f, uint32_t id, uint16_t nb)
 {
-	uint16_t idx = f->ring->used->idx;
-
-	f->ring->used->ring[idx & f->ring->mask].id = id;
-	f->ring->used->ring[idx & f->ring->mask].len_bytes = UINT32_MAX;
-	vu_store_release(&f->ring->used->idx, (uint16_t)(idx + nb));
+	if (f->ring->is_packed) {
+		lie_packed(f, (uint16_t)id);
+		return;
+	}
+	f->ring->used->ring[f->ring->used->idx & f->ring->mask].id = id;
+	f->ring->used->ring[f->ring->used->idx & f->ring->mask].len_bytes = UINT32_MAX;
+	vu_store_release(&f->ring->used->idx, (uint16_t)(f->ring->used->idx + nb));
 }
 
 static int
@@ -296,14 +206,20 @@ check_lie(uint64_t features, uint32_t id, uint16_t nb)
 
 VU_TEST(vring_guest, a_lying_device_breaks_its_ring_only)
 {
-	static const uint64_t features[] = { F_VERSION_1, F_VERSION_1 | F_IN_ORDER };
+	static const uint64_t features[] = {
+		F_VERSION_1, F_VERSION_1 | F_IN_ORDER,
+		F_VERSION_1 | F_PACKED, F_VERSION_1 | F_PACKED | F_IN_ORDER,
+	};
 
 	for (unsigned int i = 0; i < RTE_DIM(features); i++) {
 		CHECK_EQ(check_lie(features[i], 8, 1), TEST_SUCCESS);
 		CHECK_EQ(check_lie(features[i], UINT32_MAX, 1), TEST_SUCCESS);
-		CHECK_EQ(check_lie(features[i], 0x10000, 1), TEST_SUCCESS);
 		/* In range, but not out. */
 		CHECK_EQ(check_lie(features[i], 5, 1), TEST_SUCCESS);
+		CHECK_EQ(check_lie(features[i], 3, 1), TEST_SUCCESS);
+		if ((features[i] & F_PACKED) != 0)
+			continue;
+		CHECK_EQ(check_lie(features[i], 0x10000, 1), TEST_SUCCESS);
 		/* More than are out. */
 		CHECK_EQ(check_lie(features[i], 7, 4), TEST_SUCCESS);
 		CHECK_EQ(check_lie(features[i], 7, 40000), TEST_SUCCESS);
@@ -357,6 +273,131 @@ VU_TEST(vring_guest, one_used_entry_ends_a_batch_in_order)
 	return TEST_SUCCESS;
 }
 
+/* Device: give up to `max` buffers back with one entry. */
+static uint16_t
+use_batch(struct guest_fixture *f, uint16_t max)
+{
+	struct vu_burst burst;
+	uint16_t nb = vu_ring_peek(f->live, &f->vring.pos, &burst, max, 0, f->live->is_packed);
+
+	vu_ring_commit_batch(f->live, &f->vring.pos, &burst, nb, f->live->is_packed);
+	return nb;
+}
+
+/* Single buffers and chains, in batches of every size, collected in pieces of every size. */
+static int
+check_batches(uint64_t features, uint16_t size)
+{
+	struct fake_rand rand = { 5 };
+	struct guest_fixture f;
+	struct vu_guest_done done[32];
+	uintptr_t next = 0, back = 0;
+
+	pair_start(&f, size, features | F_IN_ORDER);
+	while (back < 100000) {
+		struct vu_guest_buf bufs[3] = { buf(&f, next), buf(&f, next), buf(&f, next) };
+		uint16_t nb;
+
+		if (fake_rand_one_in(&rand, 4))
+			next += vu_vring_guest_add_chain(f.ring, bufs, 3, 0) == 0;
+		else
+			next += add(&f, next, (uint16_t)fake_rand_in(&rand, 1, 16), false);
+		vu_vring_guest_publish(f.ring);
+		use_batch(&f, (uint16_t)fake_rand_in(&rand, 1, 32));
+		nb = vu_vring_guest_collect(f.ring, done, (uint16_t)fake_rand_in(&rand, 1, 32));
+		for (uint16_t i = 0; i < nb; i++) {
+			CHECK_EQ(number(&done[i]), back);
+			CHECK_EQ(done[i].len_bytes, 0);
+			back++;
+		}
+		CHECK_EQ(f.ring->is_broken, false);
+		CHECK_EQ(vu_vring_guest_nb_out(f.ring), next - back);
+	}
+	pair_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_guest, batches_in_order_of_any_shape)
+{
+	CHECK_EQ(check_batches(F_VERSION_1, 4), TEST_SUCCESS);
+	CHECK_EQ(check_batches(F_VERSION_1, 64), TEST_SUCCESS);
+	CHECK_EQ(check_batches(F_VERSION_1 | F_PACKED, 3), TEST_SUCCESS);
+	CHECK_EQ(check_batches(F_VERSION_1 | F_PACKED, 64), TEST_SUCCESS);
+	return check_batches(F_VERSION_1 | F_PACKED, 100);
+}
+
+/* A batch in hand when the device dies: its buffers count as used, the others do not. */
+static int
+check_restart_in_batch(uint64_t features)
+{
+	struct guest_fixture f;
+	struct vu_guest_done done[16];
+
+	pair_start(&f, 8, features | F_IN_ORDER);
+	add(&f, 0, 8, false);
+	use_batch(&f, 3);
+	use_batch(&f, 2);
+	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 1), 1);
+	vu_vring_live_destroy(f.live);
+	pair_attach(&f, features | F_IN_ORDER, vu_vring_guest_restart(f.ring));
+	CHECK_EQ(vu_vring_guest_collect(f.ring, &done[1], 16), 4);
+	CHECK_EQ(use_batch(&f, 16), 3);
+	CHECK_EQ(vu_vring_guest_collect(f.ring, &done[5], 16), 3);
+	for (unsigned int i = 0; i < 8; i++)
+		CHECK_EQ(number(&done[i]), i);
+	CHECK(!f.ring->is_broken);
+	pair_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_guest, restart_in_the_middle_of_a_batch)
+{
+	CHECK_EQ(check_restart_in_batch(F_VERSION_1), TEST_SUCCESS);
+	return check_restart_in_batch(F_VERSION_1 | F_PACKED);
+}
+
+static int
+check_indirect(uint64_t features)
+{
+	struct guest_fixture f;
+	struct vu_guest_done done[2];
+	struct vu_guest_table table;
+	struct vu_guest_buf bufs[6];
+	struct vu_burst burst;
+	struct vu_chain chain;
+
+	pair_start(&f, 8, features);
+	table.memory = f.mem + DATA_OFFSET - 4096;
+	table.gpa = (uintptr_t)table.memory;
+	for (unsigned int i = 0; i < RTE_DIM(bufs); i++)
+		bufs[i] = buf(&f, i);
+	CHECK_EQ(vu_vring_guest_add_indirect(f.ring, bufs, 4, 2, &table),
+		(features & F_INDIRECT) != 0 ? 0 : -ENOTSUP);
+	if ((features & F_INDIRECT) != 0) {
+		CHECK_EQ(add(&f, 1, 8, false), 7);
+		CHECK_EQ(vu_vring_guest_add_indirect(f.ring, bufs, 1, 0, &table), -ENOSPC);
+		CHECK_EQ(vu_ring_peek(f.live, &f.vring.pos, &burst, 32, 0,
+			f.live->is_packed), 8);
+		CHECK_EQ(vu_ring_chain(f.live, &f.vring.pos, &burst, 0, &chain), VU_VRING_OK);
+		CHECK(chain.read_bytes == 4 * BUF_BYTES && chain.write_bytes == 2 * BUF_BYTES);
+		use(&f, 2, 10000, 0);
+		CHECK_EQ(vu_vring_guest_collect(f.ring, done, 2), 2);
+		CHECK(number(&done[0]) == 0 && done[0].len_bytes == 2 * BUF_BYTES);
+		CHECK(number(&done[1]) == 1 && done[1].len_bytes == 0);
+	}
+	pair_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_guest, indirect_tables_arrive_whole)
+{
+	CHECK_EQ(check_indirect(F_VERSION_1), TEST_SUCCESS);
+	CHECK_EQ(check_indirect(F_VERSION_1 | F_INDIRECT), TEST_SUCCESS);
+	CHECK_EQ(check_indirect(F_VERSION_1 | F_INDIRECT | F_IN_ORDER), TEST_SUCCESS);
+	CHECK_EQ(check_indirect(F_VERSION_1 | F_INDIRECT | F_PACKED), TEST_SUCCESS);
+	return check_indirect(F_VERSION_1 | F_INDIRECT | F_PACKED | F_IN_ORDER);
+}
+
 VU_TEST(vring_guest, kicks_follow_the_flag)
 {
 	struct guest_fixture f;
@@ -369,6 +410,32 @@ VU_TEST(vring_guest, kicks_follow_the_flag)
 	add(&f, 1, 1, false);
 	CHECK(!vu_vring_guest_wants_kick(f.ring));
 	pair_stop(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_guest, kicks_follow_the_event_structure)
+{
+	static const struct { uint16_t position; bool is_wanted; } events[] = {
+		{ 0x8000, true }, { 0x8001, true }, { 0x8002, false }, { 0x0000, false },
+	};
+	struct guest_fixture f;
+	struct vu_packed_event *event;
+
+	for (unsigned int i = 0; i < RTE_DIM(events); i++) {
+		pair_start(&f, 3, F_VERSION_1 | F_PACKED | F_EVENT_IDX);
+		event = f.live->device_event;
+		event->flags = VU_PACKED_EVENT_DESC;
+		event->position = events[i].position;
+		add(&f, 0, 2, false);
+		CHECK_EQ(vu_vring_guest_wants_kick(f.ring), events[i].is_wanted);
+		CHECK(!vu_vring_guest_wants_kick(f.ring));
+		event->flags = VU_PACKED_EVENT_ENABLE;
+		CHECK(vu_vring_guest_wants_kick(f.ring));
+		event->flags = VU_PACKED_EVENT_DISABLE;
+		add(&f, 2, 1, false);
+		CHECK(!vu_vring_guest_wants_kick(f.ring));
+		pair_stop(&f);
+	}
 	return TEST_SUCCESS;
 }
 
@@ -405,14 +472,14 @@ check_calls(uint64_t features)
 	add(&f, 0, 8, true);
 	vu_vring_guest_disarm(f.ring);
 	use(&f, 1, 0, VU_DESC_F_WRITE);
-	vu_split_wants_notification(f.live, &f.vring.pos); /* first one after a start: always */
+	wants_notification(&f); /* first one after a start: always */
 	use(&f, 1, 0, VU_DESC_F_WRITE);
-	CHECK(!vu_split_wants_notification(f.live, &f.vring.pos));
+	CHECK(!wants_notification(&f));
 	CHECK(!vu_vring_guest_arm(f.ring));
 	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 8), 2);
 	CHECK(vu_vring_guest_arm(f.ring));
 	use(&f, 1, 0, VU_DESC_F_WRITE);
-	CHECK(vu_split_wants_notification(f.live, &f.vring.pos));
+	CHECK(wants_notification(&f));
 	pair_stop(&f);
 	return TEST_SUCCESS;
 }
@@ -420,7 +487,32 @@ check_calls(uint64_t features)
 VU_TEST(vring_guest, calls_come_when_armed)
 {
 	CHECK_EQ(check_calls(F_VERSION_1), TEST_SUCCESS);
-	return check_calls(F_VERSION_1 | F_EVENT_IDX);
+	CHECK_EQ(check_calls(F_VERSION_1 | F_EVENT_IDX), TEST_SUCCESS);
+	CHECK_EQ(check_calls(F_VERSION_1 | F_PACKED), TEST_SUCCESS);
+	return check_calls(F_VERSION_1 | F_PACKED | F_EVENT_IDX);
+}
+
+/* Spoil what the driver half can do without. */
+static void
+scribble(struct guest_fixture *f)
+{
+	const struct vu_vring_guest *ring = f->ring;
+	uint16_t position = ring->next_avail;
+
+	if (!ring->is_packed) {
+		memset(ring->avail->ring, 0xff, 16 * sizeof(uint16_t));
+		return;
+	}
+	/* All but the used descriptors that are not collected. */
+	for (uint16_t i = 0; i < ring->size; i++) {
+		struct vu_packed_desc *desc = &ring->packed_desc[position & VU_PACKED_SLOT];
+
+		if (i < ring->nb_free || (desc->flags & VU_PACKED_F_OWNER) !=
+				packed_used_flags(position ^ VU_PACKED_WRAP))
+			*desc = (struct vu_packed_desc){ 1, 2, 3,
+				packed_avail_flags(position) | VU_DESC_F_NEXT };
+		position = packed_step(ring->size, position, 1);
+	}
 }
 
 /* The device dies with buffers in every state; the next one gets those that were not used. */
@@ -441,7 +533,7 @@ check_restart(uint64_t features, bool scribbles)
 		for (uint16_t i = 0; i < nb; i++)
 			seen[number(&done[i])]++;
 		if (scribbles)
-			memset(f.ring->avail->ring, 0xff, 16 * sizeof(uint16_t));
+			scribble(&f);
 		vu_vring_live_destroy(f.live);
 		pair_attach(&f, features, vu_vring_guest_restart(f.ring));
 	}
@@ -464,22 +556,27 @@ VU_TEST(vring_guest, restart_hands_over_what_was_not_used)
 	CHECK_EQ(check_restart(F_VERSION_1, false), TEST_SUCCESS);
 	CHECK_EQ(check_restart(F_VERSION_1, true), TEST_SUCCESS);
 	CHECK_EQ(check_restart(F_VERSION_1 | F_IN_ORDER, false), TEST_SUCCESS);
-	return check_restart(F_VERSION_1 | F_IN_ORDER, true);
+	CHECK_EQ(check_restart(F_VERSION_1 | F_IN_ORDER, true), TEST_SUCCESS);
+	CHECK_EQ(check_restart(F_VERSION_1 | F_PACKED, false), TEST_SUCCESS);
+	CHECK_EQ(check_restart(F_VERSION_1 | F_PACKED, true), TEST_SUCCESS);
+	CHECK_EQ(check_restart(F_VERSION_1 | F_PACKED | F_IN_ORDER, false), TEST_SUCCESS);
+	return check_restart(F_VERSION_1 | F_PACKED | F_IN_ORDER, true);
 }
 
-VU_TEST(vring_guest, restart_keeps_the_order_of_buffers)
+static int
+check_restart_order(uint64_t features)
 {
 	struct guest_fixture f;
 	struct vu_guest_done done[16];
 
-	pair_start(&f, 8, F_VERSION_1);
+	pair_start(&f, 8, features);
 	/* Shuffle the stack of free descriptors. */
 	add(&f, 0, 8, true);
 	use(&f, 5, 1, VU_DESC_F_WRITE);
 	vu_vring_guest_collect(f.ring, done, 5);
 	add(&f, 8, 5, true);
 	vu_vring_live_destroy(f.live);
-	pair_attach(&f, F_VERSION_1, vu_vring_guest_restart(f.ring));
+	pair_attach(&f, features, vu_vring_guest_restart(f.ring));
 	CHECK_EQ(use(&f, 16, 1, VU_DESC_F_WRITE), 8);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 16), 8);
 	for (unsigned int i = 0; i < 8; i++)
@@ -488,24 +585,38 @@ VU_TEST(vring_guest, restart_keeps_the_order_of_buffers)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(vring_guest, restart_after_nonsense_makes_the_ring_sane)
+VU_TEST(vring_guest, restart_keeps_the_order_of_buffers)
+{
+	CHECK_EQ(check_restart_order(F_VERSION_1), TEST_SUCCESS);
+	return check_restart_order(F_VERSION_1 | F_PACKED);
+}
+
+static int
+check_restart_after_nonsense(uint64_t features)
 {
 	struct guest_fixture f;
 	struct vu_guest_done done[16];
 
-	pair_start(&f, 8, F_VERSION_1);
+	pair_start(&f, 8, features);
 	add(&f, 0, 6, true);
 	lie(&f, 99, 40000);
 	vu_vring_guest_collect(f.ring, done, 16);
 	CHECK(f.ring->is_broken);
 	vu_vring_live_destroy(f.live);
-	pair_attach(&f, F_VERSION_1, vu_vring_guest_restart(f.ring));
+	pair_attach(&f, features, vu_vring_guest_restart(f.ring));
 	CHECK_EQ(use(&f, 16, 1, VU_DESC_F_WRITE), 6);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 16), 6);
 	for (unsigned int i = 0; i < 6; i++)
 		CHECK_EQ(number(&done[i]), i);
 	pair_stop(&f);
 	return TEST_SUCCESS;
+}
+
+VU_TEST(vring_guest, restart_after_nonsense_makes_the_ring_sane)
+{
+	CHECK_EQ(check_restart_after_nonsense(F_VERSION_1), TEST_SUCCESS);
+	CHECK_EQ(check_restart_after_nonsense(F_VERSION_1 | F_PACKED), TEST_SUCCESS);
+	return check_restart_after_nonsense(F_VERSION_1 | F_PACKED | F_IN_ORDER);
 }
 
 /* Cycles per buffer of the driver half alone, best of many rounds of one burst. */
@@ -541,5 +652,7 @@ VU_TEST_PERF(vring_guest, cycles_per_buffer)
 {
 	measure("free list", F_VERSION_1);
 	measure("in order", F_VERSION_1 | F_IN_ORDER);
+	measure("packed, free list", F_VERSION_1 | F_PACKED);
+	measure("packed, in order", F_VERSION_1 | F_PACKED | F_IN_ORDER);
 	return TEST_SUCCESS;
 }

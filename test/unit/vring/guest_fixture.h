@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Driver half and device half of a ring over one piece of memory.
+ */
+#ifndef GUEST_FIXTURE_H
+#define GUEST_FIXTURE_H
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "vring_fixture.h"
+#include "vu_vring_guest.h"
+#include "vu_vring_layout.h"
+
+#define F_VERSION_1 RTE_BIT64(32)
+#define F_ACCESS_PLATFORM RTE_BIT64(33)
+#define F_IN_ORDER RTE_BIT64(35)
+#define MEM_BYTES 0x100000
+#define DATA_OFFSET 0x80000
+#define BUF_BYTES 256
+
+/* Both halves over one piece of memory; addresses are those of this process. */
+struct guest_fixture {
+	int fd;
+	uint8_t *mem;
+	struct vu_mem_table *table;
+	struct vu_vring_guest *ring;
+	struct vu_vring vring;
+	struct vu_vring_live *live;
+};
+
+static inline void
+pair_attach(struct guest_fixture *f, uint64_t features, uint32_t base)
+{
+	f->vring.conf = (struct vu_vring_conf){
+		.size = f->ring->size, .base = base, .has_addr = true, .has_base = true,
+		.desc_uva = (uintptr_t)f->ring->desc,
+		.avail_uva = (uintptr_t)f->ring->avail,
+		.used_uva = (uintptr_t)f->ring->used,
+	};
+	f->vring.enabled = true;
+	f->live = vu_vring_live_create(&f->vring, f->table, features);
+	RTE_VERIFY(f->live != NULL);
+	RTE_VERIFY(!vu_vring_seek(&f->vring, f->live));
+}
+
+static inline void
+pair_start(struct guest_fixture *f, uint16_t size, uint64_t features)
+{
+	struct vu_mem_region_conf region = { .len = MEM_BYTES, .numa_node = -1 };
+	struct vu_vring_guest_conf conf = { .size = size, .features = features };
+
+	f->fd = vu_fd_memfd("guest-test", MEM_BYTES, 0);
+	f->mem = mmap(NULL, MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
+	RTE_VERIFY(f->mem != MAP_FAILED);
+	region.gpa = region.uva = (uintptr_t)f->mem;
+	region.fd = dup(f->fd);
+	f->table = vu_mem_table_create(&region, 1, "test");
+	conf.memory = f->mem;
+	f->ring = vu_vring_guest_create(&conf);
+	RTE_VERIFY(f->table != NULL && f->ring != NULL);
+	vu_vring_init(&f->vring, 0);
+	pair_attach(f, features, vu_vring_guest_restart(f->ring));
+}
+
+static inline void
+pair_stop(struct guest_fixture *f)
+{
+	vu_vring_live_destroy(f->live);
+	vu_vring_guest_destroy(f->ring);
+	vu_mem_table_destroy(f->table);
+	munmap(f->mem, MEM_BYTES);
+	vu_fd_close(&f->fd);
+}
+
+/* Buffer number n; its cookie is n + 1. */
+static inline struct vu_guest_buf
+buf(const struct guest_fixture *f, uintptr_t n)
+{
+	return (struct vu_guest_buf){
+		.gpa = (uintptr_t)f->mem + DATA_OFFSET + n % 1024 * BUF_BYTES,
+		.cookie = (void *)(n + 1),
+		.len_bytes = BUF_BYTES,
+	};
+}
+
+static inline uint16_t
+add(struct guest_fixture *f, uintptr_t first, uint16_t nb, bool is_writable)
+{
+	uint16_t nb_added = 0;
+
+	for (uint16_t i = 0; i < nb; i++) {
+		struct vu_guest_buf one = buf(f, first + i);
+
+		nb_added += is_writable ? vu_vring_guest_add(f->ring, &one, 1, true) :
+			vu_vring_guest_add(f->ring, &one, 1, false);
+	}
+	vu_vring_guest_publish(f->ring);
+	return nb_added;
+}
+
+/* Device: use up to `max` buffers, telling it wrote `len` bytes to each. */
+static inline uint16_t
+use(struct guest_fixture *f, uint16_t max, uint32_t len, uint16_t direction)
+{
+	struct vu_burst burst;
+	uint16_t nb = vu_ring_peek(f->live, &f->vring.pos, &burst, max, direction,
+		f->live->is_packed);
+
+	for (uint16_t i = 0; i < nb; i++)
+		burst.used_bytes[i] = len;
+	vu_ring_commit(f->live, &f->vring.pos, &burst, nb, true, f->live->is_packed);
+	return nb;
+}
+
+/* Device: does the guest want to hear of it? */
+static inline bool
+wants_notification(struct guest_fixture *f)
+{
+	return f->live->is_packed ? vu_packed_wants_notification(f->live, &f->vring.pos) :
+		vu_split_wants_notification(f->live, &f->vring.pos);
+}
+
+static inline uintptr_t
+number(const struct vu_guest_done *done)
+{
+	return (uintptr_t)done->cookie - 1;
+}
+
+#endif /* GUEST_FIXTURE_H */
