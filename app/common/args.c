@@ -88,11 +88,13 @@ args_take(struct args *args, int argc, char **argv)
 	int status = ARGS_RUN;
 
 	for (int i = 1; i < argc && status == ARGS_RUN; i++) {
-		const char *value;
+		const char *value = NULL;
 		const struct args_row *row = args_find(args, argv[i], &value);
 
 		if (args_is_question(args, argv[i]))
 			return EXIT_SUCCESS;
+		if (args->flag != NULL && args->flag(args->arg, argv[i]))
+			continue;
 		if (row != NULL) {
 			if (value == NULL && i + 1 < argc)
 				value = argv[++i];

@@ -10,7 +10,7 @@
 /** Result of args_parse(): go on. Other values are exit statuses. */
 #define ARGS_RUN (-1)
 
-/** One option of the application; all of them have a value. */
+/** One option of the application that has a value. */
 struct args_row {
 	const char *name; /* "--socket"; NULL ends a table */
 	/* Take the value. @return 0; anything else with a line of text in struct args.why */
@@ -24,7 +24,9 @@ struct args {
 	const struct args_row *rows;
 	/* Print what a further option asks for, which then ends the program. NULL: none. */
 	bool (*answer)(const char *option);
-	void *arg;        /* for apply */
+	/* Take an option that has no value. @return false: it is none. NULL: there are none */
+	bool (*flag)(void *arg, const char *option);
+	void *arg;        /* for apply and flag */
 	const char *why;  /* where apply leaves its line */
 	char **eal_argv;  /* out: NULL-terminated; strings belong to argv but for the added ones */
 	int eal_argc;

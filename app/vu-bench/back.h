@@ -22,6 +22,7 @@ struct back_conf {
 	unsigned int lcore_id;    /* that will call it */
 	unsigned int nb_devices;  /* of FRONT_MAX_PAIRS_PER_DEVICE pairs, the last of the rest */
 	const char *folder;       /* for sockets */
+	bool has_vhost_stats;     /* rte_vhost counts packets by size and kind */
 };
 
 /** Take up to nb frames from a queue. @return frames */
@@ -45,11 +46,17 @@ struct back_ops {
 	void (*close)(void *back);
 	back_from_guest_fn from_guest;
 	back_to_guest_fn to_guest;
+
+	/* For a back half that sleeps; NULL for those that poll. */
+	void (*kick)(void *queue);   /**< front half: there are frames in a queue */
+	void (*wait)(void *queue);   /**< back half: sleep until that, or return at once */
+	void (*signal)(void *queue); /**< back half: frames were given to a queue */
 };
 
 extern const struct back_ops back_vu;
 extern const struct back_ops back_rte_vhost;
 extern const struct back_ops back_limit;
+extern const struct back_ops back_eventfd;
 
 /** Pairs of one of the devices. */
 static inline uint32_t

@@ -106,11 +106,18 @@ limit_from_guest(void *queue, struct rte_mbuf **frames, uint16_t max)
 	return nb;
 }
 
-/* The driver looks for the number of buffers, in the line that the frame begins in. */
+/* A driver looks for the number of buffers, in the line that the frame begins in. */
 static __rte_always_inline void
-limit_set_nb_buffers(uint8_t *buffer, uint16_t nb)
+limit_set_nb_buffers(const struct front_queue *fq, uint8_t *buffer, uint16_t nb)
 {
-	memcpy(buffer + 10, &nb, sizeof(nb));
+	if (fq->is_mergeable)
+		memcpy(buffer + 10, &nb, sizeof(nb));
+}
+
+static uint32_t
+limit_nb_buffers(const struct front_queue *fq, uint32_t len_bytes)
+{
+	return (BENCH_HEADER_BYTES + len_bytes + fq->room_bytes - 1) / fq->room_bytes;
 }
 
 /* A frame of several mbufs, or for several buffers. @return buffers used */
@@ -139,7 +146,7 @@ limit_give_long(struct front_queue *fq, uint64_t first, const struct rte_mbuf *f
 		}
 	}
 	used++;
-	limit_set_nb_buffers(front_buffer(fq, first), (uint16_t)(used - first));
+	limit_set_nb_buffers(fq, front_buffer(fq, first), (uint16_t)(used - first));
 	return (uint16_t)(used - first);
 }
 
@@ -148,26 +155,29 @@ limit_to_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
 {
 	struct front_queue *fq = queue;
 	uint64_t used = fq->flow.used;
-	/* Frames in several buffers: the front half never offers less than a burst needs. */
-	uint16_t nb_ready = limit_ready(fq, nb);
+	/* Pairs with the release in front_publish(). */
+	uint64_t given = vu_load_acquire(&fq->flow.given);
+	uint16_t i;
 
-	for (uint16_t i = 0; i < nb_ready; i++) {
+	for (i = 0; i < nb && used != given; i++) {
 		uint8_t *buffer = front_buffer(fq, used);
 		uint32_t len_bytes = frames[i]->pkt_len;
 
 		if (unlikely(frames[i]->nb_segs > 1 ||
 				len_bytes > fq->room_bytes - BENCH_HEADER_BYTES)) {
+			if (given - used < limit_nb_buffers(fq, len_bytes))
+				break;
 			used += limit_give_long(fq, used, frames[i]);
 			continue;
 		}
-		limit_set_nb_buffers(buffer, 1);
+		limit_set_nb_buffers(fq, buffer, 1);
 		rte_memcpy(buffer + BENCH_HEADER_BYTES,
 			rte_pktmbuf_mtod(frames[i], const void *), len_bytes);
 		fq->flow.lens[used & (fq->nb_buffers - 1)] = BENCH_HEADER_BYTES + len_bytes;
 		used++;
 	}
 	limit_done(fq, used);
-	return nb_ready;
+	return i;
 }
 
 const struct back_ops back_limit = {

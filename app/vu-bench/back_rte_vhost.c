@@ -22,7 +22,10 @@
 
 struct vhost_device {
 	char path[108];
-	int vid;           /* -1 until the device is ready; the library's thread writes */
+	uint32_t nb_queues;
+	/* The library's thread writes. */
+	int vid;             /* -1 until the device is ready, with its first two queues */
+	uint32_t nb_enabled; /* queues */
 	bool is_registered;
 };
 
@@ -41,24 +44,40 @@ struct back_vhost {
 
 static struct back_vhost *vhost_open_one; /* the library's callbacks have no argument */
 
-static int
-vhost_new_device(int vid)
+static struct vhost_device *
+vhost_find(int vid)
 {
 	char path[108];
 
 	if (rte_vhost_get_ifname(vid, path, sizeof(path)) != 0)
-		return -1;
-	for (unsigned int i = 0; i < vhost_open_one->nb_devices; i++) {
-		struct vhost_device *device = &vhost_open_one->devices[i];
+		return NULL;
+	for (unsigned int i = 0; i < vhost_open_one->nb_devices; i++)
+		if (strcmp(vhost_open_one->devices[i].path, path) == 0)
+			return &vhost_open_one->devices[i];
+	return NULL;
+}
 
-		if (strcmp(device->path, path) != 0)
-			continue;
-		for (uint16_t q = 0; q < rte_vhost_get_vring_num(vid); q++)
-			rte_vhost_enable_guest_notification(vid, q, 0);
-		vu_store_release(&device->vid, vid);
-		return 0;
-	}
-	return -1;
+static int
+vhost_new_device(int vid)
+{
+	struct vhost_device *device = vhost_find(vid);
+
+	if (device == NULL)
+		return -1;
+	vu_store_release(&device->vid, vid);
+	return 0;
+}
+
+static int
+vhost_queue_changed(int vid, uint16_t queue_idx, int is_enabled)
+{
+	struct vhost_device *device = vhost_find(vid);
+
+	(void)queue_idx;
+	if (device != NULL)
+		vu_store_release(&device->nb_enabled,
+			device->nb_enabled + (is_enabled != 0 ? 1 : -1u));
+	return 0;
 }
 
 static void
@@ -70,6 +89,7 @@ vhost_destroy_device(int vid)
 static const struct rte_vhost_device_ops vhost_callbacks = {
 	.new_device = vhost_new_device,
 	.destroy_device = vhost_destroy_device,
+	.vring_state_changed = vhost_queue_changed,
 };
 
 static void
@@ -85,11 +105,13 @@ vhost_close(void *back)
 }
 
 static int
-vhost_register(struct vhost_device *device, const char *folder, unsigned int idx)
+vhost_register(struct vhost_device *device, const struct back_conf *conf, unsigned int idx)
 {
 	device->vid = -1;
-	snprintf(device->path, sizeof(device->path), "%s/rte_vhost%u", folder, idx);
-	if (rte_vhost_driver_register(device->path, RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS) != 0)
+	device->nb_queues = 2 * back_nb_pairs(conf, idx);
+	snprintf(device->path, sizeof(device->path), "%s/rte_vhost%u", conf->folder, idx);
+	if (rte_vhost_driver_register(device->path, RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS |
+			(conf->has_vhost_stats ? RTE_VHOST_USER_NET_STATS_ENABLE : 0)) != 0)
 		return -EINVAL;
 	device->is_registered = true;
 	if (rte_vhost_driver_callback_register(device->path, &vhost_callbacks) != 0 ||
@@ -112,7 +134,7 @@ vhost_open(const struct back_conf *conf)
 	vhost->nb_devices = conf->nb_devices;
 	vhost_open_one = vhost;
 	for (unsigned int i = 0; i < vhost->nb_devices && rc == 0; i++)
-		rc = vhost_register(&vhost->devices[i], conf->folder, i);
+		rc = vhost_register(&vhost->devices[i], conf, i);
 	if (rc == 0)
 		return vhost;
 	vhost_close(vhost);
@@ -130,22 +152,35 @@ vhost_endpoint(void *back, unsigned int device_idx, struct vu_frontend_conf *con
 	return 0;
 }
 
-/* The library announces a device from its thread, some time after the last message. */
+/*
+ * The library announces a device and its queues from its thread, some time after the last message.
+ * Kicks are switched off as its driver does.
+ */
+static int
+vhost_wait_device(const struct vhost_device *device)
+{
+	unsigned int ms = 0;
+
+	while (vu_load_acquire(&device->vid) < 0 ||
+			vu_load_acquire(&device->nb_enabled) < device->nb_queues) {
+		if (++ms == VHOST_READY_MS)
+			return -ETIMEDOUT;
+		usleep(1000);
+	}
+	for (uint32_t i = 0; i < device->nb_queues; i++)
+		rte_vhost_enable_guest_notification(device->vid, (uint16_t)i, 0);
+	return 0;
+}
+
 static int
 vhost_ready(void *back)
 {
 	struct back_vhost *vhost = back;
-	unsigned int nb_ready = 0;
+	int rc = 0;
 
-	for (unsigned int ms = 0; ms < VHOST_READY_MS; ms++) {
-		nb_ready = 0;
-		for (unsigned int i = 0; i < vhost->nb_devices; i++)
-			nb_ready += vu_load_acquire(&vhost->devices[i].vid) >= 0;
-		if (nb_ready == vhost->nb_devices)
-			return 0;
-		usleep(1000);
-	}
-	return -ETIMEDOUT;
+	for (unsigned int i = 0; i < vhost->nb_devices && rc == 0; i++)
+		rc = vhost_wait_device(&vhost->devices[i]);
+	return rc;
 }
 
 static void *

@@ -14,10 +14,18 @@
 #define BENCH_MIN_FRAME_BYTES 60
 #define BENCH_HEADER_BYTES 12u /* virtio_net_hdr of a modern device (VIRTIO 1.2, 5.1.6) */
 
+enum bench_mode {
+	BENCH_COST,    /* cycles per packet */
+	BENCH_VERIFY,  /* contents */
+	BENCH_LATENCY, /* round trips of single frames */
+	BENCH_NB_MODES
+};
+
 enum bench_backend {
 	BENCH_VU,
 	BENCH_RTE_VHOST,
 	BENCH_LIMIT,
+	BENCH_EVENTFD, /* latency only */
 	BENCH_NB_BACKENDS
 };
 
@@ -34,7 +42,7 @@ enum bench_direction {
 
 /* Frame sizes that are no single number. */
 #define BENCH_SIZE_IMIX 0   /* 7 * 64, 4 * 594, 1 * 1518 bytes */
-#define BENCH_SIZE_RANDOM 1 /* uniform, of --verify */
+#define BENCH_SIZE_RANDOM 1 /* 60 to 1518 bytes */
 
 /* One point of the axes. */
 struct bench_case {
@@ -47,6 +55,7 @@ struct bench_case {
 	bool is_in_order;
 	bool is_mergeable;
 	bool has_offload;
+	bool has_calls;      /* the front half wants to be notified */
 	uint32_t ring_size;  /* entries */
 };
 

@@ -5,6 +5,7 @@
 #ifndef FRAME_H
 #define FRAME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bench.h"
@@ -31,5 +32,11 @@ frame_size(const struct frame_sizes *sizes, uint64_t number)
 
 /** Write a frame, whose headers say that it has len_bytes. */
 void frame_fill(uint8_t *frame, uint32_t len_bytes);
+
+/** Write a frame whose every byte behind the headers depends on its number. */
+void frame_fill_number(uint8_t *frame, uint32_t len_bytes, uint64_t number);
+
+/** Tell whether a frame is what frame_fill_number() wrote. */
+bool frame_is_number(const uint8_t *frame, uint32_t len_bytes, uint64_t number);
 
 #endif /* FRAME_H */

@@ -31,6 +31,13 @@
 #define F_RING_PACKED 34
 #define F_IN_ORDER 35
 
+/* virtio_net_hdr: the checksum of UDP in IPv4 is left to the device (VIRTIO 1.2, 5.1.6). */
+static const uint8_t offload_header[BENCH_HEADER_BYTES] = {
+	[0] = 1,  /* VIRTIO_NET_HDR_F_NEEDS_CSUM */
+	[6] = 34, /* csum_start */
+	[8] = 6,  /* csum_offset */
+};
+
 static uint64_t
 front_features(const struct bench_case *point)
 {
@@ -152,11 +159,17 @@ queue_init(struct front *front, const struct front_conf *conf, uint32_t idx)
 	fq->buffers = conf->memory->hva + idx / 2 * pair_bytes(point, fq->nb_buffers);
 	if (!is_to_guest)
 		fq->buffers += (uint64_t)fq->nb_buffers * buffer_stride_bytes(point, true);
+	fq->max_frames = fq->nb_buffers / ((BENCH_HEADER_BYTES + conf->sizes->max_bytes +
+		fq->room_bytes - 1) / fq->room_bytes);
+	fq->is_mergeable = point->is_mergeable;
+	if (point->has_offload)
+		memcpy(fq->header, offload_header, sizeof(fq->header));
 	for (uint32_t i = 0; i < fq->nb_buffers; i++)
 		frame_fill(front_buffer(fq, i) + BENCH_HEADER_BYTES,
 			RTE_MIN(conf->sizes->max_bytes, fq->room_bytes - BENCH_HEADER_BYTES));
-	if (conf->ops->endpoint != NULL)
-		return 0;
+	fq->scratch = malloc(BENCH_HEADER_BYTES + BENCH_MAX_FRAME_BYTES);
+	if (conf->ops->endpoint != NULL || fq->scratch == NULL)
+		return fq->scratch != NULL ? 0 : -ENOMEM;
 	fq->flow.lens = rte_zmalloc(NULL, fq->nb_buffers * sizeof(*fq->flow.lens), 0);
 	return fq->flow.lens != NULL ? 0 : -ENOMEM;
 }
@@ -170,7 +183,7 @@ device_open(struct front *front, const struct front_conf *conf, unsigned int idx
 	struct vu_frontend_conf fe_conf = {
 		.features = features | (nb_pairs > 1 ? RTE_BIT64(F_MQ) : 0),
 		.nb_queues = 2 * nb_pairs, .queue_size = conf->point->ring_size,
-		.numa_node = SOCKET_ID_ANY,
+		.numa_node = SOCKET_ID_ANY, .has_calls = conf->point->has_calls,
 	};
 	const struct vu_frontend_region region = {
 		.hva = conf->memory->hva, .gpa = (uintptr_t)conf->memory->hva,
@@ -234,8 +247,10 @@ front_close(struct front *front)
 {
 	for (unsigned int i = 0; i < front->nb_devices; i++)
 		vu_frontend_close(front->devices[i]);
-	for (uint32_t i = 0; front->queues != NULL && i < 2 * front->nb_pairs; i++)
+	for (uint32_t i = 0; front->queues != NULL && i < 2 * front->nb_pairs; i++) {
 		rte_free(front->queues[i].flow.lens);
+		free(front->queues[i].scratch);
+	}
 	rte_free(front->queues);
 	free(front->devices);
 }

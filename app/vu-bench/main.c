@@ -13,6 +13,7 @@
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <rte_mbuf.h>
+#include <rte_random.h>
 
 #include "eal_options.h"
 #include "measure.h"
@@ -40,7 +41,7 @@ run_points(const struct options *options, const struct measure_conf *conf,
 	unsigned int nb_points = options_nb_points(options);
 	unsigned int nb = 0;
 
-	report_text_head(stdout);
+	report_text_head(stdout, conf->mode);
 	for (unsigned int i = 0; i < nb_points; i++) {
 		struct bench_case point = options_point(options, i);
 		unsigned int nb_new = measure_run(conf, &point, &results[nb]);
@@ -67,7 +68,7 @@ static int
 run_with(const struct options *options, const struct measure_conf *conf, const char *command)
 {
 	const struct report_run run = {
-		.command = command, .nb_rounds = options->nb_rounds,
+		.command = command, .mode = options->mode, .nb_rounds = options->nb_rounds,
 		.round_us = options->round_us, .tsc_hz = (double)rte_get_tsc_hz(),
 	};
 	struct measure_result *results = calloc(
@@ -88,17 +89,33 @@ run_with(const struct options *options, const struct measure_conf *conf, const c
 	return status;
 }
 
+/* Who needs two lcores? */
+static bool
+wants_worker(const struct options *options)
+{
+	for (unsigned int i = 0; i < options->cores.nb; i++)
+		if (options->cores.item[i] == 2)
+			return true;
+	return false;
+}
+
 static int
 run(const struct options *options, const char *command)
 {
 	char folder[] = "/tmp/vu-bench.XXXXXX";
 	struct measure_conf conf = {
-		.nb_rounds = options->nb_rounds, .round_us = options->round_us,
-		.lcore_id = rte_lcore_id(), .folder = folder,
+		.mode = options->mode, .nb_rounds = options->nb_rounds,
+		.round_us = options->round_us, .nb_frames = options->nb_frames,
+		.has_vhost_stats = options->has_vhost_stats != 0, .folder = folder,
 		.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
 	};
 	int status;
 
+	if (wants_worker(options) && rte_lcore_count() < 2) {
+		fputs("vu-bench: two lcores are needed for that: use -l 0-1\n", stderr);
+		return EXIT_FAILURE;
+	}
+	rte_srand(options->seed);
 	for (unsigned int i = 0; i < options->backends.nb; i++)
 		conf.has_backend[options->backends.item[i]] = true;
 	conf.pool = rte_pktmbuf_pool_create("bench", POOL_NB_MBUFS, POOL_CACHE_MBUFS, 0,
@@ -136,7 +153,7 @@ static void
 quieten(void)
 {
 	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_WARNING);
-	rte_log_set_level_pattern("vu.*", RTE_LOG_WARNING);
+	rte_log_set_level_pattern("vu.*", RTE_LOG_ERR);
 }
 
 int

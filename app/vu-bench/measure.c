@@ -7,25 +7,33 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_common.h>
 #include <rte_cycles.h>
+#include <rte_lcore.h>
 
+#include "latency.h"
+#include "line.h"
 #include "round.h"
+#include "verify.h"
 
 static const struct back_ops *const measure_backs[BENCH_NB_BACKENDS] = {
 	[BENCH_VU] = &back_vu,
 	[BENCH_RTE_VHOST] = &back_rte_vhost,
 	[BENCH_LIMIT] = &back_limit,
+	[BENCH_EVENTFD] = &back_eventfd,
 };
 
 /* One back half under measurement. */
 struct measure_side {
 	struct side side;
 	struct measure_result *result;
-	double *cycles;       /* per packet, one of each round */
+	/* One entry of each round that worked; values has nb_values of each. */
+	double *values;       /* cycles per packet, or nanoseconds */
 	double *front_cycles;
-	unsigned int nb_samples;
+	double *line_ns;      /* two lcores; 0: the state changed during the round */
+	unsigned int nb_rounds;
 };
 
 struct measure {
@@ -34,6 +42,7 @@ struct measure {
 	struct frame_sizes sizes;
 	struct front_memory memory;
 	struct round_conf round;
+	unsigned int nb_values; /* per round */
 	struct measure_side sides[BENCH_NB_BACKENDS];
 	unsigned int nb_sides;
 };
@@ -44,93 +53,280 @@ measure_backend_name(enum bench_backend backend)
 	return measure_backs[backend]->name;
 }
 
-static int
-measure_open_side(struct measure *measure, struct measure_side *one)
-{
-	const struct side_conf conf = {
-		.point = measure->point, .sizes = &measure->sizes, .memory = &measure->memory,
-		.pool = measure->conf->pool, .lcore_id = measure->conf->lcore_id,
-		.folder = measure->conf->folder,
-	};
+/* ---- rounds ---- */
 
-	one->cycles = calloc(measure->conf->nb_rounds, sizeof(*one->cycles));
-	one->front_cycles = calloc(measure->conf->nb_rounds, sizeof(*one->front_cycles));
-	if (one->cycles == NULL || one->front_cycles == NULL)
-		return -ENOMEM;
-	return side_open(&one->side, measure_backs[one->result->backend], &conf);
+static void
+round_cost(struct measure *measure, struct measure_side *one)
+{
+	struct round_result round;
+	unsigned int at = one->nb_rounds;
+
+	if (measure->point->nb_cores == 1)
+		round_run(&one->side, &measure->round, &round);
+	else
+		round_run_cross(&one->side, &measure->round, &round);
+	if (round.nb_frames == 0)
+		return;
+	one->result->nb_frames += round.nb_frames;
+	one->values[at] = (double)round.back_cycles / round.nb_frames;
+	one->front_cycles[at] = (double)round.front_cycles / round.nb_frames;
+	one->line_ns[at] = round.line_ns;
+	one->nb_rounds++;
+}
+
+/* Caches are another back half's when a round begins: this part does not count. */
+static void
+round_warm_up(struct measure *measure, struct measure_side *one)
+{
+	struct round_conf conf = measure->round;
+	struct round_result round;
+
+	/* Rounds on two lcores warm up themselves. */
+	if (measure->point->nb_cores != 1)
+		return;
+	conf.cycles /= 4;
+	round_run(&one->side, &conf, &round);
 }
 
 static void
-measure_round(struct measure *measure, struct measure_side *one, bool is_warm_up)
+round_latency(struct measure *measure, struct measure_side *one)
 {
-	struct round_result round;
+	unsigned int at = one->nb_rounds;
+	unsigned int nb = latency_run(&one->side, &measure->round,
+		&one->values[at * LATENCY_TRIPS], &one->line_ns[at]);
 
-	if (one->result->rc != 0)
-		return;
-	round_run(&one->side, &measure->round, &round);
-	one->result->nb_lost += round.nb_lost;
-	if (is_warm_up || round.nb_frames == 0)
-		return;
-	one->result->nb_frames += round.nb_frames;
-	one->cycles[one->nb_samples] = (double)round.back_cycles / round.nb_frames;
-	one->front_cycles[one->nb_samples] = (double)round.front_cycles / round.nb_frames;
-	one->nb_samples++;
+	one->result->nb_frames += nb;
+	if (nb == LATENCY_TRIPS)
+		one->nb_rounds++;
+	else
+		one->result->rc = -ETIMEDOUT;
 }
 
-/* Caches are another back half's when a round begins: a part of it is not counted. */
+static void
+measure_round(struct measure *measure, struct measure_side *one)
+{
+	if (one->result->rc != 0)
+		return;
+	if (measure->conf->mode == BENCH_LATENCY) {
+		round_latency(measure, one);
+		return;
+	}
+	round_warm_up(measure, one);
+	round_cost(measure, one);
+}
+
 static void
 measure_rounds(struct measure *measure)
 {
-	uint64_t cycles = measure->round.cycles;
-
 	for (unsigned int r = 0; r < measure->conf->nb_rounds; r++) {
-		for (unsigned int i = 0; i < measure->nb_sides; i++) {
-			struct measure_side *one = &measure->sides[(r + i) % measure->nb_sides];
-
-			measure->round.cycles = cycles / 4;
-			measure_round(measure, one, true);
-			measure->round.cycles = cycles;
-			measure_round(measure, one, false);
-		}
+		for (unsigned int i = 0; i < measure->nb_sides; i++)
+			measure_round(measure, &measure->sides[(r + i) % measure->nb_sides]);
 		if (measure->conf->progress != NULL)
 			measure->conf->progress(r + 1, measure->conf->nb_rounds);
 	}
 }
 
+/* ---- rounds of like state ---- */
+
+/* Where round trips fall into two groups over all back halves, 0 if they do not. */
+static double
+state_border_ns(const struct measure *measure)
+{
+	double *all = calloc((size_t)measure->nb_sides * measure->conf->nb_rounds, sizeof(*all));
+	double border_ns;
+	unsigned int nb = 0;
+
+	for (unsigned int i = 0; i < measure->nb_sides && all != NULL; i++)
+		for (unsigned int r = 0; r < measure->sides[i].nb_rounds; r++)
+			if (measure->sides[i].line_ns[r] > 0)
+				all[nb++] = measure->sides[i].line_ns[r];
+	border_ns = all != NULL ? stats_gap(all, nb, LINE_STATE_RATIO) : 0;
+	free(all);
+	return border_ns;
+}
+
+static bool
+state_has(double line_ns, double border_ns, bool is_far)
+{
+	return line_ns > 0 && (border_ns == 0 || (line_ns >= border_ns) == is_far);
+}
+
+/* Rounds of a state that the back half with the fewest of them has. */
+static unsigned int
+state_least_rounds(const struct measure *measure, double border_ns, bool is_far)
+{
+	unsigned int least = UINT32_MAX;
+
+	for (unsigned int i = 0; i < measure->nb_sides; i++) {
+		const struct measure_side *one = &measure->sides[i];
+		unsigned int nb = 0;
+
+		for (unsigned int r = 0; r < one->nb_rounds; r++)
+			nb += state_has(one->line_ns[r], border_ns, is_far);
+		if (one->result->rc == 0)
+			least = RTE_MIN(least, nb);
+	}
+	return least;
+}
+
 static void
-measure_summarise(struct measure_side *one)
+state_keep(const struct measure *measure, struct measure_side *one, double border_ns, bool is_far)
+{
+	unsigned int nb = 0;
+
+	for (unsigned int r = 0; r < one->nb_rounds; r++) {
+		if (!state_has(one->line_ns[r], border_ns, is_far))
+			continue;
+		memmove(&one->values[nb * measure->nb_values],
+			&one->values[r * measure->nb_values],
+			measure->nb_values * sizeof(*one->values));
+		one->line_ns[nb] = one->line_ns[r];
+		nb++;
+	}
+	one->nb_rounds = nb;
+}
+
+/* Forget the rounds of the rarer state, so that all back halves are compared in the same one. */
+static void
+measure_select(struct measure *measure)
+{
+	double border_ns = state_border_ns(measure);
+	bool is_far = border_ns != 0 && state_least_rounds(measure, border_ns, true) >
+		state_least_rounds(measure, border_ns, false);
+
+	for (unsigned int i = 0; i < measure->nb_sides; i++)
+		state_keep(measure, &measure->sides[i], border_ns, is_far);
+}
+
+/* ---- summary ---- */
+
+static void
+summarise_latency(struct measure *measure, struct measure_side *one)
+{
+	struct measure_result *result = one->result;
+	unsigned int nb = one->nb_rounds * measure->nb_values;
+
+	stats_summarise(one->values, nb);
+	result->p50_ns = stats_quantile(one->values, nb, 0.5);
+	result->p99_ns = stats_quantile(one->values, nb, 0.99);
+	result->p999_ns = stats_quantile(one->values, nb, 0.999);
+}
+
+static void
+measure_summarise(struct measure *measure, struct measure_side *one)
 {
 	struct measure_result *result = one->result;
 
-	result->cycles = stats_summarise(one->cycles, one->nb_samples);
-	result->front_cycles = stats_summarise(one->front_cycles, one->nb_samples);
-	if (result->cycles.median > 0)
-		result->packets_per_second = (double)rte_get_tsc_hz() / result->cycles.median;
-	if (result->rc == 0 && one->nb_samples == 0)
+	if (result->rc == 0)
+		result->nb_lost += side_nb_lost(&one->side);
+	if (result->rc == 0 && one->nb_rounds == 0)
 		result->rc = -EIO;
+	if (result->rc != 0)
+		return;
+	result->nb_rounds = one->nb_rounds;
+	result->line_ns = stats_summarise(one->line_ns, one->nb_rounds).median;
+	if (measure->conf->mode == BENCH_LATENCY) {
+		summarise_latency(measure, one);
+		return;
+	}
+	result->cycles = stats_summarise(one->values, one->nb_rounds);
+	result->front_cycles = stats_summarise(one->front_cycles, one->nb_rounds);
+	result->packets_per_second = (double)rte_get_tsc_hz() / result->cycles.median;
 }
 
 /* How many times faster than another back half; 0 if that was not measured. */
 static double
-measure_ratio(const struct measure_result *results, unsigned int nb, unsigned int i,
+measure_ratio(const struct measure *measure, const struct measure_result *result,
 	enum bench_backend to)
 {
-	for (unsigned int k = 0; k < nb; k++)
-		if (results[k].backend == to && results[k].rc == 0 && results[i].rc == 0)
-			return results[k].cycles.median / results[i].cycles.median;
+	for (unsigned int i = 0; i < measure->nb_sides; i++) {
+		const struct measure_result *other = measure->sides[i].result;
+
+		if (other->backend == to && other->rc == 0 && result->rc == 0)
+			return measure->conf->mode == BENCH_LATENCY ?
+				other->p99_ns / result->p99_ns :
+				other->cycles.median / result->cycles.median;
+	}
 	return 0;
+}
+
+static void
+measure_costs(struct measure *measure)
+{
+	measure_rounds(measure);
+	if (measure->point->nb_cores != 1)
+		measure_select(measure);
+	for (unsigned int i = 0; i < measure->nb_sides; i++)
+		measure_summarise(measure, &measure->sides[i]);
+	for (unsigned int i = 0; i < measure->nb_sides; i++) {
+		struct measure_result *result = measure->sides[i].result;
+
+		result->ratio_to_rte_vhost = measure_ratio(measure, result, BENCH_RTE_VHOST);
+		result->ratio_to_limit = measure_ratio(measure, result, BENCH_LIMIT);
+	}
+}
+
+static void
+measure_verify(struct measure *measure, struct measure_side *one)
+{
+	struct measure_result *result = one->result;
+	uint64_t nb_wrong = 0;
+
+	if (result->rc != 0)
+		return;
+	result->nb_frames = verify_run(&one->side, &measure->round.load, measure->conf->nb_frames,
+		&nb_wrong);
+	result->nb_lost = nb_wrong + side_nb_lost(&one->side);
+	if (result->nb_frames < measure->conf->nb_frames)
+		result->rc = -ETIMEDOUT;
+}
+
+/* ---- set-up ---- */
+
+static int
+measure_open_side(struct measure *measure, struct measure_side *one)
+{
+	const struct side_conf conf = {
+		.point = measure->point, .sizes = &measure->sizes, .memory = &measure->memory,
+		.pool = measure->conf->pool, .lcore_id = measure->round.lcore_id,
+		.folder = measure->conf->folder,
+		.has_vhost_stats = measure->conf->has_vhost_stats,
+	};
+	const struct back_ops *ops = measure_backs[one->result->backend];
+	unsigned int nb_rounds = measure->conf->nb_rounds;
+
+	/* Who sleeps is measured by latency only; who has no ring lets no frame travel alone. */
+	if (ops->wait != NULL && measure->conf->mode != BENCH_LATENCY)
+		return -EOPNOTSUPP;
+	one->values = calloc((size_t)nb_rounds * measure->nb_values, sizeof(*one->values));
+	one->front_cycles = calloc(nb_rounds, sizeof(*one->front_cycles));
+	one->line_ns = calloc(nb_rounds, sizeof(*one->line_ns));
+	if (one->values == NULL || one->front_cycles == NULL || one->line_ns == NULL)
+		return -ENOMEM;
+	return side_open(&one->side, ops, &conf);
 }
 
 static void
 measure_close(struct measure *measure)
 {
 	for (unsigned int i = 0; i < measure->nb_sides; i++) {
-		if (measure->sides[i].side.ops != NULL)
-			side_close(&measure->sides[i].side);
-		free(measure->sides[i].cycles);
-		free(measure->sides[i].front_cycles);
+		struct measure_side *one = &measure->sides[i];
+
+		if (one->side.ops != NULL)
+			side_close(&one->side);
+		free(one->values);
+		free(one->front_cycles);
+		free(one->line_ns);
 	}
 	front_memory_destroy(&measure->memory);
+}
+
+/* The main lcore, or the first of the others. */
+static unsigned int
+measure_back_lcore(const struct measure *measure)
+{
+	return measure->point->nb_cores == 1 ? rte_get_main_lcore() :
+		rte_get_next_lcore(-1, 1, 0);
 }
 
 static void
@@ -140,8 +336,10 @@ measure_start(struct measure *measure, struct measure_result *results)
 	int rc = front_memory_create(&measure->memory, measure->point);
 
 	frame_sizes_init(&measure->sizes, measure->point->size_bytes);
+	measure->nb_values = conf->mode == BENCH_LATENCY ? LATENCY_TRIPS : 1;
 	measure->round = (struct round_conf){
-		.point = measure->point, .sizes = &measure->sizes, .pool = conf->pool,
+		.load = { .point = measure->point, .sizes = &measure->sizes, .pool = conf->pool },
+		.lcore_id = measure_back_lcore(measure),
 		.cycles = (uint64_t)(conf->round_us * (double)rte_get_tsc_hz() / 1e6),
 		.clock_cycles = round_clock_cycles(),
 	};
@@ -151,7 +349,9 @@ measure_start(struct measure *measure, struct measure_result *results)
 		if (!conf->has_backend[b])
 			continue;
 		one->result = &results[measure->nb_sides++];
-		*one->result = (struct measure_result){ .backend = b, .point = *measure->point };
+		*one->result = (struct measure_result){
+			.mode = conf->mode, .backend = b, .point = *measure->point,
+		};
 		one->result->rc = rc != 0 ? rc : measure_open_side(measure, one);
 	}
 }
@@ -163,15 +363,10 @@ measure_run(const struct measure_conf *conf, const struct bench_case *point,
 	struct measure measure = { .conf = conf, .point = point };
 
 	measure_start(&measure, results);
-	measure_rounds(&measure);
-	for (unsigned int i = 0; i < measure.nb_sides; i++)
-		measure_summarise(&measure.sides[i]);
-	for (unsigned int i = 0; i < measure.nb_sides; i++) {
-		results[i].ratio_to_rte_vhost = measure_ratio(results, measure.nb_sides, i,
-			BENCH_RTE_VHOST);
-		results[i].ratio_to_limit = measure_ratio(results, measure.nb_sides, i,
-			BENCH_LIMIT);
-	}
+	if (conf->mode != BENCH_VERIFY)
+		measure_costs(&measure);
+	for (unsigned int i = 0; i < measure.nb_sides && conf->mode == BENCH_VERIFY; i++)
+		measure_verify(&measure, &measure.sides[i]);
 	measure_close(&measure);
 	return measure.nb_sides;
 }

@@ -12,26 +12,38 @@ struct rte_mempool;
 
 /** What came out for one back half. */
 struct measure_result {
+	enum bench_mode mode;
 	enum bench_backend backend;
 	struct bench_case point;
 	int rc;                      /* 0; -EOPNOTSUPP not offered; -errno of the set-up */
+	uint64_t nb_frames;
+	uint64_t nb_lost;            /* that is missing, or came out wrong */
+	unsigned int nb_rounds;      /* that count */
+	double line_ns;              /* two lcores: round trip of a cache line during those */
+
+	/* BENCH_COST */
 	struct stats_summary cycles; /* TSC per packet, of the back half */
-	struct stats_summary front_cycles;
+	struct stats_summary front_cycles; /* one lcore */
 	double packets_per_second;
 	double ratio_to_rte_vhost;   /* > 1: faster; 0: no such back half in the run */
 	double ratio_to_limit;
-	uint64_t nb_frames;
-	uint64_t nb_lost;
+
+	/* BENCH_LATENCY, nanoseconds */
+	double p50_ns;
+	double p99_ns;
+	double p999_ns;
 };
 
 /** How to measure. */
 struct measure_conf {
+	enum bench_mode mode;
 	bool has_backend[BENCH_NB_BACKENDS];
 	unsigned int nb_rounds;  /* of each back half, 1 or more */
 	double round_us;
+	uint64_t nb_frames;      /* BENCH_VERIFY: of each back half */
 	struct rte_mempool *pool;
-	unsigned int lcore_id;   /* of the back half */
 	const char *folder;      /* for sockets */
+	bool has_vhost_stats;
 	void (*progress)(unsigned int round, unsigned int nb_rounds);
 };
 

@@ -25,6 +25,9 @@ static const char options_help[] =
 "\n"
 "  vu-bench -l 0\n"
 "  vu-bench -l 0 --ring split --size 64,1518,imix --burst 32 --json out.json\n"
+"  vu-bench -l 0-1 --cores 2\n"
+"  vu-bench -l 0-1 --latency\n"
+"  vu-bench -l 0 --verify\n"
 "\n"
 "Axes: lists, separated by commas; every combination is measured\n"
 "  --backend vu,rte_vhost,limit  back halves (default: all three)\n"
@@ -35,15 +38,26 @@ static const char options_help[] =
 "  --ring split,packed      ring layout (default split)\n"
 "  --in-order on,off        negotiate VIRTIO_F_IN_ORDER (default off)\n"
 "  --mergeable on,off       negotiate mergeable receive buffers (default off)\n"
-"  --offload on,off         negotiate checksum offloads (default off)\n"
-"  --size BYTES|imix        frame, without checksum; imix is 7 * 64, 4 * 594, 1 * 1518\n"
-"                           (default 64,1518; 60 to 9216)\n"
+"  --offload on,off         negotiate checksum offloads and use them (default off)\n"
+"  --calls on,off           the front half wants to be notified (default off: it polls)\n"
+"  --size BYTES|imix|random frame, without checksum, 60 to 9216; imix is 7 * 64, 4 * 594,\n"
+"                           1 * 1518; random is 60 to 1518 (default 64,1518)\n"
 "  --burst N                frames per call, 1 to 256 (default 32)\n"
 "  --queues N               queue pairs served in turn, 1 to 1024 (default 1)\n"
+"  --cores 1,2              halves in turn on the main lcore, or each on an lcore of its own\n"
+"                           (default 1)\n"
+"Instead of the cost per packet\n"
+"  --latency                round trip of single frames between two lcores; has one more\n"
+"                           back half: eventfd, our rings in a thread that sleeps\n"
+"  --verify                 compare every byte of every frame, in bursts of random length\n"
+"  --frames N               so many of each back half (default 200000)\n"
+"  --seed N                 of what is random (default 1)\n"
 "Method\n"
 "  --ring-size N            entries, a power of two (default 256)\n"
 "  --rounds N               of each back half (default 500)\n"
 "  --round-us N             length of one in microseconds (default 500)\n"
+"  --rte-vhost-stats on     let rte_vhost count as its ethdev driver has it do (default off,\n"
+"                           which is faster)\n"
 "Result\n"
 "  --json FILE              all results, for programs\n"
 "  --help, --version        this text, the versions\n"
@@ -51,6 +65,8 @@ static const char options_help[] =
 "The table has TSC cycles per packet (median, and what a tenth of the rounds was below and\n"
 "above), packets per second of one lcore at that cost, how many times faster than rte_vhost and\n"
 "than limit that is, and what the front half cost per packet, which is in none of the figures.\n"
+"On two lcores the cycles are those of the whole time, and only rounds count during which the\n"
+"lcores were equally far apart: line is the round trip of a cache line between them.\n"
 "Compare figures of one run only: machines differ, and differ from hour to hour.\n"
 "\n"
 "Ends with status 1 if a back half lost or damaged a frame, or could not be measured.\n";
@@ -62,7 +78,8 @@ struct value_name {
 };
 
 static const struct value_name backend_names[] = {
-	{ "vu", BENCH_VU }, { "rte_vhost", BENCH_RTE_VHOST }, { "limit", BENCH_LIMIT }, { NULL, 0 },
+	{ "vu", BENCH_VU }, { "rte_vhost", BENCH_RTE_VHOST }, { "limit", BENCH_LIMIT },
+	{ "eventfd", BENCH_EVENTFD }, { NULL, 0 },
 };
 static const struct value_name ring_names[] = {
 	{ "split", BENCH_SPLIT }, { "packed", BENCH_PACKED }, { NULL, 0 },
@@ -72,44 +89,55 @@ static const struct value_name direction_names[] = {
 	{ NULL, 0 },
 };
 static const struct value_name switch_names[] = { { "off", 0 }, { "on", 1 }, { NULL, 0 } };
-static const struct value_name size_names[] = { { "imix", BENCH_SIZE_IMIX }, { NULL, 0 } };
+static const struct value_name size_names[] = {
+	{ "imix", BENCH_SIZE_IMIX }, { "random", BENCH_SIZE_RANDOM }, { NULL, 0 },
+};
 static const struct value_name no_names[] = { { NULL, 0 } };
 
 /* What an option may be set to, and where that goes. */
 struct value_rule {
-	const char *initial;
 	const struct value_name *names;
 	uint32_t min, max; /* of numbers; max 0: names only */
 	size_t offset;     /* in struct options, of a struct value_list or a uint32_t */
 	bool is_list;
 	bool is_power_of_2;
+	const char *initial[BENCH_NB_MODES]; /* NULL: that of BENCH_COST */
 };
 
-#define AXIS(initial, names, min, max, member) \
-	&(const struct value_rule){ initial, names, min, max, \
-		offsetof(struct options, member), true, false }
-#define NUMBER(initial, min, max, member, is_power_of_2) \
-	&(const struct value_rule){ initial, no_names, min, max, \
-		offsetof(struct options, member), false, is_power_of_2 }
+#define AXIS(names, min, max, member, ...) \
+	&(const struct value_rule){ names, min, max, offsetof(struct options, member), true, \
+		false, { __VA_ARGS__ } }
+#define SWITCHES(member) AXIS(switch_names, 0, 0, member, "off")
+#define NUMBER(min, max, member, initial) \
+	&(const struct value_rule){ no_names, min, max, offsetof(struct options, member), false, \
+		false, { initial } }
 
 static int option_set(void *arg, const struct args_row *row, const char *value);
 static int option_set_json(void *arg, const struct args_row *row, const char *value);
 
 static const struct args_row option_rows[] = {
-	{ "--backend", option_set, AXIS("vu,rte_vhost,limit", backend_names, 0, 0, backends) },
-	{ "--ring", option_set, AXIS("split", ring_names, 0, 0, rings) },
-	{ "--in-order", option_set, AXIS("off", switch_names, 0, 0, in_order) },
-	{ "--mergeable", option_set, AXIS("off", switch_names, 0, 0, mergeable) },
-	{ "--offload", option_set, AXIS("off", switch_names, 0, 0, offload) },
-	{ "--direction", option_set,
-		AXIS("from_guest,to_guest", direction_names, 0, 0, directions) },
-	{ "--size", option_set, AXIS("64,1518", size_names, BENCH_MIN_FRAME_BYTES,
-		BENCH_MAX_FRAME_BYTES, sizes) },
-	{ "--burst", option_set, AXIS("32", no_names, 1, BENCH_MAX_BURST, bursts) },
-	{ "--queues", option_set, AXIS("1", no_names, 1, BENCH_MAX_PAIRS, queues) },
-	{ "--ring-size", option_set, NUMBER("256", 64, 32768, ring_size, true) },
-	{ "--rounds", option_set, NUMBER("500", 1, 1000000, nb_rounds, false) },
-	{ "--round-us", option_set, NUMBER("500", 10, 1000000, round_us, false) },
+	{ "--backend", option_set, AXIS(backend_names, 0, 0, backends, "vu,rte_vhost,limit", NULL,
+		"vu,rte_vhost,eventfd") },
+	{ "--ring", option_set, AXIS(ring_names, 0, 0, rings, "split") },
+	{ "--in-order", option_set, SWITCHES(in_order) },
+	{ "--mergeable", option_set, SWITCHES(mergeable) },
+	{ "--offload", option_set, SWITCHES(offload) },
+	{ "--calls", option_set, SWITCHES(calls) },
+	{ "--direction", option_set, AXIS(direction_names, 0, 0, directions,
+		"from_guest,to_guest", "from_guest,to_guest,both", "both") },
+	{ "--size", option_set, AXIS(size_names, BENCH_MIN_FRAME_BYTES, BENCH_MAX_FRAME_BYTES,
+		sizes, "64,1518", "random,imix", "64") },
+	{ "--burst", option_set, AXIS(no_names, 1, BENCH_MAX_BURST, bursts, "32") },
+	{ "--queues", option_set, AXIS(no_names, 1, BENCH_MAX_PAIRS, queues, "1") },
+	{ "--cores", option_set, AXIS(no_names, 1, 2, cores, "1", NULL, "2") },
+	{ "--ring-size", option_set, &(const struct value_rule){ no_names, 64, 32768,
+		offsetof(struct options, ring_size), false, true, { "256" } } },
+	{ "--rounds", option_set, NUMBER(1, 1000000, nb_rounds, "500") },
+	{ "--round-us", option_set, NUMBER(10, 1000000, round_us, "500") },
+	{ "--frames", option_set, NUMBER(1, 1000000000, nb_frames, "200000") },
+	{ "--seed", option_set, NUMBER(0, UINT32_MAX, seed, "1") },
+	{ "--rte-vhost-stats", option_set, &(const struct value_rule){ switch_names, 0, 0,
+		offsetof(struct options, has_vhost_stats), false, false, { "off" } } },
 	{ "--json", option_set_json, NULL },
 	{ NULL },
 };
@@ -213,23 +241,65 @@ option_set_json(void *arg, const struct args_row *row, const char *value)
 	return 0;
 }
 
+/* What was not given gets what suits the mode; a number that was not given is 0. */
+static void
+options_complete(struct options *options)
+{
+	for (const struct args_row *row = option_rows; row->name != NULL; row++) {
+		const struct value_rule *rule = row->data;
+		const struct value_list *list;
+
+		if (rule == NULL || !rule->is_list)
+			continue;
+		list = RTE_PTR_ADD(options, rule->offset);
+		if (list->nb == 0)
+			RTE_VERIFY(option_set(options, row,
+				rule->initial[options->mode] != NULL ?
+				rule->initial[options->mode] : rule->initial[BENCH_COST]) == 0);
+	}
+}
+
+static void
+options_init(struct options *options)
+{
+	*options = (struct options){ 0 };
+	for (const struct args_row *row = option_rows; row->name != NULL; row++) {
+		const struct value_rule *rule = row->data;
+
+		if (rule != NULL && !rule->is_list)
+			RTE_VERIFY(option_set(options, row, rule->initial[BENCH_COST]) == 0);
+	}
+}
+
+static bool
+option_flag(void *arg, const char *option)
+{
+	struct options *options = arg;
+
+	if (strcmp(option, "--latency") == 0)
+		options->mode = BENCH_LATENCY;
+	else if (strcmp(option, "--verify") == 0)
+		options->mode = BENCH_VERIFY;
+	else
+		return false;
+	return true;
+}
+
 int
 options_parse(struct options *options, int argc, char **argv)
 {
 	struct args args = {
-		.program = "vu-bench", .help = options_help, .rows = option_rows, .arg = options,
-		.why = options_why,
+		.program = "vu-bench", .help = options_help, .rows = option_rows,
+		.flag = option_flag, .arg = options, .why = options_why,
 	};
 	int status;
 
-	*options = (struct options){ .cores = { .item = { 1 }, .nb = 1 } };
-	for (const struct args_row *row = option_rows; row->name != NULL; row++)
-		if (row->data != NULL)
-			RTE_VERIFY(option_set(options, row,
-				((const struct value_rule *)row->data)->initial) == 0);
+	options_init(options);
 	status = args_parse(&args, argc, argv);
 	options->eal_argc = args.eal_argc;
 	options->eal_argv = args.eal_argv;
+	if (status == OPTIONS_RUN)
+		options_complete(options);
 	return status;
 }
 
@@ -245,7 +315,7 @@ options_nb_points(const struct options *options)
 {
 	return options->rings.nb * options->in_order.nb * options->mergeable.nb *
 		options->offload.nb * options->directions.nb * options->sizes.nb *
-		options->bursts.nb * options->queues.nb * options->cores.nb;
+		options->bursts.nb * options->queues.nb * options->calls.nb * options->cores.nb;
 }
 
 /* Next digit of a number whose bases are the lengths of the lists. */
@@ -268,6 +338,7 @@ options_point(const struct options *options, unsigned int i)
 	point.size_bytes = options_digit(&options->sizes, &i);
 	point.burst = options_digit(&options->bursts, &i);
 	point.nb_pairs = options_digit(&options->queues, &i);
+	point.has_calls = options_digit(&options->calls, &i) != 0;
 	point.has_offload = options_digit(&options->offload, &i) != 0;
 	point.is_mergeable = options_digit(&options->mergeable, &i) != 0;
 	point.is_in_order = options_digit(&options->in_order, &i) != 0;
@@ -282,7 +353,13 @@ value_name_of(const struct value_name *names, uint32_t value)
 	for (; names->name != NULL; names++)
 		if (names->value == value)
 			return names->name;
-	return "?";
+	return NULL;
+}
+
+const char *
+options_size_name(uint32_t size_bytes)
+{
+	return value_name_of(size_names, size_bytes);
 }
 
 const char *

@@ -33,9 +33,14 @@ struct options {
 	struct value_list bursts;
 	struct value_list queues;     /* pairs */
 	struct value_list cores;
+	struct value_list calls;      /* 0 or 1 */
+	enum bench_mode mode;
 	uint32_t ring_size;
 	uint32_t nb_rounds;
 	uint32_t round_us;
+	uint32_t nb_frames;           /* to verify */
+	uint32_t seed;                /* of what is random */
+	uint32_t has_vhost_stats;     /* 0 or 1 */
 	const char *json_path;        /* NULL: none */
 	char **eal_argv;              /* NULL-terminated */
 	int eal_argc;
@@ -57,7 +62,8 @@ unsigned int options_nb_points(const struct options *options);
 /** Point number i. */
 struct bench_case options_point(const struct options *options, unsigned int i);
 
-/** Names of values, as on the command line. */
+/** Names of values, as on the command line; NULL of a size that is a number. */
+const char *options_size_name(uint32_t size_bytes);
 const char *options_ring_name(enum bench_ring ring);
 const char *options_direction_name(enum bench_direction direction);
 

@@ -10,7 +10,7 @@
 #include "measure.h"
 
 /** Heading of the table. */
-void report_text_head(FILE *out);
+void report_text_head(FILE *out, enum bench_mode mode);
 
 /** Rows of one point. */
 void report_text(FILE *out, const struct measure_result *results, unsigned int nb);
@@ -18,6 +18,7 @@ void report_text(FILE *out, const struct measure_result *results, unsigned int n
 /** What a report says about the run as a whole. */
 struct report_run {
 	const char *command;
+	enum bench_mode mode;
 	uint32_t nb_rounds;
 	uint32_t round_us;
 	double tsc_hz;

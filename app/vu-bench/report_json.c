@@ -27,8 +27,9 @@ json_summary(const struct stats_summary *summary)
 static json_t *
 json_size(const struct bench_case *point)
 {
-	return point->size_bytes == BENCH_SIZE_IMIX ? json_string("imix") :
-		json_integer(point->size_bytes);
+	const char *name = options_size_name(point->size_bytes);
+
+	return name != NULL ? json_string(name) : json_integer(point->size_bytes);
 }
 
 /* A ratio that cannot be formed is null. */
@@ -39,28 +40,52 @@ json_ratio(double ratio)
 }
 
 static json_t *
-json_result(const struct measure_result *result)
+json_point(const struct measure_result *result)
 {
 	const struct bench_case *point = &result->point;
-	json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:i, s:i, s:i, s:b, s:b, s:b, s:i}",
+
+	return json_pack("{s:s, s:s, s:s, s:o, s:i, s:i, s:i, s:b, s:b, s:b, s:b, s:i}",
 		"backend", measure_backend_name(result->backend),
 		"ring", options_ring_name(point->ring),
 		"direction", options_direction_name(point->direction),
-		"size", json_size(point), "burst", (int)point->burst, "queues",
-		(int)point->nb_pairs, "cores", (int)point->nb_cores, "in_order",
-		point->is_in_order, "mergeable", point->is_mergeable, "offload",
-		point->has_offload, "ring_size", (int)point->ring_size);
+		"size", json_size(point), "burst", (int)point->burst,
+		"queues", (int)point->nb_pairs, "cores", (int)point->nb_cores,
+		"in_order", point->is_in_order, "mergeable", point->is_mergeable,
+		"offload", point->has_offload, "calls", point->has_calls,
+		"ring_size", (int)point->ring_size);
+}
+
+static void
+json_add_cost(json_t *json, const struct measure_result *result)
+{
+	json_object_set_new(json, "cycles_per_packet", json_summary(&result->cycles));
+	json_object_set_new(json, "packets_per_second", json_real(result->packets_per_second));
+	json_object_set_new(json, "ratio_to_rte_vhost", json_ratio(result->ratio_to_rte_vhost));
+	json_object_set_new(json, "ratio_to_limit", json_ratio(result->ratio_to_limit));
+	if (result->point.nb_cores == 1)
+		json_object_set_new(json, "front_cycles_per_packet",
+			json_summary(&result->front_cycles));
+}
+
+static json_t *
+json_result(const struct measure_result *result)
+{
+	json_t *json = json_point(result);
 
 	if (result->rc != 0) {
 		json_object_set_new(json, "error", json_string(result->rc == -EOPNOTSUPP ?
 			"not offered" : strerror(-result->rc)));
 		return json;
 	}
-	json_object_set_new(json, "cycles_per_packet", json_summary(&result->cycles));
-	json_object_set_new(json, "front_cycles_per_packet", json_summary(&result->front_cycles));
-	json_object_set_new(json, "packets_per_second", json_real(result->packets_per_second));
-	json_object_set_new(json, "ratio_to_rte_vhost", json_ratio(result->ratio_to_rte_vhost));
-	json_object_set_new(json, "ratio_to_limit", json_ratio(result->ratio_to_limit));
+	if (result->mode == BENCH_COST)
+		json_add_cost(json, result);
+	if (result->mode == BENCH_LATENCY)
+		json_object_set_new(json, "latency_ns", json_pack("{s:f, s:f, s:f}",
+			"p50", result->p50_ns, "p99", result->p99_ns, "p99.9", result->p999_ns));
+	if (result->mode != BENCH_VERIFY)
+		json_object_set_new(json, "rounds", json_integer(result->nb_rounds));
+	if (result->mode != BENCH_VERIFY && result->point.nb_cores != 1)
+		json_object_set_new(json, "line_round_trip_ns", json_real(result->line_ns));
 	json_object_set_new(json, "packets", json_integer((json_int_t)result->nb_frames));
 	json_object_set_new(json, "lost", json_integer((json_int_t)result->nb_lost));
 	return json;
@@ -89,15 +114,17 @@ json_cpu_name(char *name, size_t bytes)
 static json_t *
 json_run(const struct report_run *run)
 {
+	static const char *const modes[BENCH_NB_MODES] = { "cost", "verify", "latency" };
 	struct utsname uts = { 0 };
 	char cpu[128];
 
 	json_cpu_name(cpu, sizeof(cpu));
 	uname(&uts);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:i}", "program",
-		"vu-bench " VU_VERSION, "dpdk", rte_version(), "command", run->command,
-		"cpu", cpu, "kernel", uts.release, "tsc_hz", run->tsc_hz, "rounds",
-		(int)run->nb_rounds, "round_us", (int)run->round_us);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:i}",
+		"program", "vu-bench " VU_VERSION, "mode", modes[run->mode],
+		"dpdk", rte_version(), "command", run->command,
+		"cpu", cpu, "kernel", uts.release, "tsc_hz", run->tsc_hz,
+		"rounds", (int)run->nb_rounds, "round_us", (int)run->round_us);
 }
 
 int

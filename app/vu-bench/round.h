@@ -1,34 +1,41 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One round: a back half driven for a short while in one direction, front half in between, on the
- * calling lcore.
+ * One round: a back half driven for a short while, on the lcore of the front half or on one of its
+ * own.
  */
 #ifndef ROUND_H
 #define ROUND_H
 
+#include "load.h"
 #include "side.h"
 
 /** What a round measured. */
 struct round_result {
 	uint64_t nb_frames;
-	uint64_t back_cycles;  /* TSC, of the back half alone */
-	uint64_t front_cycles; /* TSC, of the front half alone */
-	uint64_t nb_lost;      /* frames that did not come out, and wrong ones */
+	uint64_t back_cycles;  /* TSC; two lcores: of the whole time */
+	uint64_t front_cycles; /* TSC, of the front half alone; two lcores: 0 */
+	double line_ns;        /* two lcores: round trip of a cache line between them */
 };
 
-/** How long a round is. */
+/** How a round is run. */
 struct round_conf {
-	const struct bench_case *point;
-	const struct frame_sizes *sizes;
-	struct rte_mempool *pool;
+	struct load_conf load;
 	uint64_t cycles;         /* TSC, of both halves */
 	uint64_t clock_cycles;   /* TSC, what reading the clock twice costs; subtracted */
+	unsigned int lcore_id;   /* two lcores: of the back half */
 };
 
 /** What reading the clock twice costs, in TSC cycles. */
 uint64_t round_clock_cycles(void);
 
-/** Run a round. */
+/**
+ * Run a round on the calling lcore, the halves in turn. Every pair of queues has its turn at least
+ * once; a round begins where the last one ended.
+ */
 void round_run(struct side *side, const struct round_conf *conf, struct round_result *result);
+
+/** Run a round with the back half on conf->lcore_id and the front half here, both at once. */
+void round_run_cross(struct side *side, const struct round_conf *conf,
+	struct round_result *result);
 
 #endif /* ROUND_H */

@@ -16,13 +16,20 @@ struct side_conf {
 	struct rte_mempool *pool;
 	unsigned int lcore_id; /* of the back half */
 	const char *folder;    /* for sockets */
+	bool has_vhost_stats;
 };
 
 struct side {
 	const struct back_ops *ops;
 	void *back;
 	struct front front;
-	void **handles; /* of the back half, for front.queues */
+	void **handles;     /* of the back half, for front.queues */
+
+	/* The lcore of the back half. */
+	uint64_t *numbers;  /* of the next frame to each pair */
+	uint64_t nb_taken;  /* frames from the guest */
+	uint64_t nb_put;    /* frames to the guest */
+	uint32_t next_pair;
 };
 
 /**
@@ -33,5 +40,12 @@ struct side {
  */
 int side_open(struct side *side, const struct back_ops *ops, const struct side_conf *conf);
 void side_close(struct side *side);
+
+/**
+ * Let what is in the rings come out, and compare what went in with what came out.
+ *
+ * @return frames that are missing, and buffers and frames that came back wrong
+ */
+uint64_t side_nb_lost(struct side *side);
 
 #endif /* SIDE_H */

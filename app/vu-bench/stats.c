@@ -4,6 +4,7 @@
  */
 #include "stats.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static int
@@ -38,4 +39,21 @@ stats_summarise(double *values, unsigned int nb)
 	summary.p10 = stats_quantile(values, nb, 0.1);
 	summary.p90 = stats_quantile(values, nb, 0.9);
 	return summary;
+}
+
+double
+stats_gap(double *values, unsigned int nb, double ratio)
+{
+	double middle = 0;
+
+	if (nb == 0)
+		return 0;
+	qsort(values, nb, sizeof(*values), stats_compare);
+	for (unsigned int i = 1; i < nb; i++) {
+		if (values[i] < ratio * values[i - 1])
+			continue;
+		ratio = values[i] / values[i - 1];
+		middle = sqrt(values[i] * values[i - 1]);
+	}
+	return middle;
 }

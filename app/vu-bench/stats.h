@@ -29,4 +29,14 @@ double stats_quantile(const double *values, unsigned int nb, double fraction);
  */
 struct stats_summary stats_summarise(double *values, unsigned int nb);
 
+/**
+ * Find where values fall into two groups.
+ *
+ * @param values  sorted afterwards; all above 0
+ * @param nb      any
+ * @param ratio   how many times larger the next value must be for a gap between groups
+ * @return a value in the widest gap; 0 if there is none
+ */
+double stats_gap(double *values, unsigned int nb, double ratio);
+
 #endif /* STATS_H */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * One frame at a time: from the front half through the back half on another lcore and back.
+ */
+#ifndef LATENCY_H
+#define LATENCY_H
+
+#include "round.h"
+
+/** Frames of a round. */
+#define LATENCY_TRIPS 100
+
+/**
+ * Measure some round trips.
+ *
+ * @param side     pair 0 is used
+ * @param conf     lcore_id is the back half's
+ * @param trip_ns  filled: LATENCY_TRIPS times in nanoseconds
+ * @param line_ns  out: round trip of a cache line, 0 if it changed meanwhile
+ * @return frames that came back; fewer than LATENCY_TRIPS if one did not within a second
+ */
+unsigned int latency_run(struct side *side, const struct round_conf *conf, double *trip_ns,
+	double *line_ns);
+
+#endif /* LATENCY_H */
