@@ -71,6 +71,17 @@ vring_take_event_fd(struct vu_msg *msg, int *fd)
 	return vu_fd_is_event(*fd) ? vu_fd_set_nonblocking(*fd) : -EINVAL;
 }
 
+/* One that we shall write to; not from front-ends whose descriptors blocked us. */
+static int
+vring_take_written_fd(struct vu_backend_session *session, struct vu_msg *msg, int *fd)
+{
+	int rc = vring_take_event_fd(msg, fd);
+
+	if (rc == 0 && *fd != VU_FD_NONE && vu_device_refuses_calls(session->dev))
+		rc = -EACCES;
+	return rc;
+}
+
 int
 handle_set_vring_kick(struct vu_backend_session *session, struct vu_msg *msg)
 {
@@ -91,7 +102,7 @@ int
 handle_set_vring_call(struct vu_backend_session *session, struct vu_msg *msg)
 {
 	int fd;
-	int rc = vring_take_event_fd(msg, &fd);
+	int rc = vring_take_written_fd(session, msg, &fd);
 
 	if (rc != 0) {
 		vu_fd_close(&fd);
@@ -106,7 +117,7 @@ int
 handle_set_vring_err(struct vu_backend_session *session, struct vu_msg *msg)
 {
 	int fd;
-	int rc = vring_take_event_fd(msg, &fd);
+	int rc = vring_take_written_fd(session, msg, &fd);
 
 	if (rc != 0) {
 		vu_fd_close(&fd);

@@ -115,19 +115,14 @@ session_ring_fault(void *arg, uint32_t queue_idx)
 	vu_reactor_post(session->conf.reactor, &session->fault_call);
 }
 
+/* Its other rings may cost a data lcore as much as this one did. */
 static void
-session_log_faults(void *arg)
+session_look_at_faults(void *arg)
 {
 	struct vu_backend_session *session = arg;
-	struct vu_queue_stats stats;
 
-	for (uint32_t i = 0; i < vu_device_nb_queues(session->dev); i++) {
-		vu_device_queue_stats_get(session->dev, i, &stats);
-		if (stats.is_live && stats.fault != VU_VRING_OK &&
-			vu_log_allowed(&session->log_limit))
-			VU_LOG(BACKEND, WARNING, "%s: queue %u: given up: %s",
-				vu_device_name(session->dev), i, vu_vring_fault_name(stats.fault));
-	}
+	if (!vu_device_tell_faults(session->dev))
+		vu_backend_session_close(session, "its eventfd blocks");
 }
 
 static int
@@ -167,7 +162,7 @@ vu_backend_session_open(const struct vu_backend_conf *conf)
 	session->dev = conf->dev;
 	session->limits.nb_queues = vu_device_nb_queues(conf->dev);
 	session->reply_fd = VU_FD_NONE;
-	vu_reactor_call_init(&session->fault_call, session_log_faults, session);
+	vu_reactor_call_init(&session->fault_call, session_look_at_faults, session);
 	vu_reactor_call_init(&session->state_call, session_unpark, session);
 	rc = session_attach(session);
 	if (rc != 0) {

@@ -19,8 +19,6 @@
 #include "vu_log.h"
 #include "vu_mem_fault.h"
 
-#define DAEMON_WATCH_US 1000000
-
 static uint64_t
 daemon_poll_sched(void *arg)
 {
@@ -107,11 +105,11 @@ daemon_watch_lcores(void *arg)
 {
 	struct vu_daemon *daemon = arg;
 
-	if (vu_sched_watch(daemon->sched) != 0)
+	if (vu_sched_watch(daemon->sched) != 0 && vu_log_allowed(&daemon->watch_log))
 		VU_LOG(DAEMON, WARNING,
 			"a data lcore hangs in a system call, which is interrupted");
 	/* From now, not periodic: after a stall of the machine two checks would follow at once. */
-	vu_reactor_timer_start(daemon->watch_timer, DAEMON_WATCH_US, 0);
+	vu_reactor_timer_start(daemon->watch_timer, vu_sched_watch_delay_us(daemon->sched), 0);
 }
 
 static int
@@ -205,7 +203,7 @@ daemon_start(struct vu_daemon *daemon)
 	}
 	if (rc == 0)
 		rc = daemon_exits_start(daemon);
-	vu_reactor_timer_start(daemon->watch_timer, DAEMON_WATCH_US, 0);
+	vu_reactor_timer_start(daemon->watch_timer, vu_sched_watch_delay_us(daemon->sched), 0);
 	if (daemon->stats_timer != NULL)
 		vu_reactor_timer_start(daemon->stats_timer, stats_us, stats_us);
 	return rc;

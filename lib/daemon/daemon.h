@@ -10,6 +10,7 @@
 #include "vu_backend.h"
 #include "vu_conn.h"
 #include "vu_daemon.h"
+#include "vu_log.h"
 #include "vu_reactor.h"
 #include "vu_sched.h"
 #include "vu_telemetry.h"
@@ -24,6 +25,7 @@ struct vu_daemon {
 	struct vu_reactor_fd *mem_fault_source;
 	struct vu_reactor_timer *stats_timer;
 	struct vu_reactor_timer *watch_timer;
+	struct vu_log_limit watch_log;
 	struct vu_telemetry_table *table;
 	struct daemon_port **ports;
 	unsigned int nb_ports;

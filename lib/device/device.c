@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
@@ -18,6 +19,8 @@
 #include "vu_limits.h"
 #include "vu_log.h"
 
+#define BARRED_HANGS 3
+#define BARRED_SECONDS 60
 #define FEATURE_EVENT_IDX 29
 #define FEATURE_RING_PACKED 34
 #define STATUS_FEATURES_OK 8
@@ -408,6 +411,21 @@ device_replace_fd(int *fd, int *retired_fd, int new_fd)
 	else
 		*retired_fd = vu_fd_take(fd);
 	*fd = new_fd;
+}
+
+void
+device_count_hangs(struct vu_device *dev, uint32_t nb)
+{
+	dev->nb_hangs += nb;
+	dev->hang_tsc = rte_rdtsc();
+}
+
+bool
+vu_device_refuses_calls(struct vu_device *dev)
+{
+	if (rte_rdtsc() - dev->hang_tsc > BARRED_SECONDS * rte_get_tsc_hz())
+		dev->nb_hangs = 0;
+	return dev->nb_hangs >= BARRED_HANGS;
 }
 
 void

@@ -44,6 +44,8 @@ struct vu_device {
 	uint8_t status;
 	struct vu_mem_table *mem;
 	struct device_change change;
+	uint32_t nb_hangs;        /**< notifications that blocked, see vu_device_refuses_calls() */
+	uint64_t hang_tsc;        /**< of the last one */
 	struct vu_fd_account *fd_account; /* of what front-ends send */
 	struct vu_log_limit log_limit; /* of lines that a front-end can provoke at will */
 	vu_device_done_fn disconnected;
@@ -71,6 +73,12 @@ uint32_t device_queue_poll(struct vu_task *task);
 
 /** Protocol features that the driver's ops make possible. */
 uint64_t device_possible_protocol_features(const struct vu_device *dev);
+
+/** Log the fault of a ring that was given up, once, and count notifications that blocked. */
+void device_queue_tell(struct vu_device_queue *queue);
+
+/** A descriptor of the front-end blocked who wrote to it. */
+void device_count_hangs(struct vu_device *dev, uint32_t nb);
 
 /** True if some ring has a published snapshot. */
 bool device_is_running(const struct vu_device *dev);

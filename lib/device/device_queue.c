@@ -25,7 +25,9 @@ vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_live *live)
 		return;
 	queue->is_failed = true;
 	vu_counter_add(&queue->counters.nb_faults, 1);
-	vu_fd_signal(live->err_fd);
+	/* Interrupted by vu_sched_watch(), as in vu_vring_notify(). */
+	if (vu_fd_signal(live->err_fd) == -EINTR)
+		vu_counter_add(&queue->vring.pos.counters.nb_notification_errors, 1);
 	events->ring_fault(events->arg, queue->vring.idx);
 }
 

@@ -25,10 +25,18 @@ change_wait_add(struct vu_device *dev, struct vu_sched_wait *wait, vu_sched_done
 static void
 queue_release(struct vu_device_queue *queue)
 {
+	device_queue_tell(queue);
 	queue->vring.conf.base = vu_vring_base(&queue->vring);
 	queue->vring.conf.has_base = true;
 	if (queue->dev->ops->queue_stop != NULL)
 		queue->dev->ops->queue_stop(queue);
+}
+
+static void
+queue_signal(struct vu_device_queue *queue, int fd)
+{
+	if (vu_fd_signal_bounded(fd) == -EINTR)
+		device_count_hangs(queue->dev, 1);
 }
 
 /* A ring could not become live, or not stay so. Nobody else writes its counters now. */
@@ -37,7 +45,7 @@ queue_refuse(struct vu_device_queue *queue)
 {
 	vu_store(&queue->vring.pos.fault, (uint8_t)VU_VRING_BAD_ADDRESS);
 	vu_counter_add(&queue->counters.nb_faults, 1);
-	vu_fd_signal_bounded(queue->vring.err_fd);
+	queue_signal(queue, queue->vring.err_fd);
 	if (vu_log_allowed(&queue->dev->log_limit))
 		VU_LOG(DEVICE, WARNING, "%s: queue %u: cannot start: %s", queue->dev->name,
 			queue->vring.idx, queue->refusal == EFAULT ?
@@ -57,7 +65,7 @@ change_release(struct vu_device *dev)
 			queue_refuse(queue);
 		/* An event on the old descriptor may have been missed: repeat it on the new one. */
 		if (queue->has_new_call && queue->vring.live != NULL)
-			vu_fd_signal_bounded(queue->vring.call_fd);
+			queue_signal(queue, queue->vring.call_fd);
 		queue->has_new_call = false;
 		vu_vring_live_destroy(queue->retired_live);
 		queue->retired_live = NULL;
@@ -122,6 +130,7 @@ queue_go_live(struct vu_device_queue *queue, struct vu_vring_live *live)
 			"%s: queue %u: base %u contradicts used index %u, which is taken",
 			dev->name, queue->vring.idx, queue->vring.conf.base, queue->vring.pos.used);
 	queue->is_failed = false;
+	queue->is_fault_told = false;
 	if (dev->ops->queue_start != NULL)
 		dev->ops->queue_start(queue, live);
 	vu_vring_publish(&queue->vring, live);

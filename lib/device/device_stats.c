@@ -41,6 +41,35 @@ stats_copy_vring(const struct vu_vring *vring, struct vu_queue_stats *stats)
 	stats->is_live = vring->live != NULL;
 }
 
+void
+device_queue_tell(struct vu_device_queue *queue)
+{
+	const struct vu_vring_pos *pos = &queue->vring.pos;
+	const uint64_t nb_hangs = vu_load(&pos->counters.nb_notification_errors);
+	const enum vu_vring_fault fault = vu_load(&pos->fault);
+
+	if (nb_hangs != queue->nb_hangs)
+		device_count_hangs(queue->dev, (uint32_t)(nb_hangs - queue->nb_hangs));
+	queue->nb_hangs = nb_hangs;
+	if (fault == VU_VRING_OK || queue->is_fault_told)
+		return;
+	queue->is_fault_told = true;
+	if (vu_log_allowed(&queue->dev->log_limit))
+		VU_LOG(DEVICE, WARNING, "%s: queue %u: given up: %s", queue->dev->name,
+			queue->vring.idx, vu_vring_fault_name(fault));
+}
+
+bool
+vu_device_tell_faults(struct vu_device *dev)
+{
+	const uint32_t nb_hangs = dev->nb_hangs;
+
+	for (uint32_t i = 0; i < dev->nb_queues; i++)
+		if (dev->queues[i]->vring.live != NULL)
+			device_queue_tell(dev->queues[i]);
+	return dev->nb_hangs == nb_hangs;
+}
+
 /* Where the position lies and, while there is one, the snapshot: -1 if they disagree. */
 static int
 queue_state_node(const struct vu_device_queue *queue)

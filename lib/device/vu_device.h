@@ -319,6 +319,23 @@ void vu_device_ring_stop(struct vu_device *dev, uint32_t queue_idx);
 /** Enable or disable a ring. @context control lcore */
 void vu_device_ring_enable(struct vu_device *dev, uint32_t queue_idx, bool is_enabled);
 
+/**
+ * Tell whether eventfds of the device's front-ends blocked us three times, the last time less than
+ * a minute ago: they get no notifications then.
+ *
+ * @return true: refuse call and error descriptors
+ * @context control lcore
+ */
+bool vu_device_refuses_calls(struct vu_device *dev);
+
+/**
+ * Log the faults of rings that were given up and have not been told yet.
+ *
+ * @return false if an eventfd blocked a data lcore: others of that front-end may do the same
+ * @context control lcore
+ */
+bool vu_device_tell_faults(struct vu_device *dev);
+
 /** Replace the call descriptor, VU_FD_NONE for none; taken. @context control lcore */
 void vu_device_ring_set_call(struct vu_device *dev, uint32_t queue_idx, int call_fd);
 

@@ -14,6 +14,11 @@
 /* Ignored by default and used by nobody on sockets like ours. */
 #define WATCHDOG_SIGNAL SIGURG
 
+#define WATCHDOG_CALM_US 100000 /* ten wake-ups a second are nothing to the control lcore */
+/* After a hang more are to be expected: other rings of that front-end. */
+#define WATCHDOG_ALERT_US 5000
+#define WATCHDOG_ALERT_LOOKS 200
+
 static void
 watchdog_wake(int signum)
 {
@@ -41,8 +46,18 @@ watchdog_interrupt(struct vu_sched *sched)
 unsigned int
 vu_sched_watch(struct vu_sched *sched)
 {
-	if (vu_sched_wait_is_pending(&sched->heartbeat))
+	if (vu_sched_wait_is_pending(&sched->heartbeat)) {
+		sched->nb_alert_looks = WATCHDOG_ALERT_LOOKS;
 		return watchdog_interrupt(sched);
+	}
+	if (sched->nb_alert_looks != 0)
+		sched->nb_alert_looks--;
 	vu_quiesce_start(sched, &sched->heartbeat);
 	return 0;
+}
+
+uint64_t
+vu_sched_watch_delay_us(const struct vu_sched *sched)
+{
+	return sched->nb_alert_looks != 0 ? WATCHDOG_ALERT_US : WATCHDOG_CALM_US;
 }

@@ -292,14 +292,24 @@ int vu_sched_task_move(struct vu_sched *sched, struct vu_task *task, unsigned in
 uint64_t vu_sched_poll(struct vu_sched *sched);
 
 /**
- * Look after the data lcores; call it about once a second. If one of them has not passed a safe
- * point since the last call, the system call it hangs in is interrupted (see sched_watchdog.c).
+ * Look after the data lcores; call it again after vu_sched_watch_delay_us(). If one of them has not
+ * passed a safe point since the last call, the system call it hangs in is interrupted (see
+ * sched_watchdog.c).
  *
  * @param sched  scheduler
  * @return lcores interrupted, usually 0
  * @context control lcore
  */
 unsigned int vu_sched_watch(struct vu_sched *sched);
+
+/**
+ * Pause before the next look at the data lcores: short for a while after one that hung.
+ *
+ * @param sched  scheduler
+ * @return microseconds
+ * @context control lcore
+ */
+uint64_t vu_sched_watch_delay_us(const struct vu_sched *sched);
 
 /* ---- assignment of queues to workers ---- */
 

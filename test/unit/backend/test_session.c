@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <rte_debug.h>
 #include <rte_errno.h>
+#include <rte_log.h>
 
 #include "fake_fuse.h"
 #include "leak_check.h"
@@ -419,6 +421,80 @@ VU_TEST(session, ring_fault_as_the_session_ends)
 		vu_sched_poll(fix.sched);
 	turn_often(&fix);
 	CHECK_EQ(fix.nb_closed, 1);
+	return fixture_destroy(&fix);
+}
+
+/* The front-end takes O_NONBLOCK back and fills the counter: the data lcore hangs in its write. */
+static void
+call_block(int fd)
+{
+	const uint64_t full = UINT64_MAX - 1;
+
+	event_take(fd);
+	RTE_VERIFY(write(fd, &full, sizeof(full)) == sizeof(full));
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+}
+
+/* What the watchdog of the daemon does. */
+static int
+watch_until_closed(struct session_fixture *fix)
+{
+	const time_t end_s = time(NULL) + TIMEOUT_MS / 1000;
+
+	while (fix->session != NULL && time(NULL) <= end_s) {
+		vu_sched_watch(fix->sched);
+		fixture_turn(fix);
+	}
+	CHECK(fix->session == NULL);
+	return 0;
+}
+
+VU_TEST(session, call_that_blocks_ends_it)
+{
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		CHECK_EQ(fixture_start(&fix), 0);
+		call_block(fix.call_fd[1]);
+		guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
+		CHECK_EQ(watch_until_closed(&fix), 0);
+		event_take(fix.call_fd[1]);
+		vu_fd_set_nonblocking(fix.call_fd[1]);
+		fake_frontend_close(&fix.frontend);
+		CHECK_EQ(fixture_connect(&fix), 0);
+	}
+	/* Enough is enough: rings without notifications still work. */
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_CALL, 0, fix.call_fd[0]),
+		1);
+	CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_ERR, 0, fix.err_fd[0]),
+		1);
+	CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_CALL, 0, VU_FD_NONE), 0);
+	return fixture_destroy(&fix);
+}
+
+/* The front-end leaves while the data lcore hangs: the log says what happened all the same. */
+VU_TEST(session, call_that_blocks_as_the_session_ends)
+{
+	struct session_fixture fix;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *log;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_start(&fix), 0);
+	call_block(fix.call_fd[1]);
+	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
+	CHECK_EQ(guest_wait_used(&fix, 1, 1), 0);
+	log = open_memstream(&text, &len);
+	rte_openlog_stream(log);
+	fake_frontend_close(&fix.frontend);
+	CHECK_EQ(watch_until_closed(&fix), 0);
+	rte_openlog_stream(NULL);
+	fclose(log);
+	CHECK(strstr(text, "queue 1: given up: bad_call") != NULL);
+	free(text);
 	return fixture_destroy(&fix);
 }
 

@@ -45,6 +45,7 @@ hang_loop(void *arg)
 static int
 hang_watch(struct hang *hang, struct vu_task *task)
 {
+	const uint64_t calm_us = vu_sched_watch_delay_us(hang->sched);
 	struct vu_sched_wait removal;
 	unsigned int nb_interrupted = 0;
 
@@ -59,6 +60,14 @@ hang_watch(struct hang *hang, struct vu_task *task)
 		usleep(100);
 	CHECK(nb_interrupted > 0);
 	CHECK_EQ(hang->error, EINTR);
+	/* It may not be the last one. */
+	CHECK(vu_sched_watch_delay_us(hang->sched) < calm_us);
+	for (unsigned int i = 0; i < 1000 && vu_sched_watch_delay_us(hang->sched) < calm_us; i++) {
+		CHECK_EQ(vu_sched_watch(hang->sched), 0);
+		while (vu_sched_poll(hang->sched) != UINT64_MAX)
+			usleep(100);
+	}
+	CHECK_EQ(vu_sched_watch_delay_us(hang->sched), calm_us);
 	return TEST_SUCCESS;
 }
 
