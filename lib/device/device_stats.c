@@ -92,6 +92,7 @@ vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
 	stats->direction = queue->direction;
 	stats->nb_packets = vu_load(&queue->counters.nb_packets);
 	stats->nb_bytes = vu_load(&queue->counters.nb_bytes);
+	stats->nb_direct = vu_load(&queue->counters.nb_direct);
 	stats->nb_faults = vu_load(&queue->counters.nb_faults);
 	for (unsigned int i = 0; i < VU_NB_DROPS; i++)
 		stats->nb_drops[i] = vu_load(&queue->counters.nb_drops[i]);

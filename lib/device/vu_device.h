@@ -92,6 +92,8 @@ struct vu_queue_stats {
 	enum vu_queue_direction direction;
 	uint64_t nb_packets;
 	uint64_t nb_bytes;
+	/** of nb_packets: copied from guest to guest; the queue that they came from counts them */
+	uint64_t nb_direct;
 	uint64_t nb_drops[VU_NB_DROPS];
 	struct vu_vring_counters vring;
 	enum vu_vring_fault fault;

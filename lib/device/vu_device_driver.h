@@ -40,6 +40,7 @@ enum vu_device_protocol_feature {
 struct vu_queue_counters {
 	uint64_t nb_packets;
 	uint64_t nb_bytes;
+	uint64_t nb_direct; /**< packets copied from guest to guest, without a buffer between */
 	uint64_t nb_drops[VU_NB_DROPS];
 	uint64_t nb_faults;
 };

@@ -107,6 +107,7 @@ queue_add(struct rte_tel_data *queue, const struct vu_queue_stats *stats)
 	telemetry_add_uint(queue, "faults", stats->nb_faults);
 	telemetry_add_uint(queue, "packets", stats->nb_packets);
 	telemetry_add_uint(queue, "bytes", stats->nb_bytes);
+	telemetry_add_uint(queue, "direct", stats->nb_direct);
 	telemetry_add_uint(queue, "chains", stats->vring.nb_chains);
 	telemetry_add_uint(queue, "guest_notifications", stats->vring.nb_notifications);
 	telemetry_add_uint(queue, "guest_notifications_suppressed",

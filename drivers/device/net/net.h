@@ -3,13 +3,14 @@
  * Private to the virtio-net device driver: types shared by its files.
  * A frame's way: net_from_guest.c -> net_far.c -> net_to_guest.c, all on the lcore that polls the
  * source queue unless the destination queue belongs to another lcore: then its handoff ring lies
- * between.
+ * between. From one guest to one other on the same lcore there is a shorter way, net_direct.c.
  */
 #ifndef NET_H
 #define NET_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_ether.h>
 #include <rte_mbuf.h>
@@ -65,6 +66,7 @@ struct net_queue {
 	uint32_t pair;               /* fixed */
 	uint16_t header_bytes;       /* 10 or 12, set when the ring starts */
 	bool is_mergeable;           /* set when the ring starts */
+	bool is_direct;              /* from-guest only: the last frame went straight on */
 	const struct net_burst_ops *burst; /* set when the ring starts */
 	uint64_t rearm;              /* from-guest only: mbuf.rearm_data of a new frame */
 	uint32_t room_bytes;         /* from-guest only: what one mbuf holds */
@@ -104,9 +106,11 @@ uint32_t net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vrin
 uint32_t net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *live);
 
 /*
- * Copy frames into the guest's buffers and free them; what does not fit is dropped and counted.
- * Owner lcore of the queue.
+ * Copy frames into the guest's buffers; what does not fit is dropped and counted. put leaves them
+ * with the caller, push frees them. Owner lcore of the queue.
  */
+void net_to_guest_put(struct net_queue *nq, const struct vu_vring_live *live,
+	struct rte_mbuf **frames, uint16_t nb_frames);
 void net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
 	struct rte_mbuf **frames, uint16_t nb_frames);
 
@@ -115,6 +119,21 @@ void net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
  * lcore.
  */
 void net_far_send(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames);
+/* Does the destination address decide where the port's frames go? Any data lcore. */
+bool net_far_is_switched(const struct net_device *net);
+/*
+ * Deliver frames to a port of the switch if this lcore may copy them there right away; they stay
+ * the caller's. Owner lcore.
+ */
+bool net_far_put(struct net_queue *from, uint16_t port_id, struct rte_mbuf **frames,
+	uint16_t nb_frames);
+
+/*
+ * net_direct.c: forward frames from the guest's memory to another guest's with one copy. Returns
+ * the ring entries dealt with; 0: the next frame has to go the ordinary way. Owner lcore.
+ */
+uint16_t net_direct_forward(struct net_queue *from, const struct vu_vring_live *live);
+
 /*
  * Join and leave the switch. Control lcore; after leaving, wait for a grace period before freeing.
  */
@@ -135,5 +154,34 @@ uint16_t net_fdb_tick(uint64_t tick); /* what net_fdb_age_now() does with the ti
 void net_fdb_learn(const struct rte_ether_addr *mac, uint16_t port_id, uint16_t age);
 uint16_t net_fdb_lookup(const struct rte_ether_addr *mac, uint16_t age);
 void net_fdb_forget_port(uint16_t port_id);
+/*
+ * Look up where a frame goes and learn where it came from, one frame of a burst after the other:
+ * most have the addresses of the one before.
+ */
+struct net_fdb_walk {
+	uint16_t from_port_id;
+	uint16_t age;
+	uint16_t port_id; /* of the last frame */
+	uint8_t macs[2 * RTE_ETHER_ADDR_LEN]; /* of the last frame, as in its header */
+};
+
+static inline struct net_fdb_walk
+net_fdb_walk_start(uint16_t from_port_id)
+{
+	/* Address 0 is nobody's: what is there is true of it. */
+	return (struct net_fdb_walk){ .from_port_id = from_port_id, .age = net_fdb_age_now(),
+		.port_id = NET_FDB_UNKNOWN };
+}
+
+static inline uint16_t
+net_fdb_walk_next(struct net_fdb_walk *walk, const struct rte_ether_hdr *eth)
+{
+	if (memcmp(walk->macs, eth, sizeof(walk->macs)) == 0)
+		return walk->port_id;
+	memcpy(walk->macs, eth, sizeof(walk->macs));
+	walk->port_id = net_fdb_lookup(&eth->dst_addr, walk->age);
+	net_fdb_learn(&eth->src_addr, walk->from_port_id, walk->age);
+	return walk->port_id;
+}
 
 #endif /* NET_H */

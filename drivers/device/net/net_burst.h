@@ -22,7 +22,8 @@ struct net_burst_ops {
 	/*
 	 * Deliver frames in order until the ring has no room for the next one. Returns the frames
 	 * dealt with: delivered, or counted as dropped because they never fit. They stay the
-	 * caller's.
+	 * caller's, and may be views of another guest's memory (net_direct.c): their lengths,
+	 * segments and buffer addresses are all that counts.
 	 */
 	uint16_t (*put)(struct net_queue *nq, const struct vu_vring_live *live,
 		struct rte_mbuf **frames, uint16_t nb_frames);

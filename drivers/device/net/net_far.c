@@ -180,7 +180,7 @@ far_keep_whole(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_fra
 static void
 far_switch(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	uint16_t age = net_fdb_age_now();
+	struct net_fdb_walk walk = net_fdb_walk_start(from->net->port_id);
 	uint16_t run_port = FAR_FLOOD;
 	uint16_t run_start = 0;
 
@@ -188,9 +188,8 @@ far_switch(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 	for (uint16_t i = 0; i < nb_frames; i++) {
 		const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(frames[i],
 			const struct rte_ether_hdr *);
-		uint16_t port_id = net_fdb_lookup(&eth->dst_addr, age);
+		uint16_t port_id = net_fdb_walk_next(&walk, eth);
 
-		net_fdb_learn(&eth->src_addr, from->net->port_id, age);
 		if (port_id == run_port)
 			continue;
 		far_forward(from, run_port, &frames[run_start], i - run_start);
@@ -212,12 +211,35 @@ far_swap_macs(struct rte_mbuf **frames, uint16_t nb_frames)
 	}
 }
 
+bool
+net_far_is_switched(const struct net_device *net)
+{
+	return net->conf.far == NET_FAR_SWITCH && vu_load(&far_nb_ports) > 1;
+}
+
+bool
+net_far_put(struct net_queue *from, uint16_t port_id, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	const struct net_device *net = far_port(port_id);
+	const struct vu_vring_live *live;
+	struct net_queue *nq;
+
+	if (net == NULL || net == from->net)
+		return false;
+	nq = far_queue(net, from->pair, &live);
+	/* Frames in the handoff ring may be older ones of the same flow. */
+	if (nq == NULL || !vu_task_is_mine(&nq->queue->task) || !rte_ring_empty(nq->handoff))
+		return false;
+	net_to_guest_put(nq, live, frames, nb_frames);
+	return true;
+}
+
 void
 net_far_send(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	enum net_far far = from->net->conf.far;
 
-	if (far == NET_FAR_SWITCH && vu_load(&far_nb_ports) > 1) {
+	if (net_far_is_switched(from->net)) {
 		far_switch(from, frames, nb_frames);
 		return;
 	}

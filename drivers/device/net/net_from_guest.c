@@ -220,9 +220,11 @@ net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *l
 {
 	struct net_queue *nq = queue->priv;
 	struct rte_mbuf *frames[NET_MAX_BURST];
-	uint16_t nb_frames;
-	uint16_t nb_entries = nq->burst->take(nq, live, frames, NET_MAX_BURST, &nb_frames);
+	uint16_t nb_frames = 0;
+	uint16_t nb_entries = net_direct_forward(nq, live);
 
+	if (nb_entries == 0)
+		nb_entries = nq->burst->take(nq, live, frames, NET_MAX_BURST, &nb_frames);
 	vu_queue_watch_avail(queue, live);
 	if (nb_frames != 0)
 		net_far_send(nq, frames, nb_frames);

@@ -284,8 +284,8 @@ vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, u
 }
 
 void
-net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
-	struct rte_mbuf **frames, uint16_t nb_frames)
+net_to_guest_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+	uint16_t nb_frames)
 {
 	uint16_t done = nq->burst->put(nq, live, frames, nb_frames);
 	bool is_ok = likely(nq->queue->vring.pos.fault == VU_VRING_OK);
@@ -293,6 +293,13 @@ net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
 	vu_queue_drop(nq->queue, is_ok ? VU_DROP_RING_FULL : VU_DROP_FAULT, nb_frames - done);
 	if (unlikely(!is_ok))
 		vu_queue_fail(nq->queue, live);
+}
+
+void
+net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
+	struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	net_to_guest_put(nq, live, frames, nb_frames);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 

@@ -36,6 +36,7 @@
 #define F_MERGEABLE (F_MODERN | RTE_BIT64(NET_F_MRG_RXBUF))
 #define F_INDIRECT RTE_BIT64(NET_F_INDIRECT_DESC)
 #define F_EVENT_IDX RTE_BIT64(NET_F_EVENT_IDX)
+#define F_PACKED RTE_BIT64(34)
 
 struct net_chain {
 	struct fake_buf bufs[MAX_CHAIN_BUFS];
@@ -116,7 +117,7 @@ port_commit(struct net_port *port)
 static inline void
 port_open_rings(struct net_port *port)
 {
-	static const struct fake_ring_place place = { FAKE_MID, 0 };
+	static const struct fake_ring_place place = { FAKE_MID, 0, false };
 
 	port->rings = calloc(port->nb_queues, sizeof(*port->rings));
 	RTE_VERIFY(port->rings != NULL);
@@ -161,6 +162,18 @@ static inline void
 port_open(struct net_port *port, struct vu_sched *sched, const char *args)
 {
 	port_open_on(port, sched, args, 1, NULL);
+}
+
+/* All rings of an unused port anew, in the packed layout. */
+static inline void
+port_make_packed(struct net_port *port)
+{
+	static const struct fake_ring_place place = { FAKE_MID, 0, true };
+
+	for (uint32_t i = 0; i < port->nb_queues; i++) {
+		fake_ring_destroy(port->rings[i].ring);
+		port->rings[i].ring = fake_ring_create(&port->guest, RING_SIZE, &place);
+	}
 }
 
 /* Configure and start one ring; becomes live with the next commit. */

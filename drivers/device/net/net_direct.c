@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Guest to guest: a frame whose only receiver is a queue of this lcore is copied once, from the
+ * sender's buffers to the receiver's, and no mbuf is taken. The functions that fill receive queues
+ * get views instead: mbuf structures of this lcore that say where a frame lies. What decides about
+ * a frame is read once: its place by the peek, its addresses here; what else the sender changes
+ * meanwhile, its receiver alone gets to see. Owner lcore of the source queue.
+ */
+#include "net.h"
+
+#include <rte_branch_prediction.h>
+
+#include "net_burst.h"
+#include "vu_vring_layout.h"
+
+#define DIRECT_MAX_VIEWS (2 * NET_MAX_BURST) /* a chain needs one for each descriptor */
+#define DIRECT_MAX_FRAME_BYTES UINT16_MAX    /* one descriptor may hold all of them */
+
+/* What lies between peek and commit. */
+struct direct {
+	struct net_queue *from;
+	const struct vu_vring_live *live;
+	struct vu_burst burst;
+	struct rte_mbuf *frames[NET_MAX_BURST];
+	uint16_t ports[NET_MAX_BURST]; /* where each frame goes */
+	uint16_t nb_views;
+	uint64_t nb_bytes;
+};
+
+static __thread struct rte_mbuf direct_views[DIRECT_MAX_VIEWS];
+
+static inline struct rte_mbuf *
+direct_view(struct direct *direct, uint8_t *hva, uint32_t len_bytes)
+{
+	struct rte_mbuf *view = &direct_views[direct->nb_views++];
+
+	view->buf_addr = hva;
+	view->next = NULL;
+	view->nb_segs = 1;
+	view->pkt_len = len_bytes;
+	view->data_len = (uint16_t)len_bytes;
+	return view;
+}
+
+/* Length of a frame that has an Ethernet header; 0: it has none or is too long. */
+static inline uint32_t
+direct_frame_bytes(const struct direct *direct, uint32_t len_bytes)
+{
+	uint32_t frame_bytes = len_bytes - direct->from->header_bytes;
+
+	/* Buffers shorter than the header wrap to a huge length. */
+	if (unlikely(frame_bytes - RTE_ETHER_HDR_LEN >
+			DIRECT_MAX_FRAME_BYTES - RTE_ETHER_HDR_LEN))
+		return 0;
+	return frame_bytes;
+}
+
+/* A frame in a chain, or NULL. Out of line: its segment list is large. */
+static __rte_noinline struct rte_mbuf *
+direct_chain(struct direct *direct, uint16_t i)
+{
+	uint32_t skip_bytes = direct->from->header_bytes;
+	struct rte_mbuf *frame = NULL, *tail = NULL;
+	struct vu_chain chain;
+	uint32_t frame_bytes;
+
+	/* Whatever is wrong with a chain is dealt with, and counted, on the ordinary way. */
+	if (vu_ring_chain(direct->live, &direct->from->queue->vring.pos, &direct->burst, i,
+			&chain) != VU_VRING_OK || chain.nb_write != 0)
+		return NULL;
+	frame_bytes = direct_frame_bytes(direct, chain.read_bytes);
+	if (frame_bytes == 0 || chain.nb_read > DIRECT_MAX_VIEWS - direct->nb_views)
+		return NULL;
+	for (uint16_t s = 0; s < chain.nb_read; s++) {
+		uint32_t nb = RTE_MIN(skip_bytes, chain.seg[s].len_bytes);
+		struct rte_mbuf *view;
+
+		skip_bytes -= nb;
+		if (nb == chain.seg[s].len_bytes)
+			continue;
+		view = direct_view(direct, chain.seg[s].hva + nb, chain.seg[s].len_bytes - nb);
+		if (frame == NULL)
+			frame = view;
+		else
+			tail->next = view;
+		tail = view;
+		frame->nb_segs = (uint16_t)(view - frame + 1);
+	}
+	frame->pkt_len = frame_bytes;
+	return frame;
+}
+
+/* The frame of entry i, or NULL if it has to go the ordinary way. */
+static inline struct rte_mbuf *
+direct_frame(struct direct *direct, uint16_t i)
+{
+	uint8_t *hva = direct->burst.hva[i];
+	uint32_t frame_bytes;
+
+	if (unlikely(hva == NULL))
+		return direct_chain(direct, i);
+	frame_bytes = direct_frame_bytes(direct, direct->burst.len_bytes[i]);
+	if (unlikely(frame_bytes == 0 || direct->nb_views == DIRECT_MAX_VIEWS))
+		return NULL;
+	return direct_view(direct, hva + direct->from->header_bytes, frame_bytes);
+}
+
+/* Read the addresses, for the only time. */
+static inline void
+direct_read_header(struct rte_ether_hdr *eth, const struct rte_mbuf *frame)
+{
+	uint32_t done_bytes = 0;
+
+	if (likely(frame->data_len >= sizeof(*eth))) {
+		memcpy(eth, frame->buf_addr, sizeof(*eth));
+	} else {
+		for (; done_bytes < sizeof(*eth); frame = frame->next) {
+			uint32_t nb = RTE_MIN((uint32_t)sizeof(*eth) - done_bytes,
+				(uint32_t)frame->data_len);
+
+			memcpy((uint8_t *)eth + done_bytes, frame->buf_addr, nb);
+			done_bytes += nb;
+		}
+	}
+	/* From here on the compiler must not read the guest's memory in place of the copy. */
+	rte_compiler_barrier();
+}
+
+/* Describe the frames at the head of the burst that may go straight on. @return their number */
+static uint16_t
+direct_find(struct direct *direct)
+{
+	struct net_fdb_walk walk = net_fdb_walk_start(direct->from->net->port_id);
+	uint16_t i;
+
+	for (i = 0; i < direct->burst.nb; i++) {
+		struct rte_ether_hdr eth;
+
+		direct->frames[i] = direct_frame(direct, i);
+		if (unlikely(direct->frames[i] == NULL))
+			break;
+		direct_read_header(&eth, direct->frames[i]);
+		direct->ports[i] = net_fdb_walk_next(&walk, &eth);
+		if (direct->ports[i] == NET_FDB_UNKNOWN)
+			break;
+	}
+	return i;
+}
+
+/* Copy frames, port by port in order, until one must not be copied. @return frames copied */
+static uint16_t
+direct_put(struct direct *direct, uint16_t nb)
+{
+	uint16_t start = 0, end = 0;
+
+	for (; start < nb; start = end) {
+		uint64_t nb_bytes = 0;
+
+		for (; end < nb && direct->ports[end] == direct->ports[start]; end++)
+			nb_bytes += direct->frames[end]->pkt_len;
+		if (!net_far_put(direct->from, direct->ports[start], &direct->frames[start],
+				end - start))
+			break;
+		direct->nb_bytes += nb_bytes;
+	}
+	return start;
+}
+
+uint16_t
+net_direct_forward(struct net_queue *from, const struct vu_vring_live *live)
+{
+	struct vu_vring_pos *pos = &from->queue->vring.pos;
+	/* After one that went the ordinary way look no further than the next. */
+	uint16_t max = from->is_direct ? NET_MAX_BURST : 1;
+	struct direct direct;
+	bool is_plain;
+	uint16_t nb;
+
+	if (!net_far_is_switched(from->net) || unlikely(!live->is_enabled))
+		return 0;
+	is_plain = vu_ring_peek_plain(live, pos, &direct.burst, max, 0, live->is_packed) != 0;
+	if (!is_plain)
+		vu_ring_peek(live, pos, &direct.burst, max, 0, live->is_packed);
+	direct.from = from;
+	direct.live = live;
+	direct.nb_views = 0;
+	direct.nb_bytes = 0;
+	nb = direct_put(&direct, direct_find(&direct));
+	from->is_direct = nb != 0;
+	if (nb == 0)
+		return 0;
+	if (likely(is_plain))
+		vu_ring_commit_plain(live, pos, &direct.burst, nb, false, live->is_packed);
+	else
+		vu_ring_commit(live, pos, &direct.burst, nb, false, live->is_packed);
+	vu_ring_signal(live, pos, live->is_packed);
+	vu_queue_count(from->queue, nb, direct.nb_bytes);
+	vu_counter_add(&from->queue->counters.nb_direct, nb);
+	return nb;
+}
