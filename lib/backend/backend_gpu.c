@@ -404,7 +404,10 @@ backend_gpu_send(void *arg, const struct vu_gpu_request *request)
 int
 handle_gpu_set_socket(struct vu_backend_session *session, struct vu_msg *msg)
 {
+	int fd, rc;
+
 	if (!vu_device_has_gpu(session->dev))
 		return -EOPNOTSUPP;
-	return backend_gpu_open(session, vu_msg_take_fd(msg, 0));
+	rc = session_take_kept_fd(session, msg, &fd);
+	return rc != 0 ? rc : backend_gpu_open(session, fd);
 }

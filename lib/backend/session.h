@@ -71,6 +71,14 @@ int session_answer(struct vu_backend_session *session);
 /** Go on after a parked request. */
 void session_unpark(void *arg);
 
+/**
+ * Take the first descriptor of a request to keep it for longer than the request. The other end of
+ * the connection itself is refused: with it in our hands, the connection would never end.
+ *
+ * @return 0; -EINVAL, and it is closed
+ */
+int session_take_kept_fd(const struct vu_backend_session *session, struct vu_msg *msg, int *fd);
+
 /** Protocol features this back-end offers for the session's device. */
 uint64_t session_protocol_features(const struct vu_backend_session *session);
 

@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#include <rte_common.h>
 #include <rte_errno.h>
 
 #include "vu_fd.h"
@@ -105,6 +106,39 @@ int
 vu_conn_fd(const struct vu_conn *conn)
 {
 	return conn->fd;
+}
+
+typedef int (*name_fn)(int fd, struct sockaddr *name, socklen_t *len);
+
+/* Bytes of a socket's name or its peer's; 0 if it has none. */
+static size_t
+name_get(int fd, name_fn get, struct sockaddr_un *name)
+{
+	socklen_t len = sizeof(*name);
+
+	memset(name, 0, sizeof(*name));
+	if (get(fd, (struct sockaddr *)name, &len) < 0 || name->sun_family != AF_UNIX ||
+			len <= offsetof(struct sockaddr_un, sun_path))
+		return 0;
+	return RTE_MIN(len, sizeof(*name));
+}
+
+static bool
+names_agree(int a, name_fn get_a, int b, name_fn get_b)
+{
+	struct sockaddr_un name_a, name_b;
+	size_t len = name_get(a, get_a, &name_a);
+
+	return len != 0 && len == name_get(b, get_b, &name_b) &&
+		memcmp(&name_a, &name_b, len) == 0;
+}
+
+bool
+vu_conn_is_own_end(const struct vu_conn *conn, int fd)
+{
+	/* A socket that was accepted has the listener's name. */
+	return names_agree(conn->fd, getsockname, fd, getpeername) ||
+		names_agree(conn->fd, getpeername, fd, getsockname);
 }
 
 /* Append what the socket has, at most nb_wanted bytes of the frame in all. */

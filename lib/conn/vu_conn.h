@@ -52,6 +52,18 @@ void vu_conn_destroy(struct vu_conn *conn);
 int vu_conn_fd(const struct vu_conn *conn);
 
 /**
+ * Tell whether a socket is the other end of a connection, or of another connection to the same
+ * listening socket. Who holds that end never sees the connection end. Only the names of sockets
+ * tell, so two ends of a socketpair(2) are not found out.
+ *
+ * @param conn  from vu_conn_create()
+ * @param fd    socket
+ * @return true if it must not be kept
+ * @context control lcore
+ */
+bool vu_conn_is_own_end(const struct vu_conn *conn, int fd);
+
+/**
  * Take the next frame from the socket, in whatever pieces it arrives. Never reads beyond the frame,
  * so that descriptors cannot be attributed to the wrong one.
  *

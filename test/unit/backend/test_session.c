@@ -510,6 +510,63 @@ VU_TEST(session, check_mem_leaves_healthy_sessions)
 	return fixture_destroy(&fix);
 }
 
+/* A session by way of a listening socket, as a port has it. */
+static int
+connect_by_path(struct session_fixture *fix, struct vu_listener *listener, const char *path)
+{
+	struct vu_backend_conf conf = {
+		.reactor = fix->reactor, .dev = fix->dev, .closed = fixture_closed, .arg = fix,
+	};
+
+	fix->frontend = (struct fake_frontend){
+		.sock = vu_connect(path), .turn = fixture_turn, .arg = fix, .need_reply = true,
+	};
+	conf.fd = vu_listener_accept(listener);
+	CHECK(conf.fd >= 0);
+	fix->session = vu_backend_session_open(&conf);
+	CHECK(fix->session != NULL);
+	return 0;
+}
+
+static int
+send_channel(struct session_fixture *fix, int fd)
+{
+	struct vu_reply frame;
+
+	fake_frontend_begin(&fix->frontend, &frame, VHOST_USER_SET_BACKEND_REQ_FD);
+	vu_reply_add_fd(&frame, fd);
+	return fake_frontend_do(&fix->frontend, &frame);
+}
+
+/* With the front-end's own end as its channel, a connection would never end. */
+VU_TEST(session, does_not_keep_its_own_other_end)
+{
+	char path[64];
+	struct session_fixture fix;
+	struct vu_listener *listener;
+	int other_fd;
+
+	snprintf(path, sizeof(path), "/tmp/vu-session-test-%d.sock", getpid());
+	listener = vu_listener_create(path);
+	CHECK(listener != NULL);
+	CHECK_EQ(fixture_create_driver(&fix, "probe", NULL), 0);
+	CHECK_EQ(fixture_disconnect(&fix), 0);
+	CHECK_EQ(connect_by_path(&fix, listener, path), 0);
+	fix.frontend.need_reply = false;
+	CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_PROTOCOL_FEATURES,
+		PROTOCOL_BITS | RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ)), 0);
+	fix.frontend.need_reply = true;
+	CHECK_EQ(send_channel(&fix, fix.frontend.sock), 1);
+	/* Nor that of a front-end that waits to be served. */
+	other_fd = vu_connect(path);
+	CHECK(other_fd >= 0);
+	CHECK_EQ(send_channel(&fix, other_fd), 1);
+	vu_fd_close(&other_fd);
+	vu_listener_destroy(listener);
+	/* Waits for the session's end. */
+	return fixture_destroy(&fix);
+}
+
 /* Only the server of its file can close such a descriptor: no more of them, from this peer. */
 VU_TEST(session, descriptors_that_do_not_close_end_it)
 {
