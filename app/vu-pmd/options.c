@@ -39,6 +39,8 @@ static const char options_help[] =
 "  mtu=N                    MTU offered to the guest\n"
 "  mrg=on|off               offer mergeable receive buffers, default on\n"
 "  event-idx=on|off         offer event indices, default on\n"
+"  packed=on|off            offer packed rings, default on\n"
+"  in-order=on|off          offer use of buffers in order, default on\n"
 "\n"
 "Placement\n"
 "  --queues-per-thread 2,2,4     virtqueues of each port on the 1st, 2nd, 3rd data lcore\n"

@@ -406,10 +406,11 @@ class Testpmd(DpdkProcess):
 
     PROMPT = "testpmd> "
 
-    def __init__(self, test, vdevs, arguments=(), memory=None, lcores="0-1", name="testpmd"):
+    def __init__(self, test, vdevs, arguments=(), memory=None, lcores="0-1", name="testpmd",
+                 eal=()):
         program = ["stdbuf", "-oL", need_tool("dpdk-testpmd", "dpdk-dev")]
         memory = memory or default_memory()
-        words = [f"--vdev={vdev}" for vdev in vdevs]
+        words = [*eal, *(f"--vdev={vdev}" for vdev in vdevs)]
         if memory != "no-huge":
             # virtio-user can name 8 memory regions; one file per page would need many more.
             words.append("--single-file-segments")

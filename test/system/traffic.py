@@ -12,14 +12,15 @@ SECONDS = 0.4
 class Peer(Testpmd):
     """A testpmd with one virtio-user port of some queue pairs."""
 
-    def __init__(self, test, path, pairs=1, memory=None, name="testpmd", vdevs=(), **properties):
+    def __init__(self, test, path, pairs=1, memory=None, name="testpmd", vdevs=(), eal=(),
+                 **properties):
         self.pairs = pairs
         properties.setdefault("queue_size", 256)
         # What the other port of a pair has received before the start counts like the rest.
         super().__init__(
             test, [virtio_user(path, queues=pairs, **properties), *vdevs],
             ["--no-flush-rx", f"--rxq={pairs}", f"--txq={pairs}"],
-            memory=memory, lcores=LCORES, name=name)
+            memory=memory, lcores=LCORES, name=name, eal=eal)
 
     def start(self, mode, size=64):
         """Begin to forward: txonly and flowgen send frames of that size, rxonly receives."""

@@ -35,6 +35,8 @@ enum net_feature {
 	NET_F_INDIRECT_DESC = 28,
 	NET_F_EVENT_IDX = 29,
 	NET_F_VERSION_1 = 32,
+	NET_F_RING_PACKED = 34,
+	NET_F_IN_ORDER = 35,
 };
 
 /* Where frames from a guest go. */
@@ -54,6 +56,8 @@ struct net_conf {
 	uint16_t mtu_bytes;  /* 0 = not offered */
 	bool has_mrg;        /* offer mergeable receive buffers */
 	bool has_event_idx;
+	bool has_packed;     /* offer packed rings */
+	bool has_in_order;
 };
 
 struct net_burst_ops;

@@ -5,13 +5,27 @@
 #include "net.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <rte_kvargs.h>
 
-const char *const net_conf_keys[] = { "far", "mac", "mtu", "mrg", "event-idx", NULL };
+const char *const net_conf_keys[] = {
+	"far", "mac", "mtu", "mrg", "event-idx", "packed", "in-order", NULL
+};
+
+/* Keys that are on or off. */
+static const struct {
+	const char *key;
+	size_t offset; /* of its bool in struct net_conf */
+} net_switches[] = {
+	{ "mrg", offsetof(struct net_conf, has_mrg) },
+	{ "event-idx", offsetof(struct net_conf, has_event_idx) },
+	{ "packed", offsetof(struct net_conf, has_packed) },
+	{ "in-order", offsetof(struct net_conf, has_in_order) },
+};
 
 struct net_parse {
 	struct net_conf *conf;
@@ -70,13 +84,18 @@ net_parse_mtu(struct net_parse *parse, const char *value)
 }
 
 static int
-net_parse_switch(struct net_parse *parse, const char *key, const char *value, bool *is_on)
+net_parse_switch(struct net_parse *parse, const char *key, const char *value)
 {
-	*is_on = strcmp(value, "on") == 0;
-	if (*is_on || strcmp(value, "off") == 0)
-		return 0;
-	snprintf(parse->why, parse->why_bytes, "%s=%s: use on or off", key, value);
-	return -EINVAL;
+	bool is_on = strcmp(value, "on") == 0;
+
+	if (!is_on && strcmp(value, "off") != 0) {
+		snprintf(parse->why, parse->why_bytes, "%s=%s: use on or off", key, value);
+		return -EINVAL;
+	}
+	for (unsigned int i = 0; i < RTE_DIM(net_switches); i++)
+		if (strcmp(net_switches[i].key, key) == 0)
+			*(bool *)RTE_PTR_ADD(parse->conf, net_switches[i].offset) = is_on;
+	return 0;
 }
 
 static int
@@ -92,9 +111,7 @@ net_parse_arg(const char *key, const char *value, void *opaque)
 		return net_parse_mac(parse, value);
 	if (strcmp(key, "mtu") == 0)
 		return net_parse_mtu(parse, value);
-	if (strcmp(key, "mrg") == 0)
-		return net_parse_switch(parse, key, value, &parse->conf->has_mrg);
-	return net_parse_switch(parse, key, value, &parse->conf->has_event_idx);
+	return net_parse_switch(parse, key, value);
 }
 
 int
@@ -104,13 +121,15 @@ net_conf_parse(struct net_conf *conf, const char *args, char *why, size_t why_by
 	struct rte_kvargs *kvargs;
 	int rc;
 
-	*conf = (struct net_conf){ .has_mrg = true, .has_event_idx = true };
+	*conf = (struct net_conf){
+		.has_mrg = true, .has_event_idx = true, .has_packed = true, .has_in_order = true,
+	};
 	if (args == NULL || *args == '\0')
 		return 0;
 	kvargs = rte_kvargs_parse(args, net_conf_keys);
 	if (kvargs == NULL) {
-		snprintf(why, why_bytes, "%s: use far=, mac=, mtu=, mrg=on|off, event-idx=on|off",
-			args);
+		snprintf(why, why_bytes, "%s: use far=, mac=, mtu=, and mrg=, event-idx=, packed=, "
+			"in-order=on|off", args);
 		return -EINVAL;
 	}
 	rc = rte_kvargs_process(kvargs, NULL, net_parse_arg, &parse);

@@ -47,6 +47,11 @@ net_features(const struct vu_device *dev)
 		features |= RTE_BIT64(NET_F_MRG_RXBUF);
 	if (net->conf.has_event_idx)
 		features |= RTE_BIT64(NET_F_EVENT_IDX);
+	if (net->conf.has_packed)
+		features |= RTE_BIT64(NET_F_RING_PACKED);
+	/* Every buffer is given back before any later one. */
+	if (net->conf.has_in_order)
+		features |= RTE_BIT64(NET_F_IN_ORDER);
 	if (net->nb_pairs > 1)
 		features |= RTE_BIT64(NET_F_MQ);
 	return features;

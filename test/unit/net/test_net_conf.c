@@ -29,6 +29,7 @@ VU_TEST(net_conf, defaults)
 		memset(&conf, 0xaa, sizeof(conf));
 		CHECK_EQ(parse(&conf, nothing[i]), 0);
 		CHECK(conf.far == NET_FAR_SWITCH && conf.has_mrg && conf.has_event_idx);
+		CHECK(conf.has_packed && conf.has_in_order);
 		CHECK(!conf.has_mac && conf.mtu_bytes == 0);
 	}
 	return TEST_SUCCESS;
@@ -43,7 +44,12 @@ VU_TEST(net_conf, every_key)
 		"far=loopback,mac=52:54:00:ab:CD:ef,mtu=9000,mrg=off,event-idx=off"), 0);
 	CHECK(conf.far == NET_FAR_LOOPBACK && !conf.has_mrg && !conf.has_event_idx);
 	CHECK(conf.has_mac && memcmp(conf.mac.addr_bytes, mac, 6) == 0);
+	CHECK(conf.has_packed && conf.has_in_order);
 	CHECK_EQ(conf.mtu_bytes, 9000);
+	CHECK_EQ(parse(&conf, "packed=off"), 0);
+	CHECK(!conf.has_packed && conf.has_in_order && conf.has_mrg && conf.has_event_idx);
+	CHECK_EQ(parse(&conf, "in-order=off,packed=on"), 0);
+	CHECK(conf.has_packed && !conf.has_in_order && conf.has_mrg && conf.has_event_idx);
 	CHECK_EQ(parse(&conf, "far=switch,mrg=on,event-idx=on,mtu=68"), 0);
 	CHECK(conf.far == NET_FAR_SWITCH && conf.has_mrg && conf.has_event_idx);
 	CHECK(!conf.has_mac && conf.mtu_bytes == 68);
@@ -65,6 +71,7 @@ VU_TEST(net_conf, wrong_values_are_refused_with_a_reason)
 		"mac=00:00:00:00:00:00", "mac=ff:ff:ff:ff:ff:ff", "mtu=", "mtu", "mtu=67",
 		"mtu=65536", "mtu=-1", "mtu=+1500", "mtu= 1500", "mtu=1500x", "mtu=0x5dc",
 		"mtu=18446744073709551616", "mrg=", "mrg", "mrg=1", "mrg=ON", "event-idx=yes",
+		"packed=", "packed=1", "in-order=true", "in_order=on",
 		"queues=2", "speed=10", "far=null,unknown=1",
 	};
 	struct net_conf conf;
@@ -83,7 +90,9 @@ VU_TEST(net_conf, wrong_values_are_refused_with_a_reason)
 
 VU_TEST(net_conf, listed_keys_are_the_known_ones)
 {
-	static const char *const known[] = { "far", "mac", "mtu", "mrg", "event-idx" };
+	static const char *const known[] = {
+		"far", "mac", "mtu", "mrg", "event-idx", "packed", "in-order",
+	};
 	const char *const *keys = vu_device_driver_keys("net");
 
 	CHECK(keys != NULL);
@@ -98,25 +107,29 @@ VU_TEST(net_conf, arguments_decide_features)
 {
 	const uint64_t always = RTE_BIT64(NET_F_VERSION_1) | RTE_BIT64(NET_F_STATUS) |
 		RTE_BIT64(NET_F_ANY_LAYOUT) | RTE_BIT64(NET_F_INDIRECT_DESC);
-	const uint64_t optional = RTE_BIT64(NET_F_MRG_RXBUF) | RTE_BIT64(NET_F_EVENT_IDX);
+	const uint64_t optional = RTE_BIT64(NET_F_MRG_RXBUF) | RTE_BIT64(NET_F_EVENT_IDX) |
+		RTE_BIT64(NET_F_RING_PACKED) | RTE_BIT64(NET_F_IN_ORDER);
 	static const struct {
 		const char *args;
 		uint32_t nb_pairs;
+		uint64_t without;
 		uint64_t more;
 	} cases[] = {
-		{ "mrg=off,event-idx=off", 1, 0 },
-		{ "mrg=off", 1, RTE_BIT64(NET_F_EVENT_IDX) },
-		{ "event-idx=off", 1, RTE_BIT64(NET_F_MRG_RXBUF) },
-		{ "mrg=off,event-idx=off,mtu=1500", 1, RTE_BIT64(NET_F_MTU) },
-		{ "mrg=off,event-idx=off,mac=02:00:00:00:00:01", 1, RTE_BIT64(NET_F_MAC) },
-		{ "mrg=off,event-idx=off", 2, RTE_BIT64(NET_F_MQ) },
+		{ "mrg=off", 1, RTE_BIT64(NET_F_MRG_RXBUF), 0 },
+		{ "event-idx=off", 1, RTE_BIT64(NET_F_EVENT_IDX), 0 },
+		{ "packed=off", 1, RTE_BIT64(NET_F_RING_PACKED), 0 },
+		{ "in-order=off", 1, RTE_BIT64(NET_F_IN_ORDER), 0 },
+		{ "mtu=1500", 1, 0, RTE_BIT64(NET_F_MTU) },
+		{ "mac=02:00:00:00:00:01", 1, 0, RTE_BIT64(NET_F_MAC) },
+		{ "", 2, 0, RTE_BIT64(NET_F_MQ) },
 	};
 	struct vu_sched *sched = net_sched_create();
 	struct net_port port;
 
 	for (unsigned int i = 0; i < RTE_DIM(cases); i++) {
 		port_open_on(&port, sched, cases[i].args, cases[i].nb_pairs, NULL);
-		CHECK_EQ(vu_device_features(port.dev), always | cases[i].more);
+		CHECK_EQ(vu_device_features(port.dev), always | cases[i].more |
+			(optional & ~cases[i].without));
 		CHECK_EQ(vu_device_queue_num(port.dev), cases[i].nb_pairs);
 		port_close(&port);
 	}
