@@ -92,6 +92,67 @@ device_queue_unwatch_kick(struct vu_device_queue *queue)
 	queue->is_kick_watched = false;
 }
 
+/* Worker of an lcore; -1 if it has none. */
+static int
+worker_of_lcore(const struct vu_sched *sched, unsigned int lcore_id)
+{
+	for (unsigned int i = 0; i < vu_sched_nb_workers(sched); i++)
+		if (vu_sched_worker_lcore(sched, i) == lcore_id)
+			return (int)i;
+	return -1;
+}
+
+/*
+ * Kicks go to the new lcore first and leave the former one last. That is awake by then, or about to
+ * be: the command that takes the task from it ends its sleep.
+ */
+static int
+queue_move(struct vu_device_queue *queue, unsigned int worker_idx)
+{
+	struct vu_sched *sched = queue->dev->sched;
+	int rc = 0;
+
+	if (queue->is_kick_watched)
+		rc = vu_sched_kick_fd_add(sched, worker_idx, queue->vring.kick_fd);
+	if (rc != 0)
+		return rc;
+	/* A ring that is stopping leaves its lcore anyway, and starts again at its new place. */
+	if (queue->is_scheduled)
+		rc = vu_sched_task_move(sched, &queue->task, worker_idx);
+	if (queue->is_kick_watched)
+		vu_sched_kick_fd_remove(sched, rc == 0 ? queue->worker_idx : worker_idx,
+			queue->vring.kick_fd);
+	return rc;
+}
+
+int
+vu_device_queue_move(struct vu_device *dev, uint32_t queue_idx, unsigned int lcore_id)
+{
+	int worker_idx = worker_of_lcore(dev->sched, lcore_id);
+	struct vu_device_queue *queue;
+	int rc;
+
+	if (queue_idx >= dev->nb_queues || worker_idx < 0)
+		return -EINVAL;
+	queue = dev->queues[queue_idx];
+	if (queue->worker_idx == (uint32_t)worker_idx)
+		return 0;
+	rc = queue_move(queue, (unsigned int)worker_idx);
+	if (rc != 0)
+		return rc;
+	VU_LOG(DEVICE, INFO, "%s: queue %u: moved from lcore %u to %u", dev->name, queue_idx,
+		vu_sched_worker_lcore(dev->sched, queue->worker_idx), lcore_id);
+	queue->worker_idx = (uint32_t)worker_idx;
+	queue->vring.numa_node = vu_device_queue_node(queue);
+	return 0;
+}
+
+bool
+vu_device_queue_is_moving(const struct vu_device *dev, uint32_t queue_idx)
+{
+	return vu_sched_task_is_moving(&dev->queues[queue_idx]->task);
+}
+
 struct vu_device_queue *
 vu_device_queue(const struct vu_device *dev, uint32_t queue_idx)
 {

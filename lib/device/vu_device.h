@@ -386,6 +386,24 @@ enum vu_device_state vu_device_state(const struct vu_device *dev);
 /** Name of a state. @context any thread */
 const char *vu_device_state_name(enum vu_device_state state);
 
+/**
+ * Poll a queue on another data lcore from now on. A ring that is live goes on while it moves: it is
+ * never polled by two lcores, and what waits for it waits in order. The place stays the queue's
+ * when its ring stops and starts again.
+ *
+ * @param dev        device
+ * @param queue_idx  below vu_device_nb_queues()
+ * @param lcore_id   data lcore
+ * @return 0, the former lcore may still be polling it, see vu_device_queue_is_moving(); -EINVAL no
+ *         such queue, or the lcore is not a data lcore; -ENOMEM or another -errno: it stays where
+ *         it was
+ * @context control lcore
+ */
+int vu_device_queue_move(struct vu_device *dev, uint32_t queue_idx, unsigned int lcore_id);
+
+/** Tell whether a move is not completed by vu_sched_poll() yet. @context control lcore */
+bool vu_device_queue_is_moving(const struct vu_device *dev, uint32_t queue_idx);
+
 /** Name of a drop reason, snake_case. @context any thread */
 const char *vu_drop_name(enum vu_drop drop);
 

@@ -31,6 +31,12 @@ vu_task_is_mine(const struct vu_task *task)
 	return worker_current != NULL && vu_load(&task->owner) == worker_current;
 }
 
+bool
+vu_task_has_owner(const struct vu_task *task)
+{
+	return vu_load(&task->owner) != NULL;
+}
+
 int
 worker_claim(struct vu_sched_worker *worker, enum worker_state as)
 {

@@ -127,6 +127,12 @@ vu_sched_task_move(struct vu_sched *sched, struct vu_task *task, unsigned int to
 	return 0;
 }
 
+bool
+vu_sched_task_is_moving(const struct vu_task *task)
+{
+	return task->target != NULL;
+}
+
 void
 task_let_go(struct vu_task *task)
 {

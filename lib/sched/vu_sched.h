@@ -120,6 +120,15 @@ bool vu_task_is_mine(const struct vu_task *task);
  */
 int vu_task_worker(const struct vu_task *task);
 
+/**
+ * Tell whether a worker owns the task; none does before it is added and while it is on the move.
+ *
+ * @param task  initialised task
+ * @return false: what the task watches is looked at when it arrives at a worker
+ * @context any thread; may change at any time
+ */
+bool vu_task_has_owner(const struct vu_task *task);
+
 /* ---- life cycle ---- */
 
 /**
@@ -279,6 +288,16 @@ int vu_sched_task_remove(struct vu_sched *sched, struct vu_task *task,
  * @context control lcore
  */
 int vu_sched_task_move(struct vu_sched *sched, struct vu_task *task, unsigned int to_worker_idx);
+
+/**
+ * Tell whether a move is under way: the former lcore has not let go, or vu_sched_poll() was not
+ * called since.
+ *
+ * @param task  initialised task
+ * @return true until vu_sched_poll() has handed the task over
+ * @context control lcore
+ */
+bool vu_sched_task_is_moving(const struct vu_task *task);
 
 /**
  * Complete waits and moves whose lcores have answered.

@@ -23,6 +23,8 @@ static const struct {
 		"Offered and negotiated features. Parameter: device number" },
 	{ "/vu/queue/stats", telemetry_queue_stats,
 		"Counters of a device's queues. Parameters: device number[,queue]" },
+	{ "/vu/queue/move", telemetry_queue_move, "Move running queues to another data lcore. "
+		"Parameters: device number,queue or first-last,lcore" },
 	{ "/vu/mem", telemetry_mem, "Memory regions of a device. Parameter: device number" },
 	{ "/vu/lcore", telemetry_lcore, "Busy and idle cycles of the data lcores. No parameters" },
 	{ "/vu/lcore/gaps", telemetry_lcore_gaps, "Cycles between the polls of each data lcore, by "
@@ -106,6 +108,15 @@ vu_telemetry_stop(void)
 	pthread_mutex_lock(&telemetry.mutex);
 	telemetry.is_answering = false;
 	pthread_mutex_unlock(&telemetry.mutex);
+}
+
+int
+telemetry_order_move(struct vu_device *dev, uint32_t queue_idx, unsigned int lcore_id)
+{
+	const struct vu_telemetry_conf *conf = &telemetry.conf;
+
+	return conf->move != NULL ? conf->move(conf->call_arg, dev, queue_idx, lcore_id) :
+		-EOPNOTSUPP;
 }
 
 struct vu_device *

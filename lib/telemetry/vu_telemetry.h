@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Read-only views of a running process: DPDK telemetry commands under /vu, and the table of
- * --stats. Telemetry requests arrive on a thread of DPDK's; they are carried to the control lcore,
- * where all state lives, so that no lock is needed anywhere else. See doc/decision/0002.
+ * Views of a running process: DPDK telemetry commands under /vu, and the table of --stats. One
+ * command moves queues, which it leaves to the owner. Telemetry requests arrive on a thread of
+ * DPDK's; they are carried to the control lcore, where all state lives, so that no lock is needed
+ * anywhere else. See doc/decision/0002.
  */
 #ifndef VU_TELEMETRY_H
 #define VU_TELEMETRY_H
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct vu_device;
 struct vu_sched;
 
 /** A function to be run on the control lcore. */
@@ -22,13 +24,19 @@ struct vu_telemetry_conf {
 	 * @return 0, or -errno without running it
 	 */
 	int (*call)(void *call_arg, vu_telemetry_fn fn, void *arg);
+	/**
+	 * Move a queue to the data lcore of that number; NULL: refused. Control lcore.
+	 * @return 0 or -errno
+	 */
+	int (*move)(void *call_arg, struct vu_device *dev, uint32_t queue_idx,
+		unsigned int lcore_id);
 	void *call_arg;
 	struct vu_sched *sched;
 };
 
 /**
- * Register /vu/list, /vu/info, /vu/features, /vu/queue/stats, /vu/lcore and /vu/mem, and answer
- * from now on.
+ * Register /vu/list, /vu/info, /vu/features, /vu/queue/stats, /vu/queue/move, /vu/lcore and
+ * /vu/mem, and answer from now on.
  *
  * @param conf  copied; its objects must live until vu_telemetry_stop()
  * @return 0; -EBUSY answering for another owner already; -errno of the registration

@@ -78,6 +78,28 @@ far_queue(const struct net_device *net, uint32_t pair, const struct vu_vring_liv
 	return far_queue_is_open(nq, live) ? nq : NULL;
 }
 
+/*
+ * What is in a queue's handoff ring goes first: it may hold frames of this very flow, sent before
+ * source and destination came to the same lcore.
+ */
+static __rte_noinline void
+far_drain(struct net_queue *nq, const struct vu_vring_live *live)
+{
+	struct rte_mbuf *frames[NET_MAX_BURST];
+	/* Others may go on adding: theirs need not wait, nor have we to wait for them. */
+	unsigned int nb_left = rte_ring_count(nq->handoff);
+
+	while (nb_left != 0) {
+		unsigned int nb = rte_ring_sc_dequeue_burst(nq->handoff, (void **)frames,
+			RTE_MIN(nb_left, (unsigned int)NET_MAX_BURST), NULL);
+
+		if (nb == 0)
+			return;
+		net_to_guest_push(nq, live, frames, (uint16_t)nb);
+		nb_left -= nb;
+	}
+}
+
 /* Give frames to the lcore of another queue. Returns how many there was room for. */
 static unsigned int
 far_hand_over(const struct net_queue *nq, struct rte_mbuf **frames, unsigned int nb_frames)
@@ -98,6 +120,8 @@ far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbu
 	unsigned int nb_sent = 0;
 
 	if (nq != NULL && likely(vu_task_is_mine(&nq->queue->task))) {
+		if (unlikely(!rte_ring_empty(nq->handoff)))
+			far_drain(nq, live);
 		net_to_guest_push(nq, live, frames, nb_frames);
 		return;
 	}

@@ -288,3 +288,105 @@ VU_TEST(device_queue, fault_without_error_descriptor)
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
+
+/* ---- moves ---- */
+
+VU_TEST(device_queue, moves_while_it_runs)
+{
+	struct device_fixture f;
+	uint32_t nb_polls;
+
+	fixture_open(&f);
+	fixture_run(&f);
+	fixture_turn(&f);
+	CHECK_EQ(vu_device_queue_move(f.dev, 0, 5), -EINVAL);
+	CHECK_EQ(vu_device_queue_move(f.dev, NB_RINGS, 7), -EINVAL);
+	for (unsigned int round = 0; round < 4; round++) {
+		const unsigned int lcore_ids[] = { 4, 7 };
+		const unsigned int to = fixture_stats(&f, 0).lcore_id == 4 ? 1 : 0;
+
+		CHECK_EQ(vu_device_queue_move(f.dev, 0, lcore_ids[to]), 0);
+		CHECK(vu_device_queue_is_moving(f.dev, 0));
+		CHECK_EQ(fixture_stats(&f, 0).lcore_id, lcore_ids[to]);
+		fixture_put(&f, 0, 3, 1);
+		fixture_settle(&f);
+		CHECK(!vu_device_queue_is_moving(f.dev, 0));
+		nb_polls = fake_driver_queue(f.dev, 0)->nb_polls;
+		CHECK(vu_sched_turn(f.sched, 1 - to) >= 0);
+		CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_polls, nb_polls);
+		CHECK(vu_sched_turn(f.sched, to) >= 0);
+		CHECK_EQ(fixture_collect(&f, 0), 3);
+		/* Where it is already. */
+		CHECK_EQ(vu_device_queue_move(f.dev, 0, lcore_ids[to]), 0);
+		CHECK(!vu_device_queue_is_moving(f.dev, 0));
+	}
+	fixture_disconnect(&f);
+	fixture_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(device_queue, place_outlives_a_stop)
+{
+	struct device_fixture f;
+	unsigned int other;
+
+	fixture_open(&f);
+	fixture_run(&f);
+	other = fixture_stats(&f, 0).lcore_id == 4 ? 7 : 4;
+	/* A ring that is on its way is stopped, and one that is stopped is moved. */
+	CHECK_EQ(vu_device_queue_move(f.dev, 0, other), 0);
+	vu_device_ring_stop(f.dev, 0);
+	fixture_commit(&f);
+	vu_device_ring_start(f.dev, 0, VU_FD_NONE);
+	fixture_commit(&f);
+	CHECK_EQ(fixture_stats(&f, 0).lcore_id, other);
+	vu_device_ring_stop(f.dev, 0);
+	fixture_commit(&f);
+	CHECK_EQ(vu_device_queue_move(f.dev, 0, 11 - other), 0);
+	vu_device_ring_start(f.dev, 0, VU_FD_NONE);
+	fixture_commit(&f);
+	CHECK_EQ(fixture_stats(&f, 0).lcore_id, 11 - other);
+	fixture_put(&f, 0, 3, 1);
+	CHECK(vu_sched_turn(f.sched, other == 4) >= 0);
+	CHECK_EQ(fixture_collect(&f, 0), 3);
+	fixture_disconnect(&f);
+	fixture_close(&f);
+	return TEST_SUCCESS;
+}
+
+/* Moves, stops and starts with both loops running. */
+VU_TEST(device_queue, moves_among_running_loops)
+{
+	struct device_fixture f;
+
+	fixture_open(&f);
+	fixture_run(&f);
+	fixture_loops_start(&f);
+	for (unsigned int round = 0; round < 100; round++) {
+		const uint32_t idx = round % NB_RINGS;
+
+		CHECK_EQ(vu_device_queue_move(f.dev, idx, round % 3 == 0 ? 4 : 7), 0);
+		fixture_put(&f, idx, 2, 1);
+		if (round % 5 == 0) {
+			vu_device_set_mem(f.dev, fake_guest_mem(&f.guest));
+			fixture_commit(&f);
+		} else if (round % 2 == 0) {
+			vu_sched_poll(f.sched);
+			continue;
+		}
+		fixture_settle(&f);
+		while (f.rings[idx]->nb_free != RING_SIZE)
+			if (fixture_collect(&f, idx) == 0)
+				sched_yield();
+	}
+	fixture_settle(&f);
+	for (uint32_t i = 0; i < NB_RINGS; i++)
+		while (f.rings[i]->nb_free != RING_SIZE)
+			if (fixture_collect(&f, i) == 0)
+				sched_yield();
+	CHECK_EQ(f.nb_ring_faults, 0);
+	fixture_loops_stop(&f);
+	fixture_disconnect(&f);
+	fixture_close(&f);
+	return TEST_SUCCESS;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Queues that move to other lcores under traffic: no frame of a flow is lost, comes twice or
+ * overtakes another one. A flow goes from one guest's queue pair to the same pair of the other.
+ */
+#include "test.h"
+
+#include <rte_cycles.h>
+
+#include "net_fixture.h"
+
+#define NB_PORTS 2
+#define NB_PAIRS 2
+#define FRAME_BYTES 64
+/* Fewer than the receiver has buffers: what is not delivered was lost by us. */
+#define MAX_UNDER_WAY 48
+
+static const unsigned int lcores[] = { 4, 7 };
+
+struct flow {
+	uint64_t nb_sent;
+	uint64_t nb_received;
+};
+
+struct move_fixture {
+	struct vu_sched *sched;
+	struct net_port ports[NB_PORTS];
+	struct flow flows[NB_PORTS][NB_PAIRS]; /* by sender */
+	struct net_received *received;
+	bool has_kicks;
+};
+
+static void
+learn_macs(const struct move_fixture *f)
+{
+	/* Nobody is unknown: a flood would use other rings. */
+	for (uint32_t i = 0; i < NB_PORTS; i++) {
+		struct rte_ether_addr mac;
+
+		mac_set(mac.addr_bytes, i);
+		net_fdb_learn(&mac, port_queue(&f->ports[i], 0)->net->port_id, net_fdb_age_now());
+	}
+}
+
+/* `places`: lcore of each queue of each port. */
+static void
+move_open(struct move_fixture *f, const unsigned int *places, enum vu_idle_policy policy)
+{
+	*f = (struct move_fixture){ .sched = net_sched_create() };
+	f->received = net_received_create();
+	f->has_kicks = policy == VU_IDLE_INTERRUPT;
+	for (unsigned int i = 0; i < 2; i++)
+		RTE_VERIFY(vu_sched_set_idle(f->sched, i, policy, 0) == 0);
+	for (unsigned int port = 0; port < NB_PORTS; port++) {
+		struct net_port *p = &f->ports[port];
+
+		port_open_on(p, f->sched, "far=switch", NB_PAIRS, places);
+		for (uint32_t i = 0; i < p->nb_queues && f->has_kicks; i++)
+			p->rings[i].kick_fd = vu_fd_eventfd();
+		port_start(p, F_MODERN);
+		for (uint32_t pair = 0; pair < NB_PAIRS; pair++)
+			port_offer(p, pair, RING_SIZE, 256);
+	}
+	learn_macs(f);
+}
+
+static void
+move_close(struct move_fixture *f)
+{
+	for (unsigned int port = 0; port < NB_PORTS; port++)
+		port_close(&f->ports[port]);
+	vu_sched_destroy(f->sched);
+	free(f->received);
+}
+
+/* @return false if the flow has enough under way, or the ring is full */
+static bool
+flow_send(struct move_fixture *f, unsigned int from, uint32_t pair)
+{
+	struct flow *flow = &f->flows[from][pair];
+	struct net_port *p = &f->ports[from];
+	uint8_t frame[FRAME_BYTES];
+
+	if (flow->nb_sent - flow->nb_received >= MAX_UNDER_WAY)
+		return false;
+	port_collect(p, 2 * pair + 1);
+	frame_make_ether(frame, sizeof(frame), (from + 1) % NB_PORTS, from, flow->nb_sent);
+	if (port_send(p, pair, frame, sizeof(frame)) < 0)
+		return false;
+	if (f->has_kicks)
+		vu_fd_signal(p->rings[2 * pair + 1].kick_fd);
+	flow->nb_sent++;
+	return true;
+}
+
+/* Take what has arrived: the next frames of the flow and no others. */
+static int
+flow_receive(struct move_fixture *f, unsigned int from, uint32_t pair)
+{
+	struct net_port *p = &f->ports[(from + 1) % NB_PORTS];
+	struct flow *flow = &f->flows[from][pair];
+	uint8_t frame[FRAME_BYTES];
+
+	while (port_receive(p, pair, f->received)) {
+		frame_make_ether(frame, sizeof(frame), (from + 1) % NB_PORTS, from,
+			flow->nb_received);
+		CHECK(received_is(f->received, frame, sizeof(frame)));
+		flow->nb_received++;
+		port_offer(p, pair, 1, 256);
+	}
+	return TEST_SUCCESS;
+}
+
+static int
+all_receive(struct move_fixture *f)
+{
+	for (unsigned int from = 0; from < NB_PORTS; from++)
+		for (uint32_t pair = 0; pair < NB_PAIRS; pair++)
+			CHECK(flow_receive(f, from, pair) == TEST_SUCCESS);
+	return TEST_SUCCESS;
+}
+
+static int
+check_nothing_dropped(const struct move_fixture *f)
+{
+	for (unsigned int port = 0; port < NB_PORTS; port++) {
+		for (uint32_t i = 0; i < 2 * NB_PAIRS; i++) {
+			struct vu_queue_stats stats = port_stats(&f->ports[port], i);
+
+			CHECK_EQ(stats_all_drops(&stats), 0);
+			CHECK_EQ(stats.fault, VU_VRING_OK);
+		}
+	}
+	return TEST_SUCCESS;
+}
+
+/* ---- one move, turn by turn ---- */
+
+static const unsigned int crossed[] = { 4, 7, 4, 7 };
+
+/* Frames in the handoff ring come before those that are pushed directly after the move. */
+VU_TEST(net_move, receiver_comes_to_the_sender)
+{
+	struct move_fixture f;
+
+	move_open(&f, crossed, VU_IDLE_BUSY);
+	net_turn(f.sched);
+	for (unsigned int i = 0; i < 40; i++)
+		CHECK(flow_send(&f, 0, 0));
+	CHECK(vu_sched_turn(f.sched, 1) >= 0);
+	CHECK(rte_ring_count(port_queue(&f.ports[1], 0)->handoff) != 0);
+	CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, 7), 0);
+	port_settle(&f.ports[0]);
+	for (unsigned int i = 0; i < 8; i++)
+		CHECK(flow_send(&f, 0, 0));
+	/* The sender is polled before the newcomer. */
+	CHECK(vu_sched_turn(f.sched, 1) >= 0);
+	CHECK(vu_sched_turn(f.sched, 1) >= 0);
+	CHECK(flow_receive(&f, 0, 0) == TEST_SUCCESS);
+	CHECK_EQ(f.flows[0][0].nb_received, 48);
+	CHECK(check_nothing_dropped(&f) == TEST_SUCCESS);
+	move_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_move, sender_comes_to_the_receiver)
+{
+	struct move_fixture f;
+
+	move_open(&f, crossed, VU_IDLE_BUSY);
+	net_turn(f.sched);
+	for (unsigned int i = 0; i < 40; i++)
+		CHECK(flow_send(&f, 0, 0));
+	CHECK(vu_sched_turn(f.sched, 1) >= 0);
+	CHECK_EQ(vu_device_queue_move(f.ports[0].dev, 1, 4), 0);
+	port_settle(&f.ports[0]);
+	/* Both are on one lcore now; there and back again, and the sender is polled first. */
+	CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, 7), 0);
+	port_settle(&f.ports[0]);
+	CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, 4), 0);
+	port_settle(&f.ports[0]);
+	for (unsigned int i = 0; i < 8; i++)
+		CHECK(flow_send(&f, 0, 0));
+	CHECK(vu_sched_turn(f.sched, 0) >= 0);
+	CHECK(vu_sched_turn(f.sched, 0) >= 0);
+	CHECK(flow_receive(&f, 0, 0) == TEST_SUCCESS);
+	CHECK_EQ(f.flows[0][0].nb_received, 48);
+	move_close(&f);
+	return TEST_SUCCESS;
+}
+
+/* ---- moves at random ---- */
+
+static int
+move_round(struct move_fixture *f, struct fake_rand *rand)
+{
+	for (uint32_t i = fake_rand_in(rand, 1, 40); i != 0; i--)
+		flow_send(f, fake_rand_in(rand, 0, NB_PORTS - 1),
+			fake_rand_in(rand, 0, NB_PAIRS - 1));
+	if (fake_rand_one_in(rand, 2))
+		CHECK_EQ(vu_device_queue_move(f->ports[fake_rand_in(rand, 0, NB_PORTS - 1)].dev,
+			fake_rand_in(rand, 0, 2 * NB_PAIRS - 1),
+			lcores[fake_rand_in(rand, 0, 1)]), 0);
+	/* A queue that has left its lcore stays nobody's for a while. */
+	if (fake_rand_one_in(rand, 3))
+		vu_sched_poll(f->sched);
+	return all_receive(f);
+}
+
+static bool
+has_frames_under_way(const struct move_fixture *f)
+{
+	for (unsigned int from = 0; from < NB_PORTS; from++)
+		for (uint32_t pair = 0; pair < NB_PAIRS; pair++)
+			if (f->flows[from][pair].nb_received != f->flows[from][pair].nb_sent)
+				return true;
+	return false;
+}
+
+static int
+check_moves(enum vu_idle_policy policy, unsigned int nb_rounds, unsigned int seconds)
+{
+	const uint64_t end_tsc = rte_get_tsc_cycles() + seconds * rte_get_tsc_hz();
+	struct fake_rand rand = { 777 };
+	struct net_loops loops;
+	struct move_fixture f;
+	unsigned int round = 0;
+
+	move_open(&f, crossed, policy);
+	net_loops_start(&loops, f.sched);
+	while (round++ < nb_rounds || rte_get_tsc_cycles() < end_tsc) {
+		CHECK(move_round(&f, &rand) == TEST_SUCCESS);
+		/* Addresses age while the machine is slow. */
+		learn_macs(&f);
+	}
+	port_settle(&f.ports[0]);
+	while (has_frames_under_way(&f))
+		CHECK(all_receive(&f) == TEST_SUCCESS);
+	net_loops_stop(&loops);
+	CHECK(check_nothing_dropped(&f) == TEST_SUCCESS);
+	CHECK(f.flows[0][0].nb_sent != 0 && f.flows[1][1].nb_sent != 0);
+	move_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_move, random_moves_keep_every_flow_in_order)
+{
+	CHECK(check_moves(VU_IDLE_BUSY, 1000, 0) == TEST_SUCCESS);
+	return check_moves(VU_IDLE_INTERRUPT, 1000, 0);
+}
+
+VU_TEST_STRESS(net_move, random_moves_for_long)
+{
+	CHECK(check_moves(VU_IDLE_BUSY, 1000, test_stress_seconds()) == TEST_SUCCESS);
+	return check_moves(VU_IDLE_INTERRUPT, 1000, test_stress_seconds());
+}
