@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Private to the virtio-net device driver: the variants of its two burst functions. All of them do
- * the same; a ring gets the fastest one that fits what was negotiated and the processor.
+ * the same; a ring gets the fastest one that fits what was negotiated and the processor. They are
+ * not called for a ring with a fault.
  * net_from_guest.c and net_to_guest.c hold the one that handles everything; net_fast.h is the
  * template of the others, which hand on to it whatever is unusual.
  */

@@ -278,7 +278,8 @@ vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, u
 	const struct vu_vring_live *live = vu_vring_live(&queue->vring);
 	struct net_queue *nq = queue->priv;
 
-	if (unlikely(live == NULL || !live->is_enabled))
+	if (unlikely(live == NULL || !live->is_enabled ||
+			queue->vring.pos.fault != VU_VRING_OK))
 		return 0;
 	return nq->burst->put(nq, live, frames, nb_frames);
 }

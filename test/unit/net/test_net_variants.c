@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * All variants of the burst functions do the same as net_burst_any: every variant that this
+ * processor can run gets the same random traffic, and what comes of it is compared byte by byte
+ * after every step. A failure names the seed; VU_TEST_SEED=N begins with that one.
+ *
+ * How many entries one call takes is a variant's own affair, so from-guest rings are compared when
+ * they are drained. In-order rings are left out: there, what is in a used entry that the guest may
+ * not look at is a variant's own affair too.
+ */
+#include "test.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_bitops.h>
+#include <rte_cycles.h>
+
+#include "net_fixture.h"
+#include "variant_rig.h"
+#include "vu_net.h"
+
+#define F_PACKED RTE_BIT64(34)
+#define F_IN_ORDER RTE_BIT64(35)
+#define NB_STEPS 30
+#define NB_FAST_SCENARIOS 60 /* of each variant */
+#define MAX_PUT 64
+#define MAX_SEGS 40
+
+/* ---- plans ---- */
+
+static uint64_t
+first_seed(uint64_t otherwise)
+{
+	const char *text = getenv("VU_TEST_SEED");
+
+	return text != NULL ? strtoull(text, NULL, 10) : otherwise;
+}
+
+/* What a net device offers now; features of the future are tested without being named here. */
+static uint64_t
+offered_features(void)
+{
+	struct vu_sched *sched = net_sched_create();
+	struct net_port port;
+	uint64_t features;
+
+	port_open(&port, sched, "far=null");
+	features = vu_device_features(port.dev);
+	port_close(&port);
+	vu_sched_destroy(sched);
+	return features & ~F_IN_ORDER;
+}
+
+static uint16_t
+plan_ring_size(struct fake_rand *rand, bool is_packed)
+{
+	if (!is_packed)
+		return (uint16_t)(1u << fake_rand_in(rand, 0, 8));
+	return fake_rand_in(rand, 1, fake_rand_one_in(rand, 2) ? 40 : RIG_MAX_RING);
+}
+
+/* Near the end of the index, near the end of the ring, anywhere. */
+static uint16_t
+plan_start(struct fake_rand *rand, const struct rig_plan *plan)
+{
+	if (plan->is_packed)
+		return (uint16_t)(fake_rand_in(rand, 0, plan->ring_size - 1) |
+			fake_rand_in(rand, 0, 1) << 15);
+	if (fake_rand_one_in(rand, 3))
+		return (uint16_t)fake_rand_in(rand, 0, 3);
+	if (fake_rand_one_in(rand, 2))
+		return (uint16_t)-fake_rand_in(rand, 1, 2 * plan->ring_size);
+	return (uint16_t)fake_rand_u64(rand);
+}
+
+static struct fake_rand
+plan_rand(uint64_t seed)
+{
+	return (struct fake_rand){ seed * UINT64_C(0xd1342543de82ef95) | 1 };
+}
+
+static struct rig_plan
+plan_make(uint64_t seed, uint64_t offered)
+{
+	struct fake_rand rand = plan_rand(seed);
+	struct rig_plan plan = { .seed = seed };
+
+	plan.is_packed = fake_rand_one_in(&rand, 2);
+	plan.is_from_guest = fake_rand_one_in(&rand, 2);
+	plan.is_hostile = fake_rand_one_in(&rand, 3);
+	plan.is_plain = !plan.is_hostile && fake_rand_one_in(&rand, 2);
+	plan.pool = fake_rand_one_in(&rand, 2) ? RIG_POOL_SMALL : RIG_POOL_DEFAULT;
+	plan.features = offered & fake_rand_u64(&rand);
+	if (!fake_rand_one_in(&rand, 8))
+		plan.features |= F_MODERN;
+	plan.features &= ~F_PACKED;
+	if (plan.is_packed)
+		plan.features |= F_PACKED;
+	plan.ring_size = plan_ring_size(&rand, plan.is_packed);
+	plan.start = plan_start(&rand, &plan);
+	return plan;
+}
+
+/* ---- from the guest ---- */
+
+/* Mbufs that someone else has. */
+struct shortage {
+	void *mbufs[2][8192];
+	unsigned int nb[2];
+};
+
+static void
+shortage_begin(struct variant_rig *rig, struct shortage *shortage, unsigned int nb_left)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct rte_mempool *pool = rig->side[i].nq.pool;
+
+		shortage->nb[i] = rte_mempool_avail_count(pool) - nb_left;
+		RTE_VERIFY(shortage->nb[i] <= RTE_DIM(shortage->mbufs[i]));
+		for (unsigned int m = 0; m < shortage->nb[i]; m++)
+			RTE_VERIFY(rte_mempool_get(pool, &shortage->mbufs[i][m]) == 0);
+	}
+}
+
+static void
+shortage_end(struct variant_rig *rig, struct shortage *shortage)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		rte_mempool_put_bulk(rig->side[i].nq.pool, shortage->mbufs[i], shortage->nb[i]);
+}
+
+/*
+ * A burst may be left in the ring for want of mbufs, and variants differ in what they call a burst;
+ * with mbufs again, everything must arrive. Frames of one mbuf: whether a longer one is dropped
+ * half-way depends on how many the burst around it holds.
+ */
+static bool
+drain_short_of_mbufs(struct variant_rig *rig, struct fake_rand *rand, uint16_t max)
+{
+	static struct shortage shortage;
+	bool is_same;
+
+	shortage_begin(rig, &shortage, fake_rand_in(rand, 0, 40));
+	for (unsigned int i = 0; i < 2; i++)
+		side_drain(&rig->side[i], max);
+	is_same = rig_compare_frames(rig, false);
+	shortage_end(rig, &shortage);
+	return is_same;
+}
+
+static void
+guests_act(struct variant_rig *rig, struct fake_rand *rand, uint32_t max_bytes)
+{
+	const struct rig_plan *plan = &rig->plan;
+	unsigned int nb = fake_rand_in(rand, 0, fake_rand_one_in(rand, 3) ? RIG_MAX_RING : 40);
+	bool is_scribble = plan->is_hostile && fake_rand_one_in(rand, 3);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct rig_side *side = &rig->side[i];
+
+		guest_set_event(side, plan);
+		if (is_scribble) {
+			guest_scribble(side, plan);
+			continue;
+		}
+		guest_offer(side, plan, nb, max_bytes);
+		if (plan->is_hostile)
+			guest_break(side, plan);
+	}
+}
+
+static bool
+step_from_guest(struct variant_rig *rig, struct fake_rand *rand)
+{
+	bool is_short = !rig->plan.is_hostile && fake_rand_one_in(rand, 12);
+	bool is_enabled = !fake_rand_one_in(rand, 16);
+	uint16_t max = fake_rand_one_in(rand, 2) ? 32 : fake_rand_in(rand, 1, 64);
+
+	guests_act(rig, rand, is_short ? 12 + RIG_SMALL_ROOM : 0);
+	for (unsigned int i = 0; i < 2; i++)
+		rig->side[i].live->is_enabled = is_enabled;
+	if (is_short && !drain_short_of_mbufs(rig, rand, max))
+		return false;
+	for (unsigned int i = 0; i < 2; i++)
+		side_drain(&rig->side[i], max);
+	return rig_compare_frames(rig, true);
+}
+
+/* ---- to the guest ---- */
+
+static uint16_t
+pick_seg_bytes(struct rig_side *side, uint32_t room_bytes)
+{
+	uint32_t max = RTE_MIN(room_bytes, 300u);
+
+	if (fake_rand_one_in(&side->rand, 10))
+		max = room_bytes;
+	return fake_rand_in(&side->rand, fake_rand_one_in(&side->rand, 20) ? 0 : 1, max);
+}
+
+static struct rte_mbuf *
+seg_make(struct rig_side *side)
+{
+	struct rte_mbuf *seg = rte_pktmbuf_alloc(side->pools[fake_rand_one_in(&side->rand, 4) ?
+		RIG_POOL_SMALL : RIG_POOL_DEFAULT]);
+
+	RTE_VERIFY(seg != NULL);
+	seg->data_off = fake_rand_in(&side->rand, 0, 200);
+	seg->data_len = pick_seg_bytes(side, seg->buf_len - seg->data_off);
+	seg->pkt_len = seg->data_len;
+	frame_make(rte_pktmbuf_mtod(seg, uint8_t *), seg->data_len, fake_rand_u64(&side->rand));
+	return seg;
+}
+
+/* One of many shapes; a clone has its data in another mbuf. */
+static struct rte_mbuf *
+put_frame_make(struct rig_side *side, const struct rig_plan *plan)
+{
+	struct rte_mbuf *frame = seg_make(side), *clone;
+	unsigned int nb_more = 0;
+
+	if (fake_rand_one_in(&side->rand, plan->is_plain ? 64 : 4))
+		nb_more = fake_rand_in(&side->rand, 1, fake_rand_one_in(&side->rand, 16) ?
+			MAX_SEGS : 4);
+	for (unsigned int i = 0; i < nb_more; i++)
+		RTE_VERIFY(rte_pktmbuf_chain(frame, seg_make(side)) == 0);
+	if (!fake_rand_one_in(&side->rand, 16))
+		return frame;
+	clone = rte_pktmbuf_clone(frame, side->pools[RIG_POOL_DEFAULT]);
+	RTE_VERIFY(clone != NULL);
+	rte_pktmbuf_free(frame);
+	return clone;
+}
+
+/* Put frames that the variant must not change, since others may have them too. */
+static bool
+side_put(struct variant_rig *rig, struct rig_side *side, uint16_t nb)
+{
+	struct rte_mbuf before[MAX_PUT];
+
+	for (uint16_t i = 0; i < nb; i++)
+		side->frames[i] = put_frame_make(side, &rig->plan);
+	side->nb_frames = nb;
+	for (uint16_t i = 0; i < nb; i++)
+		before[i] = *side->frames[i];
+	side->nb_put = side->ops->put(&side->nq, side->live, side->frames, nb);
+	for (uint16_t i = 0; i < nb; i++) {
+		if (memcmp(&before[i], side->frames[i], sizeof(before[i])) == 0)
+			continue;
+		snprintf(rig->why, sizeof(rig->why), "%s changed mbuf %u", side->ops->name, i);
+		return false;
+	}
+	return true;
+}
+
+static bool
+step_to_guest(struct variant_rig *rig, struct fake_rand *rand)
+{
+	uint16_t nb = fake_rand_one_in(rand, 2) ? 32 : fake_rand_in(rand, 1, MAX_PUT);
+
+	guests_act(rig, rand, 0);
+	for (unsigned int i = 0; i < 2; i++)
+		if (!side_put(rig, &rig->side[i], nb))
+			return false;
+	if (rig->side[0].nb_put == rig->side[1].nb_put)
+		return rig_compare_frames(rig, true);
+	snprintf(rig->why, sizeof(rig->why), "put: any dealt with %u of %u frames, %s with %u",
+		rig->side[0].nb_put, nb, rig->side[1].ops->name, rig->side[1].nb_put);
+	return false;
+}
+
+/* ---- scenarios ---- */
+
+/* The guests go on; after a fault, and after what hostile ones did, only with a new ring. */
+static void
+guests_end_step(struct variant_rig *rig, struct fake_rand *rand)
+{
+	uint16_t start = plan_start(rand, &rig->plan);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		/* Sane ones offer buffers, too, that are shorter than a header. */
+		if (rig->plan.is_hostile || rig->side[i].queue.vring.pos.fault != VU_VRING_OK)
+			side_restart(&rig->side[i], start);
+		else
+			guest_collect(&rig->side[i]);
+	}
+}
+
+static bool
+scenario_run(struct variant_rig *rig, unsigned int *step)
+{
+	struct fake_rand rand = plan_rand(~rig->plan.seed);
+
+	for (*step = 0; *step < NB_STEPS; (*step)++) {
+		bool is_same = rig->plan.is_from_guest ? step_from_guest(rig, &rand) :
+			step_to_guest(rig, &rand);
+
+		if (!is_same || !rig_compare(rig))
+			return false;
+		rig_free_frames(rig);
+		guests_end_step(rig, &rand);
+	}
+	return rig_compare_end(rig);
+}
+
+static int
+check_scenario(struct variant_rig *rig)
+{
+	const struct rig_plan *plan = &rig->plan;
+	unsigned int step;
+
+	if (scenario_run(rig, &step))
+		return TEST_SUCCESS;
+	printf("VU_TEST_SEED=%" PRIu64 ", step %u: %s\n", plan->seed, step, rig->why);
+	printf("%s, %s, %s guest, %s, %u entries from 0x%x on, %s mbufs, features 0x%" PRIx64 "\n",
+		rig->side[1].ops->name, plan->is_from_guest ? "from guest" : "to guest",
+		plan->is_hostile ? "hostile" : "sane", plan->is_plain ? "plain" : "mixed",
+		plan->ring_size, plan->start, plan->pool == RIG_POOL_SMALL ? "small" : "default",
+		plan->features);
+	return TEST_FAILED;
+}
+
+/* One seed for all variants that such a ring can have. */
+static int
+check_seed(struct variant_rig *rig, uint64_t seed, uint64_t offered, unsigned int *nb_runs)
+{
+	const struct rig_plan plan = plan_make(seed, offered);
+	unsigned int nb_variants;
+	const struct net_variant *variants = net_variant_list(&nb_variants);
+
+	for (unsigned int i = 0; i < nb_variants; i++) {
+		int rc;
+
+		if (variants[i].ops == &net_burst_any || !variants[i].is_runnable() ||
+				!rig_begin(rig, &plan, &variants[i]))
+			continue;
+		rc = check_scenario(rig);
+		rig_end(rig);
+		if (rc != TEST_SUCCESS)
+			return rc;
+		nb_runs[i]++;
+	}
+	return TEST_SUCCESS;
+}
+
+/* Was there enough for each variant? */
+static bool
+has_all(const unsigned int *nb_runs, unsigned int nb_wanted)
+{
+	unsigned int nb_variants;
+	const struct net_variant *variants = net_variant_list(&nb_variants);
+
+	for (unsigned int i = 0; i < nb_variants; i++)
+		if (variants[i].ops != &net_burst_any && variants[i].is_runnable() &&
+				nb_runs[i] < nb_wanted)
+			return false;
+	return true;
+}
+
+static int
+check_variants(uint64_t seed, unsigned int nb_scenarios, uint64_t end_tsc)
+{
+	static struct variant_rig rig;
+	const uint64_t offered = offered_features();
+	unsigned int nb_runs[64] = { 0 };
+	int rc = TEST_SUCCESS;
+
+	rig_open(&rig);
+	while (rc == TEST_SUCCESS && (!has_all(nb_runs, nb_scenarios) || rte_rdtsc() < end_tsc))
+		rc = check_seed(&rig, seed++, offered, nb_runs);
+	rig_close(&rig);
+	return rc;
+}
+
+/* One buffer of either direction in a ring that has a fault. */
+static int
+check_left_alone(struct rig_side *side, bool is_write)
+{
+	const struct fake_buf buf = { arena_gpa(RIG_ARENA_HIGH), 100, is_write };
+	const uint16_t used = side->queue.vring.pos.used;
+	struct rte_mbuf *frame = rte_pktmbuf_alloc(side->nq.pool);
+	struct rte_mbuf *taken;
+
+	CHECK(frame != NULL && fake_ring_put(side->ring, &buf, 1) >= 0);
+	side->queue.vring.pos.fault = VU_VRING_BAD_HEAD;
+	CHECK_EQ(vu_net_to_guest_burst(&side->queue, &frame, 1), 0);
+	CHECK_EQ(vu_net_from_guest_burst(&side->queue, &taken, 1), 0);
+	CHECK_EQ(side->queue.vring.pos.used, used);
+	rte_pktmbuf_free(frame);
+	return TEST_SUCCESS;
+}
+
+/* A variant does not look: the burst functions that applications call do. */
+VU_TEST(net_variants, a_ring_with_a_fault_is_left_alone)
+{
+	static struct variant_rig rig;
+	unsigned int nb_variants;
+	const struct net_variant *variants = net_variant_list(&nb_variants);
+	int rc = TEST_SUCCESS;
+
+	rig_open(&rig);
+	for (unsigned int i = 0; i < 4 * nb_variants && rc == TEST_SUCCESS; i++) {
+		const struct net_variant *variant = &variants[i / 4];
+		const struct rig_plan plan = { .seed = i + 1, .ring_size = 16,
+			.is_packed = i % 2 != 0, .features = i % 2 != 0 ? F_PACKED | F_MODERN :
+			F_MODERN };
+
+		if (!variant->is_runnable() || !rig_begin(&rig, &plan, variant))
+			continue;
+		rc = check_left_alone(&rig.side[1], i % 4 < 2);
+		rig_end(&rig);
+	}
+	rig_close(&rig);
+	return rc;
+}
+
+VU_TEST(net_variants, all_do_the_same)
+{
+	return check_variants(first_seed(1), NB_FAST_SCENARIOS, 0);
+}
+
+VU_TEST_STRESS(net_variants, all_do_the_same_for_long)
+{
+	const uint64_t now = rte_rdtsc();
+
+	return check_variants(first_seed(now), 1, now + test_stress_seconds() * rte_get_tsc_hz());
+}

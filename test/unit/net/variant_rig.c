@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Set-up and comparison of the two rings; see variant_rig.h.
+ */
+#include "variant_rig.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include <rte_debug.h>
+#include <rte_mempool.h>
+
+#include "vu_fd.h"
+
+#define POOL_MBUFS 4095
+#define BORDER_BYTES 0x18000
+#define HIGH_BYTES 0x28000
+#define END_BYTES 0x4000
+#define RING_BYTES 0x4000
+#define TABLES_BYTES 0x20000
+#define TABLES_OFFSET UINT64_C(0x100000)
+/* The ring lies behind the border's half of this region. */
+#define RING_OFFSET UINT64_C(0x20000)
+
+static const struct {
+	uint64_t gpa;
+	uint32_t bytes;
+} arenas[RIG_NB_ARENAS] = {
+	[RIG_ARENA_BORDER] = { FAKE_MID_GPA - BORDER_BYTES / 2, BORDER_BYTES },
+	[RIG_ARENA_HIGH] = { FAKE_HIGH_GPA, HIGH_BYTES },
+	[RIG_ARENA_END] = { FAKE_HIGH_GPA + FAKE_HIGH_BYTES - END_BYTES, END_BYTES },
+	[RIG_ARENA_RING] = { FAKE_MID_GPA + RING_OFFSET, RING_BYTES },
+	[RIG_ARENA_TABLES] = { FAKE_MID_GPA + TABLES_OFFSET, TABLES_BYTES },
+};
+
+uint64_t
+arena_gpa(enum rig_arena arena)
+{
+	return arenas[arena].gpa;
+}
+
+uint32_t
+arena_bytes(enum rig_arena arena)
+{
+	return arenas[arena].bytes;
+}
+
+/* ---- life ---- */
+
+static struct rte_mempool *
+pool_create(unsigned int side_idx, enum rig_pool pool)
+{
+	uint16_t room_bytes = pool == RIG_POOL_SMALL ? RTE_PKTMBUF_HEADROOM + RIG_SMALL_ROOM :
+		RTE_MBUF_DEFAULT_BUF_SIZE;
+	struct rte_mempool *mp;
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	snprintf(name, sizeof(name), "rig_%u_%d", side_idx, pool);
+	mp = rte_pktmbuf_pool_create(name, POOL_MBUFS, 64, 0, room_bytes, SOCKET_ID_ANY);
+	RTE_VERIFY(mp != NULL);
+	return mp;
+}
+
+void
+rig_open(struct variant_rig *rig)
+{
+	memset(rig, 0, sizeof(*rig));
+	for (unsigned int i = 0; i < 2; i++) {
+		struct rig_side *side = &rig->side[i];
+
+		fake_guest_init(&side->guest);
+		side->mem = fake_guest_mem(&side->guest);
+		side->call_fd = vu_fd_eventfd();
+		for (unsigned int pool = 0; pool < RIG_NB_POOLS; pool++)
+			side->pools[pool] = pool_create(i, pool);
+	}
+}
+
+void
+rig_close(struct variant_rig *rig)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct rig_side *side = &rig->side[i];
+
+		for (unsigned int pool = 0; pool < RIG_NB_POOLS; pool++)
+			rte_mempool_free(side->pools[pool]);
+		vu_fd_close(&side->call_fd);
+		vu_mem_table_destroy(side->mem);
+		fake_guest_fini(&side->guest);
+	}
+}
+
+/* Memory that no two places of have in common. */
+static void
+side_fill_memory(struct rig_side *side)
+{
+	for (unsigned int arena = 0; arena < RIG_NB_ARENAS; arena++) {
+		for (uint32_t i = 0; i < arenas[arena].bytes; i += sizeof(uint64_t)) {
+			uint64_t word = fake_rand_u64(&side->rand);
+
+			fake_guest_write(&side->guest, arenas[arena].gpa + i, &word, sizeof(word));
+		}
+	}
+}
+
+static void
+side_open_ring(struct rig_side *side, const struct rig_plan *plan)
+{
+	const struct fake_ring_place place = { .region = FAKE_MID, .is_packed = plan->is_packed };
+
+	memset(side->guest.allocated_bytes, 0, sizeof(side->guest.allocated_bytes));
+	fake_guest_alloc(&side->guest, FAKE_MID, RING_OFFSET, 1);
+	side->ring = fake_ring_create(&side->guest, plan->ring_size, &place);
+	RTE_VERIFY(side->guest.allocated_bytes[FAKE_MID] <= RING_OFFSET + RING_BYTES);
+	fake_ring_start_at(side->ring, plan->start);
+}
+
+static void
+side_open_queue(struct rig_side *side, const struct rig_plan *plan)
+{
+	struct vu_device_queue *queue = &side->queue;
+	struct net_queue *nq = &side->nq;
+
+	memset(queue, 0, sizeof(*queue));
+	memset(nq, 0, sizeof(*nq));
+	memset(&side->net, 0, sizeof(side->net));
+	vu_vring_init(&queue->vring, 0);
+	queue->vring.conf = fake_ring_conf(side->ring);
+	queue->vring.call_fd = side->call_fd;
+	queue->vring.enabled = true;
+	queue->priv = nq;
+	nq->queue = queue;
+	nq->net = &side->net;
+	RTE_VERIFY(net_queue_set_pool(nq, side->pools[plan->pool]) == 0);
+	side->live = vu_vring_live_create(&queue->vring, side->mem, plan->features);
+	RTE_VERIFY(side->live != NULL);
+	RTE_VERIFY(!vu_vring_seek(&queue->vring, side->live));
+	vu_vring_publish(&queue->vring, side->live);
+	net_queue_start(queue, side->live);
+	nq->burst = side->ops;
+}
+
+bool
+rig_begin(struct variant_rig *rig, const struct rig_plan *plan, const struct net_variant *variant)
+{
+	rig->plan = *plan;
+	rig->why[0] = '\0';
+	rig->side[0].ops = &net_burst_any;
+	rig->side[1].ops = variant->ops;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct rig_side *side = &rig->side[i];
+
+		/* Small seeds alone begin alike. */
+		side->rand = (struct fake_rand){ plan->seed * UINT64_C(0x9e3779b97f4a7c15) | 1 };
+		side->out_bytes = 0;
+		memset(side->next_byte, 0, sizeof(side->next_byte));
+		side_fill_memory(side);
+		side_open_ring(side, plan);
+		side_open_queue(side, plan);
+	}
+	if (variant->is_fit(rig->side[1].live))
+		return true;
+	rig_end(rig);
+	return false;
+}
+
+void
+rig_end(struct variant_rig *rig)
+{
+	eventfd_t nb;
+
+	rig_free_frames(rig);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct rig_side *side = &rig->side[i];
+
+		vu_vring_live_destroy(vu_vring_publish(&side->queue.vring, NULL));
+		fake_ring_destroy(side->ring);
+		eventfd_read(side->call_fd, &nb);
+	}
+}
+
+void
+side_restart(struct rig_side *side, uint16_t start)
+{
+	fake_ring_reset(side->ring);
+	fake_ring_start_at(side->ring, start);
+	side->queue.vring.conf = fake_ring_conf(side->ring);
+	RTE_VERIFY(!vu_vring_seek(&side->queue.vring, side->live));
+	side->out_bytes = 0;
+}
+
+/* ---- the device ---- */
+
+void
+side_drain(struct rig_side *side, uint16_t max)
+{
+	const struct vu_vring_pos *pos = &side->queue.vring.pos;
+	unsigned int nb_calls = 0;
+
+	/* What a broken variant does not take away comes again for ever. */
+	while (pos->fault == VU_VRING_OK && nb_calls++ < 2 * RIG_MAX_RING &&
+			side->nb_frames + NET_MAX_BURST <= RIG_MAX_FRAMES) {
+		uint16_t nb = 0;
+
+		if (side->ops->take(&side->nq, side->live, &side->frames[side->nb_frames], max,
+				&nb) == 0)
+			break;
+		side->nb_frames += nb;
+	}
+}
+
+/* ---- comparison ---- */
+
+#define SAY(rig, ...) (snprintf((rig)->why, sizeof((rig)->why), __VA_ARGS__), false)
+
+/* Both values, in the order any, variant; false if they differ. */
+static bool
+same(struct variant_rig *rig, const char *what, uint64_t any, uint64_t variant)
+{
+	return any == variant || SAY(rig, "%s: any has %" PRIu64 " (0x%" PRIx64 "), %s has %" PRIu64
+		" (0x%" PRIx64 ")", what, any, any, rig->side[1].ops->name, variant, variant);
+}
+
+static bool
+same_bytes(struct variant_rig *rig, const char *what, const uint8_t *any, const uint8_t *variant,
+	uint64_t nb)
+{
+	uint64_t i = 0;
+
+	if (memcmp(any, variant, nb) == 0)
+		return true;
+	while (any[i] == variant[i])
+		i++;
+	return SAY(rig, "%s: byte 0x%" PRIx64 " of 0x%" PRIx64 ": any has 0x%02x, %s has 0x%02x",
+		what, i, nb, any[i], rig->side[1].ops->name, variant[i]);
+}
+
+/* Fields that a frame's next owner goes by; others mean nothing without a flag. */
+static bool
+same_mbuf(struct variant_rig *rig, const struct rte_mbuf *any, const struct rte_mbuf *variant)
+{
+	bool is_same = same(rig, "data_len", any->data_len, variant->data_len) &&
+		same(rig, "data_off", any->data_off, variant->data_off) &&
+		same(rig, "refcnt", rte_mbuf_refcnt_read(any), rte_mbuf_refcnt_read(variant)) &&
+		same(rig, "port", any->port, variant->port) &&
+		same(rig, "ol_flags", any->ol_flags, variant->ol_flags) &&
+		same(rig, "next", any->next != NULL, variant->next != NULL);
+
+	if (is_same && any->ol_flags != 0)
+		is_same = same(rig, "tx_offload", any->tx_offload, variant->tx_offload);
+	return is_same && same_bytes(rig, "frame", rte_pktmbuf_mtod(any, const uint8_t *),
+		rte_pktmbuf_mtod(variant, const uint8_t *), any->data_len);
+}
+
+static bool
+same_frame(struct variant_rig *rig, const struct rte_mbuf *any, const struct rte_mbuf *variant)
+{
+	if (!same(rig, "pkt_len", any->pkt_len, variant->pkt_len) ||
+			!same(rig, "nb_segs", any->nb_segs, variant->nb_segs) ||
+			!same(rig, "packet_type", any->packet_type, variant->packet_type))
+		return false;
+	for (; any != NULL; any = any->next, variant = variant->next)
+		if (!same_mbuf(rig, any, variant))
+			return false;
+	return true;
+}
+
+bool
+rig_compare_frames(struct variant_rig *rig, bool is_all)
+{
+	const struct rig_side *any = &rig->side[0], *variant = &rig->side[1];
+	unsigned int nb = RTE_MIN(any->nb_frames, variant->nb_frames);
+
+	for (unsigned int i = 0; i < nb; i++) {
+		size_t len;
+
+		if (same_frame(rig, any->frames[i], variant->frames[i]))
+			continue;
+		len = strlen(rig->why);
+		snprintf(rig->why + len, sizeof(rig->why) - len, ", frame %u of %u", i, nb);
+		return false;
+	}
+	return !is_all || same(rig, "frames taken", any->nb_frames, variant->nb_frames);
+}
+
+/* Whoever got this mbuf before may have left anything in these fields. */
+static void
+mbuf_spoil(struct rte_mbuf *mbuf)
+{
+	mbuf->data_off = 7;
+	mbuf->port = 77;
+	mbuf->ol_flags = RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_TX_TCP_SEG;
+	mbuf->packet_type = 0x777;
+	mbuf->pkt_len = 7777;
+	mbuf->data_len = 777;
+	mbuf->vlan_tci = 7;
+	mbuf->hash.rss = 77777;
+	mbuf->tx_offload = 0x7777777777;
+}
+
+void
+rig_free_frames(struct variant_rig *rig)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct rig_side *side = &rig->side[i];
+
+		for (unsigned int f = 0; f < side->nb_frames; f++) {
+			for (struct rte_mbuf *seg = side->frames[f]; seg != NULL; seg = seg->next)
+				if (RTE_MBUF_DIRECT(seg))
+					mbuf_spoil(seg);
+			rte_pktmbuf_free(side->frames[f]);
+		}
+		side->nb_frames = 0;
+	}
+}
+
+/*
+ * One burst of net_burst_any may be several of a variant, and a variant that hands on to the former
+ * decides twice. So the number of notifications may differ; whether the guest was told may not.
+ */
+static bool
+same_notifications(struct variant_rig *rig)
+{
+	eventfd_t nb_calls[2] = { 0, 0 };
+	bool is_told[2];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct vu_vring_counters *counters = &rig->side[i].queue.vring.pos.counters;
+
+		if (eventfd_read(rig->side[i].call_fd, &nb_calls[i]) != 0)
+			nb_calls[i] = 0;
+		is_told[i] = nb_calls[i] != 0;
+		if (!same(rig, "eventfd and its counter", nb_calls[i], counters->nb_notifications))
+			return false;
+		counters->nb_notifications = 0;
+	}
+	return same(rig, "guest was notified", is_told[0], is_told[1]);
+}
+
+static bool
+same_counters(struct variant_rig *rig)
+{
+	const struct vu_device_queue *any = &rig->side[0].queue, *variant = &rig->side[1].queue;
+	const struct vu_vring_counters *a = &any->vring.pos.counters;
+	const struct vu_vring_counters *v = &variant->vring.pos.counters;
+
+	for (unsigned int i = 0; i < VU_NB_DROPS; i++)
+		if (!same(rig, vu_drop_name((enum vu_drop)i), any->counters.nb_drops[i],
+				variant->counters.nb_drops[i]))
+			return false;
+	return same(rig, "packets", any->counters.nb_packets, variant->counters.nb_packets) &&
+		same(rig, "bytes", any->counters.nb_bytes, variant->counters.nb_bytes) &&
+		same(rig, "chains", a->nb_chains, v->nb_chains) &&
+		same(rig, "errors", a->nb_notification_errors, v->nb_notification_errors);
+}
+
+static bool
+same_position(struct variant_rig *rig)
+{
+	const struct vu_vring_pos *any = &rig->side[0].queue.vring.pos;
+	const struct vu_vring_pos *variant = &rig->side[1].queue.vring.pos;
+
+	return same(rig, "fault", any->fault, variant->fault) &&
+		same(rig, "avail position", any->avail, variant->avail) &&
+		same(rig, "used position", any->used, variant->used) &&
+		same(rig, "signalled", any->signalled, variant->signalled) &&
+		same(rig, "signalled_valid", any->signalled_valid, variant->signalled_valid);
+}
+
+static bool
+same_memory(struct variant_rig *rig, uint64_t gpa, uint64_t nb, const char *what)
+{
+	const struct fake_guest *any = &rig->side[0].guest, *variant = &rig->side[1].guest;
+
+	return same_bytes(rig, what, fake_guest_ptr(any, gpa), fake_guest_ptr(variant, gpa), nb);
+}
+
+bool
+rig_compare(struct variant_rig *rig)
+{
+	return same_position(rig) && same_counters(rig) && same_notifications(rig) &&
+		same_memory(rig, arenas[RIG_ARENA_RING].gpa, RING_BYTES, "ring") &&
+		same_memory(rig, FAKE_MID_GPA - BORDER_BYTES / 2, BORDER_BYTES / 2, "low region") &&
+		same_memory(rig, FAKE_MID_GPA, BORDER_BYTES / 2, "middle region") &&
+		same_memory(rig, FAKE_HIGH_GPA, HIGH_BYTES, "high region") &&
+		same_memory(rig, arenas[RIG_ARENA_END].gpa, END_BYTES, "end of the high region");
+}
+
+bool
+rig_compare_end(struct variant_rig *rig)
+{
+	for (unsigned int region = 0; region < FAKE_NB_REGIONS; region++)
+		if (!same_memory(rig, fake_region_gpa(region), fake_region_bytes(region), "region"))
+			return false;
+	for (unsigned int i = 0; i < 2; i++)
+		for (unsigned int pool = 0; pool < RIG_NB_POOLS; pool++)
+			if (rte_mempool_avail_count(rig->side[i].pools[pool]) != POOL_MBUFS)
+				return SAY(rig, "%s lost mbufs", rig->side[i].ops->name);
+	return true;
+}
