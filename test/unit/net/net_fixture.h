@@ -264,6 +264,20 @@ port_close(struct net_port *port)
 	fake_guest_fini(&port->guest);
 }
 
+static inline bool
+port_is_packed_offered(void)
+{
+	struct vu_sched *sched = net_sched_create();
+	struct net_port port;
+	bool is_offered;
+
+	port_open(&port, sched, "far=null");
+	is_offered = (vu_device_features(port.dev) & F_PACKED) != 0;
+	port_close(&port);
+	vu_sched_destroy(sched);
+	return is_offered;
+}
+
 static inline struct vu_queue_stats
 port_stats(const struct net_port *port, uint32_t queue_idx)
 {

@@ -263,25 +263,11 @@ check_layout(uint64_t from, uint64_t to, enum room room)
 	return TEST_SUCCESS;
 }
 
-static bool
-is_packed_offered(void)
-{
-	struct vu_sched *sched = net_sched_create();
-	struct net_port port;
-	bool is_offered;
-
-	port_open(&port, sched, "far=null");
-	is_offered = (vu_device_features(port.dev) & F_PACKED) != 0;
-	port_close(&port);
-	vu_sched_destroy(sched);
-	return is_offered;
-}
-
 VU_TEST(net_direct, every_layout_to_every_other)
 {
 	static const uint64_t features[] = { F_LEGACY, F_MODERN, F_MERGEABLE,
 		F_MODERN | F_PACKED, F_MERGEABLE | F_PACKED };
-	const unsigned int nb = is_packed_offered() ? 5 : 3;
+	const unsigned int nb = port_is_packed_offered() ? 5 : 3;
 
 	for (unsigned int from = 0; from < nb; from++) {
 		for (unsigned int to = 0; to < nb; to++) {
@@ -294,6 +280,37 @@ VU_TEST(net_direct, every_layout_to_every_other)
 					TEST_SUCCESS);
 		}
 	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_direct, a_turn_takes_no_more_descriptors_than_it_has_views_for)
+{
+	struct direct_fixture *f = direct_open_modern(2);
+
+	/* The very first frame goes alone. */
+	send_frame(f, 0, 1, 0);
+	CHECK_EQ(vu_sched_turn(f->sched, 0), 1);
+	for (uint64_t i = 1; i <= 3; i++) {
+		struct net_guest_ring *ring = &f->ports[0].rings[1];
+		struct net_chain chain = { .nb_bufs = 40 };
+		uint64_t gpa = ring_slot(ring, SLOT_BYTES);
+		uint8_t bytes[FRAME_BYTES + 12];
+
+		frame_make_ether(bytes + 12, FRAME_BYTES, 1, 0, i);
+		fake_guest_write(&f->ports[0].guest, gpa, bytes, sizeof(bytes));
+		for (uint16_t b = 0; b < 40; b++)
+			chain.bufs[b] = (struct fake_buf){ gpa + 2 * b,
+				b < 39 ? 2 : sizeof(bytes) - 78, false };
+		RTE_VERIFY(ring_add_chain(ring, &chain, 0, ring->big_gpa + 1000 * i) >= 0);
+		fake_ring_publish(ring->ring);
+	}
+	CHECK_EQ(vu_sched_turn(f->sched, 0), 1);
+	CHECK_EQ(nb_direct(f, 0), 2);
+	net_turn(f->sched);
+	CHECK_EQ(nb_direct(f, 0), 4);
+	for (uint64_t i = 0; i <= 3; i++)
+		CHECK(check_frame(f, 1, 1, 0, i) == TEST_SUCCESS);
+	direct_close(f);
 	return TEST_SUCCESS;
 }
 
@@ -545,6 +562,27 @@ VU_TEST(net_direct, a_bad_sender_is_stopped_and_the_receiver_goes_on)
 	net_turn(f->sched);
 	CHECK(check_frame(f, 1, 1, 0, 1) == TEST_SUCCESS);
 	CHECK(check_frame(f, 1, 1, 2, 2) == TEST_SUCCESS);
+	direct_close(f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_direct, a_sender_with_a_writable_descriptor_is_stopped)
+{
+	struct direct_fixture *f = direct_open_modern(2);
+	struct net_chain chain = { .nb_bufs = 2 };
+	uint8_t frame[FRAME_BYTES];
+
+	frame_make_ether(frame, sizeof(frame), 1, 0, 2);
+	chain.bufs[0] = (struct fake_buf){ ring_slot(&f->ports[0].rings[1], SLOT_BYTES),
+		sizeof(frame) + 12, false };
+	chain.bufs[1] = (struct fake_buf){ f->ports[0].rings[1].big_gpa, 100, true };
+	send_frame(f, 0, 1, 1);
+	RTE_VERIFY(port_send_chain(&f->ports[0], 0, &chain, frame, sizeof(frame)) >= 0);
+	net_turn(f->sched);
+	CHECK_EQ(port_stats(&f->ports[0], 1).fault, VU_VRING_BAD_DIRECTION);
+	CHECK_EQ(f->ports[1].nb_ring_faults, 0);
+	CHECK(check_frame(f, 1, 1, 0, 1) == TEST_SUCCESS);
+	CHECK(is_silent(f, 1));
 	direct_close(f);
 	return TEST_SUCCESS;
 }

@@ -153,7 +153,7 @@ VU_TEST_PERF(net_direct_perf, cycles_per_frame)
 	for (unsigned int is_packed = 0; is_packed < 2; is_packed++) {
 		struct perf_fixture f;
 
-		if (is_packed != 0)
+		if (is_packed != 0 && !port_is_packed_offered())
 			break;
 		perf_open(&f, is_packed != 0);
 		for (unsigned int i = 0; i < RTE_DIM(sizes); i++)
