@@ -5,12 +5,14 @@
  */
 #include "net.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
 #include "vu_log.h"
+#include "vu_net.h"
 
 #define POOL_NB_MBUFS 16383
 #define POOL_CACHE_MBUFS 256
@@ -51,4 +53,16 @@ net_pool_put(struct rte_mempool *pool)
 		}
 		return;
 	}
+}
+
+int
+vu_net_set_pool(struct vu_device_queue *queue, struct rte_mempool *pool)
+{
+	struct net_queue *nq = queue->priv;
+
+	if (rte_pktmbuf_data_room_size(pool) <= RTE_PKTMBUF_HEADROOM)
+		return -EINVAL;
+	/* One of the caller's, from an earlier call, is none of those that are counted. */
+	net_pool_put(nq->pool);
+	return net_queue_set_pool(nq, pool);
 }

@@ -13,6 +13,17 @@
 struct vu_device_queue;
 
 /**
+ * Have a queue make its frames from a pool of the caller's instead of the one that all net devices
+ * of a NUMA node share.
+ *
+ * @param queue  odd queue of a net device
+ * @param pool   outlives the device
+ * @return 0; -EINVAL its mbufs have no room for data
+ * @context control lcore, before the ring is started
+ */
+int vu_net_set_pool(struct vu_device_queue *queue, struct rte_mempool *pool);
+
+/**
  * Take frames that the guest sent (a transmit queue, VIRTIO 1.2, 5.1.6.2). A ring that is not
  * live, or was given up (queue->vring.pos.fault), has none.
  *

@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include "net_fixture.h"
+#include "vu_net.h"
 
 #define TAILROOM 2048 /* bytes of a frame in one mbuf */
 #define TABLE_GPA (FAKE_MID_GPA + UINT64_C(0x100000))
@@ -224,6 +225,39 @@ VU_TEST(net_from_guest, more_frames_than_one_burst)
 	}
 	CHECK(!port_receive(&l.port, 0, l.received));
 	loopback_close(&l);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_from_guest, frames_come_from_the_pool_that_was_set)
+{
+	struct rte_mempool *pool = rte_pktmbuf_pool_create("own", 63, 0, 0,
+		RTE_PKTMBUF_HEADROOM + 256, SOCKET_ID_ANY);
+	struct rte_mempool *no_room = rte_pktmbuf_pool_create("none", 63, 0, 0,
+		RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
+	struct rte_mbuf *frames[2];
+	struct net_port port;
+	struct vu_sched *sched = net_sched_create();
+	uint8_t frame[300];
+
+	port_open(&port, sched, "far=null");
+	CHECK_EQ(vu_net_set_pool(vu_device_queue(port.dev, 1), no_room), -EINVAL);
+	CHECK_EQ(vu_net_set_pool(vu_device_queue(port.dev, 1), pool), 0);
+	port_start(&port, F_MODERN);
+	frame_make(frame, sizeof(frame), 1);
+	CHECK(port_send(&port, 0, frame, 100) >= 0);
+	CHECK(port_send(&port, 0, frame, sizeof(frame)) >= 0);
+	CHECK_EQ(vu_net_from_guest_burst(vu_device_queue(port.dev, 1), frames, 2), 2);
+	CHECK(frames[0]->pool == pool && frames[1]->pool == pool);
+	/* Its mbufs are shorter than the usual ones. */
+	CHECK_EQ(frames[0]->nb_segs, 1);
+	CHECK_EQ(frames[1]->nb_segs, 2);
+	CHECK(frames[1]->next->pool == pool);
+	rte_pktmbuf_free_bulk(frames, 2);
+	port_close(&port);
+	CHECK_EQ(rte_mempool_avail_count(pool), pool->size);
+	rte_mempool_free(pool);
+	rte_mempool_free(no_room);
+	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
 }
 
