@@ -14,8 +14,6 @@
 
 #include "eal_options.h"
 
-#define ARGS_MAX_DEFAULTS 4 /* that eal_options_add_defaults() adds */
-
 /* Row of an option; *value is what stands behind '=' or NULL. */
 static const struct args_row *
 args_find(const struct args *args, const char *arg, const char **value)
@@ -113,7 +111,7 @@ args_parse(struct args *args, int argc, char **argv)
 {
 	int status;
 
-	args->eal_argv = calloc((size_t)argc + ARGS_MAX_DEFAULTS + 1, sizeof(*args->eal_argv));
+	args->eal_argv = calloc((size_t)argc + EAL_MAX_DEFAULTS + 1, sizeof(*args->eal_argv));
 	if (args->eal_argv == NULL) {
 		fprintf(stderr, "%s: out of memory\n", args->program);
 		return EXIT_FAILURE;
@@ -122,8 +120,8 @@ args_parse(struct args *args, int argc, char **argv)
 	args->eal_argv[args->eal_argc++] = argv[0];
 	status = args_take(args, argc, argv);
 	if (status == ARGS_RUN) {
-		args->eal_argc = eal_options_add_defaults(args->program, args->eal_argc,
-			args->eal_argv);
+		args->eal_argc = eal_options_add_defaults(args->program, args->is_in_memory,
+			args->eal_argc, args->eal_argv);
 	} else {
 		free(args->eal_argv);
 		args->eal_argv = NULL;

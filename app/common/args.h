@@ -21,6 +21,7 @@ struct args_row {
 struct args {
 	const char *program;
 	const char *help;
+	bool is_in_memory; /* see eal_options_add_defaults() */
 	const struct args_row *rows;
 	/* Print what a further option asks for, which then ends the program. NULL: none. */
 	bool (*answer)(const char *option);

@@ -136,17 +136,25 @@ eal_resolve_in_memory(int argc, char **argv)
 }
 
 int
-eal_options_add_defaults(const char *program, int argc, char **argv)
+eal_options_add_defaults(const char *program, bool is_in_memory, int argc, char **argv)
 {
+	static char in_memory[] = "--in-memory";
+	static char no_shconf[] = "--no-shconf";
+	static char eal_log_error[] = "--log-level=lib.eal:error";
 	static char prefix[64];
 	static char eal_log[] = "--log-level=lib.eal:warning";
 	static char telemetry_log[] = "--log-level=lib.telemetry:error";
 	static char no_pci[] = "--no-pci";
-	char *defaults[4] = { eal_log, telemetry_log };
+	char *defaults[EAL_MAX_DEFAULTS] = {
+		is_in_memory ? eal_log_error : eal_log, telemetry_log,
+	};
 	int nb_defaults = 2;
 
 	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", program);
-	if (!eal_has(argc, argv, "--file-prefix"))
+	/* DPDK refuses --in-memory beside --no-huge, see above. */
+	if (is_in_memory && !eal_has(argc, argv, "--file-prefix"))
+		defaults[nb_defaults++] = eal_has(argc, argv, "--no-huge") ? no_shconf : in_memory;
+	else if (!eal_has(argc, argv, "--file-prefix"))
 		defaults[nb_defaults++] = prefix;
 	/* No port uses a PCI device so far; probing them disturbs their present owners. */
 	if (!eal_has(argc, argv, "--no-pci") && !eal_has(argc, argv, "--allow") &&

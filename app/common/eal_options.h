@@ -8,6 +8,9 @@
 
 #include <stdbool.h>
 
+/** Words that eal_options_add_defaults() adds at most. */
+#define EAL_MAX_DEFAULTS 4
+
 /** Words that an EAL option takes, itself included: 1 or 2; 0 if it is none. */
 int eal_option_words(const char *arg);
 
@@ -16,12 +19,14 @@ int eal_option_words(const char *arg);
  * DPDK programs and leaves the machine's cards alone, and log levels that keep EAL quiet unless
  * something is wrong.
  *
- * @param program  its name
- * @param argc     words in argv
- * @param argv     has room for four more words and the final NULL
+ * @param program       its name
+ * @param is_in_memory  leave nothing in files instead, so that several of it run at a time, unless
+ *                      the user names a prefix
+ * @param argc          words in argv
+ * @param argv          has room for EAL_MAX_DEFAULTS more words and the final NULL
  * @return words in argv
  */
-int eal_options_add_defaults(const char *program, int argc, char **argv);
+int eal_options_add_defaults(const char *program, bool is_in_memory, int argc, char **argv);
 
 /**
  * Check what EAL would only complain about at length: lcores and memory.

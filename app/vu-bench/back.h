@@ -18,7 +18,8 @@ struct vu_frontend_conf;
 /** What a back half is opened with. */
 struct back_conf {
 	const struct bench_case *point;
-	struct rte_mempool *pool; /* for frames from the guest, where the caller gives one */
+	const struct front_memory *memory;
+	struct rte_mempool *pool; /* for frames from the guest */
 	unsigned int lcore_id;    /* that will call it */
 	unsigned int nb_devices;  /* of FRONT_MAX_PAIRS_PER_DEVICE pairs, the last of the rest */
 	const char *folder;       /* for sockets */
@@ -33,7 +34,6 @@ typedef uint16_t (*back_to_guest_fn)(void *queue, struct rte_mbuf **frames, uint
 
 /** One back half. */
 struct back_ops {
-	const char *name;
 	/** @return the back half; NULL with rte_errno. Main lcore, as all but the two bursts. */
 	void *(*open)(const struct back_conf *conf);
 	/** Where the front-end of a device connects to. NULL: no rings. */

@@ -139,7 +139,6 @@ event_signal(void *handle)
 }
 
 const struct back_ops back_eventfd = {
-	.name = "eventfd",
 	.open = event_open,
 	.endpoint = event_endpoint,
 	.ready = event_ready,

@@ -1,190 +1,114 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What no back half can do without: allocate mbufs, copy, walk the same buffers in the same order.
- * No ring, no descriptors, no addresses to translate; two counters tell how far it got.
+ * No ring, no descriptors, no addresses to translate; two counters tell how far it got. The loops
+ * are those for the widest vectors that EAL allows, as our own are chosen.
  */
 #include "back.h"
 
 #include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 
-#include <rte_branch_prediction.h>
+#include <rte_cpuflags.h>
 #include <rte_errno.h>
-#include <rte_memcpy.h>
+#include <rte_vect.h>
 
-#include "vu_atomic.h"
+#include "limit_loop.h"
 
 struct back_limit {
+	const struct limit_loops *loops;
 	struct rte_mempool *pool;
+	const struct front_memory *memory;
+	uint8_t *hva; /* of the guest memory */
+	struct limit_queue queues[2 * BENCH_MAX_PAIRS];
 };
 
-/* No state but the pool: a queue's handle is the queue, and there is one pool at a time. */
-static struct back_limit limit_only;
+static const struct limit_loops *
+limit_choose(void)
+{
+#ifdef RTE_ARCH_X86
+	uint16_t max_simd_bits = rte_vect_get_max_simd_bitwidth();
 
+	if (max_simd_bits >= RTE_VECT_SIMD_512 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0)
+		return &limit_loops_avx512;
+	if (max_simd_bits >= RTE_VECT_SIMD_256 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0)
+		return &limit_loops_avx2;
+#endif
+	return &limit_loops_base;
+}
+
+/*
+ * Guest memory in a mapping of its own, as every back half has it: a cache may take two addresses
+ * of a line for two lines.
+ */
 static void *
 limit_open(const struct back_conf *conf)
 {
-	limit_only.pool = conf->pool;
-	return &limit_only;
+	struct back_limit *limit = calloc(1, sizeof(*limit));
+	void *hva;
+
+	if (limit == NULL) {
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	limit->loops = limit_choose();
+	limit->pool = conf->pool;
+	limit->memory = conf->memory;
+	hva = mmap(NULL, conf->memory->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+		conf->memory->fd, 0);
+	if (hva == MAP_FAILED) {
+		free(limit);
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	limit->hva = hva;
+	return limit;
 }
 
 static void *
 limit_queue(void *back, struct front_queue *fq)
 {
-	(void)back;
-	return fq;
+	struct back_limit *limit = back;
+	struct limit_queue *queue = &limit->queues[2 * FRONT_MAX_PAIRS_PER_DEVICE *
+		fq->device_idx + fq->queue_idx];
+
+	*queue = (struct limit_queue){
+		limit->loops, limit->pool, fq, limit->hva + (fq->buffers - limit->memory->hva),
+	};
+	return queue;
 }
 
 static void
 limit_close(void *back)
 {
-	(void)back;
-}
+	struct back_limit *limit = back;
 
-static __rte_always_inline uint16_t
-limit_ready(const struct front_queue *fq, uint16_t max)
-{
-	/* Pairs with the release in front_publish(). */
-	uint64_t nb = vu_load_acquire(&fq->flow.given) - fq->flow.used;
-
-	return (uint16_t)RTE_MIN(nb, (uint64_t)max);
-}
-
-static __rte_always_inline void
-limit_done(struct front_queue *fq, uint64_t used)
-{
-	/* Copies before count; pairs with the acquire in front_collect(). */
-	vu_store_release(&fq->flow.used, used);
-}
-
-/* A frame that needs several mbufs. */
-static __rte_noinline void
-limit_take_long(struct rte_mbuf *frame, const uint8_t *src, uint32_t len_bytes)
-{
-	struct rte_mbuf *tail = frame;
-
-	frame->pkt_len = len_bytes;
-	for (;;) {
-		uint32_t nb = RTE_MIN(len_bytes, (uint32_t)rte_pktmbuf_tailroom(tail));
-
-		rte_memcpy(rte_pktmbuf_mtod(tail, void *), src, nb);
-		tail->data_len = (uint16_t)nb;
-		src += nb;
-		len_bytes -= nb;
-		if (len_bytes == 0)
-			return;
-		tail->next = rte_pktmbuf_alloc(limit_only.pool);
-		RTE_VERIFY(tail->next != NULL);
-		tail = tail->next;
-		frame->nb_segs++;
-	}
+	munmap(limit->hva, limit->memory->bytes);
+	free(limit);
 }
 
 static uint16_t
-limit_from_guest(void *queue, struct rte_mbuf **frames, uint16_t max)
+limit_take(void *handle, struct rte_mbuf **frames, uint16_t nb)
 {
-	struct front_queue *fq = queue;
-	uint64_t used = fq->flow.used;
-	uint16_t nb = limit_ready(fq, max);
+	struct limit_queue *queue = handle;
 
-	if (nb == 0 || rte_pktmbuf_alloc_bulk(limit_only.pool, frames, nb) != 0)
-		return 0;
-	for (uint16_t i = 0; i < nb; i++, used++) {
-		const uint8_t *src = front_buffer(fq, used) + BENCH_HEADER_BYTES;
-		uint32_t len_bytes = fq->flow.lens[used & (fq->nb_buffers - 1)] -
-			BENCH_HEADER_BYTES;
-
-		if (unlikely(len_bytes > rte_pktmbuf_tailroom(frames[i]))) {
-			limit_take_long(frames[i], src, len_bytes);
-			continue;
-		}
-		rte_memcpy(rte_pktmbuf_mtod(frames[i], void *), src, len_bytes);
-		frames[i]->data_len = (uint16_t)len_bytes;
-		frames[i]->pkt_len = len_bytes;
-	}
-	limit_done(fq, used);
-	return nb;
-}
-
-/* A driver looks for the number of buffers, in the line that the frame begins in. */
-static __rte_always_inline void
-limit_set_nb_buffers(const struct front_queue *fq, uint8_t *buffer, uint16_t nb)
-{
-	if (fq->is_mergeable)
-		memcpy(buffer + 10, &nb, sizeof(nb));
-}
-
-static uint32_t
-limit_nb_buffers(const struct front_queue *fq, uint32_t len_bytes)
-{
-	return (BENCH_HEADER_BYTES + len_bytes + fq->room_bytes - 1) / fq->room_bytes;
-}
-
-/* A frame of several mbufs, or for several buffers. @return buffers used */
-static __rte_noinline uint16_t
-limit_give_long(struct front_queue *fq, uint64_t first, const struct rte_mbuf *frame)
-{
-	uint64_t used = first;
-	uint32_t fill = BENCH_HEADER_BYTES;
-
-	for (; frame != NULL; frame = frame->next) {
-		const uint8_t *src = rte_pktmbuf_mtod(frame, const uint8_t *);
-		uint32_t left = frame->data_len;
-
-		while (left != 0) {
-			uint32_t nb = RTE_MIN(left, fq->room_bytes - fill);
-
-			rte_memcpy(front_buffer(fq, used) + fill, src, nb);
-			src += nb;
-			left -= nb;
-			fill += nb;
-			fq->flow.lens[used & (fq->nb_buffers - 1)] = fill;
-			if (fill == fq->room_bytes && (left != 0 || frame->next != NULL)) {
-				used++;
-				fill = 0;
-			}
-		}
-	}
-	used++;
-	limit_set_nb_buffers(fq, front_buffer(fq, first), (uint16_t)(used - first));
-	return (uint16_t)(used - first);
+	return queue->loops->from_guest(queue, frames, nb);
 }
 
 static uint16_t
-limit_to_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
+limit_put(void *handle, struct rte_mbuf **frames, uint16_t nb)
 {
-	struct front_queue *fq = queue;
-	uint64_t used = fq->flow.used;
-	/* Pairs with the release in front_publish(). */
-	uint64_t given = vu_load_acquire(&fq->flow.given);
-	uint16_t i;
+	struct limit_queue *queue = handle;
 
-	for (i = 0; i < nb && used != given; i++) {
-		uint8_t *buffer = front_buffer(fq, used);
-		uint32_t len_bytes = frames[i]->pkt_len;
-
-		if (unlikely(frames[i]->nb_segs > 1 ||
-				len_bytes > fq->room_bytes - BENCH_HEADER_BYTES)) {
-			if (given - used < limit_nb_buffers(fq, len_bytes))
-				break;
-			used += limit_give_long(fq, used, frames[i]);
-			continue;
-		}
-		limit_set_nb_buffers(fq, buffer, 1);
-		rte_memcpy(buffer + BENCH_HEADER_BYTES,
-			rte_pktmbuf_mtod(frames[i], const void *), len_bytes);
-		fq->flow.lens[used & (fq->nb_buffers - 1)] = BENCH_HEADER_BYTES + len_bytes;
-		used++;
-	}
-	limit_done(fq, used);
-	return i;
+	return queue->loops->to_guest(queue, frames, nb);
 }
 
 const struct back_ops back_limit = {
-	.name = "limit",
 	.open = limit_open,
 	.queue = limit_queue,
 	.close = limit_close,
-	.from_guest = limit_from_guest,
-	.to_guest = limit_to_guest,
+	.from_guest = limit_take,
+	.to_guest = limit_put,
 };

@@ -228,7 +228,6 @@ vhost_to_guest(void *handle, struct rte_mbuf **frames, uint16_t nb)
 }
 
 const struct back_ops back_rte_vhost = {
-	.name = "rte_vhost",
 	.open = vhost_open,
 	.endpoint = vhost_endpoint,
 	.ready = vhost_ready,

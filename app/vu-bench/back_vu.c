@@ -91,6 +91,8 @@ vu_open_device(struct back_vu *vu, unsigned int idx)
 	side->dev = vu_device_create("net", &dev_conf);
 	if (side->dev == NULL)
 		return -rte_errno;
+	for (uint32_t i = 1; i < dev_conf.nb_queues; i += 2)
+		vu_net_set_pool(vu_device_queue(side->dev, i), vu->conf.pool);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
 		return -errno;
 	side->front_fd = fds[0];
@@ -305,7 +307,6 @@ vu_to_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
 }
 
 const struct back_ops back_vu = {
-	.name = "vu",
 	.open = vu_open,
 	.endpoint = vu_endpoint,
 	.ready = vu_ready,

@@ -47,12 +47,6 @@ struct measure {
 	unsigned int nb_sides;
 };
 
-const char *
-measure_backend_name(enum bench_backend backend)
-{
-	return measure_backs[backend]->name;
-}
-
 /* ---- rounds ---- */
 
 static void

@@ -47,9 +47,6 @@ struct measure_conf {
 	void (*progress)(unsigned int round, unsigned int nb_rounds);
 };
 
-/** Name of a back half, as on the command line. */
-const char *measure_backend_name(enum bench_backend backend);
-
 /**
  * Measure a point.
  *

@@ -289,8 +289,8 @@ int
 options_parse(struct options *options, int argc, char **argv)
 {
 	struct args args = {
-		.program = "vu-bench", .help = options_help, .rows = option_rows,
-		.flag = option_flag, .arg = options, .why = options_why,
+		.program = "vu-bench", .help = options_help, .is_in_memory = true,
+		.rows = option_rows, .flag = option_flag, .arg = options, .why = options_why,
 	};
 	int status;
 
@@ -360,6 +360,12 @@ const char *
 options_size_name(uint32_t size_bytes)
 {
 	return value_name_of(size_names, size_bytes);
+}
+
+const char *
+options_backend_name(enum bench_backend backend)
+{
+	return value_name_of(backend_names, backend);
 }
 
 const char *

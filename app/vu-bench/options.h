@@ -64,6 +64,7 @@ struct bench_case options_point(const struct options *options, unsigned int i);
 
 /** Names of values, as on the command line; NULL of a size that is a number. */
 const char *options_size_name(uint32_t size_bytes);
+const char *options_backend_name(enum bench_backend backend);
 const char *options_ring_name(enum bench_ring ring);
 const char *options_direction_name(enum bench_direction direction);
 

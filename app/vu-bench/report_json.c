@@ -45,7 +45,7 @@ json_point(const struct measure_result *result)
 	const struct bench_case *point = &result->point;
 
 	return json_pack("{s:s, s:s, s:s, s:o, s:i, s:i, s:i, s:b, s:b, s:b, s:b, s:i}",
-		"backend", measure_backend_name(result->backend),
+		"backend", options_backend_name(result->backend),
 		"ring", options_ring_name(point->ring),
 		"direction", options_direction_name(point->direction),
 		"size", json_size(point), "burst", (int)point->burst,

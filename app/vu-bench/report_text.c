@@ -99,7 +99,7 @@ text_latency(FILE *out, const struct measure_result *result)
 static void
 report_text_result(FILE *out, const struct measure_result *result)
 {
-	const char *name = measure_backend_name(result->backend);
+	const char *name = options_backend_name(result->backend);
 
 	fprintf(out, "%-9s ", name);
 	if (result->rc != 0)

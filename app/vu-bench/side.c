@@ -33,8 +33,10 @@ int
 side_open(struct side *side, const struct back_ops *ops, const struct side_conf *conf)
 {
 	struct back_conf back_conf = {
-		.point = conf->point, .pool = conf->pool, .lcore_id = conf->lcore_id,
-		.folder = conf->folder, .has_vhost_stats = conf->has_vhost_stats,
+		.point = conf->point, .memory = conf->memory, .pool = conf->pool,
+		.lcore_id = conf->lcore_id,
+		.folder = conf->folder,
+		.has_vhost_stats = conf->has_vhost_stats,
 		.nb_devices = (conf->point->nb_pairs + FRONT_MAX_PAIRS_PER_DEVICE - 1) /
 			FRONT_MAX_PAIRS_PER_DEVICE,
 	};

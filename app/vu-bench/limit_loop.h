@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The loops of the `limit`, to be compiled for several instruction sets: a file that includes this
+ * defines LIMIT_WITH_LOOPS first
+ * and says LIMIT_LOOPS(name) then. The copies are those of our data path, the best we have.
+ */
+#ifndef LIMIT_LOOP_H
+#define LIMIT_LOOP_H
+
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_debug.h>
+#include <rte_mbuf.h>
+
+#include "vu_atomic.h"
+#include "vu_copy.h"
+
+#include "front.h"
+
+struct limit_queue;
+
+/** The loops for one instruction set. */
+struct limit_loops {
+	uint16_t (*from_guest)(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t max);
+	uint16_t (*to_guest)(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t nb);
+};
+
+/** A queue as the `limit` sees it. */
+struct limit_queue {
+	const struct limit_loops *loops;
+	struct rte_mempool *pool;
+	struct front_queue *fq;
+	uint8_t *buffers; /* the front half's, in a mapping of our own */
+};
+
+extern const struct limit_loops limit_loops_base;
+extern const struct limit_loops limit_loops_avx2;
+extern const struct limit_loops limit_loops_avx512;
+
+#ifdef LIMIT_WITH_LOOPS
+
+#define LIMIT_LOOPS(name) \
+	const struct limit_loops name = { limit_from_guest, limit_to_guest }
+
+static __rte_always_inline uint8_t *
+limit_buffer(const struct limit_queue *queue, uint64_t number)
+{
+	return queue->buffers + (number & (queue->fq->nb_buffers - 1)) * queue->fq->stride_bytes;
+}
+
+static __rte_always_inline uint16_t
+limit_ready(const struct front_queue *fq, uint16_t max)
+{
+	/* Pairs with the release in front_publish(). */
+	uint64_t nb = vu_load_acquire(&fq->flow.given) - fq->flow.used;
+
+	return (uint16_t)RTE_MIN(nb, (uint64_t)max);
+}
+
+static __rte_always_inline void
+limit_done(struct front_queue *fq, uint64_t used)
+{
+	/* Copies before count; pairs with the acquire in front_collect(). */
+	vu_store_release(&fq->flow.used, used);
+}
+
+/* A frame that needs several mbufs. */
+static __rte_noinline void
+limit_take_long(struct rte_mempool *pool, struct rte_mbuf *frame, const uint8_t *src,
+	uint32_t len_bytes)
+{
+	struct rte_mbuf *tail = frame;
+
+	frame->pkt_len = len_bytes;
+	for (;;) {
+		uint32_t nb = RTE_MIN(len_bytes, (uint32_t)rte_pktmbuf_tailroom(tail));
+
+		vu_copy(rte_pktmbuf_mtod(tail, void *), src, nb);
+		tail->data_len = (uint16_t)nb;
+		src += nb;
+		len_bytes -= nb;
+		if (len_bytes == 0)
+			return;
+		tail->next = rte_pktmbuf_alloc(pool);
+		RTE_VERIFY(tail->next != NULL);
+		tail = tail->next;
+		frame->nb_segs++;
+	}
+}
+
+static uint16_t
+limit_from_guest(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t max)
+{
+	struct front_queue *fq = queue->fq;
+	uint64_t used = fq->flow.used;
+	uint16_t nb = limit_ready(fq, max);
+
+	if (nb == 0 || rte_pktmbuf_alloc_bulk(queue->pool, frames, nb) != 0)
+		return 0;
+	for (uint16_t i = 0; i < nb; i++, used++) {
+		const uint8_t *src = limit_buffer(queue, used) + BENCH_HEADER_BYTES;
+		uint32_t len_bytes = fq->flow.lens[used & (fq->nb_buffers - 1)] -
+			BENCH_HEADER_BYTES;
+
+		if (unlikely(len_bytes > rte_pktmbuf_tailroom(frames[i]))) {
+			limit_take_long(queue->pool, frames[i], src, len_bytes);
+			continue;
+		}
+		vu_copy(rte_pktmbuf_mtod(frames[i], void *), src, len_bytes);
+		frames[i]->data_len = (uint16_t)len_bytes;
+		frames[i]->pkt_len = len_bytes;
+	}
+	limit_done(fq, used);
+	return nb;
+}
+
+/* A driver looks for the number of buffers, in the line that the frame begins in. */
+static __rte_always_inline void
+limit_set_nb_buffers(const struct front_queue *fq, uint8_t *buffer, uint16_t nb)
+{
+	if (fq->is_mergeable)
+		memcpy(buffer + 10, &nb, sizeof(nb));
+}
+
+static uint32_t
+limit_nb_buffers(const struct front_queue *fq, uint32_t len_bytes)
+{
+	return (BENCH_HEADER_BYTES + len_bytes + fq->room_bytes - 1) / fq->room_bytes;
+}
+
+/* A frame of several mbufs, or for several buffers. @return buffers used */
+static __rte_noinline uint16_t
+limit_give_long(struct limit_queue *queue, uint64_t first, const struct rte_mbuf *frame)
+{
+	struct front_queue *fq = queue->fq;
+	uint64_t used = first;
+	uint32_t fill = BENCH_HEADER_BYTES;
+
+	for (; frame != NULL; frame = frame->next) {
+		const uint8_t *src = rte_pktmbuf_mtod(frame, const uint8_t *);
+		uint32_t left = frame->data_len;
+
+		while (left != 0) {
+			uint32_t nb = RTE_MIN(left, fq->room_bytes - fill);
+
+			vu_copy(limit_buffer(queue, used) + fill, src, nb);
+			src += nb;
+			left -= nb;
+			fill += nb;
+			fq->flow.lens[used & (fq->nb_buffers - 1)] = fill;
+			if (fill == fq->room_bytes && (left != 0 || frame->next != NULL)) {
+				used++;
+				fill = 0;
+			}
+		}
+	}
+	used++;
+	limit_set_nb_buffers(fq, limit_buffer(queue, first), (uint16_t)(used - first));
+	return (uint16_t)(used - first);
+}
+
+static uint16_t
+limit_to_guest(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t nb)
+{
+	struct front_queue *fq = queue->fq;
+	uint64_t used = fq->flow.used;
+	/* Pairs with the release in front_publish(). */
+	uint64_t given = vu_load_acquire(&fq->flow.given);
+	uint16_t i;
+
+	for (i = 0; i < nb && used != given; i++) {
+		uint8_t *buffer = limit_buffer(queue, used);
+		uint32_t len_bytes = frames[i]->pkt_len;
+
+		if (unlikely(frames[i]->nb_segs > 1 ||
+				len_bytes > fq->room_bytes - BENCH_HEADER_BYTES)) {
+			if (given - used < limit_nb_buffers(fq, len_bytes))
+				break;
+			used += limit_give_long(queue, used, frames[i]);
+			continue;
+		}
+		limit_set_nb_buffers(fq, buffer, 1);
+		vu_copy(buffer + BENCH_HEADER_BYTES,
+			rte_pktmbuf_mtod(frames[i], const void *), len_bytes);
+		fq->flow.lens[used & (fq->nb_buffers - 1)] = BENCH_HEADER_BYTES + len_bytes;
+		used++;
+	}
+	limit_done(fq, used);
+	return i;
+}
+
+#endif /* LIMIT_WITH_LOOPS */
+
+#endif /* LIMIT_LOOP_H */

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Reports of vu-bench: the JSON says what the manual page promises, the table has every row.
+ */
+#include "test.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "report.h"
+
+static const struct measure_result results[] = {
+	{
+		.mode = BENCH_COST, .backend = BENCH_VU, .nb_frames = 1000, .nb_rounds = 3,
+		.point = { .size_bytes = 64, .burst = 32, .nb_pairs = 1, .nb_cores = 1,
+			.is_mergeable = true, .ring_size = 256 },
+		.cycles = { 20.5, 19, 22 }, .front_cycles = { 5, 4, 6 },
+		.packets_per_second = 1e8, .ratio_to_rte_vhost = 2.5,
+	},
+	{
+		.mode = BENCH_COST, .backend = BENCH_RTE_VHOST, .rc = -EOPNOTSUPP,
+		.point = { .ring = BENCH_PACKED, .direction = BENCH_TO_GUEST,
+			.size_bytes = BENCH_SIZE_IMIX, .nb_cores = 2 },
+	},
+	{
+		.mode = BENCH_LATENCY, .backend = BENCH_EVENTFD, .nb_lost = 2, .line_ns = 80,
+		.point = { .direction = BENCH_BOTH, .size_bytes = 64, .nb_cores = 2 },
+		.p50_ns = 300, .p99_ns = 400, .p999_ns = 500,
+	},
+};
+
+static json_t *
+write_and_read(void)
+{
+	const struct report_run run = {
+		.command = "vu-bench \"x\"", .nb_rounds = 3, .round_us = 500, .tsc_hz = 2.5e9,
+	};
+	char path[] = "/tmp/vu-test.XXXXXX";
+	int fd = mkstemp(path);
+	json_t *json = NULL;
+
+	if (fd < 0)
+		return NULL;
+	close(fd);
+	if (report_json(path, &run, results, RTE_DIM(results)) == 0)
+		json = json_load_file(path, 0, NULL);
+	unlink(path);
+	return json;
+}
+
+static const char *
+text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	return text != NULL ? text : "";
+}
+
+VU_TEST(bench_report, json_of_a_cost)
+{
+	json_t *json = write_and_read();
+	json_t *list, *one, *cycles;
+
+	CHECK(json != NULL);
+	CHECK(strcmp(text_of(json, "command"), "vu-bench \"x\"") == 0);
+	CHECK(strcmp(text_of(json, "mode"), "cost") == 0);
+	CHECK(strstr(text_of(json, "dpdk"), "DPDK") != NULL);
+	CHECK(text_of(json, "cpu")[0] != '\0');
+	list = json_object_get(json, "results");
+	CHECK_EQ(json_array_size(list), RTE_DIM(results));
+	one = json_array_get(list, 0);
+	CHECK(strcmp(text_of(one, "backend"), "vu") == 0);
+	CHECK(strcmp(text_of(one, "ring"), "split") == 0);
+	CHECK(strcmp(text_of(one, "direction"), "from_guest") == 0);
+	CHECK_EQ(json_integer_value(json_object_get(one, "size")), 64);
+	CHECK_EQ(json_integer_value(json_object_get(one, "burst")), 32);
+	CHECK_EQ(json_integer_value(json_object_get(one, "queues")), 1);
+	CHECK_EQ(json_integer_value(json_object_get(one, "cores")), 1);
+	CHECK(json_is_false(json_object_get(one, "in_order")));
+	CHECK(json_is_true(json_object_get(one, "mergeable")));
+	cycles = json_object_get(one, "cycles_per_packet");
+	CHECK_EQ(json_real_value(json_object_get(cycles, "median")) * 10, 205);
+	CHECK_EQ(json_real_value(json_object_get(cycles, "p10")), 19);
+	CHECK_EQ(json_real_value(json_object_get(cycles, "p90")), 22);
+	CHECK_EQ(json_real_value(json_object_get(one, "packets_per_second")), 100000000);
+	CHECK_EQ(json_real_value(json_object_get(one, "ratio_to_rte_vhost")) * 10, 25);
+	CHECK(json_is_null(json_object_get(one, "ratio_to_limit")));
+	CHECK(json_object_get(one, "error") == NULL);
+	json_decref(json);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(bench_report, json_of_failure_and_latency)
+{
+	json_t *json = write_and_read();
+	json_t *list, *one;
+
+	CHECK(json != NULL);
+	list = json_object_get(json, "results");
+	one = json_array_get(list, 1);
+	CHECK(strcmp(text_of(one, "error"), "not offered") == 0);
+	CHECK(strcmp(text_of(one, "ring"), "packed") == 0);
+	CHECK(strcmp(text_of(one, "size"), "imix") == 0);
+	CHECK(json_object_get(one, "cycles_per_packet") == NULL);
+	one = json_array_get(list, 2);
+	CHECK(strcmp(text_of(one, "backend"), "eventfd") == 0);
+	CHECK_EQ(json_integer_value(json_object_get(one, "lost")), 2);
+	CHECK_EQ(json_real_value(json_object_get(one, "line_round_trip_ns")), 80);
+	one = json_object_get(one, "latency_ns");
+	CHECK_EQ(json_real_value(json_object_get(one, "p99")), 400);
+	CHECK_EQ(json_real_value(json_object_get(one, "p99.9")), 500);
+	json_decref(json);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(bench_report, table_has_every_row)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	CHECK(out != NULL);
+	report_text_head(out, BENCH_COST);
+	report_text(out, results, RTE_DIM(results));
+	fclose(out);
+	CHECK(strstr(text, "cycles/pkt") != NULL);
+	CHECK(strstr(text, "20.5") != NULL && strstr(text, "2.50x") != NULL);
+	CHECK(strstr(text, "does not offer this") != NULL);
+	CHECK(strstr(text, "eventfd: 2 frames were lost or came back wrong") != NULL);
+	free(text);
+	return TEST_SUCCESS;
+}
