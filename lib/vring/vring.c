@@ -143,18 +143,27 @@ packed_seek(const struct vu_vring_conf *conf, struct vu_vring_pos *pos)
 }
 
 int
+vu_vring_check_pos(const struct vu_vring_pos *pos, uint32_t size)
+{
+	const struct vu_vring_live live = { .size = (uint16_t)size };
+
+	if (!pos->is_packed)
+		return 0;
+	if ((pos->avail & VU_PACKED_SLOT) >= size || (pos->used & VU_PACKED_SLOT) >= size)
+		return -EINVAL;
+	return vu_packed_nb_taken(&live, pos) <= size ? 0 : -EINVAL;
+}
+
+int
 vu_vring_check_base(uint32_t base, bool is_packed, uint32_t size)
 {
 	const struct vu_vring_conf conf = { .base = base, .has_base = true };
-	const struct vu_vring_live live = { .size = (uint16_t)size };
-	struct vu_vring_pos pos = { .avail = 0 };
+	struct vu_vring_pos pos = { .is_packed = true };
 
 	if (!is_packed)
 		return base <= UINT16_MAX ? 0 : -EINVAL;
 	packed_seek(&conf, &pos);
-	if ((pos.avail & VU_PACKED_SLOT) >= size || (pos.used & VU_PACKED_SLOT) >= size)
-		return -EINVAL;
-	return vu_packed_nb_taken(&live, &pos) <= size ? 0 : -EINVAL;
+	return vu_vring_check_pos(&pos, size);
 }
 
 static int

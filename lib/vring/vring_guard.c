@@ -19,6 +19,7 @@
 
 #define FEATURE_INDIRECT_DESC 28
 #define FEATURE_EVENT_IDX 29
+#define FEATURE_RING_PACKED 34
 
 static struct vu_vring_guard *
 guard_alloc(enum vu_lock_model model)
@@ -35,7 +36,7 @@ guard_alloc(enum vu_lock_model model)
 		return NULL;
 	}
 	guard->model = model;
-	guard->ops = vring_ops_split(model);
+	guard->ops = vring_ops_get(model);
 	vring_lock_init(&guard->lock, model);
 	return guard;
 }
@@ -158,11 +159,26 @@ vu_vring_read_kick(struct vu_vring_guard *guard)
 	return rc;
 }
 
-/* Lock a ring of our own for a change; NULL if it is a device's. */
-static struct vu_vring *
+/* Lock a ring of our own for a change; -EPERM if it is a device's, which leaves it unlocked. */
+static int
 guard_begin(struct vu_vring_guard *guard)
 {
-	return guard->is_own ? vu_vring_guard_lock(guard) : NULL;
+	if (!guard->is_own)
+		return -EPERM;
+	vu_vring_guard_lock(guard);
+	return 0;
+}
+
+/* The same for a change that a ready ring does not allow. */
+static int
+guard_begin_stopped(struct vu_vring_guard *guard)
+{
+	int rc = guard_begin(guard);
+
+	if (rc != 0 || guard->own.live == NULL)
+		return rc;
+	vu_vring_guard_unlock(guard);
+	return -EBUSY;
 }
 
 static int
@@ -172,17 +188,22 @@ guard_end(struct vu_vring_guard *guard, int rc)
 	return rc;
 }
 
+static bool
+guard_is_packed(const struct vu_vring_guard *guard)
+{
+	return (guard->features & RTE_BIT64(FEATURE_RING_PACKED)) != 0;
+}
+
 int
 vu_vring_set_size(struct vu_vring_guard *guard, uint32_t size)
 {
-	struct vu_vring *vring = guard_begin(guard);
-	int rc;
+	int rc = guard_begin_stopped(guard);
 
-	if (vring == NULL)
-		return -EPERM;
-	rc = vring->live != NULL ? -EBUSY : vu_vring_check_size(size, false, guard->max_size);
+	if (rc != 0)
+		return rc;
+	rc = vu_vring_check_size(size, guard_is_packed(guard), guard->max_size);
 	if (rc == 0)
-		vring->conf.size = size;
+		guard->own.conf.size = size;
 	return guard_end(guard, rc);
 }
 
@@ -190,42 +211,61 @@ int
 vu_vring_set_queue_info(struct vu_vring_guard *guard, uint64_t desc_uva, uint64_t avail_uva,
 	uint64_t used_uva)
 {
-	struct vu_vring *vring = guard_begin(guard);
+	struct vu_vring_conf *conf = &guard->own.conf;
+	int rc = guard_begin_stopped(guard);
 
-	if (vring == NULL)
-		return -EPERM;
-	if (vring->live != NULL)
-		return guard_end(guard, -EBUSY);
-	vring->conf.desc_uva = desc_uva;
-	vring->conf.avail_uva = avail_uva;
-	vring->conf.used_uva = used_uva;
-	vring->conf.has_addr = true;
+	if (rc != 0)
+		return rc;
+	conf->desc_uva = desc_uva;
+	conf->avail_uva = avail_uva;
+	conf->used_uva = used_uva;
+	conf->has_addr = true;
+	return guard_end(guard, 0);
+}
+
+static int
+guard_set_feature(struct vu_vring_guard *guard, unsigned int bit, bool is_enabled)
+{
+	int rc = guard_begin_stopped(guard);
+
+	if (rc != 0)
+		return rc;
+	guard->features &= ~RTE_BIT64(bit);
+	if (is_enabled)
+		guard->features |= RTE_BIT64(bit);
 	return guard_end(guard, 0);
 }
 
 int
 vu_vring_set_event_idx(struct vu_vring_guard *guard, bool is_enabled)
 {
-	struct vu_vring *vring = guard_begin(guard);
+	return guard_set_feature(guard, FEATURE_EVENT_IDX, is_enabled);
+}
 
-	if (vring == NULL)
-		return -EPERM;
-	if (vring->live != NULL)
-		return guard_end(guard, -EBUSY);
-	guard->features &= ~RTE_BIT64(FEATURE_EVENT_IDX);
-	if (is_enabled)
-		guard->features |= RTE_BIT64(FEATURE_EVENT_IDX);
-	return guard_end(guard, 0);
+int
+vu_vring_set_packed(struct vu_vring_guard *guard, bool is_packed)
+{
+	return guard_set_feature(guard, FEATURE_RING_PACKED, is_packed);
+}
+
+/* For changes of the position: what a packed ring holds belongs to a lap. */
+static int
+guard_begin_move(struct vu_vring_guard *guard)
+{
+	return guard->is_own && guard_is_packed(guard) ? guard_begin_stopped(guard) :
+		guard_begin(guard);
 }
 
 int
 vu_vring_set_next_avail(struct vu_vring_guard *guard, uint16_t idx)
 {
-	struct vu_vring *vring = guard_begin(guard);
+	struct vu_vring *vring = &guard->own;
+	int rc = guard_begin_move(guard);
 
-	if (vring == NULL)
-		return -EPERM;
+	if (rc != 0)
+		return rc;
 	vring->conf.base = idx;
+	vring->conf.has_base = true;
 	if (vring->live != NULL)
 		vring->pos.avail = idx;
 	return guard_end(guard, 0);
@@ -234,10 +274,11 @@ vu_vring_set_next_avail(struct vu_vring_guard *guard, uint16_t idx)
 int
 vu_vring_set_next_used(struct vu_vring_guard *guard, uint16_t idx)
 {
-	struct vu_vring *vring = guard_begin(guard);
+	struct vu_vring *vring = &guard->own;
+	int rc = guard_begin_move(guard);
 
-	if (vring == NULL)
-		return -EPERM;
+	if (rc != 0)
+		return rc;
 	guard->has_next_used = vring->live == NULL;
 	guard->next_used = idx;
 	if (vring->live != NULL)
@@ -248,29 +289,47 @@ vu_vring_set_next_used(struct vu_vring_guard *guard, uint16_t idx)
 int
 vu_vring_set_enabled(struct vu_vring_guard *guard, bool is_enabled)
 {
-	struct vu_vring *vring = guard_begin(guard);
+	struct vu_vring *vring = &guard->own;
+	int rc = guard_begin(guard);
 
-	if (vring == NULL)
-		return -EPERM;
+	if (rc != 0)
+		return rc;
 	vring->enabled = is_enabled;
 	if (vring->live != NULL)
 		vring->live->is_enabled = is_enabled;
 	return guard_end(guard, 0);
 }
 
+/* Position of a ring that starts. */
 static int
-guard_start(struct vu_vring_guard *guard, struct vu_vring *vring)
+guard_seek(struct vu_vring_guard *guard, const struct vu_vring_live *live)
 {
+	struct vu_vring_pos *pos = &guard->own.pos;
+
+	vu_vring_seek(&guard->own, live);
+	if (!guard->has_next_used)
+		return 0;
+	pos->used = guard->next_used;
+	return vu_vring_check_pos(pos, live->size);
+}
+
+static int
+guard_start(struct vu_vring_guard *guard)
+{
+	struct vu_vring *vring = &guard->own;
 	struct vu_vring_live *live;
+	int rc;
 
 	if (vring->live != NULL)
 		return 0;
 	live = vu_vring_live_create(vring, guard->mem, guard->features);
 	if (live == NULL)
 		return -rte_errno;
-	vu_vring_seek(vring, live);
-	if (guard->has_next_used)
-		vring->pos.used = guard->next_used;
+	rc = guard_seek(guard, live);
+	if (rc != 0) {
+		vu_vring_live_destroy(live);
+		return rc;
+	}
 	guard->has_next_used = false;
 	vring->started = true;
 	vu_vring_publish(vring, live);
@@ -283,6 +342,7 @@ guard_stop(struct vu_vring *vring)
 	if (vring->live == NULL)
 		return;
 	vring->conf.base = vu_vring_base(vring);
+	vring->conf.has_base = true;
 	vring->started = false;
 	vu_vring_live_destroy(vu_vring_publish(vring, NULL));
 }
@@ -290,60 +350,51 @@ guard_stop(struct vu_vring *vring)
 int
 vu_vring_set_ready(struct vu_vring_guard *guard, bool is_ready)
 {
-	struct vu_vring *vring = guard_begin(guard);
-	int rc = 0;
+	int rc = guard_begin(guard);
 
-	if (vring == NULL)
-		return -EPERM;
+	if (rc != 0)
+		return rc;
 	if (is_ready)
-		rc = guard_start(guard, vring);
+		rc = guard_start(guard);
 	else
-		guard_stop(vring);
+		guard_stop(&guard->own);
 	return guard_end(guard, rc);
+}
+
+/* Replace one of the descriptors; takes fd on every path. */
+static int
+guard_set_fd(struct vu_vring_guard *guard, int *own_fd, int fd)
+{
+	struct vu_vring *vring = &guard->own;
+	int rc = guard_begin(guard);
+
+	if (rc != 0) {
+		vu_fd_close(&fd);
+		return rc;
+	}
+	vu_fd_close(own_fd);
+	*own_fd = fd;
+	if (vring->live != NULL) {
+		vring->live->call_fd = vring->call_fd;
+		vring->live->err_fd = vring->err_fd;
+	}
+	return guard_end(guard, 0);
 }
 
 int
 vu_vring_set_kick(struct vu_vring_guard *guard, int fd)
 {
-	struct vu_vring *vring = guard_begin(guard);
-
-	if (vring == NULL) {
-		vu_fd_close(&fd);
-		return -EPERM;
-	}
-	vu_fd_close(&vring->kick_fd);
-	vring->kick_fd = fd;
-	return guard_end(guard, 0);
+	return guard_set_fd(guard, &guard->own.kick_fd, fd);
 }
 
 int
 vu_vring_set_call(struct vu_vring_guard *guard, int fd)
 {
-	struct vu_vring *vring = guard_begin(guard);
-
-	if (vring == NULL) {
-		vu_fd_close(&fd);
-		return -EPERM;
-	}
-	vu_fd_close(&vring->call_fd);
-	vring->call_fd = fd;
-	if (vring->live != NULL)
-		vring->live->call_fd = fd;
-	return guard_end(guard, 0);
+	return guard_set_fd(guard, &guard->own.call_fd, fd);
 }
 
 int
 vu_vring_set_err(struct vu_vring_guard *guard, int fd)
 {
-	struct vu_vring *vring = guard_begin(guard);
-
-	if (vring == NULL) {
-		vu_fd_close(&fd);
-		return -EPERM;
-	}
-	vu_fd_close(&vring->err_fd);
-	vring->err_fd = fd;
-	if (vring->live != NULL)
-		vring->live->err_fd = fd;
-	return guard_end(guard, 0);
+	return guard_set_fd(guard, &guard->own.err_fd, fd);
 }

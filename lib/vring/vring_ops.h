@@ -7,11 +7,10 @@
 
 #include "vring_lock.h"
 
-/** Operations of one layout under one lock policy. */
+/** Operations under one lock policy. */
 struct vring_ops {
 	uint16_t (*pop)(struct vu_vring_guard *guard, struct vu_vring_item *items, uint16_t max);
 	int (*push)(struct vu_vring_guard *guard, const struct vu_vring_item *items, uint16_t nb);
-	int (*add_used)(struct vu_vring_guard *guard, uint16_t head, uint32_t used_bytes);
 	int (*signal_used)(struct vu_vring_guard *guard);
 	int (*needs_notification)(struct vu_vring_guard *guard);
 	int (*enable_notification)(struct vu_vring_guard *guard);
@@ -36,7 +35,7 @@ struct vu_vring_guard {
 	struct vu_vring own;
 };
 
-/** Operations of the split layout. */
-const struct vring_ops *vring_ops_split(enum vu_lock_model model);
+/** Operations under a lock policy. */
+const struct vring_ops *vring_ops_get(enum vu_lock_model model);
 
 #endif /* VRING_OPS_H */

@@ -139,6 +139,16 @@ int vu_vring_check_size(uint32_t size, bool is_packed, uint32_t max_size);
 int vu_vring_check_base(uint32_t base, bool is_packed, uint32_t size);
 
 /**
+ * Check a position before a ring starts there.
+ *
+ * @param pos   position; split: any is possible
+ * @param size  entries
+ * @return 0; -EINVAL as vu_vring_check_base()
+ * @context control lcore
+ */
+int vu_vring_check_pos(const struct vu_vring_pos *pos, uint32_t size);
+
+/**
  * Build the immutable set-up that the owner lcore will work with (VIRTIO 1.2, 2.7 and 2.8).
  *
  * @param vring     configured ring

@@ -34,6 +34,7 @@ struct vu_vring_guard;
 /** A chain that was taken from a ring. */
 struct vu_vring_item {
 	uint16_t head;         /**< names the chain towards the guest */
+	uint16_t nb_descs;     /**< packed: slots that the chain takes in the ring */
 	uint32_t used_bytes;   /**< caller fills: bytes written, for vu_vring_push() */
 	struct vu_chain chain; /**< checked segments */
 };
@@ -103,9 +104,10 @@ uint16_t vu_vring_pop(struct vu_vring_guard *guard, struct vu_vring_item *items,
  * Give chains back, in any order, with one update of the used index; does not notify.
  *
  * @param guard  ring
- * @param items  head and used_bytes count
+ * @param items  as taken, but for used_bytes; `chain` does not count
  * @param nb     0..65535
- * @return 0; -EINVAL a head not below the ring size, nothing is given back; -ESHUTDOWN
+ * @return 0; -EINVAL split: a head not below the ring size, packed: more slots than were taken;
+ *         nothing is given back; -ESHUTDOWN
  * @context owner lcore, or any data lcore with a lock
  */
 int vu_vring_push(struct vu_vring_guard *guard, const struct vu_vring_item *items, uint16_t nb);
@@ -116,7 +118,7 @@ int vu_vring_push(struct vu_vring_guard *guard, const struct vu_vring_item *item
  * @return as vu_vring_push()
  * @context owner lcore, or any data lcore with a lock
  */
-int vu_vring_add_used(struct vu_vring_guard *guard, uint16_t head, uint32_t used_bytes);
+int vu_vring_add_used(struct vu_vring_guard *guard, const struct vu_vring_item *item);
 
 /** @} */
 /** @name Notification
@@ -167,14 +169,15 @@ int vu_vring_read_kick(struct vu_vring_guard *guard);
  * @{ */
 
 /**
- * Next available index that vu_vring_pop() reads, also while stopped.
+ * Next available index that vu_vring_pop() reads, also while stopped. Packed: the position, a slot
+ * and in bit 15 the wrap counter.
  *
  * @context owner lcore, or any data lcore with a lock
  */
 uint16_t vu_vring_next_avail(struct vu_vring_guard *guard);
 
 /**
- * Used index in guest memory.
+ * Used index in guest memory. Packed: the position where the next chain goes back.
  *
  * @return 0..65535; -ESHUTDOWN
  * @context owner lcore, or any data lcore with a lock
@@ -203,7 +206,7 @@ bool vu_vring_is_enabled(struct vu_vring_guard *guard);
 /**
  * Set the size in entries.
  *
- * @return 0; -EINVAL not a power of two or too large; -EBUSY ring is ready; -EPERM
+ * @return 0; -EINVAL too large, or split and not a power of two; -EBUSY ring is ready; -EPERM
  * @context control lcore, or the owner's thread
  */
 int vu_vring_set_size(struct vu_vring_guard *guard, uint32_t size);
@@ -225,17 +228,26 @@ int vu_vring_set_queue_info(struct vu_vring_guard *guard, uint64_t desc_uva, uin
 int vu_vring_set_event_idx(struct vu_vring_guard *guard, bool is_enabled);
 
 /**
- * Set the next available index to read.
+ * Use the packed layout instead of the split one.
  *
- * @return 0; -EPERM
+ * @return 0; -EBUSY ring is ready; -EPERM
+ * @context control lcore, or the owner's thread
+ */
+int vu_vring_set_packed(struct vu_vring_guard *guard, bool is_packed);
+
+/**
+ * Set the next available index to read; packed: the position, while the ring is not ready.
+ *
+ * @return 0; -EBUSY packed and ready; -EPERM
  * @context control lcore, or the owner's thread
  */
 int vu_vring_set_next_avail(struct vu_vring_guard *guard, uint16_t idx);
 
 /**
- * Set the next used index to write; without it, that in guest memory counts.
+ * Set the next used index to write; without it, that in guest memory counts. Packed: the position,
+ * while the ring is not ready; without it, the available one counts.
  *
- * @return 0; -EPERM
+ * @return 0; -EBUSY packed and ready; -EPERM
  * @context control lcore, or the owner's thread
  */
 int vu_vring_set_next_used(struct vu_vring_guard *guard, uint16_t idx);
@@ -250,7 +262,8 @@ int vu_vring_set_enabled(struct vu_vring_guard *guard, bool is_enabled);
 
 /**
  * Start the ring, or stop it and keep its position.
- * @return 0; -EINVAL not configured; -EFAULT an address outside guest memory; -ENOMEM; -EPERM
+ * @return 0; -EINVAL not configured, or positions off the ring; -EFAULT an address outside guest
+ *         memory; -ENOMEM; -EPERM
  * @context control lcore, or the owner's thread
  */
 int vu_vring_set_ready(struct vu_vring_guard *guard, bool is_ready);

@@ -12,6 +12,7 @@
 
 #include <rte_errno.h>
 
+#include "fake_packed.h"
 #include "vu_vring_poll.h"
 
 #include "test.h"
@@ -35,6 +36,14 @@ put(struct vring_fixture *f, unsigned int nb)
 		RTE_VERIFY(fake_ring_put(f->ring, bufs, RTE_DIM(bufs)) >= 0);
 }
 
+/* Index or position nb chains of put() further on. */
+static uint16_t
+idx_after(const struct vring_fixture *f, uint16_t idx, uint16_t nb)
+{
+	return f->ring->is_packed ? fake_packed_advance(f->ring, idx, 2u * nb) :
+		(uint16_t)(idx + nb);
+}
+
 /* What works the same for any guard with a live ring of RING_SIZE. */
 static int
 check_buffers(struct vring_fixture *f, struct vu_vring_guard *guard)
@@ -47,7 +56,7 @@ check_buffers(struct vring_fixture *f, struct vu_vring_guard *guard)
 	put(f, 5);
 	first = vu_vring_next_avail(guard);
 	CHECK_EQ(vu_vring_pop(guard, items, 3), 3);
-	CHECK_EQ(vu_vring_next_avail(guard), (uint16_t)(first + 3));
+	CHECK_EQ(vu_vring_next_avail(guard), idx_after(f, first, 3));
 	CHECK_EQ(items[0].chain.nb_read, 1);
 	CHECK_EQ(items[0].chain.read_bytes, 10);
 	CHECK_EQ(items[0].chain.nb_write, 1);
@@ -56,20 +65,24 @@ check_buffers(struct vring_fixture *f, struct vu_vring_guard *guard)
 	/* Back in another order than they came. */
 	items[2].used_bytes = 7;
 	CHECK_EQ(vu_vring_push(guard, &items[1], 2), 0);
-	CHECK_EQ(vu_vring_add_used(guard, items[0].head, 9), 0);
-	CHECK_EQ(vu_vring_used_idx(guard), (uint16_t)(first + 3));
+	items[0].used_bytes = 9;
+	CHECK_EQ(vu_vring_add_used(guard, &items[0]), 0);
+	CHECK_EQ(vu_vring_used_idx(guard), idx_after(f, first, 3));
 	CHECK_EQ(fake_ring_collect(f->ring, used, 4), 3);
 	CHECK_EQ(used[0].id, items[1].head);
 	CHECK_EQ(used[1].id, items[2].head);
 	CHECK_EQ(used[1].len_bytes, 7);
 	CHECK_EQ(used[2].id, items[0].head);
 	CHECK_EQ(used[2].len_bytes, 9);
-	/* A head that is none: nothing of the burst goes back. */
-	items[1].head = RING_SIZE;
-	CHECK_EQ(vu_vring_push(guard, items, 2), -EINVAL);
-	CHECK_EQ(vu_vring_add_used(guard, RING_SIZE, 0), -EINVAL);
-	CHECK_EQ(fake_ring_nb_used(f->ring), 0);
+	/* A head that is none, a chain without slots: nothing of the burst goes back. */
 	CHECK_EQ(vu_vring_pop(guard, items, 4), 2);
+	items[2] = items[1];
+	items[1].head = RING_SIZE;
+	items[1].nb_descs = 0;
+	CHECK_EQ(vu_vring_push(guard, items, 2), -EINVAL);
+	CHECK_EQ(vu_vring_add_used(guard, &items[1]), -EINVAL);
+	CHECK_EQ(fake_ring_nb_used(f->ring), 0);
+	items[1] = items[2];
 	CHECK_EQ(vu_vring_push(guard, items, 2), 0);
 	CHECK_EQ(fake_ring_collect(f->ring, used, 4), 2);
 	return 0;
@@ -87,6 +100,13 @@ VU_TEST(vring_guard, buffers_of_a_devices_ring)
 		CHECK(vu_vring_is_ready(guard));
 		CHECK(vu_vring_is_enabled(guard));
 		for (unsigned int i = 0; i < 10; i++)
+			CHECK_EQ(check_buffers(&f, guard), 0);
+		vu_vring_guard_destroy(guard);
+		fixture_stop(&f);
+		/* A packed one, whose size its chains do not divide. */
+		fixture_start(&f, RING_SIZE + 5, F_INDIRECT | F_PACKED);
+		guard = vu_vring_guard_attach(&f.vring, (enum vu_lock_model)model);
+		for (unsigned int i = 0; i < 20; i++)
 			CHECK_EQ(check_buffers(&f, guard), 0);
 		vu_vring_guard_destroy(guard);
 		fixture_stop(&f);
@@ -108,6 +128,7 @@ VU_TEST(vring_guard, devices_ring_is_not_configured)
 	CHECK_EQ(vu_vring_set_size(guard, 8), -EPERM);
 	CHECK_EQ(vu_vring_set_queue_info(guard, 0, 0, 0), -EPERM);
 	CHECK_EQ(vu_vring_set_event_idx(guard, true), -EPERM);
+	CHECK_EQ(vu_vring_set_packed(guard, true), -EPERM);
 	CHECK_EQ(vu_vring_set_next_avail(guard, 1), -EPERM);
 	CHECK_EQ(vu_vring_set_next_used(guard, 1), -EPERM);
 	CHECK_EQ(vu_vring_set_enabled(guard, false), -EPERM);
@@ -149,13 +170,13 @@ VU_TEST(vring_guard, own_ring)
 {
 	struct vring_fixture f;
 	struct vu_vring_guard *guard;
-	struct vu_vring_item item;
+	struct vu_vring_item item = { .head = 0 };
 
 	for (unsigned int model = 0; model < VU_LOCK_NB_MODELS; model++) {
 		guard = create_own(&f, (enum vu_lock_model)model);
 		CHECK(!vu_vring_is_ready(guard));
 		CHECK_EQ(vu_vring_pop(guard, &item, 1), 0);
-		CHECK_EQ(vu_vring_add_used(guard, 0, 0), -ESHUTDOWN);
+		CHECK_EQ(vu_vring_add_used(guard, &item), -ESHUTDOWN);
 		CHECK_EQ(vu_vring_used_idx(guard), -ESHUTDOWN);
 		CHECK_EQ(vu_vring_signal_used(guard), -ESHUTDOWN);
 		CHECK_EQ(vu_vring_needs_notification(guard), -ESHUTDOWN);
@@ -168,6 +189,7 @@ VU_TEST(vring_guard, own_ring)
 		CHECK_EQ(vu_vring_set_size(guard, 8), -EBUSY);
 		CHECK_EQ(vu_vring_set_queue_info(guard, 0, 0, 0), -EBUSY);
 		CHECK_EQ(vu_vring_set_event_idx(guard, true), -EBUSY);
+		CHECK_EQ(vu_vring_set_packed(guard, true), -EBUSY);
 		CHECK(!vu_vring_is_enabled(guard));
 		CHECK_EQ(vu_vring_set_enabled(guard, true), 0);
 		CHECK(vu_vring_is_enabled(guard));
@@ -179,6 +201,93 @@ VU_TEST(vring_guard, own_ring)
 		vu_vring_guard_destroy(guard);
 		fixture_stop(&f);
 	}
+	return 0;
+}
+
+/* The same with the packed layout and an odd size. */
+static struct vu_vring_guard *
+create_own_packed(struct vring_fixture *f)
+{
+	static const struct fake_ring_place place = { FAKE_MID, 0, true };
+	struct vu_vring_guard *guard;
+	struct vu_vring_conf conf;
+
+	fixture_configure(f, RING_SIZE - 3, &place);
+	conf = fake_ring_conf(f->ring);
+	guard = vu_vring_guard_create(f->mem, RING_SIZE, VU_LOCK_SPIN);
+	RTE_VERIFY(guard != NULL);
+	RTE_VERIFY(vu_vring_set_size(guard, conf.size) == -EINVAL);
+	RTE_VERIFY(vu_vring_set_packed(guard, true) == 0);
+	RTE_VERIFY(vu_vring_set_size(guard, conf.size) == 0);
+	RTE_VERIFY(vu_vring_set_queue_info(guard, conf.desc_uva, conf.avail_uva,
+		conf.used_uva) == 0);
+	return guard;
+}
+
+VU_TEST(vring_guard, own_packed_ring)
+{
+	struct vring_fixture f;
+	struct vu_vring_guard *guard = create_own_packed(&f);
+
+	CHECK_EQ(vu_vring_set_ready(guard, true), 0);
+	CHECK_EQ(vu_vring_next_avail(guard), 0x8000);
+	for (int i = 0; i < 10; i++) {
+		CHECK_EQ(check_buffers(&f, guard), 0);
+		/* Stopped and started, it goes on where it was. */
+		CHECK_EQ(vu_vring_set_ready(guard, false), 0);
+		CHECK_EQ(vu_vring_set_ready(guard, true), 0);
+		CHECK_EQ(vu_vring_next_avail(guard), f.ring->avail_idx);
+	}
+	CHECK_EQ(vu_vring_set_next_avail(guard, 0x8000), -EBUSY);
+	CHECK_EQ(vu_vring_set_next_used(guard, 0x8000), -EBUSY);
+	/* Positions off the ring, or too far apart. */
+	CHECK_EQ(vu_vring_set_ready(guard, false), 0);
+	CHECK_EQ(vu_vring_set_next_avail(guard, 0x8000 + RING_SIZE - 3), 0);
+	CHECK_EQ(vu_vring_set_ready(guard, true), -EINVAL);
+	CHECK_EQ(vu_vring_set_next_avail(guard, 0x8003), 0);
+	CHECK_EQ(vu_vring_set_next_used(guard, 0x8004), 0);
+	CHECK_EQ(vu_vring_set_ready(guard, true), -EINVAL);
+	CHECK_EQ(vu_vring_set_next_used(guard, 0x8001), 0);
+	CHECK_EQ(vu_vring_set_ready(guard, true), 0);
+	CHECK_EQ(vu_vring_next_avail(guard), 0x8003);
+	CHECK_EQ(vu_vring_used_idx(guard), 0x8001);
+	vu_vring_guard_destroy(guard);
+	fixture_stop(&f);
+	return 0;
+}
+
+VU_TEST(vring_guard, notification_of_a_packed_ring)
+{
+	struct vring_fixture f;
+	struct vu_vring_guard *guard = create_own_packed(&f);
+	struct vu_vring_item items[2];
+	const struct vu_packed_event *event;
+
+	CHECK_EQ(vu_vring_set_ready(guard, true), 0);
+	event = f.ring->device_event;
+	CHECK_EQ(event->flags, VU_PACKED_EVENT_DISABLE);
+	CHECK_EQ(vu_vring_enable_notification(guard), 0);
+	CHECK_EQ(event->flags, VU_PACKED_EVENT_ENABLE);
+	CHECK_EQ(vu_vring_set_ready(guard, false), 0);
+	CHECK_EQ(vu_vring_set_event_idx(guard, true), 0);
+	CHECK_EQ(vu_vring_set_ready(guard, true), 0);
+	put(&f, 2);
+	CHECK_EQ(vu_vring_pop(guard, items, 1), 1);
+	CHECK_EQ(vu_vring_enable_notification(guard), 1);
+	CHECK(event->flags == VU_PACKED_EVENT_DESC && event->position == 0x8002);
+	CHECK_EQ(vu_vring_pop(guard, &items[1], 1), 1);
+	CHECK_EQ(vu_vring_enable_notification(guard), 0);
+	CHECK_EQ(vu_vring_disable_notification(guard), 0);
+	CHECK_EQ(event->flags, VU_PACKED_EVENT_DISABLE);
+	fake_ring_set_used_event(f.ring, 0x8002);
+	CHECK_EQ(vu_vring_push(guard, items, 1), 0);
+	CHECK_EQ(vu_vring_needs_notification(guard), 1); /* the first after a start */
+	CHECK_EQ(vu_vring_needs_notification(guard), 0);
+	CHECK_EQ(vu_vring_push(guard, &items[1], 1), 0);
+	CHECK_EQ(vu_vring_needs_notification(guard), 1);
+	CHECK_EQ(vu_vring_needs_notification(guard), 0);
+	vu_vring_guard_destroy(guard);
+	fixture_stop(&f);
 	return 0;
 }
 
@@ -335,6 +444,15 @@ VU_TEST(vring_guard, bad_chain_gives_up)
 	CHECK(!vu_vring_is_ready(guard));
 	vu_vring_guard_destroy(guard);
 	fixture_stop(&f);
+	fixture_start(&f, RING_SIZE, F_PACKED);
+	guard = vu_vring_guard_attach(&f.vring, VU_LOCK_SPIN);
+	put(&f, 2);
+	f.ring->packed_desc[3].gpa = FAKE_NOWHERE_GPA;
+	CHECK_EQ(vu_vring_pop(guard, items, 4), 1);
+	CHECK_EQ(f.vring.pos.fault, VU_VRING_BAD_ADDRESS);
+	CHECK_EQ(vu_vring_pop(guard, items, 4), 0);
+	vu_vring_guard_destroy(guard);
+	fixture_stop(&f);
 	return 0;
 }
 
@@ -375,7 +493,7 @@ consumer_main(void *arg)
 }
 
 static int
-run_threads(enum vu_lock_model model)
+run_threads(enum vu_lock_model model, uint64_t features)
 {
 	struct shared_ring shared = { 0 };
 	struct vu_split_used_elem used[RING_SIZE];
@@ -384,7 +502,7 @@ run_threads(enum vu_lock_model model)
 	unsigned int nb_put = 0;
 	unsigned int nb_used = 0;
 
-	fixture_start(&f, RING_SIZE, 0);
+	fixture_start(&f, RING_SIZE, features);
 	shared.guard = vu_vring_guard_attach(&f.vring, model);
 	for (unsigned int i = 0; i < NB_THREADS; i++)
 		CHECK_EQ(pthread_create(&threads[i], NULL, consumer_main, &shared), 0);
@@ -409,10 +527,12 @@ run_threads(enum vu_lock_model model)
 
 VU_TEST(vring_guard, spinlock_between_threads)
 {
-	return run_threads(VU_LOCK_SPIN);
+	CHECK_EQ(run_threads(VU_LOCK_SPIN, 0), 0);
+	return run_threads(VU_LOCK_SPIN, F_PACKED);
 }
 
 VU_TEST(vring_guard, rwlock_between_threads)
 {
-	return run_threads(VU_LOCK_RW);
+	CHECK_EQ(run_threads(VU_LOCK_RW, 0), 0);
+	return run_threads(VU_LOCK_RW, F_PACKED);
 }
