@@ -60,7 +60,7 @@ typedef uint32_t (*vu_queue_poll_fn)(struct vu_device_queue *queue,
 /** One virtqueue of a device with its task. */
 struct vu_device_queue {
 	struct vu_task task;             /**< first: hot on the owner lcore */
-	vu_queue_poll_fn poll;           /**< fixed while the ring is live */
+	vu_queue_poll_fn poll;           /**< while the ring is live the owner lcore's to change */
 	struct vu_device *dev;           /**< fixed */
 	void *priv;                      /**< driver's, fixed after its create op */
 	/**

@@ -63,6 +63,14 @@ struct net_conf {
 struct net_burst_ops;
 struct net_device;
 
+/* Frames that have left the guest and wait for a queue that moves between lcores. */
+struct net_held {
+	uint64_t since_tsc; /* 0: nothing was held of late */
+	uint16_t port_id;   /* where they go */
+	bool is_own;        /* back to the guest that they come from */
+	struct rte_mbuf *frames[NET_MAX_BURST];
+};
+
 /* One virtqueue of a net device; even ones go to the guest, odd ones come from it. */
 struct net_queue {
 	struct vu_device_queue *queue;
@@ -74,8 +82,10 @@ struct net_queue {
 	const struct net_burst_ops *burst; /* set when the ring starts */
 	uint64_t rearm;              /* from-guest only: mbuf.rearm_data of a new frame */
 	uint32_t room_bytes;         /* from-guest only: what one mbuf holds */
+	uint16_t nb_held;            /* from-guest only: frames in held; 0: the usual poll */
 	struct rte_mempool *pool;    /* from-guest only: frames are copied into its mbufs */
 	struct rte_ring *handoff;    /* to-guest only: frames from other lcores */
+	struct net_held held;        /* from-guest only; owner lcore */
 } __rte_cache_aligned;
 
 struct net_device {
@@ -123,6 +133,10 @@ void net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
  * lcore.
  */
 void net_far_send(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames);
+/* Poll function of a queue from the guest that holds frames back. Owner lcore. */
+uint32_t net_held_poll(struct vu_device_queue *queue, const struct vu_vring_live *live);
+/* Give up what a queue from the guest holds back. Owner lcore, or control while it is quiet. */
+void net_held_drop(struct net_queue *from, enum vu_drop reason);
 /* Does the destination address decide where the port's frames go? Any data lcore. */
 bool net_far_is_switched(const struct net_device *net);
 /*

@@ -152,8 +152,10 @@ net_queue_drain(struct vu_device_queue *queue, enum vu_drop reason)
 	struct net_queue *nq = queue->priv;
 	struct rte_mbuf *frame;
 
-	if (nq->handoff == NULL)
+	if (nq->handoff == NULL) {
+		net_held_drop(nq, reason);
 		return;
+	}
 	while (rte_ring_sc_dequeue(nq->handoff, (void **)&frame) == 0) {
 		vu_queue_drop(queue, reason, 1);
 		rte_pktmbuf_free(frame);

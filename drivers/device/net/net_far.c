@@ -10,10 +10,12 @@
 #include <errno.h>
 
 #include <rte_branch_prediction.h>
+#include <rte_cycles.h>
 
 #include "vu_limits.h"
 
 #define FAR_FLOOD NET_FDB_UNKNOWN
+#define FAR_HOLD_MS 2000 /* a move takes microseconds, or as long as lcores are without a CPU */
 
 /*
  * Ports of the switch by number; control writes, data lcores read and use until their next safe
@@ -78,28 +80,6 @@ far_queue(const struct net_device *net, uint32_t pair, const struct vu_vring_liv
 	return far_queue_is_open(nq, live) ? nq : NULL;
 }
 
-/*
- * What is in a queue's handoff ring goes first: it may hold frames of this very flow, sent before
- * source and destination came to the same lcore.
- */
-static __rte_noinline void
-far_drain(struct net_queue *nq, const struct vu_vring_live *live)
-{
-	struct rte_mbuf *frames[NET_MAX_BURST];
-	/* Others may go on adding: theirs need not wait, nor have we to wait for them. */
-	unsigned int nb_left = rte_ring_count(nq->handoff);
-
-	while (nb_left != 0) {
-		unsigned int nb = rte_ring_sc_dequeue_burst(nq->handoff, (void **)frames,
-			RTE_MIN(nb_left, (unsigned int)NET_MAX_BURST), NULL);
-
-		if (nb == 0)
-			return;
-		net_to_guest_push(nq, live, frames, (uint16_t)nb);
-		nb_left -= nb;
-	}
-}
-
 /* Give frames to the lcore of another queue. Returns how many there was room for. */
 static unsigned int
 far_hand_over(const struct net_queue *nq, struct rte_mbuf **frames, unsigned int nb_frames)
@@ -110,6 +90,72 @@ far_hand_over(const struct net_queue *nq, struct rte_mbuf **frames, unsigned int
 	return nb;
 }
 
+/*
+ * May this lcore push to the queue right away? What is in its handoff ring goes first: it may hold
+ * frames of this very flow, sent before source and destination came to the same lcore. One burst of
+ * it at a time, so that the guest can give buffers back.
+ */
+static inline bool
+far_can_push(struct net_queue *nq, const struct vu_vring_live *live)
+{
+	struct rte_mbuf *frames[NET_MAX_BURST];
+	unsigned int nb;
+
+	if (unlikely(!vu_task_is_mine(&nq->queue->task)))
+		return false;
+	if (likely(rte_ring_empty(nq->handoff)))
+		return true;
+	nb = rte_ring_sc_dequeue_burst(nq->handoff, (void **)frames, NET_MAX_BURST, NULL);
+	net_to_guest_push(nq, live, frames, (uint16_t)nb);
+	return rte_ring_empty(nq->handoff);
+}
+
+/* ---- frames held back ---- */
+
+static inline bool
+far_is_held_for(const struct net_queue *from, const struct net_device *net)
+{
+	return unlikely(from->nb_held != 0) && (from->held.is_own ? net == from->net :
+		net != from->net && net->port_id == from->held.port_id);
+}
+
+/* The queue is not coming: there was no memory for its arrival. */
+static bool
+far_is_held_too_long(const struct net_queue *from)
+{
+	return rte_rdtsc() - from->held.since_tsc > rte_get_tsc_hz() / MS_PER_S * FAR_HOLD_MS;
+}
+
+/*
+ * A queue on its way between lcores is polled by nobody, and has much to catch up with when it
+ * arrives: while its handoff ring is full, keep the frames and take no others from the guest. That
+ * is over with the first poll that need not hold any. Returns how many were kept.
+ */
+static __rte_noinline unsigned int
+far_hold(struct net_queue *from, const struct net_device *net, const struct net_queue *nq,
+	struct rte_mbuf **frames, unsigned int nb_frames)
+{
+	const struct vu_task *task = &nq->queue->task;
+	const bool is_on_its_way = !vu_task_has_owner(task) || vu_task_is_mine(task);
+
+	/* Those that are held already go elsewhere, or all of this is but an overload. */
+	if (from->nb_held != 0 ? !far_is_held_for(from, net) :
+			!is_on_its_way && from->held.since_tsc == 0)
+		return 0;
+	if (from->held.since_tsc == 0)
+		from->held.since_tsc = rte_rdtsc();
+	if (far_is_held_too_long(from))
+		return 0;
+	nb_frames = RTE_MIN(nb_frames, (unsigned int)NET_MAX_BURST - from->nb_held);
+	memcpy(&from->held.frames[from->nb_held], frames, nb_frames * sizeof(frames[0]));
+	from->nb_held += (uint16_t)nb_frames;
+	from->held.is_own = net == from->net;
+	from->held.port_id = net->port_id;
+	from->queue->poll = net_held_poll;
+	from->queue->task.watch = (struct vu_watch)VU_WATCH_ALWAYS;
+	return nb_frames;
+}
+
 /* Deliver to a port; takes the frames. Drops on the way are the source queue's. */
 static void
 far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbuf **frames,
@@ -117,21 +163,75 @@ far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbu
 {
 	const struct vu_vring_live *live;
 	struct net_queue *nq = far_queue(net, from->pair, &live);
+	const bool is_behind_others = far_is_held_for(from, net);
 	unsigned int nb_sent = 0;
 
-	if (nq != NULL && likely(vu_task_is_mine(&nq->queue->task))) {
-		if (unlikely(!rte_ring_empty(nq->handoff)))
-			far_drain(nq, live);
+	if (nq != NULL && likely(!is_behind_others) && far_can_push(nq, live)) {
 		net_to_guest_push(nq, live, frames, nb_frames);
 		return;
 	}
-	if (nq != NULL)
+	if (nq != NULL && !is_behind_others)
 		nb_sent = far_hand_over(nq, frames, nb_frames);
+	if (nq != NULL && nb_sent < nb_frames)
+		nb_sent += far_hold(from, net, nq, &frames[nb_sent], nb_frames - nb_sent);
 	if (nb_sent == nb_frames)
 		return;
 	vu_queue_drop(from->queue, nq != NULL ? VU_DROP_HANDOFF_FULL : VU_DROP_NO_PORT,
 		nb_frames - nb_sent);
 	rte_pktmbuf_free_bulk(&frames[nb_sent], nb_frames - nb_sent);
+}
+
+/* Send what was held back; what cannot be sent yet is held again. */
+static void
+far_deliver_held(struct net_queue *from)
+{
+	struct rte_mbuf *frames[NET_MAX_BURST];
+	const uint16_t nb_frames = from->nb_held;
+	/* The port may have gone since: the number counts. */
+	const struct net_device *net = from->held.is_own ? from->net :
+		far_port(from->held.port_id);
+
+	memcpy(frames, from->held.frames, nb_frames * sizeof(frames[0]));
+	from->nb_held = 0;
+	if (net != NULL) {
+		far_deliver(from, net, frames, nb_frames);
+		return;
+	}
+	vu_queue_drop(from->queue, VU_DROP_NO_PORT, nb_frames);
+	rte_pktmbuf_free_bulk(frames, nb_frames);
+}
+
+uint32_t
+net_held_poll(struct vu_device_queue *queue, const struct vu_vring_live *live)
+{
+	struct net_queue *from = queue->priv;
+	const uint32_t nb_held = from->nb_held;
+	uint32_t nb_items;
+
+	if (nb_held != 0) {
+		far_deliver_held(from);
+		return nb_held - from->nb_held;
+	}
+	nb_items = net_from_guest_poll(queue, live);
+	if (from->nb_held != 0)
+		return nb_items;
+	/* One that never came is not waited for again before the ring starts anew. */
+	if (!far_is_held_too_long(from))
+		from->held.since_tsc = 0;
+	queue->poll = net_from_guest_poll;
+	return nb_items;
+}
+
+void
+net_held_drop(struct net_queue *from, enum vu_drop reason)
+{
+	from->held.since_tsc = 0;
+	if (from->nb_held == 0)
+		return;
+	vu_queue_drop(from->queue, reason, from->nb_held);
+	rte_pktmbuf_free_bulk(from->held.frames, from->nb_held);
+	from->nb_held = 0;
+	from->queue->poll = net_from_guest_poll;
 }
 
 /* Copies share the frames' memory: nobody writes to a frame once it is in the switch. */

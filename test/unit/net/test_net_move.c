@@ -189,6 +189,96 @@ VU_TEST(net_move, sender_comes_to_the_receiver)
 	return TEST_SUCCESS;
 }
 
+/* Send as fast as the sender's lcore takes frames, until it takes no more. */
+static int
+fill_the_way(struct move_fixture *f)
+{
+	struct net_port *p = &f->ports[0];
+	struct flow *flow = &f->flows[0][0];
+	uint8_t frame[FRAME_BYTES];
+	unsigned int nb_back;
+
+	do {
+		do {
+			frame_make_ether(frame, sizeof(frame), 1, 0, flow->nb_sent);
+			flow->nb_sent += port_send(p, 0, frame, sizeof(frame)) >= 0;
+		} while (p->rings[1].ring->nb_free != 0);
+		CHECK(vu_sched_turn(f->sched, 1) >= 0);
+		nb_back = port_collect(p, 1);
+	} while (nb_back != 0);
+	return TEST_SUCCESS;
+}
+
+/* Nobody polls the receiver for long: its handoff ring fills up, and the guest has to wait. */
+VU_TEST(net_move, nothing_is_dropped_while_a_queue_is_on_its_way)
+{
+	struct move_fixture f;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		const unsigned int to = lcores[i];
+
+		move_open(&f, crossed, VU_IDLE_BUSY);
+		net_turn(f.sched);
+		/* To the sender's lcore, or there and back. */
+		CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, 7), 0);
+		CHECK(fill_the_way(&f) == TEST_SUCCESS);
+		/* All but the last one of 32 bursts fit. */
+		CHECK_EQ(port_queue(&f.ports[0], 1)->nb_held, 1);
+		CHECK_EQ(f.flows[0][0].nb_sent, NET_HANDOFF_FRAMES + RING_SIZE);
+		CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, to), 0);
+		port_settle(&f.ports[0]);
+		for (unsigned int turn = 0; f.flows[0][0].nb_received != f.flows[0][0].nb_sent;
+				turn++) {
+			CHECK(turn < 1000);
+			/* The guest gives buffers back after each burst. */
+			CHECK(vu_sched_turn(f.sched, turn % 2) >= 0);
+			CHECK(flow_receive(&f, 0, 0) == TEST_SUCCESS);
+			port_collect(&f.ports[0], 1);
+		}
+		CHECK(check_nothing_dropped(&f) == TEST_SUCCESS);
+		CHECK_EQ(port_queue(&f.ports[0], 1)->nb_held, 0);
+		move_close(&f);
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_move, frames_held_back_are_freed_with_the_port)
+{
+	struct move_fixture f;
+
+	move_open(&f, crossed, VU_IDLE_BUSY);
+	net_turn(f.sched);
+	CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, 7), 0);
+	CHECK(fill_the_way(&f) == TEST_SUCCESS);
+	port_stop(&f.ports[0]);
+	CHECK_EQ(port_stats(&f.ports[0], 1).nb_drops[VU_DROP_DISABLED], 1);
+	port_stop(&f.ports[1]);
+	port_verify_mbufs(&f.ports[0]);
+	move_close(&f);
+	return TEST_SUCCESS;
+}
+
+/* The port they wait for is closed: they go nowhere. */
+VU_TEST(net_move, frames_held_back_outlive_their_destination)
+{
+	struct move_fixture f;
+
+	move_open(&f, crossed, VU_IDLE_BUSY);
+	net_turn(f.sched);
+	CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, 7), 0);
+	CHECK(fill_the_way(&f) == TEST_SUCCESS);
+	port_close(&f.ports[1]);
+	net_turn(f.sched);
+	CHECK_EQ(port_queue(&f.ports[0], 1)->nb_held, 0);
+	CHECK(port_stats(&f.ports[0], 1).nb_drops[VU_DROP_NO_PORT] == 1);
+	port_stop(&f.ports[0]);
+	port_verify_mbufs(&f.ports[0]);
+	port_close(&f.ports[0]);
+	vu_sched_destroy(f.sched);
+	free(f.received);
+	return TEST_SUCCESS;
+}
+
 /* ---- moves at random ---- */
 
 static int
