@@ -23,7 +23,6 @@
 /* Bits that this library itself acts upon. */
 #define FEATURE_PROTOCOL_FEATURES 30
 #define FEATURE_ACCESS_PLATFORM 33
-#define FEATURE_RING_PACKED 34
 #define PROTOCOL_BACKEND_REQ 5
 #define PROTOCOL_INBAND_NOTIFICATIONS 14
 #define PROTOCOL_REPLY_ACK 3
@@ -101,7 +100,7 @@ static uint64_t
 frontend_wanted_features(const struct vu_frontend *fe)
 {
 	const uint64_t never = RTE_BIT64(FEATURE_PROTOCOL_FEATURES) |
-		RTE_BIT64(FEATURE_ACCESS_PLATFORM) | RTE_BIT64(FEATURE_RING_PACKED);
+		RTE_BIT64(FEATURE_ACCESS_PLATFORM);
 
 	return (fe->conf.features | fe->conf.features_required) & ~never;
 }

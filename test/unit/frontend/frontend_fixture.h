@@ -33,6 +33,7 @@
 #include "vu_wire.h"
 
 #define FEATURE_VERSION_1 RTE_BIT64(32)
+#define FEATURE_RING_PACKED RTE_BIT64(34)
 #define NET_HEADER_BYTES 12
 #define FRAME_BYTES 100
 #define BUFFER_BYTES 2048

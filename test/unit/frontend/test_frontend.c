@@ -162,7 +162,8 @@ check_reconnect(struct frontend_fixture *fix)
 	return 0;
 }
 
-VU_TEST(frontend, comes_back_after_a_lost_connection)
+static int
+check_comes_back(uint64_t features)
 {
 	struct frontend_fixture fix;
 	struct vu_frontend_conf conf;
@@ -172,6 +173,7 @@ VU_TEST(frontend, comes_back_after_a_lost_connection)
 	CHECK_EQ(fixture_create(&fix), 0);
 	CHECK_EQ(backend_do(&fix, backend_listen), 0);
 	conf = front_conf(&fix);
+	conf.features_required |= features;
 	CHECK_EQ(front_open(&fix, &conf), 0);
 	CHECK_EQ(check_frames(&fix), 0);
 	/* A buffer that waits all the time is what the first frame of each connection fills. */
@@ -184,6 +186,13 @@ VU_TEST(frontend, comes_back_after_a_lost_connection)
 	CHECK_EQ(vu_frontend_collect(fix.fe, TO_GUEST, done, 8), 0);
 	CHECK_EQ(vu_frontend_reclaim(fix.fe, TO_GUEST, done, 8), 1);
 	return fixture_destroy(&fix);
+}
+
+VU_TEST(frontend, comes_back_after_a_lost_connection)
+{
+	CHECK_EQ(check_comes_back(0), 0);
+	CHECK_EQ(check_comes_back(FEATURE_RING_PACKED), 0);
+	return TEST_SUCCESS;
 }
 
 VU_TEST(frontend, nothing_moves_while_down)
@@ -209,7 +218,8 @@ VU_TEST(frontend, nothing_moves_while_down)
 	return fixture_destroy(&fix);
 }
 
-VU_TEST(frontend, stops_and_starts_again)
+static int
+check_stops_and_starts(uint64_t features)
 {
 	struct frontend_fixture fix;
 	struct vu_frontend_conf conf;
@@ -219,6 +229,7 @@ VU_TEST(frontend, stops_and_starts_again)
 	CHECK_EQ(fixture_create(&fix), 0);
 	CHECK_EQ(backend_do(&fix, backend_listen), 0);
 	conf = front_conf(&fix);
+	conf.features_required |= features;
 	CHECK_EQ(front_open(&fix, &conf), 0);
 	CHECK_EQ(check_frames(&fix), 0);
 	for (unsigned int i = 0; i < 5; i++) {
@@ -236,6 +247,13 @@ VU_TEST(frontend, stops_and_starts_again)
 	CHECK_EQ(vu_frontend_queue_enable(fix.fe, TO_GUEST, true), 0);
 	CHECK_EQ(front_round_trip(&fix, 77), 0);
 	return fixture_destroy(&fix);
+}
+
+VU_TEST(frontend, stops_and_starts_again)
+{
+	CHECK_EQ(check_stops_and_starts(0), 0);
+	CHECK_EQ(check_stops_and_starts(FEATURE_RING_PACKED), 0);
+	return TEST_SUCCESS;
 }
 
 VU_TEST(frontend, calls_when_asked_to)
