@@ -15,8 +15,10 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
-#if defined(__AVX512BW__) && defined(__AVX512VL__)
+#if defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__BMI2__)
+#include <immintrin.h>
 #define VU_COPY_VECTOR_BYTES 64
+#define VU_COPY_HAS_MASKS 1
 #elif defined(__AVX2__)
 #define VU_COPY_VECTOR_BYTES 32
 #else
@@ -36,6 +38,15 @@ copy_vector(uint8_t *dst, const uint8_t *src)
 {
 	*(vu_copy_vector *)dst = *(const vu_copy_vector *)src;
 }
+
+#ifdef VU_COPY_HAS_MASKS
+/** Mask of the first bytes of a vector. @context any thread */
+static __rte_always_inline __mmask64
+vu_copy_mask(size_t nb)
+{
+	return _bzhi_u64(UINT64_MAX, (unsigned int)nb);
+}
+#endif
 
 /* Two moves of the same constant size that meet or overlap; both are read before one is written. */
 #define COPY_TWO(type, dst, src, len_bytes) do { \
@@ -103,6 +114,14 @@ vu_copy_vectors(uint8_t *dst, const uint8_t *src, size_t len_bytes)
 static __rte_always_inline void
 vu_copy(void *dst, const void *src, size_t len_bytes)
 {
+#ifdef VU_COPY_HAS_MASKS
+	if (likely(len_bytes <= VU_COPY_VECTOR_BYTES)) {
+		__mmask64 mask = vu_copy_mask(len_bytes);
+
+		_mm512_mask_storeu_epi8(dst, mask, _mm512_maskz_loadu_epi8(mask, src));
+		return;
+	}
+#endif
 	if (likely(len_bytes >= VU_COPY_VECTOR_BYTES))
 		vu_copy_vectors(dst, src, len_bytes);
 	else

@@ -93,45 +93,40 @@ fast_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbu
 	return nb;
 }
 
-/* In front of a frame without offloads that lies in one buffer: zeros and the number 1. */
-#define FAST_HEADER { [10] = 1 }
-
 /*
  * Write header and frame. The first vector has the header and the first bytes of the frame, so
  * that no line of the buffer is written twice and a buffer on a line of its own is written in whole
- * lines. The last vector may reach back into the header: the first one is stored after it.
+ * lines. `src` is where the header would be in front of the frame.
  */
+#ifdef VU_COPY_HAS_MASKS
 static __rte_always_inline void
-fast_write_long(uint8_t *dst, const uint8_t *data, uint32_t len_bytes)
+fast_write(uint8_t *dst, const uint8_t *src, uint32_t total_bytes)
 {
-	static const uint8_t header[VU_COPY_VECTOR_BYTES] = FAST_HEADER;
-	static const uint8_t frame_mask[VU_COPY_VECTOR_BYTES] = {
-		[FAST_HEADER_BYTES ... VU_COPY_VECTOR_BYTES - 1] = 0xff,
-	};
-	const uint8_t *src = data - FAST_HEADER_BYTES;
-	uint32_t left_bytes = len_bytes + FAST_HEADER_BYTES - VU_COPY_VECTOR_BYTES;
-	vu_copy_vector first = (*(const vu_copy_vector *)src &
-		*(const vu_copy_vector *)frame_mask) | *(const vu_copy_vector *)header;
+	const __m512i header = _mm512_set_epi64(0, 0, 0, 0, 0, 0, RTE_BIT64(16), 0);
+	const __mmask64 behind_header = ~(__mmask64)0 << FAST_HEADER_BYTES;
+	const uint32_t left_bytes = total_bytes - VU_COPY_VECTOR_BYTES;
 
-	vu_copy_vectors(dst + VU_COPY_VECTOR_BYTES, src + VU_COPY_VECTOR_BYTES, left_bytes);
-	*(vu_copy_vector *)dst = first;
-}
+	if (unlikely(total_bytes < VU_COPY_VECTOR_BYTES)) {
+		__mmask64 frame = vu_copy_mask(total_bytes);
 
-static __rte_always_inline void
-fast_write(uint8_t *dst, const struct rte_mbuf *frame)
-{
-	static const uint8_t header[FAST_HEADER_BYTES] = FAST_HEADER;
-	const uint8_t *data = rte_pktmbuf_mtod(frame, const uint8_t *);
-
-	/* The bytes in front of the frame are read, too: they must be the mbuf's. */
-	if (likely(frame->data_len + FAST_HEADER_BYTES >= VU_COPY_VECTOR_BYTES &&
-			frame->data_off >= FAST_HEADER_BYTES)) {
-		fast_write_long(dst, data, frame->data_len);
+		_mm512_mask_storeu_epi8(dst, frame,
+			_mm512_mask_loadu_epi8(header, frame & behind_header, src));
 		return;
 	}
-	memcpy(dst, header, sizeof(header));
-	vu_copy(dst + FAST_HEADER_BYTES, data, frame->data_len);
+	/* What the mask hides is not read: there may be nothing. */
+	_mm512_storeu_si512(dst, _mm512_mask_loadu_epi8(header, behind_header, src));
+	vu_copy(dst + VU_COPY_VECTOR_BYTES, src + VU_COPY_VECTOR_BYTES, left_bytes);
 }
+#else
+static __rte_always_inline void
+fast_write(uint8_t *dst, const uint8_t *src, uint32_t total_bytes)
+{
+	static const uint8_t header[FAST_HEADER_BYTES] = { [10] = 1 };
+
+	memcpy(dst, header, sizeof(header));
+	vu_copy(dst + FAST_HEADER_BYTES, src + FAST_HEADER_BYTES, total_bytes - FAST_HEADER_BYTES);
+}
+#endif
 
 /* Copy frames to the buffers at the head of a burst. @return how many went there */
 static __rte_always_inline uint16_t
@@ -142,11 +137,13 @@ fast_copy_out(struct vu_burst *burst, struct rte_mbuf **frames, uint64_t *nb_byt
 
 	for (i = 0; i < burst->nb; i++) {
 		const struct rte_mbuf *frame = frames[i];
-		uint32_t total_bytes = frame->pkt_len + FAST_HEADER_BYTES;
+		uint32_t total_bytes = frame->data_len + FAST_HEADER_BYTES;
 
-		if (unlikely(burst->len_bytes[i] < total_bytes || frame->nb_segs != 1))
+		if (unlikely((burst->len_bytes[i] < total_bytes) | (frame->nb_segs != 1)))
 			break;
-		fast_write(burst->hva[i], frame);
+		fast_write(burst->hva[i],
+			(const uint8_t *)frame->buf_addr + frame->data_off - FAST_HEADER_BYTES,
+			total_bytes);
 		burst->used_bytes[i] = total_bytes;
 		sum += total_bytes;
 	}

@@ -65,7 +65,8 @@ static bool
 runs_on_avx512(void)
 {
 	return rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
-		rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0;
+		rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0 &&
+		rte_cpu_get_flag_enabled(RTE_CPUFLAG_BMI2) > 0;
 }
 #endif
 
