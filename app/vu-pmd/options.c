@@ -30,6 +30,7 @@ static const char options_help[] =
 "  queue-size=N             largest ring accepted, default 32768\n"
 "  lcores=3-5               data lcores the port may use; separate several with ':'\n"
 "  queues-per-thread=2:2:4  virtqueues on the first, second, third of them\n"
+"  queue-map=(0:1)@3:2@4    virtqueues pinned to lcores\n"
 "  numa=N                   prefer lcores of this NUMA node\n"
 "  reconnect-ms=N           longest pause between attempts of a client, default 1000\n"
 "  far=switch               all such ports share one learning switch (default); a port that is\n"

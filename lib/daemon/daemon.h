@@ -80,5 +80,7 @@ int daemon_set_idle(struct vu_sched *sched, struct vu_daemon_conf *conf);
 /** Parse "1,2-4" up to `end`; separators ',' or ':'. @return 0 or -EINVAL, -ENOMEM */
 int list_parse(struct vu_uint_list *list, const char *text, size_t len);
 void list_free(struct vu_uint_list *list);
+/** Append "(0,1)@3,4@5", or with ':' as separator "(0:1)@3:4@5". @return 0 or -EINVAL */
+int pins_parse(struct vu_pin_list *pins, const char *text, char separator);
 
 #endif /* DAEMON_H */

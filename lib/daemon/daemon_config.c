@@ -46,6 +46,7 @@ port_conf_fini(struct vu_port_conf *port)
 	vu_fd_close(&port->fd);
 	list_free(&port->queues_per_thread);
 	list_free(&port->lcores);
+	free(port->pins.item);
 	free(port->path);
 	free(port->device);
 	free(port->driver_args);
@@ -58,7 +59,7 @@ vu_daemon_conf_fini(struct vu_daemon_conf *conf)
 		port_conf_fini(&conf->ports[i]);
 	free(conf->ports);
 	list_free(&conf->queues_per_thread);
-	free(conf->pins);
+	free(conf->pins.item);
 	free(conf->idle_pins);
 	vu_daemon_conf_init(conf);
 }
@@ -127,6 +128,16 @@ port_set_numa(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char
 	return rc;
 }
 
+/* Commas separate keys: colons take their place. */
+static int
+port_set_queue_map(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+{
+	if (pins_parse(&port->pins, value, ':') == 0)
+		return 0;
+	return conf_refuse(conf, -EINVAL,
+		"queue-map=%s: use QUEUES@LCORE:... such as (0:1)@3:(2-5)@4", value);
+}
+
 /* Arguments of the driver are collected and checked by it later; here only their keys. */
 static int
 port_add_driver_arg(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key,
@@ -150,7 +161,7 @@ port_add_driver_arg(struct vu_daemon_conf *conf, struct vu_port_conf *port, cons
 		return 0;
 	}
 	return conf_refuse(conf, -EINVAL, "unknown key %s: use device, mode, queues, queue-size, "
-		"queues-per-thread, lcores, reconnect-ms, numa%s", key, allowed);
+		"queues-per-thread, queue-map, lcores, reconnect-ms, numa%s", key, allowed);
 }
 
 static int
@@ -171,6 +182,8 @@ port_set(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key
 		return conf_list(conf, key, value, &port->queues_per_thread);
 	if (strcmp(key, "lcores") == 0)
 		return conf_list(conf, key, value, &port->lcores);
+	if (strcmp(key, "queue-map") == 0)
+		return port_set_queue_map(conf, port, value);
 	if (strcmp(key, "reconnect-ms") == 0)
 		return conf_uint(conf, key, value, 1, 60000, &port->reconnect_ms);
 	if (strcmp(key, "numa") == 0)
@@ -317,60 +330,13 @@ vu_daemon_conf_set_queues_per_thread(struct vu_daemon_conf *conf, const char *te
 	return conf_list(conf, "queues-per-thread", text, &conf->queues_per_thread);
 }
 
-static int
-conf_add_pins(struct vu_daemon_conf *conf, const struct vu_uint_list *queues,
-	unsigned int lcore_id)
-{
-	struct vu_assign_pin *pins = reallocarray(conf->pins, conf->nb_pins + queues->nb,
-		sizeof(*pins));
-
-	if (pins == NULL)
-		return -ENOMEM;
-	conf->pins = pins;
-	for (unsigned int i = 0; i < queues->nb; i++)
-		pins[conf->nb_pins++] = (struct vu_assign_pin){
-			.queue = queues->item[i], .lcore_id = lcore_id,
-		};
-	return 0;
-}
-
-/* One "QUEUES@LCORE" or "(QUEUES)@LCORE"; returns what follows it, NULL if it is malformed. */
-static const char *
-conf_map_entry(struct vu_daemon_conf *conf, const char *text)
-{
-	bool is_group = *text == '(';
-	const char *queues = text + (is_group ? 1 : 0);
-	size_t len = strcspn(queues, is_group ? ")" : "@,");
-	const char *at = queues + len + (is_group ? 1 : 0);
-	struct vu_uint_list list;
-	unsigned long lcore_id;
-	char *end;
-	int rc;
-
-	if (strlen(queues) <= len || *at != '@' || at[1] < '0' || at[1] > '9')
-		return NULL;
-	lcore_id = strtoul(at + 1, &end, 10);
-	if (lcore_id >= RTE_MAX_LCORE || (*end != ',' && *end != '\0'))
-		return NULL;
-	if (list_parse(&list, queues, len) != 0)
-		return NULL;
-	rc = conf_add_pins(conf, &list, (unsigned int)lcore_id);
-	list_free(&list);
-	return rc == 0 ? end : NULL;
-}
-
 int
 vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text)
 {
-	const char *entry = text;
-
-	do {
-		entry = conf_map_entry(conf, entry);
-		if (entry == NULL)
-			return conf_refuse(conf, -EINVAL,
-				"queue-map=%s: use QUEUES@LCORE,... such as (0,1)@3,(2-5)@4", text);
-	} while (*entry++ == ',');
-	return 0;
+	if (pins_parse(&conf->pins, text, ',') == 0)
+		return 0;
+	return conf_refuse(conf, -EINVAL,
+		"queue-map=%s: use QUEUES@LCORE,... such as (0,1)@3,(2-5)@4", text);
 }
 
 int

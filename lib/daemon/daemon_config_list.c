@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Lists of numbers: "2,2,4", "3-5", "2:2:4". Control lcore.
+ * Lists of numbers: "2,2,4", "3-5", "2:2:4"; of queues on lcores: "(0,1)@3,4@5". Control lcore.
  */
 #include "daemon.h"
 
@@ -84,4 +84,57 @@ list_free(struct vu_uint_list *list)
 {
 	free(list->item);
 	*list = (struct vu_uint_list){ 0 };
+}
+
+static int
+pins_add(struct vu_pin_list *pins, const struct vu_uint_list *queues, unsigned int lcore_id)
+{
+	struct vu_assign_pin *item = reallocarray(pins->item, pins->nb + queues->nb,
+		sizeof(*item));
+
+	if (item == NULL)
+		return -ENOMEM;
+	pins->item = item;
+	for (unsigned int i = 0; i < queues->nb; i++)
+		item[pins->nb++] = (struct vu_assign_pin){
+			.queue = queues->item[i], .lcore_id = lcore_id,
+		};
+	return 0;
+}
+
+/* One "QUEUES@LCORE" or "(QUEUES)@LCORE"; returns what follows it, NULL if it is malformed. */
+static const char *
+pins_entry(struct vu_pin_list *pins, const char *text, char separator)
+{
+	const char ends[] = { '@', separator, '\0' };
+	bool is_group = *text == '(';
+	const char *queues = text + (is_group ? 1 : 0);
+	size_t len = strcspn(queues, is_group ? ")" : ends);
+	const char *at = queues + len + (is_group ? 1 : 0);
+	struct vu_uint_list list;
+	unsigned long lcore_id;
+	char *end;
+	int rc;
+
+	if (strlen(queues) <= len || *at != '@' || !isdigit((unsigned char)at[1]))
+		return NULL;
+	lcore_id = strtoul(at + 1, &end, 10);
+	if (lcore_id >= RTE_MAX_LCORE || (*end != separator && *end != '\0'))
+		return NULL;
+	if (list_parse(&list, queues, len) != 0)
+		return NULL;
+	rc = pins_add(pins, &list, (unsigned int)lcore_id);
+	list_free(&list);
+	return rc == 0 ? end : NULL;
+}
+
+int
+pins_parse(struct vu_pin_list *pins, const char *text, char separator)
+{
+	do {
+		text = pins_entry(pins, text, separator);
+		if (text == NULL)
+			return -EINVAL;
+	} while (*text++ == separator);
+	return 0;
 }

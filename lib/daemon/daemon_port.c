@@ -238,9 +238,10 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 {
 	const struct vu_uint_list *counts = port_conf->queues_per_thread.nb != 0 ?
 		&port_conf->queues_per_thread : &conf->queues_per_thread;
+	const struct vu_pin_list *pins = port_conf->pins.nb != 0 ? &port_conf->pins : &conf->pins;
 	struct vu_assign_conf assign = {
 		.queues_per_worker = counts->item, .nb_queues_per_worker = counts->nb,
-		.pins = conf->pins, .nb_pins = conf->nb_pins,
+		.pins = pins->item, .nb_pins = pins->nb,
 		.lcores = port_conf->lcores.item, .nb_lcores = port_conf->lcores.nb,
 		.numa_node = port_conf->numa_node,
 	};

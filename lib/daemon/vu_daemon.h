@@ -28,6 +28,12 @@ struct vu_uint_list {
 	unsigned int nb;
 };
 
+/** Queues tied to lcores. */
+struct vu_pin_list {
+	struct vu_assign_pin *item;
+	unsigned int nb;
+};
+
 /** One port: where it is reached, what it is, where its queues run. */
 struct vu_port_conf {
 	enum vu_endpoint endpoint;
@@ -40,6 +46,7 @@ struct vu_port_conf {
 	int numa_node;                  /**< preferred node of the lcores, -1 any */
 	struct vu_uint_list queues_per_thread; /**< empty: the daemon's */
 	struct vu_uint_list lcores;     /**< empty: all data lcores */
+	struct vu_pin_list pins;        /**< empty: the daemon's */
 	char *driver_args;              /**< arguments that belong to the driver */
 };
 
@@ -55,8 +62,7 @@ struct vu_daemon_conf {
 	unsigned int nb_ports;
 	/** queues of each port on the 1st, 2nd, ... data lcore */
 	struct vu_uint_list queues_per_thread;
-	struct vu_assign_pin *pins;     /**< from --queue-map, for every port */
-	unsigned int nb_pins;
+	struct vu_pin_list pins;        /**< from --queue-map, of ports that have none */
 	enum vu_idle_policy idle_policy; /**< of all data lcores but those in idle_pins */
 	struct vu_idle_pin *idle_pins;  /**< the last one of an lcore counts */
 	unsigned int nb_idle_pins;

@@ -223,14 +223,26 @@ VU_TEST(daemon_config, queue_map)
 
 	vu_daemon_conf_init(&conf);
 	CHECK_EQ(vu_daemon_conf_set_queue_map(&conf, "(0,1)@3,(2-3)@4,6@5,7-8@1"), 0);
-	CHECK_EQ(conf.nb_pins, RTE_DIM(wanted));
+	CHECK_EQ(conf.pins.nb, RTE_DIM(wanted));
 	for (unsigned int i = 0; i < RTE_DIM(wanted); i++) {
-		CHECK_EQ(conf.pins[i].queue, wanted[i].queue);
-		CHECK_EQ(conf.pins[i].lcore_id, wanted[i].lcore_id);
+		CHECK_EQ(conf.pins.item[i].queue, wanted[i].queue);
+		CHECK_EQ(conf.pins.item[i].lcore_id, wanted[i].lcore_id);
 	}
 	vu_daemon_conf_fini(&conf);
 	for (unsigned int i = 0; i < RTE_DIM(bad); i++)
 		CHECK_EQ(check_refused(vu_daemon_conf_set_queue_map, bad[i], "QUEUES@LCORE"), 0);
+	/* Of one port, with colons instead of commas. */
+	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/a,queue-map=(0:1)@3:(2-3)@4:6@5:7-8@1"), 0);
+	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/b"), 0);
+	CHECK_EQ(conf.ports[0].pins.nb, RTE_DIM(wanted));
+	for (unsigned int i = 0; i < RTE_DIM(wanted); i++) {
+		CHECK_EQ(conf.ports[0].pins.item[i].queue, wanted[i].queue);
+		CHECK_EQ(conf.ports[0].pins.item[i].lcore_id, wanted[i].lcore_id);
+	}
+	CHECK(conf.ports[1].pins.nb == 0 && conf.pins.nb == 0);
+	vu_daemon_conf_fini(&conf);
+	CHECK_EQ(check_refused(vu_daemon_conf_add_socket, "/tmp/a,queue-map=0", "QUEUES@LCORE"), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_add_socket, "/tmp/a,queue-map=0@1:", "@1:"), 0);
 	return TEST_SUCCESS;
 }
 

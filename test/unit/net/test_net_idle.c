@@ -24,6 +24,16 @@ struct idle_net {
 	uint64_t nb_kicks;
 };
 
+/* A guest that begins: all its receive buffers are there. */
+static void
+guest_start(struct net_port *p, uint64_t features)
+{
+	port_start(p, features);
+	port_offer(p, 0, RING_SIZE, 256);
+	for (uint32_t i = 0; i < p->nb_queues; i++)
+		p->rings[i].kicked_idx = p->rings[i].ring->avail_idx;
+}
+
 static void
 idle_net_open(struct idle_net *f, uint64_t features, uint32_t idle_us)
 {
@@ -35,10 +45,11 @@ idle_net_open(struct idle_net *f, uint64_t features, uint32_t idle_us)
 		struct net_port *p = &f->ports[port];
 
 		port_open_on(p, f->sched, "far=switch", 1, crossed);
+		if ((features & F_PACKED) != 0)
+			port_make_packed(p);
 		for (uint32_t i = 0; i < p->nb_queues; i++)
 			p->rings[i].kick_fd = vu_fd_eventfd();
-		port_start(p, features);
-		port_offer(p, 0, RING_SIZE, 256);
+		guest_start(p, features);
 	}
 }
 
@@ -173,28 +184,32 @@ check_traffic(uint64_t features, uint32_t idle_us, unsigned int seconds)
 	CHECK(f.nb_kicks > 0 && all_sleeps(&f) > 0);
 	/* A front-end goes and another one comes while the lcores sleep. */
 	port_stop(&f.ports[0]);
-	port_start(&f.ports[0], features);
-	port_offer(&f.ports[0], 0, RING_SIZE, 256);
-	f.ports[0].rings[1].kicked_idx = f.ports[0].rings[1].ring->avail_idx;
+	guest_start(&f.ports[0], features);
 	CHECK(idle_round(&f, &rand, (features & F_EVENT_IDX) != 0) == TEST_SUCCESS);
 	net_loops_stop(&loops);
 	idle_net_close(&f);
 	return TEST_SUCCESS;
 }
 
+/* Both layouts, both ways to ask for a kick. */
+static const uint64_t all_features[] = {
+	F_MODERN, F_MODERN | F_EVENT_IDX, F_MERGEABLE | F_PACKED, F_MODERN | F_PACKED | F_EVENT_IDX,
+};
+
 VU_TEST(net_idle, frames_arrive_while_lcores_sleep)
 {
-	CHECK(check_traffic(F_MODERN, 0, 0) == TEST_SUCCESS);
-	return check_traffic(F_MODERN | F_EVENT_IDX, 0, 0);
+	for (unsigned int i = 0; i < RTE_DIM(all_features); i++)
+		CHECK(check_traffic(all_features[i], 0, 0) == TEST_SUCCESS);
+	return TEST_SUCCESS;
 }
 
 VU_TEST_STRESS(net_idle, frames_arrive_for_long)
 {
 	const unsigned int seconds = test_stress_seconds();
 
-	CHECK(check_traffic(F_MODERN, 0, seconds) == TEST_SUCCESS);
-	CHECK(check_traffic(F_MODERN | F_EVENT_IDX, 0, seconds) == TEST_SUCCESS);
-	return check_traffic(F_MERGEABLE, 25, seconds);
+	for (unsigned int i = 0; i < RTE_DIM(all_features); i++)
+		CHECK(check_traffic(all_features[i], i % 2 * 25, seconds) == TEST_SUCCESS);
+	return TEST_SUCCESS;
 }
 
 /* Without a kick descriptor the front-end relies on polling, so its lcore stays awake. */
@@ -208,8 +223,7 @@ VU_TEST(net_idle, ring_without_kicks_is_polled)
 	/* Its owner has no other queue that a guest kicks. */
 	vu_fd_close(&f.ports[0].rings[1].kick_fd);
 	port_stop(&f.ports[0]);
-	port_start(&f.ports[0], F_MODERN);
-	port_offer(&f.ports[0], 0, RING_SIZE, 256);
+	guest_start(&f.ports[0], F_MODERN);
 	net_loops_start(&loops, f.sched);
 	for (uint64_t i = 0; i < 100; i++) {
 		guest_send(&f, 0, i, false);
