@@ -1,247 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Split rings whose every byte is the input's: peek, chain walk, and the poll functions of the net
- * device with a loopback. All that they find must lie in guest memory.
- *
- * Input: options, log2 of the ring size, bytes of the memory image (16 bit), the image, which
- * begins with the rings; then changes of the memory, four and a turn of the lcore at a time.
+ * Split rings for chain.c; the size byte is the logarithm.
  */
-#include <fcntl.h>
-#include <string.h>
-#include <sys/mman.h>
+#include "chain.h"
 
-#include <rte_bitops.h>
-#include <rte_debug.h>
-
-#include "fuzz.h"
-#include "session_rig.h"
-#include "vu_device_driver.h"
-#include "vu_fd.h"
-#include "vu_mem_translate.h"
-#include "vu_vring_chain.h"
-#include "vu_vring_split.h"
-
-#define UVA_OFFSET UINT64_C(0x7f0000000000)
-#define MAX_LOG_SIZE 5        /* 32 entries */
-#define CHANGES_PER_TURN 4
-#define MAX_TURNS 64
-
-/* Bit i of the options leaves out feature i: VERSION_1, MRG_RXBUF, INDIRECT_DESC, EVENT_IDX. */
-static const uint64_t feature_bits[] = {
-	RTE_BIT64(32), RTE_BIT64(15), RTE_BIT64(28), RTE_BIT64(29),
-};
-
-/* Small addresses are good ones; the first two regions are neighbours for the guest only. */
-static const struct vu_mem_region_conf regions[] = {
-	{ .gpa = 0x0, .len = 0x3000, .mmap_offset = 0x6000 },
-	{ .gpa = 0x3000, .len = 0x2000, .mmap_offset = 0x0 },
-	{ .gpa = 0x10000, .len = 0x1000, .mmap_offset = 0x4000 },
-};
-#define FILE_BYTES 0x9000
-#define IMAGE_OFFSET 0x6000 /* in the file: guest address 0 */
-#define MAX_IMAGE_BYTES 0x1000
-#define USED_GPA 0x2c00     /* of ring 0 */
-#define USED_BYTES 0x200    /* enough for one used ring */
-
-static struct session_rig rig;
-static struct rig_port port; /* for its device only: no session */
-static int guest_fd;
-static uint8_t *guest;
-
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
+static uint32_t
+split_size(uint8_t byte)
 {
-	(void)argc;
-	(void)argv;
-	fuzz_start_eal();
-	session_rig_init(&rig);
-	RTE_VERIFY(rig_port_init(&port, &rig, "net", "far=loopback") == 0);
-	guest_fd = vu_fd_memfd(RIG_MEM_NAME, FILE_BYTES, 0);
-	guest = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, guest_fd, 0);
-	RTE_VERIFY(guest != MAP_FAILED);
+	return 1u << (byte % 6);
+}
+
+/* Available ring with the event index behind it. */
+static uint64_t
+split_driver_bytes(uint32_t size)
+{
+	return size * sizeof(uint16_t) + 6;
+}
+
+static uint32_t
+split_base(uint8_t options)
+{
+	(void)options;
 	return 0;
 }
 
-/* ---- what the walkers find lies in guest memory ---- */
-
-static bool
-is_guest_memory(const struct vu_mem_table *mem, const uint8_t *hva, uint64_t len_bytes)
-{
-	for (uint32_t i = 0; i < mem->nb_regions; i++) {
-		const struct vu_mem_region *region = &mem->regions[i];
-		const uint8_t *start = vu_mem_region_hva(region, region->gpa_end - region->len);
-
-		if (hva >= start && len_bytes <= region->len &&
-				hva - start <= (int64_t)(region->len - len_bytes))
-			return true;
-	}
-	return false;
-}
-
-static void
-check_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos, uint16_t head)
-{
-	uint64_t sums[2] = { 0 };
-	struct vu_chain chain;
-
-	memset(&chain, 0xa5, sizeof(chain));
-	if (vu_split_chain(live, pos, head, &chain) != VU_VRING_OK)
-		return;
-	RTE_VERIFY(chain.nb_read + chain.nb_write <= VU_MAX_CHAIN_SEGS);
-	for (unsigned int i = 0; i < (unsigned int)chain.nb_read + chain.nb_write; i++) {
-		RTE_VERIFY(is_guest_memory(live->mem, chain.seg[i].hva, chain.seg[i].len_bytes));
-		sums[i < chain.nb_read ? 0 : 1] += chain.seg[i].len_bytes;
-	}
-	RTE_VERIFY(sums[0] == chain.read_bytes && sums[1] == chain.write_bytes);
-}
-
-static void
-check_entries(const struct vu_vring_live *live, struct vu_vring_pos pos, uint16_t direction)
-{
-	struct vu_burst burst;
-
-	vu_split_peek(live, &pos, &burst, VU_VRING_BURST, direction);
-	RTE_VERIFY(burst.nb <= VU_VRING_BURST && burst.nb <= live->size);
-	for (uint16_t i = 0; i < burst.nb; i++) {
-		RTE_VERIFY(burst.head[i] < live->size);
-		if (burst.hva[i] != NULL)
-			RTE_VERIFY(is_guest_memory(live->mem, burst.hva[i], burst.len_bytes[i]));
-		check_chain(live, &pos, burst.head[i]);
-	}
-}
-
-static void
-check_rings(void)
-{
-	for (uint32_t q = 0; q < 2; q++) {
-		const struct vu_vring *vring = &vu_device_queue(port.dev, q)->vring;
-
-		if (vring->live == NULL)
-			continue;
-		check_entries(vring->live, vring->pos, 0);
-		check_entries(vring->live, vring->pos, VU_DESC_F_WRITE);
-	}
-}
-
-/* ---- the device ---- */
-
-static void
-ring_fault(void *arg, uint32_t queue_idx)
-{
-	(void)arg;
-	(void)queue_idx;
-}
-
-static void
-done(void *arg)
-{
-	*(bool *)arg = true;
-}
-
-static void
-commit(void)
-{
-	bool is_done = false;
-
-	if (vu_device_commit(port.dev, done, &is_done) == 0)
-		return;
-	while (!is_done)
-		session_rig_turn(&rig);
-}
-
-static struct vu_mem_table *
-mem_create(void)
-{
-	struct vu_mem_region_conf confs[RTE_DIM(regions)];
-	struct vu_mem_table *mem;
-
-	for (unsigned int i = 0; i < RTE_DIM(regions); i++) {
-		confs[i] = regions[i];
-		confs[i].uva = regions[i].gpa + UVA_OFFSET;
-		confs[i].numa_node = VU_MEM_NODE_ANY;
-		confs[i].fd = fcntl(guest_fd, F_DUPFD_CLOEXEC, 0);
-	}
-	mem = vu_mem_table_create(confs, RTE_DIM(confs), "fuzz");
-	RTE_VERIFY(mem != NULL);
-	return mem;
-}
-
-/*
- * Descriptors and available ring of both rings lie at the start of the memory, without gaps but for
- * alignment: short inputs reach everything.
- */
-static struct vu_vring_conf
-ring_conf(uint32_t q, uint32_t size)
-{
-	const uint64_t ring_bytes = RTE_ALIGN_CEIL(
-		size * (sizeof(struct vu_split_desc) + sizeof(uint16_t)) + 6, 16);
-	const uint64_t uva = UVA_OFFSET + q * ring_bytes;
-
-	return (struct vu_vring_conf){
-		.desc_uva = uva,
-		.avail_uva = uva + size * sizeof(struct vu_split_desc),
-		.used_uva = UVA_OFFSET + USED_GPA + q * USED_BYTES,
-	};
-}
-
-static void
-device_start(uint8_t options, uint32_t size)
-{
-	const struct vu_device_events events = { .ring_fault = ring_fault };
-	uint64_t features = 0;
-
-	for (unsigned int bit = 0; bit < RTE_DIM(feature_bits); bit++)
-		if ((options & (1u << bit)) == 0)
-			features |= feature_bits[bit];
-	vu_device_connect(port.dev, &events);
-	RTE_VERIFY(vu_device_set_features(port.dev, features) == 0);
-	vu_device_set_mem(port.dev, mem_create());
-	for (uint32_t q = 0; q < 2; q++) {
-		const struct vu_vring_conf conf = ring_conf(q, size);
-
-		RTE_VERIFY(vu_device_ring_set_size(port.dev, q, size) == 0);
-		RTE_VERIFY(vu_device_ring_set_addr(port.dev, q, &conf) == 0);
-		vu_device_ring_start(port.dev, q, VU_FD_NONE);
-		vu_device_ring_enable(port.dev, q, (options & (0x10u << q)) == 0);
-	}
-	commit();
-}
-
-static void
-device_stop(void)
-{
-	bool is_done = false;
-
-	vu_device_disconnect(port.dev, done, &is_done);
-	while (!is_done)
-		session_rig_turn(&rig);
-}
-
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
-{
-	const unsigned int nb_fds_before = rig_count_fds();
-	struct fuzz_input input = { bytes, len };
-	uint8_t options = fuzz_take_u8(&input);
-	uint32_t size = 1u << (fuzz_take_u8(&input) % (MAX_LOG_SIZE + 1));
-	size_t image_bytes = fuzz_take_u16(&input) % (MAX_IMAGE_BYTES + 1);
-
-	memset(guest, 0, FILE_BYTES);
-	fuzz_take(&input, guest + IMAGE_OFFSET, RTE_MIN(image_bytes, input.len));
-	device_start(options, size);
-	check_rings();
-	session_rig_turn(&rig);
-	for (unsigned int turn = 0; turn < MAX_TURNS && input.len != 0; turn++) {
-		for (unsigned int i = 0; i < CHANGES_PER_TURN; i++) {
-			uint16_t offset = fuzz_take_u16(&input) % (FILE_BYTES - IMAGE_OFFSET - 1);
-			uint16_t value = fuzz_take_u16(&input);
-
-			memcpy(guest + IMAGE_OFFSET + offset, &value, sizeof(value));
-		}
-		check_rings();
-		session_rig_turn(&rig);
-	}
-	device_stop();
-	RTE_VERIFY(rig_count_fds() == nb_fds_before);
-	return 0;
-}
+const struct chain_layout chain_layout = {
+	.size = split_size,
+	.driver_bytes = split_driver_bytes,
+	.base = split_base,
+};
