@@ -17,6 +17,8 @@ static const char *const drop_names[VU_NB_DROPS] = {
 	[VU_DROP_HANDOFF_FULL] = "handoff_full",
 	[VU_DROP_NO_PORT] = "no_port",
 	[VU_DROP_FAULT] = "fault",
+	[VU_DROP_BAD_HEADER] = "bad_header",
+	[VU_DROP_NO_OFFLOAD] = "no_offload",
 };
 
 const char *

@@ -45,6 +45,8 @@ enum vu_drop {
 	VU_DROP_HANDOFF_FULL, /**< ring between two lcores full */
 	VU_DROP_NO_PORT,      /**< nowhere to send it */
 	VU_DROP_FAULT,        /**< lost with a ring that was given up */
+	VU_DROP_BAD_HEADER,   /**< the guest's offload header contradicts the packet */
+	VU_DROP_NO_OFFLOAD,   /**< asks for an offload that nobody does for this guest */
 	VU_NB_DROPS
 };
 

@@ -19,15 +19,24 @@
 #include "vu_device_driver.h"
 
 #define NET_MAX_BURST 32            /* frames handled at once */
-#define NET_MAX_FRAME_BYTES 65536   /* longer ones are dropped */
+/* Longer frames are dropped: the longest IP packet, with an Ethernet header and two VLAN tags. */
+#define NET_MAX_FRAME_BYTES (65535 + 14 + 2 * 4)
 #define NET_HANDOFF_FRAMES 1024     /* between two lcores, per queue */
 #define NET_MTU_MIN 68
 #define NET_MTU_MAX 65535
 
 /* Feature bits (VIRTIO 1.2, 5.1.3 and 6). */
 enum net_feature {
+	NET_F_CSUM = 0,
+	NET_F_GUEST_CSUM = 1,
 	NET_F_MTU = 3,
 	NET_F_MAC = 5,
+	NET_F_GUEST_TSO4 = 7,
+	NET_F_GUEST_TSO6 = 8,
+	NET_F_GUEST_ECN = 9,
+	NET_F_HOST_TSO4 = 11,
+	NET_F_HOST_TSO6 = 12,
+	NET_F_HOST_ECN = 13,
 	NET_F_MRG_RXBUF = 15,
 	NET_F_STATUS = 16,
 	NET_F_MQ = 22,
@@ -58,6 +67,7 @@ struct net_conf {
 	bool has_event_idx;
 	bool has_packed;     /* offer packed rings */
 	bool has_in_order;
+	bool has_offloads;   /* offer checksum and segmentation offloads */
 };
 
 struct net_burst_ops;
@@ -79,11 +89,13 @@ struct net_queue {
 	uint16_t header_bytes;       /* 10 or 12, set when the ring starts */
 	bool is_mergeable;           /* set when the ring starts */
 	bool is_direct;              /* from-guest only: the last frame went straight on */
+	uint64_t offloads;           /* set when the ring starts: net_offload_effective() */
 	const struct net_burst_ops *burst; /* set when the ring starts */
 	uint64_t rearm;              /* from-guest only: mbuf.rearm_data of a new frame */
 	uint32_t room_bytes;         /* from-guest only: what one mbuf holds */
 	uint16_t nb_held;            /* from-guest only: frames in held; 0: the usual poll */
-	struct rte_mempool *pool;    /* from-guest only: frames are copied into its mbufs */
+	/* from-guest: frames are copied into its mbufs; to-guest: what software has to change */
+	struct rte_mempool *pool;
 	struct rte_ring *handoff;    /* to-guest only: frames from other lcores */
 	struct net_held held;        /* from-guest only; owner lcore */
 } __rte_cache_aligned;

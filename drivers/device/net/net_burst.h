@@ -52,9 +52,12 @@ const struct net_variant *net_variant_list(unsigned int *nb_variants);
 const struct net_burst_ops *net_variant_choose(const struct vu_vring_live *live);
 extern const struct net_burst_ops net_burst_any;
 
-/* net_fast_*.c: one table per layout and instruction set; AVX on x86 only. */
-extern const struct net_burst_ops net_fast_split_base, net_fast_packed_base;
-extern const struct net_burst_ops net_fast_split_avx2, net_fast_packed_avx2;
-extern const struct net_burst_ops net_fast_split_avx512, net_fast_packed_avx512;
+/* net_fast_*.c: per layout and instruction set, without and with offloads; AVX on x86 only. */
+#define NET_FAST_DECLARE(isa) \
+	extern const struct net_burst_ops net_fast_split_##isa, net_fast_split_offload_##isa, \
+		net_fast_packed_##isa, net_fast_packed_offload_##isa
+NET_FAST_DECLARE(base);
+NET_FAST_DECLARE(avx2);
+NET_FAST_DECLARE(avx512);
 
 #endif /* NET_BURST_H */

@@ -13,7 +13,8 @@
 #include <rte_kvargs.h>
 
 const char *const net_conf_keys[] = {
-	"far", "mac", "mtu", "mrg", "event-idx", "packed", "in-order", NULL
+	"far", "mac", "mtu", "mrg", "event-idx", "packed", "in-order",
+	"offloads", NULL
 };
 
 /* Keys that are on or off. */
@@ -25,6 +26,7 @@ static const struct {
 	{ "event-idx", offsetof(struct net_conf, has_event_idx) },
 	{ "packed", offsetof(struct net_conf, has_packed) },
 	{ "in-order", offsetof(struct net_conf, has_in_order) },
+	{ "offloads", offsetof(struct net_conf, has_offloads) },
 };
 
 struct net_parse {
@@ -129,7 +131,7 @@ net_conf_parse(struct net_conf *conf, const char *args, char *why, size_t why_by
 	kvargs = rte_kvargs_parse(args, net_conf_keys);
 	if (kvargs == NULL) {
 		snprintf(why, why_bytes, "%s: use far=, mac=, mtu=, and mrg=, event-idx=, packed=, "
-			"in-order=on|off", args);
+			"in-order=, offloads=on|off", args);
 		return -EINVAL;
 	}
 	rc = rte_kvargs_process(kvargs, NULL, net_parse_arg, &parse);

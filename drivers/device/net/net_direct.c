@@ -11,6 +11,7 @@
 #include <rte_branch_prediction.h>
 
 #include "net_burst.h"
+#include "net_offload.h"
 #include "vu_vring_layout.h"
 
 #define DIRECT_MAX_VIEWS (2 * NET_MAX_BURST) /* a chain needs one for each descriptor */
@@ -55,6 +56,20 @@ direct_frame_bytes(const struct direct *direct, uint32_t len_bytes)
 	return frame_bytes;
 }
 
+/* Does the header ask for what only a frame in mbufs gets? Its first bytes are at hva. */
+static inline bool
+direct_is_asked(const struct direct *direct, const uint8_t *hva, uint32_t len_bytes)
+{
+	struct net_header header;
+
+	if ((direct->from->offloads & RTE_BIT64(NET_F_CSUM)) == 0)
+		return false;
+	if (unlikely(len_bytes < sizeof(header)))
+		return true;
+	net_header_read(&header, hva);
+	return net_header_asks(&header);
+}
+
 /* A frame in a chain, or NULL. Out of line: its segment list is large. */
 static __rte_noinline struct rte_mbuf *
 direct_chain(struct direct *direct, uint16_t i)
@@ -69,7 +84,8 @@ direct_chain(struct direct *direct, uint16_t i)
 			&chain) != VU_VRING_OK || chain.nb_write != 0)
 		return NULL;
 	frame_bytes = direct_frame_bytes(direct, chain.read_bytes);
-	if (frame_bytes == 0 || chain.nb_read > DIRECT_MAX_VIEWS - direct->nb_views)
+	if (frame_bytes == 0 || chain.nb_read > DIRECT_MAX_VIEWS - direct->nb_views ||
+			direct_is_asked(direct, chain.seg[0].hva, chain.seg[0].len_bytes))
 		return NULL;
 	for (uint16_t s = 0; s < chain.nb_read; s++) {
 		uint32_t nb = RTE_MIN(skip_bytes, chain.seg[s].len_bytes);
@@ -100,7 +116,8 @@ direct_frame(struct direct *direct, uint16_t i)
 	if (unlikely(hva == NULL))
 		return direct_chain(direct, i);
 	frame_bytes = direct_frame_bytes(direct, direct->burst.len_bytes[i]);
-	if (unlikely(frame_bytes == 0 || direct->nb_views == DIRECT_MAX_VIEWS))
+	if (unlikely(frame_bytes == 0 || direct->nb_views == DIRECT_MAX_VIEWS ||
+			direct_is_asked(direct, hva, direct->from->header_bytes)))
 		return NULL;
 	return direct_view(direct, hva + direct->from->header_bytes, frame_bytes);
 }

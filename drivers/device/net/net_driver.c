@@ -6,6 +6,7 @@
 #include "net.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,10 @@
 #include <rte_malloc.h>
 
 #include "net_burst.h"
+#include "net_offload.h"
 #include "vu_fd.h"
 #include "vu_limits.h"
+#include "vu_log.h"
 
 #define NET_VIRTIO_ID 1
 #define NET_STATUS_LINK_UP 1
@@ -54,6 +57,8 @@ net_features(const struct vu_device *dev)
 		features |= RTE_BIT64(NET_F_IN_ORDER);
 	if (net->nb_pairs > 1)
 		features |= RTE_BIT64(NET_F_MQ);
+	if (net->conf.has_offloads)
+		features |= net_offload_offered();
 	return features;
 }
 
@@ -127,9 +132,14 @@ static void
 net_acked_features(struct vu_device *dev, uint64_t features)
 {
 	struct net_device *net = vu_device_priv(dev);
+	uint64_t ignored = features & net_offload_offered() & ~net_offload_effective(features);
 
 	if (features == 0)
 		net->mtu_bytes = net->conf.mtu_bytes;
+	/* Drivers acknowledge them blindly where a user switched off what they build on. */
+	if (ignored != 0)
+		VU_LOG(NET, WARNING, "%s: offload features 0x%" PRIx64 " ignored: acknowledged "
+			"without those they need", vu_device_name(dev), ignored);
 }
 
 void
@@ -141,6 +151,7 @@ net_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live)
 	nq->header_bytes = (live->features & long_header) != 0 ? NET_HEADER_BYTES :
 		NET_HEADER_LEGACY_BYTES;
 	nq->is_mergeable = (live->features & RTE_BIT64(NET_F_MRG_RXBUF)) != 0;
+	nq->offloads = net_offload_effective(live->features);
 	nq->burst = net_variant_choose(live);
 	queue->variant = nq->burst->name;
 }
@@ -198,7 +209,7 @@ net_queue_create(struct net_device *net, struct net_queue *nq, uint32_t queue_id
 {
 	char name[RTE_RING_NAMESIZE];
 	bool is_to_guest = queue_idx % 2 == 0;
-	int node;
+	int node, rc;
 
 	nq->queue = vu_device_queue(net->dev, queue_idx);
 	nq->net = net;
@@ -209,8 +220,9 @@ net_queue_create(struct net_device *net, struct net_queue *nq, uint32_t queue_id
 	/* It watches its handoff ring. */
 	nq->queue->is_woken = is_to_guest;
 	node = vu_device_queue_node(nq->queue);
-	if (!is_to_guest)
-		return net_queue_set_pool(nq, net_pool_get(node));
+	rc = net_queue_set_pool(nq, net_pool_get(node));
+	if (!is_to_guest || rc != 0)
+		return rc;
 	snprintf(name, sizeof(name), "vu_%p", (void *)nq);
 	nq->handoff = rte_ring_create(name, NET_HANDOFF_FRAMES, node, RING_F_SC_DEQ);
 	return nq->handoff != NULL ? 0 : -ENOMEM;

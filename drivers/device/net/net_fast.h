@@ -14,6 +14,7 @@
 #include <rte_branch_prediction.h>
 
 #include "net_burst.h"
+#include "net_offload.h"
 #include "vu_copy.h"
 #include "vu_vring_layout.h"
 
@@ -37,10 +38,22 @@ fast_frame_init(struct rte_mbuf *frame, uint64_t rearm, uint32_t len_bytes)
 	words[2] = (fast_mbuf_words){ (uint64_t)len_bytes << 32, len_bytes };
 }
 
+/* Do what the header in front of a frame asks for; false: net_take_any() drops the frame. */
+static __rte_always_inline bool
+fast_offload_in(const struct net_queue *nq, struct rte_mbuf *frame, const uint8_t *hva)
+{
+	struct net_header header;
+
+	net_header_read(&header, hva);
+	return likely(!net_header_asks(&header)) ||
+		(nq->offloads & RTE_BIT64(NET_F_CSUM)) == 0 ||
+		net_offload_take(nq->offloads, frame, &header);
+}
+
 /* Copy the frames at the head of a burst. @return how many of them there are */
 static __rte_always_inline uint16_t
 fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rte_mbuf **frames,
-	uint64_t *nb_bytes)
+	uint64_t *nb_bytes, const bool has_offloads)
 {
 	const uint64_t rearm = nq->rearm;
 	const uint32_t room_bytes = nq->room_bytes;
@@ -57,6 +70,8 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 		fast_frame_init(frame, rearm, frame_bytes);
 		vu_copy((uint8_t *)frame->buf_addr + RTE_PKTMBUF_HEADROOM,
 			burst->hva[i] + FAST_HEADER_BYTES, frame_bytes);
+		if (has_offloads && unlikely(!fast_offload_in(nq, frame, burst->hva[i])))
+			break;
 		sum += frame_bytes;
 	}
 	*nb_bytes = sum;
@@ -65,7 +80,7 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 
 static __rte_always_inline uint16_t
 fast_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
-	uint16_t max, uint16_t *nb_frames, const bool is_packed)
+	uint16_t max, uint16_t *nb_frames, const bool is_packed, const bool has_offloads)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	struct vu_burst burst;
@@ -80,7 +95,7 @@ fast_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbu
 	/* Without mbufs the frames stay with the guest. */
 	if (unlikely(rte_mempool_get_bulk(nq->pool, (void **)frames, burst.nb) != 0))
 		return 0;
-	nb = fast_copy_in(nq, &burst, frames, &nb_bytes);
+	nb = fast_copy_in(nq, &burst, frames, &nb_bytes, has_offloads);
 	if (unlikely(nb != burst.nb)) {
 		rte_mempool_put_bulk(nq->pool, (void **)&frames[nb], burst.nb - nb);
 		if (nb == 0)
@@ -128,10 +143,28 @@ fast_write(uint8_t *dst, const uint8_t *src, uint32_t total_bytes)
 }
 #endif
 
+/* Write a frame that its header has to say something about; false: software comes first. */
+static __rte_noinline bool
+fast_write_offload(uint64_t offloads, uint8_t *dst, const struct rte_mbuf *frame)
+{
+	const uint16_t nb_buffers = 1;
+	struct net_header header;
+
+	if (!net_offload_put(offloads, frame, &header))
+		return false;
+	memcpy(dst, &header, sizeof(header));
+	memcpy(dst + sizeof(header), &nb_buffers, sizeof(nb_buffers));
+	vu_copy(dst + FAST_HEADER_BYTES, rte_pktmbuf_mtod(frame, const uint8_t *),
+		frame->data_len);
+	return true;
+}
+
 /* Copy frames to the buffers at the head of a burst. @return how many went there */
 static __rte_always_inline uint16_t
-fast_copy_out(struct vu_burst *burst, struct rte_mbuf **frames, uint64_t *nb_bytes)
+fast_copy_out(const struct net_queue *nq, struct vu_burst *burst, struct rte_mbuf **frames,
+	uint64_t *nb_bytes, const bool has_offloads)
 {
+	const uint64_t flags = has_offloads ? NET_OFFLOAD_FLAGS : NET_TX_REQUESTS;
 	uint64_t sum = 0;
 	uint16_t i;
 
@@ -141,9 +174,14 @@ fast_copy_out(struct vu_burst *burst, struct rte_mbuf **frames, uint64_t *nb_byt
 
 		if (unlikely((burst->len_bytes[i] < total_bytes) | (frame->nb_segs != 1)))
 			break;
-		fast_write(burst->hva[i],
-			(const uint8_t *)frame->buf_addr + frame->data_off - FAST_HEADER_BYTES,
-			total_bytes);
+		if (unlikely((frame->ol_flags & flags) != 0)) {
+			if (!has_offloads ||
+					!fast_write_offload(nq->offloads, burst->hva[i], frame))
+				break;
+		} else {
+			fast_write(burst->hva[i], (const uint8_t *)frame->buf_addr +
+				frame->data_off - FAST_HEADER_BYTES, total_bytes);
+		}
 		burst->used_bytes[i] = total_bytes;
 		sum += total_bytes;
 	}
@@ -153,7 +191,7 @@ fast_copy_out(struct vu_burst *burst, struct rte_mbuf **frames, uint64_t *nb_byt
 
 static __rte_always_inline uint16_t
 fast_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
-	uint16_t nb_frames, const bool is_packed)
+	uint16_t nb_frames, const bool is_packed, const bool has_offloads)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	struct vu_burst burst;
@@ -164,7 +202,7 @@ fast_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf
 		uint64_t nb_bytes;
 
 		vu_ring_peek_plain(live, pos, &burst, nb, VU_DESC_F_WRITE, is_packed);
-		nb = fast_copy_out(&burst, &frames[done], &nb_bytes);
+		nb = fast_copy_out(nq, &burst, &frames[done], &nb_bytes, has_offloads);
 		if (nb == 0)
 			break;
 		vu_ring_commit_plain(live, pos, &burst, nb, true, is_packed);
@@ -184,25 +222,28 @@ fast_copy(void *dst, const void *src, size_t len_bytes)
 	vu_copy(dst, src, len_bytes);
 }
 
-/* The functions of one layout and instruction set, and their table. */
-#define NET_FAST_DEFINE(layout, isa, is_packed) \
+/* The functions of one layout, one instruction set, without and with offloads; their table. */
+#define NET_FAST_DEFINE_ONE(layout, isa, is_packed, kind, kind_name, has_offloads) \
 static uint16_t \
-fast_take_##layout(struct net_queue *nq, const struct vu_vring_live *live, \
+fast_take_##layout##kind(struct net_queue *nq, const struct vu_vring_live *live, \
 	struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames) \
 { \
-	return fast_take(nq, live, frames, max, nb_frames, is_packed); \
+	return fast_take(nq, live, frames, max, nb_frames, is_packed, has_offloads); \
 } \
 static uint16_t \
-fast_put_##layout(struct net_queue *nq, const struct vu_vring_live *live, \
+fast_put_##layout##kind(struct net_queue *nq, const struct vu_vring_live *live, \
 	struct rte_mbuf **frames, uint16_t nb_frames) \
 { \
-	return fast_put(nq, live, frames, nb_frames, is_packed); \
+	return fast_put(nq, live, frames, nb_frames, is_packed, has_offloads); \
 } \
-const struct net_burst_ops net_fast_##layout##_##isa = { \
-	.name = #layout " fast " #isa, \
-	.take = fast_take_##layout, \
-	.put = fast_put_##layout, \
+const struct net_burst_ops net_fast_##layout##kind##_##isa = { \
+	.name = #layout " fast" kind_name " " #isa, \
+	.take = fast_take_##layout##kind, \
+	.put = fast_put_##layout##kind, \
 	.copy = fast_copy, \
 };
+#define NET_FAST_DEFINE(layout, isa, is_packed) \
+	NET_FAST_DEFINE_ONE(layout, isa, is_packed, , "", false) \
+	NET_FAST_DEFINE_ONE(layout, isa, is_packed, _offload, " offload", true)
 
 #endif /* NET_FAST_H */

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Transmit queues of the guest: frames are copied into mbufs, the buffers go back to the guest, the
- * frames go to the port's far end. Owner lcore. The header in front of a frame is skipped: without
- * offload features negotiated nothing in it means anything to the device (VIRTIO 1.2, 5.1.6.2).
+ * frames go to the port's far end. Owner lcore. Without offload features negotiated nothing in the
+ * header in front of a frame means anything to the device (VIRTIO 1.2, 5.1.6.2); with them it is
+ * net_offload.c's.
  */
 #include "net.h"
+
+#include <string.h>
 
 #include <rte_branch_prediction.h>
 
 #include "net_burst.h"
+#include "net_offload.h"
 #include "vu_copy.h"
 #include "vu_net.h"
 #include "vu_vring_layout.h"
@@ -43,15 +47,31 @@ frame_fill(struct net_queue *nq, struct rte_mbuf *frame, struct vu_seg_cursor *c
 	return true;
 }
 
+/* Take the header, whose bytes may lie anywhere. */
 static void
-cursor_skip(struct vu_seg_cursor *cursor, uint32_t len_bytes)
+cursor_header(struct vu_seg_cursor *cursor, struct net_header *header, uint32_t header_bytes)
 {
+	uint8_t bytes[NET_HEADER_MAX_BYTES];
 	uint32_t piece_bytes;
 
-	while (len_bytes != 0) {
-		vu_seg_cursor_next(cursor, len_bytes, &piece_bytes);
-		len_bytes -= piece_bytes;
+	for (uint32_t done = 0; done < header_bytes; done += piece_bytes) {
+		const uint8_t *piece = vu_seg_cursor_next(cursor, header_bytes - done,
+			&piece_bytes);
+
+		memcpy(bytes + done, piece, piece_bytes);
 	}
+	memcpy(header, bytes, sizeof(*header));
+}
+
+/* Do what the header asks for; false if it lies and the frame is dropped, which is counted. */
+static __rte_always_inline bool
+frame_offload(struct net_queue *nq, struct rte_mbuf *frame, const struct net_header *header)
+{
+	if (likely((nq->offloads & RTE_BIT64(NET_F_CSUM)) == 0 || !net_header_asks(header)) ||
+			net_offload_take(nq->offloads, frame, header))
+		return true;
+	vu_queue_drop(nq->queue, VU_DROP_BAD_HEADER, 1);
+	return false;
 }
 
 /* Take a frame from a list of segments; false if it is dropped, which is counted. */
@@ -60,6 +80,7 @@ frame_from_segs(struct net_queue *nq, struct rte_mbuf *frame, const struct vu_se
 	uint32_t nb_segs, uint32_t total_bytes)
 {
 	struct vu_seg_cursor cursor;
+	struct net_header header;
 
 	if (total_bytes <= nq->header_bytes) {
 		vu_queue_drop(nq->queue, VU_DROP_TOO_SHORT, 1);
@@ -70,12 +91,12 @@ frame_from_segs(struct net_queue *nq, struct rte_mbuf *frame, const struct vu_se
 		return false;
 	}
 	vu_seg_cursor_init(&cursor, seg, nb_segs);
-	cursor_skip(&cursor, nq->header_bytes);
+	cursor_header(&cursor, &header, nq->header_bytes);
 	if (!frame_fill(nq, frame, &cursor, total_bytes - nq->header_bytes)) {
 		vu_queue_drop(nq->queue, VU_DROP_NO_MBUF, 1);
 		return false;
 	}
-	return true;
+	return frame_offload(nq, frame, &header);
 }
 
 /*
@@ -105,6 +126,7 @@ frame_take(struct net_queue *nq, const struct vu_vring_live *live, const struct 
 {
 	uint32_t frame_bytes = burst->len_bytes[i] - nq->header_bytes;
 	struct vu_seg seg = { burst->hva[i], burst->len_bytes[i] };
+	struct net_header header;
 
 	if (unlikely(burst->hva[i] == NULL))
 		return frame_from_chain(nq, live, burst, i, frame, is_taken);
@@ -113,10 +135,11 @@ frame_take(struct net_queue *nq, const struct vu_vring_live *live, const struct 
 		*is_taken = frame_from_segs(nq, frame, &seg, 1, seg.len_bytes);
 		return VU_VRING_OK;
 	}
+	net_header_read(&header, burst->hva[i]);
 	vu_copy(rte_pktmbuf_mtod(frame, void *), burst->hva[i] + nq->header_bytes, frame_bytes);
 	frame->data_len = (uint16_t)frame_bytes;
 	frame->pkt_len = frame_bytes;
-	*is_taken = true;
+	*is_taken = frame_offload(nq, frame, &header);
 	return VU_VRING_OK;
 }
 

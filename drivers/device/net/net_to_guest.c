@@ -11,20 +11,36 @@
 #include <rte_branch_prediction.h>
 
 #include "net_burst.h"
+#include "net_offload.h"
+#include "net_software.h"
 #include "vu_copy.h"
 #include "vu_net.h"
 #include "vu_vring_layout.h"
 
-#define NET_HEADER_MAX_BYTES 12
+#define NB_BUFFERS_OFFSET 10
+
+static inline bool
+frame_needs_software(const struct net_queue *nq, const struct rte_mbuf *frame)
+{
+	struct net_header header;
+
+	return unlikely((frame->ol_flags & NET_TX_REQUESTS) != 0) &&
+		!net_offload_put(nq->offloads, frame, &header);
+}
 
 /*
- * Everything in the header is zero without offloads, but for the number of buffers behind byte 10.
+ * Everything in the header is zero without offloads, but for the number of buffers.
+ * @return false: software has to work on the frame first
  */
-static __rte_always_inline void
-header_make(uint8_t header[NET_HEADER_MAX_BYTES], uint16_t nb_buffers)
+static __rte_always_inline bool
+header_make(const struct net_queue *nq, const struct rte_mbuf *frame,
+	uint8_t header[NET_HEADER_MAX_BYTES], uint16_t nb_buffers)
 {
-	memset(header, 0, 10);
-	memcpy(&header[10], &nb_buffers, sizeof(nb_buffers));
+	memcpy(&header[NB_BUFFERS_OFFSET], &nb_buffers, sizeof(nb_buffers));
+	if (unlikely((frame->ol_flags & NET_OFFLOAD_FLAGS) != 0))
+		return net_offload_put(nq->offloads, frame, (struct net_header *)header);
+	memset(header, 0, sizeof(struct net_header));
+	return true;
 }
 
 /* The source of a copy: a header and then the segments of a frame. */
@@ -146,7 +162,8 @@ frame_put_slow(struct net_queue *nq, const struct vu_vring_live *live, struct vu
 		nq->queue->vring.pos.fault = (uint8_t)layout.fault;
 		return 0;
 	}
-	header_make(header, layout.nb_entries);
+	if (!header_make(nq, frame, header, layout.nb_entries))
+		return 0;
 	for (uint16_t i = first; i < first + layout.nb_entries; i++) {
 		int64_t nb = entry_fill(nq, live, burst, i, &reader, left_bytes);
 
@@ -164,7 +181,7 @@ frame_put_slow(struct net_queue *nq, const struct vu_vring_live *live, struct vu
 
 /*
  * Copy one frame to the entries from `i` on.
- * @return entries filled, 0 if it did not fit or on a fault
+ * @return entries filled, 0 if it did not fit, needs software or on a fault
  */
 static __rte_always_inline uint16_t
 frame_put(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burst *burst,
@@ -176,7 +193,8 @@ frame_put(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burs
 
 	if (unlikely(dst == NULL || burst->len_bytes[i] < total_bytes || frame->nb_segs != 1))
 		return frame_put_slow(nq, live, burst, i, frame);
-	header_make(header, 1);
+	if (unlikely(!header_make(nq, frame, header, 1)))
+		return 0;
 	memcpy(dst, header, 8);
 	if (likely(nq->header_bytes == NET_HEADER_MAX_BYTES))
 		memcpy(dst + 8, header + 8, 4);
@@ -229,32 +247,34 @@ never_fits(const struct net_queue *nq, const struct vu_burst *burst)
  * either. Walking the guest's chains anew for each would let it choose what a burst costs us.
  */
 static uint16_t
-frames_as_big(struct rte_mbuf **frames, uint16_t nb_frames)
+frames_as_big(const struct net_queue *nq, struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	uint16_t nb = 1;
 
-	while (nb < nb_frames && frames[nb]->pkt_len >= frames[0]->pkt_len)
+	while (nb < nb_frames && frames[nb]->pkt_len >= frames[0]->pkt_len &&
+			!frame_needs_software(nq, frames[nb]))
 		nb++;
 	return nb;
 }
 
-uint16_t
-net_put_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+/* net_put_any() up to the first frame that needs software; the guest is not told. */
+static uint16_t
+put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
 	uint16_t nb_frames)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	struct vu_burst burst;
 	uint16_t done = 0;
-	bool has_used = false;
 
-	while (done < nb_frames && pos->fault == VU_VRING_OK) {
+	while (done < nb_frames && pos->fault == VU_VRING_OK &&
+			!frame_needs_software(nq, frames[done])) {
 		struct net_put put;
 
 		vu_ring_peek(live, pos, &burst, VU_VRING_BURST, VU_DESC_F_WRITE,
 			live->is_packed);
 		put = frames_put(nq, live, &burst, &frames[done], nb_frames - done);
 		if (put.nb_frames == 0) {
-			uint16_t nb_drops = frames_as_big(&frames[done], nb_frames - done);
+			uint16_t nb_drops = frames_as_big(nq, &frames[done], nb_frames - done);
 
 			if (!never_fits(nq, &burst))
 				break;
@@ -265,9 +285,59 @@ net_put_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_m
 		vu_ring_commit(live, pos, &burst, put.nb_entries, true, live->is_packed);
 		vu_queue_count(nq->queue, put.nb_frames, put.nb_bytes);
 		done += put.nb_frames;
-		has_used = true;
 	}
-	if (has_used)
+	return done;
+}
+
+/* Deliver what software makes of a frame. @return false: there was no room for any of it */
+static __rte_noinline bool
+put_in_software(struct net_queue *nq, const struct vu_vring_live *live,
+	const struct rte_mbuf *frame)
+{
+	struct net_software work = { .offloads = nq->offloads, .pool = nq->pool };
+	struct rte_mbuf *parts[NET_MAX_BURST];
+	uint16_t nb_before = 0, nb;
+
+	if (!net_software_begin(&work, frame)) {
+		vu_queue_drop(nq->queue, VU_DROP_NO_OFFLOAD, 1);
+		return true;
+	}
+	while ((nb = net_software_next(&work, parts, NET_MAX_BURST)) != 0) {
+		uint16_t done = put_run(nq, live, parts, nb);
+
+		rte_pktmbuf_free_bulk(parts, nb);
+		if (done != nb && nb_before + done == 0)
+			return false;
+		nb_before += done;
+		if (done != nb)
+			break;
+	}
+	/* What was delivered cannot be taken back: the rest of the frame is lost. */
+	if (work.has_no_mbuf)
+		vu_queue_drop(nq->queue, VU_DROP_NO_MBUF, 1);
+	else
+		vu_queue_drop(nq->queue, nq->queue->vring.pos.fault == VU_VRING_OK ?
+			VU_DROP_RING_FULL : VU_DROP_FAULT, work.nb_segments - nb_before);
+	return true;
+}
+
+uint16_t
+net_put_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+	uint16_t nb_frames)
+{
+	struct vu_vring_pos *pos = &nq->queue->vring.pos;
+	uint64_t nb_chains = pos->counters.nb_chains;
+	uint16_t done = 0;
+
+	for (;;) {
+		done += put_run(nq, live, &frames[done], nb_frames - done);
+		if (done == nb_frames || pos->fault != VU_VRING_OK ||
+				!frame_needs_software(nq, frames[done]) ||
+				!put_in_software(nq, live, frames[done]))
+			break;
+		done++;
+	}
+	if (pos->counters.nb_chains != nb_chains)
 		vu_ring_signal(live, pos, live->is_packed);
 	return done;
 }

@@ -28,7 +28,10 @@ int vu_net_set_pool(struct vu_device_queue *queue, struct rte_mempool *pool);
  * live, or was given up (queue->vring.pos.fault), has none.
  *
  * @param queue   odd queue of a net device
- * @param frames  filled; the caller's from now on
+ * @param frames  filled; the caller's from now on. Where offloads were negotiated a frame may
+ *                carry a transmit request: RTE_MBUF_F_TX_TCP_CKSUM, _UDP_CKSUM or _TCP_SEG with its
+ *                lengths and, for IPv4 to be segmented, _IP_CKSUM. Its transport checksum then
+ *                holds the sum of the pseudo header, with the length of the whole frame
  * @param max     length of frames
  * @return frames taken
  * @context owner lcore
@@ -40,10 +43,12 @@ uint16_t vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf 
  * Copy frames into buffers that the guest made available (a receive queue, VIRTIO 1.2, 5.1.6.4).
  *
  * @param queue      even queue of a net device
- * @param frames     stay the caller's, who may free them at once
+ * @param frames     stay the caller's, who may free them at once; not written to. The same requests
+ *                   are fulfilled, by the guest if it negotiated that, else by software;
+ *                   RTE_MBUF_F_RX_L4_CKSUM_GOOD is told to the guest
  * @param nb_frames  length of frames
  * @return frames dealt with, from the front: delivered, or counted as dropped because the guest's
- *         buffers are too small for them; the others found no room
+ *         buffers are too small for them or nobody fulfils their request; the others found no room
  * @context owner lcore
  */
 uint16_t vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames,

@@ -64,6 +64,7 @@ struct net_port {
 	struct net_guest_ring *rings;
 	uint32_t header_bytes;
 	bool is_mergeable;
+	uint8_t header[12];                 /* in front of each frame that the guest sends */
 	uint32_t nb_ring_faults;
 	uint32_t nb_done;
 };
@@ -152,6 +153,8 @@ port_open_on(struct net_port *port, struct vu_sched *sched, const char *args, ui
 	for (unsigned int i = 0; lcores != NULL && i < 2 * nb_pairs; i++)
 		pins[assign.nb_pins++] = (struct vu_assign_pin){ i, lcores[i] };
 	*port = (struct net_port){ .sched = sched, .nb_queues = 2 * nb_pairs };
+	/* Garbage: without offload features it means nothing. */
+	memset(port->header, 0xa5, sizeof(port->header));
 	port->dev = vu_device_create("net", &conf);
 	RTE_VERIFY(port->dev != NULL);
 	fake_guest_init(&port->guest);
@@ -415,7 +418,7 @@ ring_slot(struct net_guest_ring *ring, uint32_t len_bytes)
 
 /* ---- guest sends ---- */
 
-/* Header (of garbage: no feature gives it a meaning) and frame into the chain, then offer it. */
+/* Header and frame into the chain, then offer it. */
 static inline int
 port_send_chain(struct net_port *port, uint32_t pair, const struct net_chain *chain,
 	const uint8_t *frame, uint32_t len_bytes)
@@ -425,7 +428,7 @@ port_send_chain(struct net_port *port, uint32_t pair, const struct net_chain *ch
 	int head;
 
 	RTE_VERIFY(len_bytes <= sizeof(bytes) - 12 && port->header_bytes <= 12);
-	memset(bytes, 0xa5, 12);
+	memcpy(bytes, port->header, sizeof(port->header));
 	memcpy(bytes + port->header_bytes, frame, len_bytes);
 	chain_write(&port->guest, chain, bytes, port->header_bytes + len_bytes);
 	head = ring_add_chain(ring, chain, chain->nb_bufs, 0);

@@ -29,7 +29,7 @@ VU_TEST(net_conf, defaults)
 		memset(&conf, 0xaa, sizeof(conf));
 		CHECK_EQ(parse(&conf, nothing[i]), 0);
 		CHECK(conf.far == NET_FAR_SWITCH && conf.has_mrg && conf.has_event_idx);
-		CHECK(conf.has_packed && conf.has_in_order);
+		CHECK(conf.has_packed && conf.has_in_order && !conf.has_offloads);
 		CHECK(!conf.has_mac && conf.mtu_bytes == 0);
 	}
 	return TEST_SUCCESS;
@@ -55,6 +55,10 @@ VU_TEST(net_conf, every_key)
 	CHECK(!conf.has_mac && conf.mtu_bytes == 68);
 	CHECK_EQ(parse(&conf, "mtu=65535,far=macswap"), 0);
 	CHECK(conf.far == NET_FAR_MACSWAP && conf.mtu_bytes == 65535);
+	CHECK_EQ(parse(&conf, "offloads=on"), 0);
+	CHECK(conf.has_offloads);
+	CHECK_EQ(parse(&conf, "offloads=off"), 0);
+	CHECK(!conf.has_offloads);
 	CHECK_EQ(parse(&conf, "far=null"), 0);
 	CHECK_EQ(conf.far, NET_FAR_NULL);
 	/* The last one counts. */
@@ -72,6 +76,7 @@ VU_TEST(net_conf, wrong_values_are_refused_with_a_reason)
 		"mtu=65536", "mtu=-1", "mtu=+1500", "mtu= 1500", "mtu=1500x", "mtu=0x5dc",
 		"mtu=18446744073709551616", "mrg=", "mrg", "mrg=1", "mrg=ON", "event-idx=yes",
 		"packed=", "packed=1", "in-order=true", "in_order=on",
+		"offloads=", "offloads=tso",
 		"queues=2", "speed=10", "far=null,unknown=1",
 	};
 	struct net_conf conf;
@@ -92,6 +97,7 @@ VU_TEST(net_conf, listed_keys_are_the_known_ones)
 {
 	static const char *const known[] = {
 		"far", "mac", "mtu", "mrg", "event-idx", "packed", "in-order",
+		"offloads",
 	};
 	const char *const *keys = vu_device_driver_keys("net");
 
@@ -119,6 +125,7 @@ VU_TEST(net_conf, arguments_decide_features)
 		{ "event-idx=off", 1, RTE_BIT64(NET_F_EVENT_IDX), 0 },
 		{ "packed=off", 1, RTE_BIT64(NET_F_RING_PACKED), 0 },
 		{ "in-order=off", 1, RTE_BIT64(NET_F_IN_ORDER), 0 },
+		{ "offloads=on", 1, 0, 0x3b83 },
 		{ "mtu=1500", 1, 0, RTE_BIT64(NET_F_MTU) },
 		{ "mac=02:00:00:00:00:01", 1, 0, RTE_BIT64(NET_F_MAC) },
 		{ "", 2, 0, RTE_BIT64(NET_F_MQ) },

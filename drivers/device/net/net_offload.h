@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Private to the virtio-net device driver: the header in front of each frame (VIRTIO 1.2, 5.1.6)
+ * and what it says of checksums and segmentation, to and from mbuf fields. A frame that a guest
+ * sends unfinished carries a transmit request (RTE_MBUF_F_TX_*), as an ethdev would take it; where
+ * it leaves to a guest, the request becomes that guest's header again, or net_software.c fulfils
+ * it. Any function here: owner lcore of the queue.
+ */
+#ifndef NET_OFFLOAD_H
+#define NET_OFFLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_byteorder.h>
+#include <rte_mbuf.h>
+
+#include "net.h"
+
+/* The header without the number of buffers. */
+struct net_header {
+	uint8_t flags;
+	uint8_t gso_type;
+	rte_le16_t header_bytes;
+	rte_le16_t gso_bytes;
+	rte_le16_t csum_start;
+	rte_le16_t csum_offset; /* from csum_start */
+} __rte_packed;
+
+#define NET_HEADER_MAX_BYTES 12 /* with the number of buffers */
+#define NET_HEADER_F_NEEDS_CSUM 1
+#define NET_HEADER_F_DATA_VALID 2
+#define NET_GSO_NONE 0
+#define NET_GSO_TCPV4 1
+#define NET_GSO_TCPV6 4
+#define NET_GSO_ECN 0x80
+
+/* Requests that neither a header can express nor software fulfils. */
+#define NET_TX_UNKNOWN (RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_OUTER_IP_CKSUM | \
+	RTE_MBUF_F_TX_OUTER_UDP_CKSUM | RTE_MBUF_F_TX_TUNNEL_MASK)
+/* Requests that a frame must not leave with, unless its header can say so. */
+#define NET_TX_REQUESTS (RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | \
+	NET_TX_UNKNOWN)
+/* All that can make a header to a guest differ from zero. */
+#define NET_OFFLOAD_FLAGS (NET_TX_REQUESTS | RTE_MBUF_F_RX_L4_CKSUM_MASK)
+
+/**
+ * Offload features that count: one without those it builds on counts as not negotiated (VIRTIO 1.2,
+ * 5.1.3.1).
+ */
+uint64_t net_offload_effective(uint64_t features);
+
+/** Offload features that a device offers. */
+uint64_t net_offload_offered(void);
+
+/*
+ * Read the header of a buffer, each byte once: volatile keeps the compiler from reading again what
+ * the guest may have changed.
+ */
+static __rte_always_inline void
+net_header_read(struct net_header *header, const uint8_t *hva)
+{
+	struct header_words {
+		uint64_t low;
+		uint16_t high;
+	} __rte_packed;
+	const volatile struct header_words *words = (const volatile struct header_words *)hva;
+	const struct header_words copy = { words->low, words->high };
+
+	_Static_assert(sizeof(copy) == sizeof(*header), "two loads");
+	memcpy(header, &copy, sizeof(*header));
+}
+
+/** Does a header ask for anything, if such features were negotiated? */
+static __rte_always_inline bool
+net_header_asks(const struct net_header *header)
+{
+	return (header->flags & NET_HEADER_F_NEEDS_CSUM) != 0 || header->gso_type != NET_GSO_NONE;
+}
+
+/**
+ * Put into mbuf fields what a guest's header asks for. What they cannot say, a checksum anywhere in
+ * the frame, is done at once.
+ *
+ * @param offloads  net_offload_effective() with NET_F_CSUM
+ * @param frame     nobody else's yet
+ * @param header    read once, believed in nothing
+ * @return false: the header contradicts the frame or what was negotiated
+ */
+bool net_offload_take(uint64_t offloads, struct rte_mbuf *frame, const struct net_header *header);
+
+/**
+ * Make the header of a frame for a guest.
+ *
+ * @param offloads  net_offload_effective()
+ * @param frame     not changed
+ * @param header    filled if true
+ * @return false: it asks for what this guest cannot take; software has to do it first
+ */
+bool net_offload_put(uint64_t offloads, const struct rte_mbuf *frame, struct net_header *header);
+
+/** Fill in what a receiver of large frames needs to know; false: this guest is none. */
+bool net_offload_put_segments(uint64_t offloads, const struct rte_mbuf *frame,
+	struct net_header *header);
+
+/**
+ * Write the checksum of all bytes from `start` on into the two bytes at start + offset, which hold
+ * what else belongs to the sum.
+ *
+ * @param frame   nobody else's
+ * @param start   with `offset` inside the frame
+ * @param offset  from start
+ */
+void net_checksum_fill(struct rte_mbuf *frame, uint32_t start, uint32_t offset);
+
+/** Does the frame ask for an IPv4 header checksum that it does not have yet? */
+bool net_offload_lacks_ip_checksum(const struct rte_mbuf *frame);
+/** Does it ask to be cut into more than one segment? */
+bool net_offload_is_segmented(const struct rte_mbuf *frame);
+/** Has it, in its first segment, the headers that segmentation needs? */
+bool net_offload_has_headers(const struct rte_mbuf *frame);
+
+/* Offset of the checksum that a frame asks for from csum_start; 0: it asks for none of ours. */
+static inline uint16_t
+net_offload_csum_offset(const struct rte_mbuf *frame)
+{
+	switch (frame->ol_flags & RTE_MBUF_F_TX_L4_MASK) {
+	case RTE_MBUF_F_TX_TCP_CKSUM:
+		return 16;
+	case RTE_MBUF_F_TX_UDP_CKSUM:
+		return 6;
+	default:
+		return (frame->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0 ? 16 : 0;
+	}
+}
+
+#endif /* NET_OFFLOAD_H */
