@@ -122,11 +122,10 @@ poll_cycles(unsigned int nb_idle, enum place place, uint32_t nb_items)
 }
 
 static const unsigned int counts[] = { 1, 100, PERF_MAX_TASKS };
+static const char *const places[] = { [PLACE_LINES] = "lines", [PLACE_PAGES] = "pages" };
 
 VU_TEST_PERF(sched_idle_perf, cycles_per_idle_task)
 {
-	static const char *const places[] = { "lines", "pages" };
-
 	printf("\n    TSC cycles: idle tasks, words in, per turn, per idle task\n");
 	for (enum place place = PLACE_LINES; place <= PLACE_PAGES; place++) {
 		const double base = poll_cycles(0, place, 0);
@@ -144,15 +143,18 @@ VU_TEST_PERF(sched_idle_perf, cycles_per_idle_task)
 
 VU_TEST_PERF(sched_idle_perf, busy_task_keeps_its_rate)
 {
-	const double alone = poll_cycles(0, PLACE_PAGES, BUSY_ITEMS);
-
-	printf("\n    beside idle tasks: TSC cycles per poll of %u items, rate against none\n",
+	printf("\n    per poll of %u items: idle tasks beside it, words in, TSC cycles, rate\n",
 		BUSY_ITEMS);
-	printf("    %5u %8.1f\n", 0, alone);
-	for (unsigned int i = 0; i < RTE_DIM(counts); i++) {
-		const double beside = poll_cycles(counts[i], PLACE_PAGES, BUSY_ITEMS);
+	for (enum place place = PLACE_LINES; place <= PLACE_PAGES; place++) {
+		const double alone = poll_cycles(0, place, BUSY_ITEMS);
 
-		printf("    %5u %8.1f %6.1f %%\n", counts[i], beside, 100 * alone / beside);
+		printf("    %5u %s %8.1f\n", 0, places[place], alone);
+		for (unsigned int i = 0; i < RTE_DIM(counts); i++) {
+			const double beside = poll_cycles(counts[i], place, BUSY_ITEMS);
+
+			printf("    %5u %s %8.1f %6.1f %%\n", counts[i], places[place], beside,
+				100 * alone / beside);
+		}
 	}
 	return TEST_SUCCESS;
 }
