@@ -83,6 +83,37 @@ VU_TEST(handle_vring, base)
 	return fixture_destroy(&fix);
 }
 
+VU_TEST(handle_vring, base_of_a_packed_ring)
+{
+	static const struct { uint32_t base; uint64_t result; } cases[] = {
+		{ 0x80638063, 0 }, { 0x00000000, 0 }, { 0x80008000, 0 }, { 0x80058063, 0 },
+		{ 0x80008064, 1 }, { 0x80648000, 1 }, { 0x80638062, 1 },
+		/* DPDK's virtio-user. */
+		{ 0x00008000, 0 },
+	};
+	struct session_fixture fix;
+	struct fake_frontend *frontend = &fix.frontend;
+	uint32_t base;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES,
+		FEATURE_BITS | RTE_BIT64(34)), 0);
+	/* Both wrap counters are set in a fresh ring. */
+	CHECK_EQ(fake_frontend_get_base(frontend, 0, &base), 0);
+	CHECK_EQ(base, 0x80008000);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 0, 100), 0);
+	for (unsigned int i = 0; i < RTE_DIM(cases); i++) {
+		uint32_t before = base;
+
+		CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, 0,
+			cases[i].base), cases[i].result);
+		CHECK_EQ(fake_frontend_get_base(frontend, 0, &base), 0);
+		CHECK_EQ(base, cases[i].result == 0 ? cases[i].base : before);
+	}
+	return fixture_destroy(&fix);
+}
+
 /* A front-end may stop a ring and go on from the same place. */
 VU_TEST(handle_vring, stop_and_resume)
 {
