@@ -8,20 +8,22 @@
 
 #include <stdint.h>
 
-/** Entries that one peek prepares at most. */
+/** Entries that one peek prepares as a rule. */
 #define VU_VRING_BURST 32
+/** And at most: 64 KB in mergeable buffers of 1536 bytes, the least that Linux offers, need 43. */
+#define VU_VRING_MAX_BURST 64
 
 /** Available entries, checked and translated, not yet given back. */
 struct vu_burst {
 	uint16_t nb;                         /**< valid entries below */
 	/** split: index of the first descriptor, below the ring size; packed: buffer id */
-	uint16_t head[VU_VRING_BURST];
+	uint16_t head[VU_VRING_MAX_BURST];
 	/** packed: ring slots from the entry's first descriptor to the next entry's */
-	uint16_t nb_descs[VU_VRING_BURST];
-	uint32_t len_bytes[VU_VRING_BURST];  /**< length of a plain buffer */
-	uint8_t *hva[VU_VRING_BURST];        /**< a plain buffer; NULL: a chain, walk it */
+	uint16_t nb_descs[VU_VRING_MAX_BURST];
+	uint32_t len_bytes[VU_VRING_MAX_BURST];  /**< length of a plain buffer */
+	uint8_t *hva[VU_VRING_MAX_BURST];        /**< a plain buffer; NULL: a chain, walk it */
 	/** driver fills: bytes written, for the commit */
-	uint32_t used_bytes[VU_VRING_BURST];
+	uint32_t used_bytes[VU_VRING_MAX_BURST];
 };
 
 #endif /* VU_VRING_BURST_H */

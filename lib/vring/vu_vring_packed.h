@@ -67,7 +67,7 @@ packed_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos, 
  * @param live       set-up of the ring
  * @param pos        position; fault is set only if the very first entry is bad
  * @param burst      filled
- * @param max        1..VU_VRING_BURST
+ * @param max        1..VU_VRING_MAX_BURST
  * @param direction  0 for buffers we read, VU_DESC_F_WRITE for buffers we write
  * @return burst->nb
  * @context owner lcore
@@ -137,7 +137,7 @@ burst_prefetch(const struct vu_burst *burst, const uint16_t direction)
  * @param live       set-up of the ring
  * @param pos        position
  * @param burst      filled but for nb_descs, which are all 1; hva is never NULL, a length may be 0
- * @param max        1..VU_VRING_BURST
+ * @param max        1..VU_VRING_MAX_BURST
  * @param direction  0 for buffers we read, VU_DESC_F_WRITE for buffers we write
  * @return burst->nb
  * @context owner lcore

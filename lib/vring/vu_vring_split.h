@@ -81,7 +81,7 @@ split_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos,
  * @param live       set-up of the ring
  * @param pos        position; fault is set only if the very first entry is bad
  * @param burst      filled
- * @param max        1..VU_VRING_BURST
+ * @param max        1..VU_VRING_MAX_BURST
  * @param direction  0 for buffers we read, VU_DESC_F_WRITE for buffers we write
  * @return burst->nb
  * @context owner lcore
@@ -127,7 +127,7 @@ vu_split_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct
  * @param live       set-up of the ring
  * @param pos        position; fault is set if the available index is impossible
  * @param burst      filled; hva is never NULL, a length may be 0
- * @param max        1..VU_VRING_BURST
+ * @param max        1..VU_VRING_MAX_BURST
  * @param direction  0 for buffers we read, VU_DESC_F_WRITE for buffers we write
  * @return burst->nb
  * @context owner lcore

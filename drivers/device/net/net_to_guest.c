@@ -239,7 +239,7 @@ static bool
 never_fits(const struct net_queue *nq, const struct vu_burst *burst)
 {
 	return nq->queue->vring.pos.fault == VU_VRING_OK && burst->nb != 0 &&
-		(!nq->is_mergeable || burst->nb == VU_VRING_BURST);
+		(!nq->is_mergeable || burst->nb == VU_VRING_MAX_BURST);
 }
 
 /*
@@ -263,6 +263,7 @@ put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf 
 	uint16_t nb_frames)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
+	uint16_t nb_peek = VU_VRING_BURST;
 	struct vu_burst burst;
 	uint16_t done = 0;
 
@@ -270,12 +271,15 @@ put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf 
 			!frame_needs_software(nq, frames[done])) {
 		struct net_put put;
 
-		vu_ring_peek(live, pos, &burst, VU_VRING_BURST, VU_DESC_F_WRITE,
-			live->is_packed);
+		vu_ring_peek(live, pos, &burst, nb_peek, VU_DESC_F_WRITE, live->is_packed);
 		put = frames_put(nq, live, &burst, &frames[done], nb_frames - done);
 		if (put.nb_frames == 0) {
 			uint16_t nb_drops = frames_as_big(nq, &frames[done], nb_frames - done);
 
+			if (nq->is_mergeable && nb_peek == burst.nb && burst.nb == VU_VRING_BURST) {
+				nb_peek = VU_VRING_MAX_BURST;
+				continue;
+			}
 			if (!never_fits(nq, &burst))
 				break;
 			vu_queue_drop(nq->queue, VU_DROP_TOO_BIG, nb_drops);

@@ -5,6 +5,9 @@
  */
 #include "test.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "net_fixture.h"
 #include "offload_fixture.h"
 
@@ -324,6 +327,42 @@ VU_TEST(net_offload, frames_cut_anywhere)
 			CHECK_EQ(is_taken(ALL, &header), frame.len_bytes >= header_bytes);
 	}
 	net_pool_put(pool);
+	return TEST_SUCCESS;
+}
+
+/* The same frames at the end of a page: what is read behind them ends the program. */
+VU_TEST(net_offload, nothing_behind_the_frame_is_read)
+{
+	const size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *pages = mmap(NULL, 2 * page_bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(pages != MAP_FAILED);
+	CHECK(mprotect(pages + page_bytes, page_bytes, PROT_NONE) == 0);
+	for (unsigned int i = 0; i < RTE_DIM(shapes); i++) {
+		struct offload_shape shape = shapes[i];
+		struct net_header headers[2];
+
+		shape.proto = PROTO_TCP;
+		shape.payload_bytes = 4;
+		offload_frame_make(&frame, &shape);
+		headers[0] = offload_header(&frame, 0);
+		headers[1] = offload_header(&frame, 1);
+		for (uint16_t len = 1; len <= frame.len_bytes; len++) {
+			for (unsigned int k = 0; k < 2; k++) {
+				struct rte_mbuf view = { .buf_addr = pages, .nb_segs = 1,
+					.data_off = (uint16_t)(page_bytes - len),
+					.data_len = len, .pkt_len = len };
+				struct net_header back;
+
+				memcpy(pages + page_bytes - len, frame.bytes, len);
+				take(ALL, &view, &headers[k]);
+				view.ol_flags |= RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_SEG;
+				net_offload_put(ALL, &view, &back);
+			}
+		}
+	}
+	CHECK(munmap(pages, 2 * page_bytes) == 0);
 	return TEST_SUCCESS;
 }
 

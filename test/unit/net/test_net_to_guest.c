@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include "net_fixture.h"
+#include "vu_vring_burst.h"
 #include "vu_vring_live.h"
 
 struct pusher {
@@ -303,16 +304,37 @@ VU_TEST(net_to_guest, mergeable_frames_of_one_burst_follow_each_other)
 	return TEST_SUCCESS;
 }
 
+/* A segmentation offload's largest frame, in the smallest mergeable buffers that Linux offers. */
+VU_TEST(net_to_guest, largest_frames_fit_small_buffers)
+{
+	static uint8_t frame[NET_MAX_FRAME_BYTES];
+	struct pusher p;
+
+	frame_make(frame, sizeof(frame), 5);
+	pusher_open(&p, F_MERGEABLE);
+	for (uint32_t len = 32 * 1536 - 13; len <= sizeof(frame); len += 2113) {
+		port_offer(&p.port, 0, RING_SIZE, 1536);
+		add_frame(&p, frame, 50, 2048);
+		push_one(&p, frame, len);
+		CHECK(check_received(&p, frame, 50, 1) == TEST_SUCCESS);
+		CHECK(check_received(&p, frame, len, (uint16_t)((len + 12 + 1535) / 1536)) ==
+			TEST_SUCCESS);
+	}
+	CHECK_EQ(drops(&p, VU_DROP_TOO_BIG) + drops(&p, VU_DROP_RING_FULL), 0);
+	pusher_close(&p);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(net_to_guest, frame_that_no_burst_can_hold_is_too_big)
 {
-	static uint8_t frame[33 * 100];
+	static uint8_t frame[RING_SIZE * 100];
 	struct pusher p;
 
 	frame_make(frame, sizeof(frame), 5);
 	pusher_open(&p, F_MERGEABLE);
 	port_offer(&p.port, 0, RING_SIZE, 100);
+	add_frame(&p, frame, VU_VRING_MAX_BURST * 100 - 12 + 1, 2048);
 	add_frame(&p, frame, 50, 2048);
-	add_frame(&p, frame, 32 * 100 - 12 + 1, 2048);
 	add_frame(&p, frame, 60, 2048);
 	push(&p);
 	CHECK_EQ(drops(&p, VU_DROP_TOO_BIG), 1);
