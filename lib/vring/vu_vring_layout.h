@@ -68,10 +68,10 @@ vu_ring_commit_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 /** vu_split_commit_batch() or vu_packed_commit_batch(). @context owner lcore */
 static __rte_always_inline void
 vu_ring_commit_batch(const struct vu_vring_live *live, struct vu_vring_pos *pos,
-	const struct vu_burst *burst, uint16_t nb, const bool is_packed)
+	const struct vu_burst *burst, uint16_t nb, const bool is_plain, const bool is_packed)
 {
 	if (is_packed)
-		vu_packed_commit_batch(live, pos, burst, nb);
+		vu_packed_commit_batch(live, pos, burst, nb, is_plain);
 	else
 		vu_split_commit_batch(live, pos, burst, nb);
 }

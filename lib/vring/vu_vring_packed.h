@@ -299,21 +299,22 @@ vu_packed_commit_plain(const struct vu_vring_live *live, struct vu_vring_pos *po
  * (VIRTIO 1.2, 2.8.9): for a ring with IN_ORDER and buffers that nothing was written to, as the
  * guest takes those that are skipped for used in full.
  *
- * @param live   set-up of the ring
- * @param pos    position, moved on
- * @param burst  entries of the last peek
- * @param nb     0..burst->nb
+ * @param live      set-up of the ring
+ * @param pos       position, moved on
+ * @param burst     entries of the last peek
+ * @param nb        0..burst->nb
+ * @param is_plain  true: they are of vu_packed_peek_plain()
  * @context owner lcore
  */
 static __rte_always_inline void
 vu_packed_commit_batch(const struct vu_vring_live *live, struct vu_vring_pos *pos,
-	const struct vu_burst *burst, uint16_t nb)
+	const struct vu_burst *burst, uint16_t nb, const bool is_plain)
 {
-	uint32_t nb_slots = 0;
+	uint32_t nb_slots = is_plain ? nb : 0;
 
 	if (unlikely(nb == 0))
 		return;
-	for (uint16_t i = 0; i < nb; i++)
+	for (uint16_t i = 0; i < nb && !is_plain; i++)
 		nb_slots += burst->nb_descs[i];
 	/* Reads of the buffers before it; pairs with the acquire in the guest's driver. */
 	vu_store_release(packed_word(&live->packed_desc[pos->used & VU_PACKED_SLOT]),

@@ -88,6 +88,7 @@ struct net_queue {
 	uint32_t pair;               /* fixed */
 	uint16_t header_bytes;       /* 10 or 12, set when the ring starts */
 	bool is_mergeable;           /* set when the ring starts */
+	bool is_in_order;            /* set when the ring starts */
 	bool is_direct;              /* from-guest only: the last frame went straight on */
 	uint64_t offloads;           /* set when the ring starts: net_offload_effective() */
 	const struct net_burst_ops *burst; /* set when the ring starts */

@@ -151,6 +151,7 @@ net_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live)
 	nq->header_bytes = (live->features & long_header) != 0 ? NET_HEADER_BYTES :
 		NET_HEADER_LEGACY_BYTES;
 	nq->is_mergeable = (live->features & RTE_BIT64(NET_F_MRG_RXBUF)) != 0;
+	nq->is_in_order = (live->features & RTE_BIT64(NET_F_IN_ORDER)) != 0;
 	nq->offloads = net_offload_effective(live->features);
 	nq->burst = net_variant_choose(live);
 	queue->variant = nq->burst->name;

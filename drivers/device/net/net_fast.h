@@ -101,7 +101,10 @@ fast_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbu
 		if (nb == 0)
 			return net_take_any(nq, live, frames, max, nb_frames);
 	}
-	vu_ring_commit_plain(live, pos, &burst, nb, false, is_packed);
+	if (nq->is_in_order)
+		vu_ring_commit_batch(live, pos, &burst, nb, true, is_packed);
+	else
+		vu_ring_commit_plain(live, pos, &burst, nb, false, is_packed);
 	vu_ring_signal(live, pos, is_packed);
 	vu_queue_count(nq->queue, nb, nb_bytes);
 	*nb_frames = nb;

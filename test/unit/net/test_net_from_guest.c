@@ -571,3 +571,25 @@ VU_TEST(net_from_guest, random_layouts_carry_the_same_bytes)
 	CHECK(check_random(F_MERGEABLE, 33, 700) == TEST_SUCCESS);
 	return TEST_SUCCESS;
 }
+
+/* With IN_ORDER one used element stands for a burst: that of its last buffer. */
+VU_TEST(net_from_guest, in_order_bursts_end_with_their_last_buffer)
+{
+	struct vu_split_used_elem elems[4];
+	struct loopback l;
+	uint8_t frame[60];
+	int head = -1;
+
+	loopback_open(&l, "far=null", F_MODERN | RTE_BIT64(NET_F_IN_ORDER));
+	frame_make(frame, sizeof(frame), 1);
+	for (unsigned int i = 0; i < RTE_DIM(elems); i++)
+		head = port_send(&l.port, 0, frame, sizeof(frame));
+	net_turn(l.sched);
+	CHECK_EQ(port_stats(&l.port, 1).nb_packets, RTE_DIM(elems));
+	CHECK_EQ(fake_ring_nb_used(l.port.rings[1].ring), RTE_DIM(elems));
+	fake_ring_collect(l.port.rings[1].ring, elems, 1);
+	CHECK_EQ(elems[0].id, (uint32_t)head);
+	CHECK_EQ(elems[0].len_bytes, 0);
+	loopback_close(&l);
+	return TEST_SUCCESS;
+}

@@ -280,7 +280,8 @@ use_batch(struct guest_fixture *f, uint16_t max)
 	struct vu_burst burst;
 	uint16_t nb = vu_ring_peek(f->live, &f->vring.pos, &burst, max, 0, f->live->is_packed);
 
-	vu_ring_commit_batch(f->live, &f->vring.pos, &burst, nb, f->live->is_packed);
+	vu_ring_commit_batch(f->live, &f->vring.pos, &burst, nb, false,
+		f->live->is_packed);
 	return nb;
 }
 
