@@ -25,6 +25,7 @@ mem_region_conf(const struct vu_backend_session *session,
 		.mmap_offset = region->mmap_offset,
 		.fd = fd,
 		.numa_node = vu_device_numa_node(session->dev),
+		.max_table_bytes = vu_device_max_mem_bytes(session->dev),
 #ifdef VU_XEN
 		.xen_mmap_flags = region->xen_mmap_flags,
 		.xen_domid = region->xen_domid,

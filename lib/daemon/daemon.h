@@ -70,9 +70,16 @@ void daemon_port_closed(struct vu_daemon *daemon);
 /** Put the reason of a refusal into conf->why. @return rc */
 int conf_refuse(struct vu_daemon_conf *conf, int rc, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/** What a number may be. */
+struct conf_range {
+	uint32_t min;
+	uint32_t max;
+};
+
 /** Number of a key within limits. @return 0; -EINVAL with conf->why set */
-int conf_uint(struct vu_daemon_conf *conf, const char *key, const char *value, uint32_t min,
-	uint32_t max, uint32_t *result);
+int conf_uint(struct vu_daemon_conf *conf, const char *key, const char *value,
+	const struct conf_range *range, uint32_t *result);
 
 /** Give every data lcore its idle policy. @return 0; -errno, perhaps with conf->why set */
 int daemon_set_idle(struct vu_sched *sched, struct vu_daemon_conf *conf);

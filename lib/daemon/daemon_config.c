@@ -65,18 +65,19 @@ vu_daemon_conf_fini(struct vu_daemon_conf *conf)
 }
 
 int
-conf_uint(struct vu_daemon_conf *conf, const char *key, const char *value, uint32_t min,
-	uint32_t max, uint32_t *result)
+conf_uint(struct vu_daemon_conf *conf, const char *key, const char *value,
+	const struct conf_range *range, uint32_t *result)
 {
 	char *end;
 	unsigned long number;
 
 	errno = 0;
 	number = strtoul(value, &end, 10);
-	if (errno != 0 || *value < '0' || *value > '9' || *end != '\0' || number < min ||
-		number > max)
+	if (errno != 0 || *value < '0' || *value > '9' || *end != '\0' || number < range->min ||
+		number > range->max)
 		return conf_refuse(
-			conf, -EINVAL, "%s=%s: use a number from %u to %u", key, value, min, max);
+			conf, -EINVAL, "%s=%s: use a number from %u to %u", key, value, range->min,
+			range->max);
 	*result = (uint32_t)number;
 	return 0;
 }
@@ -108,9 +109,20 @@ port_set_mode(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char
 }
 
 static int
+port_set_queues(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+{
+	const struct conf_range range = {
+		1, VU_MAX_EVENTFD_QUEUES / vu_device_driver_queue_group(port->device),
+	};
+
+	return conf_uint(conf, "queues", value, &range, &port->nb_units);
+}
+
+static int
 port_set_queue_size(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
 {
-	int rc = conf_uint(conf, "queue-size", value, 2, VU_MAX_QUEUE_SIZE, &port->max_queue_size);
+	const struct conf_range range = { 2, VU_MAX_QUEUE_SIZE };
+	int rc = conf_uint(conf, "queue-size", value, &range, &port->max_queue_size);
 
 	if (rc == 0 && !rte_is_power_of_2(port->max_queue_size))
 		return conf_refuse(conf, -EINVAL, "queue-size=%s: use a power of two", value);
@@ -120,8 +132,9 @@ port_set_queue_size(struct vu_daemon_conf *conf, struct vu_port_conf *port, cons
 static int
 port_set_numa(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
 {
+	const struct conf_range range = { 0, RTE_MAX_NUMA_NODES - 1 };
 	uint32_t node;
-	int rc = conf_uint(conf, "numa", value, 0, RTE_MAX_NUMA_NODES - 1, &node);
+	int rc = conf_uint(conf, "numa", value, &range, &node);
 
 	if (rc == 0)
 		port->numa_node = (int)node;
@@ -161,7 +174,8 @@ port_add_driver_arg(struct vu_daemon_conf *conf, struct vu_port_conf *port, cons
 		return 0;
 	}
 	return conf_refuse(conf, -EINVAL, "unknown key %s: use device, mode, queues, queue-size, "
-		"queues-per-thread, queue-map, lcores, reconnect-ms, numa%s", key, allowed);
+		"queues-per-thread, queue-map, lcores, reconnect-ms, numa, max-memory%s", key,
+		allowed);
 }
 
 static int
@@ -173,9 +187,7 @@ port_set(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key
 	if (strcmp(key, "mode") == 0)
 		return port_set_mode(conf, port, value);
 	if (strcmp(key, "queues") == 0)
-		return conf_uint(conf, key, value, 1,
-			VU_MAX_EVENTFD_QUEUES / vu_device_driver_queue_group(port->device),
-			&port->nb_units);
+		return port_set_queues(conf, port, value);
 	if (strcmp(key, "queue-size") == 0)
 		return port_set_queue_size(conf, port, value);
 	if (strcmp(key, "queues-per-thread") == 0)
@@ -185,7 +197,11 @@ port_set(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key
 	if (strcmp(key, "queue-map") == 0)
 		return port_set_queue_map(conf, port, value);
 	if (strcmp(key, "reconnect-ms") == 0)
-		return conf_uint(conf, key, value, 1, 60000, &port->reconnect_ms);
+		return conf_uint(conf, key, value, &(struct conf_range){ 1, 60000 },
+			&port->reconnect_ms);
+	if (strcmp(key, "max-memory") == 0)
+		return conf_uint(conf, key, value, &(struct conf_range){ 1, UINT32_MAX },
+			&port->max_memory_mb);
 	if (strcmp(key, "numa") == 0)
 		return port_set_numa(conf, port, value);
 	return port_add_driver_arg(conf, port, key, value);
@@ -313,7 +329,7 @@ vu_daemon_conf_add_fd(struct vu_daemon_conf *conf, const char *text)
 	if (rc != 0)
 		return rc;
 	port = &conf->ports[conf->nb_ports - 1];
-	rc = conf_uint(conf, "fd", port->path, 3, INT32_MAX, &fd);
+	rc = conf_uint(conf, "fd", port->path, &(struct conf_range){ 3, INT32_MAX }, &fd);
 	for (unsigned int i = 0; i + 1 < conf->nb_ports && rc == 0; i++)
 		if (conf->ports[i].fd == (int)fd)
 			rc = conf_refuse(conf, -EINVAL, "%u: given twice", fd);
@@ -342,5 +358,7 @@ vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text)
 int
 vu_daemon_conf_set_stats(struct vu_daemon_conf *conf, const char *text)
 {
-	return conf_uint(conf, "stats", text, 1, CONF_MAX_STATS_SECONDS, &conf->stats_seconds);
+	const struct conf_range range = { 1, CONF_MAX_STATS_SECONDS };
+
+	return conf_uint(conf, "stats", text, &range, &conf->stats_seconds);
 }

@@ -91,7 +91,9 @@ vu_daemon_conf_set_idle(struct vu_daemon_conf *conf, const char *text)
 int
 vu_daemon_conf_set_idle_us(struct vu_daemon_conf *conf, const char *text)
 {
-	return conf_uint(conf, "idle-us", text, 0, IDLE_MAX_US, &conf->idle_us);
+	const struct conf_range range = { 0, IDLE_MAX_US };
+
+	return conf_uint(conf, "idle-us", text, &range, &conf->idle_us);
 }
 
 static int

@@ -43,6 +43,7 @@ struct vu_port_conf {
 	uint32_t nb_units;              /**< queues=: pairs of a network device, at least 1 */
 	uint32_t max_queue_size;        /**< largest ring accepted, entries */
 	uint32_t reconnect_ms;          /**< longest pause between attempts of a client */
+	uint32_t max_memory_mb;         /**< of guest memory, 0 any */
 	int numa_node;                  /**< preferred node of the lcores, -1 any */
 	struct vu_uint_list queues_per_thread; /**< empty: the daemon's */
 	struct vu_uint_list lcores;     /**< empty: all data lcores */

@@ -39,6 +39,7 @@ device_init(struct vu_device *dev, const struct vu_device_conf *conf)
 		conf->nb_queues;
 	dev->max_queue_size = conf->max_queue_size;
 	dev->numa_node = conf->numa_node;
+	dev->max_mem_bytes = conf->max_mem_bytes;
 	if (dev->nb_queues == 0 || dev->nb_queues > VU_MAX_QUEUES)
 		return -EINVAL;
 	rc = device_queues_create(dev, conf);
@@ -180,6 +181,12 @@ struct vu_sched *
 vu_device_sched(const struct vu_device *dev)
 {
 	return dev->sched;
+}
+
+uint64_t
+vu_device_max_mem_bytes(const struct vu_device *dev)
+{
+	return dev->max_mem_bytes;
 }
 
 int

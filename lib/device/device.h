@@ -34,6 +34,7 @@ struct vu_device {
 	uint32_t nb_queues;
 	uint32_t max_queue_size;
 	int numa_node;            /**< that the user asked for, -1 none */
+	uint64_t max_mem_bytes;   /**< 0: any */
 	struct vu_device_queue **queues;
 	struct vu_device_events events;
 	bool is_connected;

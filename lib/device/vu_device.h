@@ -66,6 +66,7 @@ struct vu_device_conf {
 	uint32_t nb_queues;         /**< virtqueues, 1..VU_MAX_QUEUES */
 	uint32_t max_queue_size;    /**< entries, 1..32768 */
 	int numa_node;              /**< -1: wherever the owner lcore is */
+	uint64_t max_mem_bytes;     /**< of guest memory, see vu_mem.h; 0: any */
 	struct vu_sched *sched;     /**< outlives the device */
 	const struct vu_assign_conf *assign; /**< placement of the queues */
 	const char *driver_args;    /**< key=value,... for the driver; NULL for none */
@@ -272,6 +273,9 @@ void vu_device_reset(struct vu_device *dev);
  * @context control lcore
  */
 int vu_device_numa_node(const struct vu_device *dev);
+
+/** Most bytes of guest memory that the device may have, 0 = any. @context control lcore */
+uint64_t vu_device_max_mem_bytes(const struct vu_device *dev);
 
 /** Account that descriptors of the device's front-ends are charged to. @context control lcore */
 struct vu_fd_account *vu_device_fd_account(const struct vu_device *dev);

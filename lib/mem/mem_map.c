@@ -77,17 +77,31 @@ map_place(struct mem_map *map, uint64_t *file_start)
 	return 0;
 }
 
+int
+mem_map_check_total(const struct vu_mem_region_conf *conf, uint64_t mapped_bytes,
+		uint64_t used_bytes)
+{
+	uint64_t total_bytes;
+
+	if (conf->max_table_bytes == 0)
+		return 0;
+	return vu_add_fits(mapped_bytes, used_bytes, &total_bytes) &&
+		total_bytes <= conf->max_table_bytes ? 0 : -EFBIG;
+}
+
 static int
-map_file_open(struct mem_map *map, int fd)
+map_file_open(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64_t used_bytes)
 {
 	uint64_t file_start;
 	int rc;
 
 	rc = map_place(map, &file_start);
+	if (rc == 0)
+		rc = mem_map_check_total(conf, map->mapped_bytes, used_bytes);
 	if (rc < 0)
 		return rc;
 	map->base = mmap(NULL, map->mapped_bytes, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_NORESERVE, fd, (off_t)file_start);
+		MAP_SHARED | MAP_NORESERVE, conf->fd, (off_t)file_start);
 	if (map->base == MAP_FAILED)
 		return -errno;
 	map->hva = RTE_PTR_ADD(map->base, map->mmap_offset - file_start);
@@ -95,11 +109,13 @@ map_file_open(struct mem_map *map, int fd)
 }
 
 static int
-map_open(struct mem_map *map, const struct vu_mem_region_conf *conf)
+map_open(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64_t used_bytes)
 {
 	int rc;
 
-	rc = mem_xen_is_asked(conf) ? mem_xen_open(map, conf) : map_file_open(map, conf->fd);
+	/* Frames of another domain are the guest's, however many. */
+	rc = mem_xen_is_asked(conf) ? mem_xen_open(map, conf) :
+		map_file_open(map, conf, used_bytes);
 	if (rc < 0)
 		return rc;
 	/* A core dump without gigabytes of somebody else's secrets; no reason to fail. */
@@ -188,7 +204,7 @@ map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf)
 
 int
 mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *file,
-		struct mem_map **created)
+		uint64_t used_bytes, struct mem_map **created)
 {
 	struct mem_map *map;
 	int rc;
@@ -199,7 +215,7 @@ mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *fil
 	*map = (struct mem_map) {
 		.len = conf->len, .mmap_offset = conf->mmap_offset, .file = *file, .nb_refs = 1,
 	};
-	rc = map_open(map, conf);
+	rc = map_open(map, conf, used_bytes);
 	if (rc < 0)
 		goto free_map;
 	rc = map_prepare(map, conf);

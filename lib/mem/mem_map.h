@@ -51,13 +51,19 @@ int mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *fil
 /**
  * Map a region; the caller gets the first reference.
  *
- * @param conf  region; its fd stays the caller's and is not needed afterwards
- * @param file  what mem_file_inspect() said about the region
- * @param map   receives the mapping
- * @return 0; -ERANGE outside the file; -EFAULT or -ENOMEM pages missing; or -errno
+ * @param conf        region; its fd stays the caller's and is not needed afterwards
+ * @param file        what mem_file_inspect() said about the region
+ * @param used_bytes  mapped by the other regions of the table, counts for max_table_bytes
+ * @param map         receives the mapping
+ * @return 0; -ERANGE outside the file; -EFBIG above max_table_bytes; -EFAULT or -ENOMEM pages
+ *         missing; or -errno
  */
 int mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *file,
-		struct mem_map **map);
+		uint64_t used_bytes, struct mem_map **map);
+
+/** @return 0, or -EFBIG if a table may not hold so many bytes besides used_bytes */
+int mem_map_check_total(const struct vu_mem_region_conf *conf, uint64_t mapped_bytes,
+		uint64_t used_bytes);
 
 /** Add a reference. @return map */
 struct mem_map *mem_map_get(struct mem_map *map);

@@ -163,26 +163,54 @@ table_find_map(const struct vu_mem_table *table, const struct vu_mem_region_conf
 	return NULL;
 }
 
+static const char *
+map_refusal(int rc)
+{
+	switch (rc) {
+	case -ERANGE:
+		return "reaches past its file";
+	case -EFBIG:
+		return "more than the port may map, see max-memory";
+	default:
+		return "cannot be mapped";
+	}
+}
+
+/* Counts what it maps in used_bytes. */
 static int
-region_map(const struct plan *plan, const struct plan_region *region, struct mem_map **map)
+region_map(const struct plan *plan, const struct plan_region *region, uint64_t *used_bytes,
+		struct mem_map **map)
 {
 	struct mem_file file;
 	int rc;
 
-	*map = region->map;
-	if (*map == NULL) {
-		rc = mem_file_inspect(region->conf, &file);
-		if (rc < 0)
-			return plan_refuse(plan, region, rc, "descriptor");
-		*map = table_find_map(plan->old, region->conf, &file);
-		if (*map == NULL) {
-			rc = mem_map_create(region->conf, &file, map);
-			return rc == 0 ? 0 : plan_refuse(plan, region, rc, rc == -ERANGE ?
-				"reaches past its file" : "cannot be mapped");
-		}
+	rc = mem_file_inspect(region->conf, &file);
+	if (rc < 0)
+		return plan_refuse(plan, region, rc, "descriptor");
+	*map = table_find_map(plan->old, region->conf, &file);
+	if (*map != NULL) {
+		rc = mem_map_check_total(region->conf, (*map)->mapped_bytes, *used_bytes);
+		if (rc == 0)
+			mem_map_get(*map);
+	} else {
+		rc = mem_map_create(region->conf, &file, *used_bytes, map);
 	}
-	mem_map_get(*map);
+	if (rc < 0)
+		return plan_refuse(plan, region, rc, map_refusal(rc));
+	*used_bytes += (*map)->mapped_bytes;
 	return 0;
+}
+
+static uint64_t
+plan_mapped_bytes(const struct plan *plan)
+{
+	uint64_t bytes = 0;
+
+	/* All in one address space: the sum cannot wrap. */
+	for (unsigned int i = 0; i < plan->nb_regions; i++)
+		if (plan->regions[i].map != NULL)
+			bytes += plan->regions[i].map->mapped_bytes;
+	return bytes;
 }
 
 /* One block: the table, its regions and an empty one, then the arrays that need less alignment. */
@@ -211,6 +239,7 @@ table_alloc(unsigned int nb_regions, const char *owner_name)
 static int
 table_fill(struct vu_mem_table *table, struct plan *plan)
 {
+	uint64_t used_bytes = plan_mapped_bytes(plan);
 	int rc;
 
 	rc = plan_check(plan, table->by_uva);
@@ -220,7 +249,10 @@ table_fill(struct vu_mem_table *table, struct plan *plan)
 	for (unsigned int i = 0; i < plan->nb_regions; i++, table->nb_regions++) {
 		const struct plan_region *region = &plan->regions[i];
 
-		rc = region_map(plan, region, &table->maps[i]);
+		if (region->map != NULL)
+			table->maps[i] = mem_map_get(region->map);
+		else
+			rc = region_map(plan, region, &used_bytes, &table->maps[i]);
 		if (rc < 0)
 			return rc;
 		table->regions[i] = (struct vu_mem_region) {

@@ -27,6 +27,11 @@ struct vu_mem_region_conf {
 	int fd;               /**< regular file (memfd, shm, hugetlbfs); owned by the callee */
 	int numa_node;        /**< preferred node of pages not allocated yet, or VU_MEM_NODE_ANY */
 	/**
+	 * most bytes that all regions of a table may map, in whole pages of their files; 0: as many
+	 * as there are. Huge pages that the front-end has not allocated are allocated for us.
+	 */
+	uint64_t max_table_bytes;
+	/**
 	 * allocate all pages now; huge pages always are. Pages that exist are mapped in any case:
 	 * whoever uses the table meets no page fault for them.
 	 */
@@ -60,9 +65,9 @@ struct vu_mem_region_info {
  * @param owner_name  object that log lines start with; copied, and inherited by derived tables
  * @return table, or NULL with rte_errno: ENOSPC too many regions; EINVAL zero length, address
  *         wrap-around, or not a regular file; EEXIST regions overlap by gpa or by uva; ERANGE the
- *         region lies outside its file; EFAULT or ENOMEM pages could not be allocated; or what
- *         fstat(2) or mmap(2) said. In a build for Xen also EINVAL flags that exclude each other,
- *         ENOTSUP mapping on demand, or what a Xen device said
+ *         region lies outside its file; EFBIG more than max_table_bytes; EFAULT or ENOMEM pages
+ *         could not be allocated; or what fstat(2) or mmap(2) said. In a build for Xen also EINVAL
+ *         flags that exclude each other, ENOTSUP mapping on demand, or what a Xen device said
  * @context control lcore
  */
 struct vu_mem_table *vu_mem_table_create(const struct vu_mem_region_conf *regions,

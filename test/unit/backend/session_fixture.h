@@ -129,14 +129,14 @@ fixture_disconnect(struct session_fixture *fix)
 }
 
 static inline int
-fixture_create_on_node(struct session_fixture *fix, const char *driver, const char *driver_args,
-	int numa_node)
+fixture_create_with_mem(struct session_fixture *fix, const char *driver, const char *driver_args,
+	int numa_node, uint64_t max_mem_bytes)
 {
 	const unsigned int lcore_id = 7;
 	struct vu_assign_conf assign = { .numa_node = -1 };
 	struct vu_device_conf conf = {
 		.name = "test", .nb_queues = 2, .max_queue_size = 256, .numa_node = numa_node,
-		.assign = &assign, .driver_args = driver_args,
+		.max_mem_bytes = max_mem_bytes, .assign = &assign, .driver_args = driver_args,
 	};
 
 	*fix = (struct session_fixture){ .reactor = vu_reactor_create() };
@@ -161,7 +161,7 @@ fixture_create_on_node(struct session_fixture *fix, const char *driver, const ch
 static inline int
 fixture_create_driver(struct session_fixture *fix, const char *driver, const char *driver_args)
 {
-	return fixture_create_on_node(fix, driver, driver_args, -1);
+	return fixture_create_with_mem(fix, driver, driver_args, -1, 0);
 }
 
 static inline int

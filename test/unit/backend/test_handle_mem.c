@@ -184,6 +184,23 @@ VU_TEST(handle_mem, repeated_regions_change_nothing)
 	return fixture_destroy(&fix);
 }
 
+/* The port's max-memory counts all regions, however they come. */
+VU_TEST(handle_mem, more_than_the_port_may_have)
+{
+	const struct vhost_user_mem_region low = fixture_region(0, HALF);
+	const struct vhost_user_mem_region high = fixture_region(HALF, HALF);
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create_with_mem(&fix, "net", "far=loopback", -1, GUEST_BYTES - 4096), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	CHECK_EQ(fixture_set_mem(&fix), 1);
+	CHECK_EQ(nb_regions(&fix), 0);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &low, fix.mem_fd), 0);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &high, fix.mem_fd), 1);
+	CHECK_EQ(nb_regions(&fix), 1);
+	return fixture_destroy(&fix);
+}
+
 VU_TEST(handle_mem, a_repeat_with_other_bytes_is_refused)
 {
 	struct vhost_user_mem_region region = fixture_region(0, HALF);
@@ -245,7 +262,7 @@ VU_TEST(handle_mem, region_goes_to_the_node_of_the_port)
 	}
 	CHECK_EQ(mem_policy(&fix), MPOL_DEFAULT);
 	CHECK_EQ(fixture_destroy(&fix), 0);
-	CHECK_EQ(fixture_create_on_node(&fix, "net", "far=loopback", 0), 0);
+	CHECK_EQ(fixture_create_with_mem(&fix, "net", "far=loopback", 0, 0), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fixture_set_mem(&fix), 0);
 	CHECK_EQ(mem_policy(&fix), MPOL_PREFERRED);

@@ -165,6 +165,22 @@ VU_TEST(mem_map, huge_pages_are_there_at_once)
 	return TEST_SUCCESS;
 }
 
+/* A byte of each huge page is a table of huge pages, allocated at our cost. */
+VU_TEST(mem_map, huge_pages_count_as_a_whole)
+{
+	int file = vu_fd_memfd(FIXTURE_NAME, 2 * HUGE_BYTES, HUGE_BYTES);
+	struct vu_mem_region_conf region = fixture_region(file, 0, 1, HUGE_BYTES - 1);
+	struct vu_mem_table *table;
+
+	region.max_table_bytes = HUGE_BYTES - 1;
+	table = vu_mem_table_create(&region, 1, "test");
+	CHECK(table == NULL);
+	CHECK_EQ(rte_errno, EFBIG);
+	CHECK_EQ(allocated_bytes(file), 0);
+	vu_fd_close(&file);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(mem_map, huge_pages_with_offsets_inside_a_page)
 {
 	int file = fixture_huge_file(2 * HUGE_BYTES);
@@ -282,7 +298,7 @@ VU_TEST(mem_map, references_are_counted)
 	struct mem_map *map;
 
 	CHECK_EQ(mem_file_inspect(&conf, &file), 0);
-	CHECK_EQ(mem_map_create(&conf, &file, &map), 0);
+	CHECK_EQ(mem_map_create(&conf, &file, 0, &map), 0);
 	CHECK(mem_map_shows(map, &conf, &file));
 	other.len--;
 	CHECK(!mem_map_shows(map, &other, &file));

@@ -329,3 +329,42 @@ VU_TEST(mem_table, region_info_in_order_of_gpa)
 	vu_fd_close(&file);
 	return TEST_SUCCESS;
 }
+
+static struct vu_mem_region_conf
+limited_region(int file, unsigned int i, uint64_t max_bytes)
+{
+	struct vu_mem_region_conf region = fixture_region(file, i * 8 * PAGE_BYTES, 8 * PAGE_BYTES,
+		i * 8 * PAGE_BYTES);
+
+	region.max_table_bytes = max_bytes;
+	return region;
+}
+
+VU_TEST(mem_table, all_regions_count_for_the_limit)
+{
+	const uint64_t max = 16 * PAGE_BYTES;
+	int file = fixture_file(32 * PAGE_BYTES);
+	struct vu_mem_region_conf regions[] = {
+		limited_region(file, 0, max), limited_region(file, 2, max),
+	};
+	struct vu_mem_region_conf between = limited_region(file, 1, max);
+	struct vu_mem_table *table = vu_mem_table_create(regions, 2, "test");
+	struct vu_mem_table *next;
+
+	CHECK(table != NULL);
+	CHECK(vu_mem_table_add(table, &between) == NULL);
+	CHECK_EQ(rte_errno, EFBIG);
+	/* What is mapped already counts once, and not less. */
+	regions[0] = limited_region(file, 0, max);
+	regions[1] = limited_region(file, 2, max);
+	next = vu_mem_table_replace(table, regions, 2);
+	CHECK(next != NULL);
+	vu_mem_table_destroy(table);
+	regions[0] = limited_region(file, 0, max - 1);
+	regions[1] = limited_region(file, 2, max - 1);
+	CHECK(vu_mem_table_replace(next, regions, 2) == NULL);
+	CHECK_EQ(rte_errno, EFBIG);
+	vu_mem_table_destroy(next);
+	vu_fd_close(&file);
+	return TEST_SUCCESS;
+}
