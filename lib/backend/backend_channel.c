@@ -96,7 +96,8 @@ channel_break(struct backend_channel *channel, const char *reason)
 	if (channel->is_broken)
 		return;
 	channel->is_broken = true;
-	VU_LOG(BACKEND, WARNING, "%s: back-end channel dropped: %s",
+	VU_LOG_LIMITED(vu_device_fault_log(channel->session->dev), BACKEND, WARNING,
+		"%s: back-end channel dropped: %s",
 		vu_device_name(channel->session->dev), reason);
 	vu_reactor_post(channel->session->conf.reactor, &channel->broken_call);
 }

@@ -79,8 +79,8 @@ gpu_break(struct backend_gpu *gpu, const char *reason)
 	if (gpu->is_broken)
 		return;
 	gpu->is_broken = true;
-	VU_LOG(BACKEND, WARNING, "%s: gpu socket dropped: %s", vu_device_name(gpu->session->dev),
-		reason);
+	VU_LOG_LIMITED(vu_device_fault_log(gpu->session->dev), BACKEND, WARNING,
+		"%s: gpu socket dropped: %s", vu_device_name(gpu->session->dev), reason);
 	vu_reactor_post(gpu->session->conf.reactor, &gpu->broken_call);
 }
 

@@ -171,7 +171,8 @@ vu_backend_session_open(const struct vu_backend_conf *conf)
 		return NULL;
 	}
 	vu_device_connect(session->dev, &events);
-	VU_LOG(BACKEND, INFO, "%s: front-end connected", vu_device_name(session->dev));
+	VU_LOG_LIMITED(vu_device_life_log(session->dev), BACKEND, INFO, "%s: front-end connected",
+		vu_device_name(session->dev));
 	return session;
 }
 
@@ -193,7 +194,8 @@ vu_backend_session_close(struct vu_backend_session *session, const char *reason)
 	if (session->is_closing)
 		return;
 	session->is_closing = true;
-	VU_LOG(BACKEND, INFO, "%s: session ended: %s", vu_device_name(session->dev), reason);
+	VU_LOG_LIMITED(vu_device_life_log(session->dev), BACKEND, INFO, "%s: session ended: %s",
+		vu_device_name(session->dev), reason);
 	vu_reactor_fd_remove(session->source);
 	vu_conn_destroy(session->conn);
 	if (session->is_parked)

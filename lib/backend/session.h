@@ -27,7 +27,6 @@ struct vu_backend_session {
 	uint64_t features;             /* acknowledged, vhost-user's own bits included */
 	bool is_parked;                /* msg waits for the data lcores */
 	bool is_closing;
-	struct vu_log_limit log_limit;
 	struct vu_msg msg;             /* being handled */
 	int result;                    /* of the handler, for the reply after a parked commit */
 	struct vu_reactor_call state_call; /* end of a state check that was waited for */

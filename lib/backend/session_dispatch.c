@@ -89,11 +89,10 @@ session_can_ack(const struct vu_backend_session *session)
 static void
 session_log_refusal(struct vu_backend_session *session, int rc)
 {
-	if (vu_log_allowed(&session->log_limit))
-		VU_LOG(BACKEND, WARNING, "%s: %s (request %u, %u bytes, %u fds) refused: %s",
-			vu_device_name(session->dev), vu_msg_name(&session->msg),
-			session->msg.request, session->msg.size, session->msg.nb_fds,
-			rte_strerror(-rc));
+	VU_LOG_LIMITED(vu_device_fault_log(session->dev), BACKEND, WARNING,
+		"%s: %s (request %u, %u bytes, %u fds) refused: %s", vu_device_name(session->dev),
+		vu_msg_name(&session->msg), session->msg.request, session->msg.size,
+		session->msg.nb_fds, rte_strerror(-rc));
 }
 
 static bool

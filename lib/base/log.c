@@ -49,19 +49,50 @@ vu_log_line(enum vu_log_component component, uint32_t level, const char *format,
 	rte_log(level, log_types[component], "%s: %s\n", log_names[component], line);
 }
 
+static void
+limit_refill(struct vu_log_limit *limit)
+{
+	const uint64_t line_tsc = rte_get_tsc_hz() / VU_LOG_RATE;
+	const uint64_t now_tsc = rte_rdtsc();
+	const uint64_t nb_lines = (now_tsc - limit->refill_tsc) / line_tsc;
+
+	if (nb_lines >= limit->nb_used) {
+		limit->nb_used = 0;
+		limit->refill_tsc = now_tsc;
+	} else {
+		limit->nb_used -= (uint32_t)nb_lines;
+		limit->refill_tsc += nb_lines * line_tsc;
+	}
+}
+
 bool
 vu_log_allowed(struct vu_log_limit *limit)
 {
-	uint64_t now_tsc = rte_rdtsc();
-
-	if (limit->window_start_tsc == 0 || now_tsc - limit->window_start_tsc > rte_get_tsc_hz()) {
-		limit->window_start_tsc = now_tsc;
-		limit->nb_in_window = 0;
-	}
-	if (limit->nb_in_window >= VU_LOG_BURST) {
+	limit_refill(limit);
+	if (limit->nb_used >= (limit->burst != 0 ? limit->burst : VU_LOG_RATE)) {
 		limit->nb_suppressed++;
 		return false;
 	}
-	limit->nb_in_window++;
+	limit->nb_used++;
 	return true;
+}
+
+void
+vu_log_line_limited(struct vu_log_limit *limit, enum vu_log_component component, uint32_t level,
+	const char *format, ...)
+{
+	char line[LOG_LINE_BYTES];
+	va_list args;
+
+	if (!rte_log_can_log(log_types[component], level) || !vu_log_allowed(limit))
+		return;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (limit->nb_suppressed != 0)
+		vu_log_line(component, level, "%s (%u lines before it left out)", line,
+			limit->nb_suppressed);
+	else
+		vu_log_line(component, level, "%s", line);
+	limit->nb_suppressed = 0;
 }

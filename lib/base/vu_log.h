@@ -40,25 +40,42 @@ enum vu_log_component {
 	vu_log_line(VU_LOG_##component, RTE_LOG_##level, __VA_ARGS__)
 
 /**
- * Limits repeated peer-fault lines; zero-initialise, one per object that a peer can annoy.
- * Allows VU_LOG_BURST lines per second and counts the rest.
+ * Limits lines that a peer can provoke; zero-initialise, one per object that a peer can annoy, not
+ * per connection: those are as many as the peer likes. Lets `burst` lines through at once and
+ * VU_LOG_RATE per second in the long run, and counts the rest.
  */
 struct vu_log_limit {
-	uint64_t window_start_tsc;
-	uint32_t nb_in_window;
+	uint32_t burst;         /**< 0 = VU_LOG_RATE */
+	uint32_t nb_used;       /**< of the burst */
+	uint64_t refill_tsc;    /**< when nb_used was last made less */
 	uint32_t nb_suppressed; /**< lines dropped since the last one that was let through */
 };
 
-#define VU_LOG_BURST 5
+#define VU_LOG_RATE 5 /* lines per second */
+
+/**
+ * Log one line unless there were too many; it says how many were left out before it.
+ *
+ * @param limit      struct vu_log_limit * of the object that the line is about
+ * @param component  as VU_LOG()
+ * @param level      as VU_LOG()
+ * @param ...        as VU_LOG()
+ */
+#define VU_LOG_LIMITED(limit, component, level, ...) \
+	vu_log_line_limited(limit, VU_LOG_##component, RTE_LOG_##level, __VA_ARGS__)
 
 /**
  * Ask whether one more line may be written.
  *
  * @param limit  state of the object the line is about
- * @return true if the caller should log; it may report and reset limit->nb_suppressed then
+ * @return true if the caller should log; false: limit->nb_suppressed has grown
  * @context control lcore
  */
 bool vu_log_allowed(struct vu_log_limit *limit);
+
+/** Worker of VU_LOG_LIMITED(). @context control lcore */
+void vu_log_line_limited(struct vu_log_limit *limit, enum vu_log_component component,
+	uint32_t level, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /** Worker of VU_LOG(). @context control lcore */
 void vu_log_line(enum vu_log_component component, uint32_t level, const char *format, ...)

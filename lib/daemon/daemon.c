@@ -127,8 +127,8 @@ daemon_watch_lcores(void *arg)
 {
 	struct vu_daemon *daemon = arg;
 
-	if (vu_sched_watch(daemon->sched) != 0 && vu_log_allowed(&daemon->watch_log))
-		VU_LOG(DAEMON, WARNING,
+	if (vu_sched_watch(daemon->sched) != 0)
+		VU_LOG_LIMITED(&daemon->watch_log, DAEMON, WARNING,
 			"a data lcore hangs in a system call, which is interrupted");
 	/* From now, not periodic: after a stall of the machine two checks would follow at once. */
 	vu_reactor_timer_start(daemon->watch_timer, vu_sched_watch_delay_us(daemon->sched), 0);

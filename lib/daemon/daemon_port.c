@@ -97,7 +97,7 @@ port_accept(void *arg, uint32_t events)
 		port_serve(port, fd);
 		return;
 	}
-	VU_LOG(DAEMON, WARNING,
+	VU_LOG_LIMITED(vu_device_fault_log(port->dev), DAEMON, WARNING,
 		"%s: another front-end connected to %s; it waits for the first to leave",
 		vu_device_name(port->dev), port->path);
 	port->waiting_fd = fd;

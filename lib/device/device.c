@@ -19,6 +19,8 @@
 #include "vu_limits.h"
 #include "vu_log.h"
 
+#define LIFE_LINES 16
+#define LIFE_LINES_PER_QUEUE 4
 #define BARRED_HANGS 3
 #define BARRED_SECONDS 60
 #define FEATURE_EVENT_IDX 29
@@ -42,6 +44,8 @@ device_init(struct vu_device *dev, const struct vu_device_conf *conf)
 	dev->max_mem_bytes = conf->max_mem_bytes;
 	if (dev->nb_queues == 0 || dev->nb_queues > VU_MAX_QUEUES)
 		return -EINVAL;
+	/* A guest that resets its driver stops and starts all rings. */
+	dev->life_log.burst = LIFE_LINES + LIFE_LINES_PER_QUEUE * dev->nb_queues;
 	rc = device_queues_create(dev, conf);
 	if (rc != 0)
 		return rc;
@@ -113,6 +117,18 @@ vu_device_destroy(struct vu_device *dev)
 	device_queues_destroy(dev);
 	vu_fd_account_destroy(dev->fd_account);
 	free(dev);
+}
+
+struct vu_log_limit *
+vu_device_life_log(struct vu_device *dev)
+{
+	return &dev->life_log;
+}
+
+struct vu_log_limit *
+vu_device_fault_log(struct vu_device *dev)
+{
+	return &dev->fault_log;
 }
 
 struct vu_fd_account *

@@ -48,7 +48,8 @@ struct vu_device {
 	uint32_t nb_hangs;        /**< notifications that blocked, see vu_device_refuses_calls() */
 	uint64_t hang_tsc;        /**< of the last one */
 	struct vu_fd_account *fd_account; /* of what front-ends send */
-	struct vu_log_limit log_limit; /* of lines that a front-end can provoke at will */
+	struct vu_log_limit life_log;  /**< lines about connections and rings that come and go */
+	struct vu_log_limit fault_log; /**< lines about what a front-end does wrong */
 	vu_device_done_fn disconnected;
 	void *disconnected_arg;
 };

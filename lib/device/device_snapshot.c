@@ -46,10 +46,9 @@ queue_refuse(struct vu_device_queue *queue)
 	vu_store(&queue->vring.pos.fault, (uint8_t)VU_VRING_BAD_ADDRESS);
 	vu_counter_add(&queue->counters.nb_faults, 1);
 	queue_signal(queue, queue->vring.err_fd);
-	if (vu_log_allowed(&queue->dev->log_limit))
-		VU_LOG(DEVICE, WARNING, "%s: queue %u: cannot start: %s", queue->dev->name,
-			queue->vring.idx, queue->refusal == EFAULT ?
-			"a ring address lies outside guest memory" : rte_strerror(queue->refusal));
+	VU_LOG_LIMITED(&queue->dev->fault_log, DEVICE, WARNING, "%s: queue %u: cannot start: %s",
+		queue->dev->name, queue->vring.idx, queue->refusal == EFAULT ?
+		"a ring address lies outside guest memory" : rte_strerror(queue->refusal));
 	queue->refusal = 0;
 }
 
@@ -126,7 +125,7 @@ queue_go_live(struct vu_device_queue *queue, struct vu_vring_live *live)
 	struct vu_device *dev = queue->dev;
 
 	if (vu_vring_seek(&queue->vring, live))
-		VU_LOG(DEVICE, WARNING,
+		VU_LOG_LIMITED(&dev->fault_log, DEVICE, WARNING,
 			"%s: queue %u: base %u contradicts used index %u, which is taken",
 			dev->name, queue->vring.idx, queue->vring.conf.base, queue->vring.pos.used);
 	queue->is_failed = false;
@@ -134,7 +133,8 @@ queue_go_live(struct vu_device_queue *queue, struct vu_vring_live *live)
 	if (dev->ops->queue_start != NULL)
 		dev->ops->queue_start(queue, live);
 	vu_vring_publish(&queue->vring, live);
-	VU_LOG(DEVICE, INFO, "%s: queue %u: started, %u entries, lcore %u", dev->name,
+	VU_LOG_LIMITED(&dev->life_log, DEVICE, INFO,
+		"%s: queue %u: started, %u entries, lcore %u", dev->name,
 		queue->vring.idx, live->size, vu_sched_worker_lcore(dev->sched, queue->worker_idx));
 	if (vu_sched_task_add(dev->sched, &queue->task, queue->worker_idx) == 0)
 		queue->is_scheduled = true;
@@ -149,7 +149,8 @@ queue_go_quiet(struct vu_device_queue *queue)
 	struct vu_device *dev = queue->dev;
 
 	queue->retired_live = vu_vring_publish(&queue->vring, NULL);
-	VU_LOG(DEVICE, INFO, "%s: queue %u: stopped", dev->name, queue->vring.idx);
+	VU_LOG_LIMITED(&dev->life_log, DEVICE, INFO, "%s: queue %u: stopped", dev->name,
+		queue->vring.idx);
 	if (!queue->is_scheduled)
 		return;
 	queue->is_scheduled = false;

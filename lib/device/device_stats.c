@@ -56,9 +56,8 @@ device_queue_tell(struct vu_device_queue *queue)
 	if (fault == VU_VRING_OK || queue->is_fault_told)
 		return;
 	queue->is_fault_told = true;
-	if (vu_log_allowed(&queue->dev->log_limit))
-		VU_LOG(DEVICE, WARNING, "%s: queue %u: given up: %s", queue->dev->name,
-			queue->vring.idx, vu_vring_fault_name(fault));
+	VU_LOG_LIMITED(&queue->dev->fault_log, DEVICE, WARNING, "%s: queue %u: given up: %s",
+		queue->dev->name, queue->vring.idx, vu_vring_fault_name(fault));
 }
 
 bool

@@ -23,6 +23,7 @@ struct vu_channel_request;
 struct vu_device;
 struct vu_fd_account;
 struct vu_gpu_request;
+struct vu_log_limit;
 struct vu_mem_table;
 struct vu_sched;
 
@@ -276,6 +277,12 @@ int vu_device_numa_node(const struct vu_device *dev);
 
 /** Most bytes of guest memory that the device may have, 0 = any. @context control lcore */
 uint64_t vu_device_max_mem_bytes(const struct vu_device *dev);
+
+/** Limit of log lines about sessions and rings that come and go. @context control lcore */
+struct vu_log_limit *vu_device_life_log(struct vu_device *dev);
+
+/** Limit of log lines about faults of the device's front-ends. @context control lcore */
+struct vu_log_limit *vu_device_fault_log(struct vu_device *dev);
 
 /** Account that descriptors of the device's front-ends are charged to. @context control lcore */
 struct vu_fd_account *vu_device_fd_account(const struct vu_device *dev);

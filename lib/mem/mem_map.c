@@ -132,6 +132,8 @@ map_close(struct mem_map *map)
 		munmap(map->base, map->mapped_bytes);
 }
 
+static struct vu_log_limit placements;
+
 /* Placement is a wish: a container may forbid it, and the pages may be there already. */
 static void
 map_prefer_node(const struct mem_map *map, int numa_node)
@@ -142,7 +144,8 @@ map_prefer_node(const struct mem_map *map, int numa_node)
 		return;
 	nodes[(unsigned int)numa_node / LONG_BITS] = 1UL << ((unsigned int)numa_node % LONG_BITS);
 	if (mbind(map->base, map->mapped_bytes, MPOL_PREFERRED, nodes, MAX_NODES, 0) < 0)
-		VU_LOG(MEM, INFO, "node %d: cannot place %" PRIu64 " bytes there: %s", numa_node,
+		VU_LOG_LIMITED(&placements, MEM, INFO,
+			"node %d: cannot place %" PRIu64 " bytes there: %s", numa_node,
 			map->mapped_bytes, rte_strerror(errno));
 }
 

@@ -42,10 +42,9 @@ static struct vu_log_limit refusals;
 static int
 plan_refuse(const struct plan *plan, const struct plan_region *region, int rc, const char *what)
 {
-	if (vu_log_allowed(&refusals))
-		VU_LOG(MEM, WARNING, "%s: region gpa 0x%" PRIx64 " uva 0x%" PRIx64 " of %" PRIu64
-			" bytes refused: %s: %s", plan->owner_name, region->gpa, region->uva,
-			region->len, what, rte_strerror(-rc));
+	VU_LOG_LIMITED(&refusals, MEM, WARNING, "%s: region gpa 0x%" PRIx64 " uva 0x%" PRIx64
+		" of %" PRIu64 " bytes refused: %s: %s", plan->owner_name, region->gpa,
+		region->uva, region->len, what, rte_strerror(-rc));
 	return rc;
 }
 

@@ -190,9 +190,10 @@ channel_handle_one(struct user_frontend *user, int rc)
 
 	if (rc > 0)
 		rc = channel_handle(user, msg);
-	if (rc < 0 && vu_log_allowed(&user->log_limit))
-		VU_LOG(FRONTEND, WARNING, "%s: %s of the back-end refused: %s",
-			vu_frontend_name(user->fe), vu_msg_name(msg), strerror(-rc));
+	if (rc < 0)
+		VU_LOG_LIMITED(&user->log_limit, FRONTEND, WARNING,
+			"%s: %s of the back-end refused: %s", vu_frontend_name(user->fe),
+			vu_msg_name(msg), strerror(-rc));
 	vu_msg_release(msg);
 	channel_answer(user, rc);
 }

@@ -26,10 +26,9 @@ now_ms(void)
 int
 user_fail(struct user_frontend *user, const char *what)
 {
-	if (vu_log_allowed(&user->log_limit))
-		VU_LOG(FRONTEND, WARNING, "%s: %s: %s (%u bytes, %u fds)",
-			vu_frontend_name(user->fe), vu_msg_name(&user->reply), what,
-			user->reply.size, user->reply.nb_fds);
+	VU_LOG_LIMITED(&user->log_limit, FRONTEND, WARNING, "%s: %s: %s (%u bytes, %u fds)",
+		vu_frontend_name(user->fe), vu_msg_name(&user->reply), what, user->reply.size,
+		user->reply.nb_fds);
 	user->error = -EPROTO;
 	return -EPROTO;
 }

@@ -474,6 +474,32 @@ VU_TEST(session, call_that_blocks_ends_it)
 	return fixture_destroy(&fix);
 }
 
+/* However often a front-end comes back, and whatever it does wrong then. */
+VU_TEST(session, reconnecting_does_not_fill_the_log)
+{
+	struct session_fixture fix;
+	unsigned int nb_lines = 0;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *log;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	log = open_memstream(&text, &len);
+	rte_openlog_stream(log);
+	for (unsigned int i = 0; i < 400; i++) {
+		fake_frontend_do_state(&fix.frontend, VHOST_USER_SET_VRING_NUM, 0, 3);
+		CHECK_EQ(fixture_disconnect(&fix), 0);
+		CHECK_EQ(fixture_connect(&fix), 0);
+	}
+	rte_openlog_stream(NULL);
+	fclose(log);
+	for (const char *line = text; (line = strchr(line, '\n')) != NULL; line++)
+		nb_lines++;
+	CHECK(nb_lines > 4 && nb_lines < 200);
+	free(text);
+	return fixture_destroy(&fix);
+}
+
 /* The front-end leaves while the data lcore hangs: the log says what happened all the same. */
 VU_TEST(session, call_that_blocks_as_the_session_ends)
 {
