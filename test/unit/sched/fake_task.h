@@ -39,7 +39,7 @@ fake_task_poll(struct vu_task *task)
 	while (vu_load_acquire(&fake->is_gated) != 0)
 		sched_yield();
 	vu_store_release(&fake->is_inside, 0);
-	fake->word_seen = word;
+	vu_store(&fake->word_seen, word);
 	if (vu_task_is_mine(task))
 		vu_counter_add(&fake->nb_polls_mine, 1);
 	if (fake->order != NULL)
