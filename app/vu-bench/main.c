@@ -105,7 +105,8 @@ run(const struct options *options, const char *command)
 	char folder[] = "/tmp/vu-bench.XXXXXX";
 	struct measure_conf conf = {
 		.mode = options->mode, .nb_rounds = options->nb_rounds,
-		.round_us = options->round_us, .nb_frames = options->nb_frames,
+		.round_us = options->round_us, .nb_turns = options->nb_turns,
+		.nb_frames = options->nb_frames,
 		.has_vhost_stats = options->has_vhost_stats != 0, .folder = folder,
 		.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
 	};

@@ -75,8 +75,8 @@ round_warm_up(struct measure *measure, struct measure_side *one)
 	struct round_conf conf = measure->round;
 	struct round_result round;
 
-	/* Rounds on two lcores warm up themselves. */
-	if (measure->point->nb_cores != 1)
+	/* Rounds on two lcores warm up themselves; whoever counts turns wants these only. */
+	if (measure->point->nb_cores != 1 || conf.nb_turns != 0)
 		return;
 	conf.cycles /= 4;
 	round_run(&one->side, &conf, &round);
@@ -334,6 +334,7 @@ measure_start(struct measure *measure, struct measure_result *results)
 	measure->round = (struct round_conf){
 		.load = { .point = measure->point, .sizes = &measure->sizes, .pool = conf->pool },
 		.lcore_id = measure_back_lcore(measure),
+		.nb_turns = conf->nb_turns,
 		.cycles = (uint64_t)(conf->round_us * (double)rte_get_tsc_hz() / 1e6),
 		.clock_cycles = round_clock_cycles(),
 	};

@@ -40,6 +40,7 @@ struct measure_conf {
 	bool has_backend[BENCH_NB_BACKENDS];
 	unsigned int nb_rounds;  /* of each back half, 1 or more */
 	double round_us;
+	uint32_t nb_turns;       /* bursts of a round on one lcore; 0: by time */
 	uint64_t nb_frames;      /* BENCH_VERIFY: of each back half */
 	struct rte_mempool *pool;
 	const char *folder;      /* for sockets */

@@ -56,6 +56,8 @@ static const char options_help[] =
 "  --ring-size N            entries, a power of two (default 256)\n"
 "  --rounds N               of each back half (default 500)\n"
 "  --round-us N             length of one in microseconds (default 500)\n"
+"  --turns N                length of one in bursts instead, without warm-up: for programs that\n"
+"                           count instructions; one lcore only\n"
 "  --rte-vhost-stats on     let rte_vhost count as its ethdev driver has it do (default off,\n"
 "                           which is faster)\n"
 "Result\n"
@@ -134,6 +136,7 @@ static const struct args_row option_rows[] = {
 		offsetof(struct options, ring_size), false, true, { "256" } } },
 	{ "--rounds", option_set, NUMBER(1, 1000000, nb_rounds, "500") },
 	{ "--round-us", option_set, NUMBER(10, 1000000, round_us, "500") },
+	{ "--turns", option_set, NUMBER(0, 1000000, nb_turns, "0") },
 	{ "--frames", option_set, NUMBER(1, 1000000000, nb_frames, "200000") },
 	{ "--seed", option_set, NUMBER(0, UINT32_MAX, seed, "1") },
 	{ "--rte-vhost-stats", option_set, &(const struct value_rule){ switch_names, 0, 0,

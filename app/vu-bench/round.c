@@ -34,13 +34,15 @@ static __rte_always_inline void
 round_loop(struct side *side, const struct round_conf *conf, struct round_result *result,
 	const enum bench_direction direction)
 {
-	uint64_t end = rte_rdtsc() + conf->cycles;
+	const uint32_t min_turns = conf->nb_turns != 0 ? conf->nb_turns :
+		conf->load.point->nb_pairs;
+	uint64_t end = conf->nb_turns != 0 ? 0 : rte_rdtsc() + conf->cycles;
 	uint32_t nb_turns = 0;
 
 	do {
 		round_turn(side, conf, result, direction);
 		nb_turns++;
-	} while (rte_rdtsc() < end || nb_turns < conf->load.point->nb_pairs);
+	} while (rte_rdtsc() < end || nb_turns < min_turns);
 }
 
 void

@@ -21,6 +21,7 @@ struct round_result {
 struct round_conf {
 	struct load_conf load;
 	uint64_t cycles;         /* TSC, of both halves */
+	uint32_t nb_turns;       /* one lcore: that many instead; 0: by time */
 	uint64_t clock_cycles;   /* TSC, what reading the clock twice costs; subtracted */
 	unsigned int lcore_id;   /* two lcores: of the back half */
 };

@@ -122,12 +122,14 @@ VU_TEST(bench_options, modes_have_defaults_of_their_own)
 
 VU_TEST(bench_options, eal_gets_the_rest)
 {
-	char line[] = "vu-bench --rounds 7 -l 0-1 --size 64 --no-huge -m 64 --json out.json";
+	char line[] = "vu-bench --rounds 7 --turns 9 -l 0-1 --size 64 --no-huge -m 64 "
+		"--json out.json";
 	struct options options;
 	bool has_lcores = false, has_memory = false;
 
 	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
 	CHECK_EQ(options.nb_rounds, 7);
+	CHECK_EQ(options.nb_turns, 9);
 	CHECK(strcmp(options.json_path, "out.json") == 0);
 	for (int i = 0; i + 1 < options.eal_argc; i++) {
 		has_lcores |= strcmp(options.eal_argv[i], "-l") == 0 &&
