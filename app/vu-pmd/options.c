@@ -43,7 +43,7 @@ static const char options_help[] =
 "  event-idx=on|off         offer event indices, default on\n"
 "  packed=on|off            offer packed rings, default on\n"
 "  in-order=on|off          offer use of buffers in order, default on\n"
-"  offloads=on|off          offer checksum and segmentation offloads, default off\n"
+"  offloads=on|off          offer checksum and segmentation offloads, default on\n"
 "\n"
 "Placement\n"
 "  --queues-per-thread 2,2,4     virtqueues of each port on the 1st, 2nd, 3rd data lcore\n"

@@ -125,6 +125,7 @@ net_conf_parse(struct net_conf *conf, const char *args, char *why, size_t why_by
 
 	*conf = (struct net_conf){
 		.has_mrg = true, .has_event_idx = true, .has_packed = true, .has_in_order = true,
+		.has_offloads = true,
 	};
 	if (args == NULL || *args == '\0')
 		return 0;

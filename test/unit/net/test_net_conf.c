@@ -8,6 +8,9 @@
 
 #include "net_fixture.h"
 
+/* Bits 0, 1, 7 to 9 and 11 to 13. */
+#define F_OFFLOADS UINT64_C(0x3b83)
+
 static int
 parse(struct net_conf *conf, const char *args)
 {
@@ -29,7 +32,7 @@ VU_TEST(net_conf, defaults)
 		memset(&conf, 0xaa, sizeof(conf));
 		CHECK_EQ(parse(&conf, nothing[i]), 0);
 		CHECK(conf.far == NET_FAR_SWITCH && conf.has_mrg && conf.has_event_idx);
-		CHECK(conf.has_packed && conf.has_in_order && !conf.has_offloads);
+		CHECK(conf.has_packed && conf.has_in_order && conf.has_offloads);
 		CHECK(!conf.has_mac && conf.mtu_bytes == 0);
 	}
 	return TEST_SUCCESS;
@@ -114,7 +117,8 @@ VU_TEST(net_conf, arguments_decide_features)
 	const uint64_t always = RTE_BIT64(NET_F_VERSION_1) | RTE_BIT64(NET_F_STATUS) |
 		RTE_BIT64(NET_F_ANY_LAYOUT) | RTE_BIT64(NET_F_INDIRECT_DESC);
 	const uint64_t optional = RTE_BIT64(NET_F_MRG_RXBUF) | RTE_BIT64(NET_F_EVENT_IDX) |
-		RTE_BIT64(NET_F_RING_PACKED) | RTE_BIT64(NET_F_IN_ORDER);
+		RTE_BIT64(NET_F_RING_PACKED) | RTE_BIT64(NET_F_IN_ORDER) |
+		F_OFFLOADS;
 	static const struct {
 		const char *args;
 		uint32_t nb_pairs;
@@ -125,7 +129,7 @@ VU_TEST(net_conf, arguments_decide_features)
 		{ "event-idx=off", 1, RTE_BIT64(NET_F_EVENT_IDX), 0 },
 		{ "packed=off", 1, RTE_BIT64(NET_F_RING_PACKED), 0 },
 		{ "in-order=off", 1, RTE_BIT64(NET_F_IN_ORDER), 0 },
-		{ "offloads=on", 1, 0, 0x3b83 },
+		{ "offloads=off", 1, F_OFFLOADS, 0 },
 		{ "mtu=1500", 1, 0, RTE_BIT64(NET_F_MTU) },
 		{ "mac=02:00:00:00:00:01", 1, 0, RTE_BIT64(NET_F_MAC) },
 		{ "", 2, 0, RTE_BIT64(NET_F_MQ) },
