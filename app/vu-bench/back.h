@@ -56,7 +56,11 @@ struct back_ops {
 extern const struct back_ops back_vu;
 extern const struct back_ops back_rte_vhost;
 extern const struct back_ops back_limit;
+extern const struct back_ops back_none;
 extern const struct back_ops back_eventfd;
+
+/** Remove the sockets that back_rte_vhost keeps from one use to the next. */
+void back_rte_vhost_end(void);
 
 /** Pairs of one of the devices. */
 static inline uint32_t

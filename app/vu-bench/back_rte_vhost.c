@@ -20,13 +20,18 @@
 #define VHOST_READY_MS 5000
 #define VHOST_MAX_BURST 32
 
+/*
+ * A socket of the library, for one device at a time. It is registered with its first use and stays:
+ * the library takes up to a second to notice a new one.
+ */
 struct vhost_device {
 	char path[108];
+	bool is_registered;
 	uint32_t nb_queues;
 	/* The library's thread writes. */
+	uint32_t nb_connections;
 	int vid;             /* -1 until the device is ready, with its first two queues */
 	uint32_t nb_enabled; /* queues */
-	bool is_registered;
 };
 
 struct vhost_queue {
@@ -36,13 +41,14 @@ struct vhost_queue {
 };
 
 struct back_vhost {
-	struct vhost_device devices[VHOST_MAX_DEVICES];
+	struct vhost_device *devices;
 	unsigned int nb_devices;
 	struct rte_mempool *pool;
 	struct vhost_queue queues[2 * BENCH_MAX_PAIRS];
 };
 
-static struct back_vhost *vhost_open_one; /* the library's callbacks have no argument */
+/* The library's callbacks have no argument. */
+static struct vhost_device vhost_devices[VHOST_MAX_DEVICES];
 
 static struct vhost_device *
 vhost_find(int vid)
@@ -51,10 +57,30 @@ vhost_find(int vid)
 
 	if (rte_vhost_get_ifname(vid, path, sizeof(path)) != 0)
 		return NULL;
-	for (unsigned int i = 0; i < vhost_open_one->nb_devices; i++)
-		if (strcmp(vhost_open_one->devices[i].path, path) == 0)
-			return &vhost_open_one->devices[i];
+	for (unsigned int i = 0; i < VHOST_MAX_DEVICES; i++)
+		if (strcmp(vhost_devices[i].path, path) == 0)
+			return &vhost_devices[i];
 	return NULL;
+}
+
+static int
+vhost_new_connection(int vid)
+{
+	struct vhost_device *device = vhost_find(vid);
+
+	if (device == NULL)
+		return -1;
+	vu_store_release(&device->nb_connections, device->nb_connections + 1);
+	return 0;
+}
+
+static void
+vhost_destroy_connection(int vid)
+{
+	struct vhost_device *device = vhost_find(vid);
+
+	if (device != NULL)
+		vu_store_release(&device->nb_connections, device->nb_connections - 1);
 }
 
 static int
@@ -87,28 +113,30 @@ vhost_destroy_device(int vid)
 }
 
 static const struct rte_vhost_device_ops vhost_callbacks = {
+	.new_connection = vhost_new_connection,
+	.destroy_connection = vhost_destroy_connection,
 	.new_device = vhost_new_device,
 	.destroy_device = vhost_destroy_device,
 	.vring_state_changed = vhost_queue_changed,
 };
 
+/* Wait until the library has let go of the front-ends' memory. */
 static void
 vhost_close(void *back)
 {
 	struct back_vhost *vhost = back;
+	unsigned int ms = 0;
 
 	for (unsigned int i = 0; i < vhost->nb_devices; i++)
-		if (vhost->devices[i].is_registered)
-			rte_vhost_driver_unregister(vhost->devices[i].path);
-	vhost_open_one = NULL;
+		while (vu_load_acquire(&vhost->devices[i].nb_connections) != 0 &&
+				ms++ < VHOST_READY_MS)
+			usleep(1000);
 	free(vhost);
 }
 
 static int
 vhost_register(struct vhost_device *device, const struct back_conf *conf, unsigned int idx)
 {
-	device->vid = -1;
-	device->nb_queues = 2 * back_nb_pairs(conf, idx);
 	snprintf(device->path, sizeof(device->path), "%s/rte_vhost%u", conf->folder, idx);
 	if (rte_vhost_driver_register(device->path, RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS |
 			(conf->has_vhost_stats ? RTE_VHOST_USER_NET_STATS_ENABLE : 0)) != 0)
@@ -118,6 +146,18 @@ vhost_register(struct vhost_device *device, const struct back_conf *conf, unsign
 			rte_vhost_driver_start(device->path) != 0)
 		return -EINVAL;
 	return 0;
+}
+
+static int
+vhost_prepare(struct vhost_device *device, const struct back_conf *conf, unsigned int idx)
+{
+	/* A connection that the last close did not see the end of. */
+	if (device->nb_connections != 0)
+		return -EBUSY;
+	device->vid = -1;
+	device->nb_enabled = 0;
+	device->nb_queues = 2 * back_nb_pairs(conf, idx);
+	return device->is_registered ? 0 : vhost_register(device, conf, idx);
 }
 
 static void *
@@ -131,15 +171,23 @@ vhost_open(const struct back_conf *conf)
 		return NULL;
 	}
 	vhost->pool = conf->pool;
+	vhost->devices = vhost_devices;
 	vhost->nb_devices = conf->nb_devices;
-	vhost_open_one = vhost;
 	for (unsigned int i = 0; i < vhost->nb_devices && rc == 0; i++)
-		rc = vhost_register(&vhost->devices[i], conf, i);
+		rc = vhost_prepare(&vhost->devices[i], conf, i);
 	if (rc == 0)
 		return vhost;
 	vhost_close(vhost);
 	rte_errno = -rc;
 	return NULL;
+}
+
+void
+back_rte_vhost_end(void)
+{
+	for (unsigned int i = 0; i < VHOST_MAX_DEVICES; i++)
+		if (vhost_devices[i].is_registered)
+			rte_vhost_driver_unregister(vhost_devices[i].path);
 }
 
 static int

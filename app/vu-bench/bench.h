@@ -25,6 +25,7 @@ enum bench_backend {
 	BENCH_VU,
 	BENCH_RTE_VHOST,
 	BENCH_LIMIT,
+	BENCH_NONE,    /* cost only */
 	BENCH_EVENTFD, /* latency only */
 	BENCH_NB_BACKENDS
 };

@@ -74,6 +74,8 @@ frame_fill(uint8_t *frame, uint32_t len_bytes)
 	uint32_t offset = sizeof(ether) + sizeof(ip) + sizeof(udp);
 
 	ip.hdr_checksum = rte_ipv4_cksum(&ip);
+	/* What a frame has to hold whose checksum is still to be made (VIRTIO 1.2, 5.1.6.2). */
+	udp.dgram_cksum = rte_ipv4_phdr_cksum(&ip, 0);
 	memcpy(frame, &ether, sizeof(ether));
 	memcpy(frame + sizeof(ether), &ip, sizeof(ip));
 	memcpy(frame + sizeof(ether) + sizeof(ip), &udp, sizeof(udp));

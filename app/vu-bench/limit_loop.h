@@ -7,6 +7,8 @@
 #ifndef LIMIT_LOOP_H
 #define LIMIT_LOOP_H
 
+#include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include <rte_branch_prediction.h>
@@ -20,10 +22,14 @@
 
 struct limit_queue;
 
-/** The loops for one instruction set. */
+/** The loops for one instruction set; those called `empty` copy nothing. */
 struct limit_loops {
 	uint16_t (*from_guest)(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t max);
 	uint16_t (*to_guest)(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t nb);
+	uint16_t (*empty_from_guest)(struct limit_queue *queue, struct rte_mbuf **frames,
+		uint16_t max);
+	uint16_t (*empty_to_guest)(struct limit_queue *queue, struct rte_mbuf **frames,
+		uint16_t nb);
 };
 
 /** A queue as the `limit` sees it. */
@@ -32,6 +38,7 @@ struct limit_queue {
 	struct rte_mempool *pool;
 	struct front_queue *fq;
 	uint8_t *buffers; /* the front half's, in a mapping of our own */
+	uint64_t rearm;   /* mbuf.rearm_data of a new frame */
 };
 
 extern const struct limit_loops limit_loops_base;
@@ -41,7 +48,8 @@ extern const struct limit_loops limit_loops_avx512;
 #ifdef LIMIT_WITH_LOOPS
 
 #define LIMIT_LOOPS(name) \
-	const struct limit_loops name = { limit_from_guest, limit_to_guest }
+	const struct limit_loops name = { limit_from_guest, limit_to_guest, \
+		limit_empty_from_guest, limit_empty_to_guest }
 
 static __rte_always_inline uint8_t *
 limit_buffer(const struct limit_queue *queue, uint64_t number)
@@ -65,6 +73,21 @@ limit_done(struct front_queue *fq, uint64_t used)
 	vu_store_release(&fq->flow.used, used);
 }
 
+/* A frame of one mbuf, in two stores: rearm data, flags; type, lengths. */
+static_assert(offsetof(struct rte_mbuf, data_off) == 16 &&
+	offsetof(struct rte_mbuf, pkt_len) == 36, "struct rte_mbuf");
+
+typedef uint64_t limit_words __attribute__((vector_size(16), may_alias));
+
+static __rte_always_inline void
+limit_frame_init(struct rte_mbuf *frame, uint64_t rearm, uint32_t len_bytes)
+{
+	limit_words *words = (limit_words *)(void *)frame;
+
+	words[1] = (limit_words){ rearm, 0 };
+	words[2] = (limit_words){ (uint64_t)len_bytes << 32, len_bytes };
+}
+
 /* A frame that needs several mbufs. */
 static __rte_noinline void
 limit_take_long(struct rte_mempool *pool, struct rte_mbuf *frame, const uint8_t *src,
@@ -72,7 +95,7 @@ limit_take_long(struct rte_mempool *pool, struct rte_mbuf *frame, const uint8_t 
 {
 	struct rte_mbuf *tail = frame;
 
-	frame->pkt_len = len_bytes;
+	frame->data_len = 0;
 	for (;;) {
 		uint32_t nb = RTE_MIN(len_bytes, (uint32_t)rte_pktmbuf_tailroom(tail));
 
@@ -89,27 +112,29 @@ limit_take_long(struct rte_mempool *pool, struct rte_mbuf *frame, const uint8_t 
 	}
 }
 
-static uint16_t
-limit_from_guest(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t max)
+static __rte_always_inline uint16_t
+limit_take(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t max, const bool is_copying)
 {
 	struct front_queue *fq = queue->fq;
+	uint32_t room_bytes = rte_pktmbuf_data_room_size(queue->pool) - RTE_PKTMBUF_HEADROOM;
 	uint64_t used = fq->flow.used;
 	uint16_t nb = limit_ready(fq, max);
 
-	if (nb == 0 || rte_pktmbuf_alloc_bulk(queue->pool, frames, nb) != 0)
+	if (nb == 0 || rte_mempool_get_bulk(queue->pool, (void **)frames, nb) != 0)
 		return 0;
 	for (uint16_t i = 0; i < nb; i++, used++) {
 		const uint8_t *src = limit_buffer(queue, used) + BENCH_HEADER_BYTES;
 		uint32_t len_bytes = fq->flow.lens[used & (fq->nb_buffers - 1)] -
 			BENCH_HEADER_BYTES;
 
-		if (unlikely(len_bytes > rte_pktmbuf_tailroom(frames[i]))) {
+		limit_frame_init(frames[i], queue->rearm, len_bytes);
+		if (unlikely(is_copying && len_bytes > room_bytes)) {
 			limit_take_long(queue->pool, frames[i], src, len_bytes);
 			continue;
 		}
-		vu_copy(rte_pktmbuf_mtod(frames[i], void *), src, len_bytes);
-		frames[i]->data_len = (uint16_t)len_bytes;
-		frames[i]->pkt_len = len_bytes;
+		if (is_copying)
+			vu_copy(RTE_PTR_ADD(frames[i]->buf_addr, RTE_PKTMBUF_HEADROOM), src,
+				len_bytes);
 	}
 	limit_done(fq, used);
 	return nb;
@@ -160,8 +185,8 @@ limit_give_long(struct limit_queue *queue, uint64_t first, const struct rte_mbuf
 	return (uint16_t)(used - first);
 }
 
-static uint16_t
-limit_to_guest(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t nb)
+static __rte_always_inline uint16_t
+limit_give(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t nb, const bool is_copying)
 {
 	struct front_queue *fq = queue->fq;
 	uint64_t used = fq->flow.used;
@@ -181,13 +206,38 @@ limit_to_guest(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t nb)
 			continue;
 		}
 		limit_set_nb_buffers(fq, buffer, 1);
-		vu_copy(buffer + BENCH_HEADER_BYTES,
-			rte_pktmbuf_mtod(frames[i], const void *), len_bytes);
+		if (is_copying)
+			vu_copy(buffer + BENCH_HEADER_BYTES,
+				rte_pktmbuf_mtod(frames[i], const void *), len_bytes);
 		fq->flow.lens[used & (fq->nb_buffers - 1)] = BENCH_HEADER_BYTES + len_bytes;
 		used++;
 	}
 	limit_done(fq, used);
 	return i;
+}
+
+static uint16_t
+limit_from_guest(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t max)
+{
+	return limit_take(queue, frames, max, true);
+}
+
+static uint16_t
+limit_to_guest(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t nb)
+{
+	return limit_give(queue, frames, nb, true);
+}
+
+static uint16_t
+limit_empty_from_guest(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t max)
+{
+	return limit_take(queue, frames, max, false);
+}
+
+static uint16_t
+limit_empty_to_guest(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t nb)
+{
+	return limit_give(queue, frames, nb, false);
 }
 
 #endif /* LIMIT_WITH_LOOPS */

@@ -15,6 +15,7 @@
 #include <rte_mbuf.h>
 #include <rte_random.h>
 
+#include "back.h"
 #include "eal_options.h"
 #include "measure.h"
 #include "options.h"
@@ -127,6 +128,7 @@ run(const struct options *options, const char *command)
 		return EXIT_FAILURE;
 	}
 	status = run_with(options, &conf, command);
+	back_rte_vhost_end();
 	rmdir(folder);
 	rte_mempool_free(conf.pool);
 	return status;

@@ -30,7 +30,9 @@ static const char options_help[] =
 "  vu-bench -l 0 --verify\n"
 "\n"
 "Axes: lists, separated by commas; every combination is measured\n"
-"  --backend vu,rte_vhost,limit  back halves (default: all three)\n"
+"  --backend vu,rte_vhost,limit,none\n"
+"                           back halves; none is limit without the copies: what the mbufs\n"
+"                           cost, and the application in front (default: the first three)\n"
 "  --direction from_guest,to_guest,both\n"
 "                           from_guest: take frames that the guest sent, and free them;\n"
 "                           to_guest: allocate frames and copy them to the guest;\n"
@@ -81,7 +83,7 @@ struct value_name {
 
 static const struct value_name backend_names[] = {
 	{ "vu", BENCH_VU }, { "rte_vhost", BENCH_RTE_VHOST }, { "limit", BENCH_LIMIT },
-	{ "eventfd", BENCH_EVENTFD }, { NULL, 0 },
+	{ "none", BENCH_NONE }, { "eventfd", BENCH_EVENTFD }, { NULL, 0 },
 };
 static const struct value_name ring_names[] = {
 	{ "split", BENCH_SPLIT }, { "packed", BENCH_PACKED }, { NULL, 0 },
