@@ -126,10 +126,13 @@ static void
 daemon_watch_lcores(void *arg)
 {
 	struct vu_daemon *daemon = arg;
+	const uint64_t delay_us = vu_sched_watch_delay_us(daemon->sched);
 
-	if (vu_sched_watch(daemon->sched) != 0)
-		VU_LOG_LIMITED(&daemon->watch_log, DAEMON, WARNING,
-			"a data lcore hangs in a system call, which is interrupted");
+	/* One line for all that follows while the looks are closer together. */
+	if (vu_sched_watch(daemon->sched) != 0 && delay_us > vu_sched_watch_delay_us(daemon->sched))
+		VU_LOG_LIMITED(&daemon->watch_log, DAEMON, WARNING, "a data lcore has passed no "
+			"safe point for %u ms: it lacks its CPU, or hangs in a system call, which "
+			"is interrupted", (unsigned int)(delay_us / 1000));
 	/* From now, not periodic: after a stall of the machine two checks would follow at once. */
 	vu_reactor_timer_start(daemon->watch_timer, vu_sched_watch_delay_us(daemon->sched), 0);
 }
