@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <rte_errno.h>
 
@@ -221,8 +222,15 @@ daemon_port_start(struct daemon_port *port)
 static void
 port_explain_device(struct vu_daemon_conf *conf, const char *path)
 {
-	if (conf->why[0] != '\0')
+	char driver_why[sizeof(conf->why)];
+
+	if (conf->why[0] != '\0') {
+		memcpy(driver_why, conf->why, sizeof(driver_why));
+		if (snprintf(conf->why, sizeof(conf->why), "%s: %s", path, driver_why) >=
+				(int)sizeof(conf->why))
+			memcpy(conf->why, driver_why, sizeof(driver_why));
 		return;
+	}
 	if (rte_errno == EINVAL || rte_errno == ERANGE)
 		snprintf(conf->why, sizeof(conf->why), "%s: queues-per-thread, queue-map or lcores "
 			"names a queue or data lcore that is not there, or one twice", path);
@@ -230,6 +238,21 @@ port_explain_device(struct vu_daemon_conf *conf, const char *path)
 		snprintf(conf->why, sizeof(conf->why), "%s: cannot create the device: %s%s", path,
 			rte_strerror(rte_errno), rte_errno == ENOMEM ?
 			"; give DPDK more memory (hugepages, or -m MEGABYTES with --no-huge)" : "");
+}
+
+/* Where the kernel does not tell, in some containers, every node may be there. */
+static int
+port_check_node(const struct vu_port_conf *port_conf, struct vu_daemon_conf *conf, const char *name)
+{
+	static const char nodes[] = "/sys/devices/system/node";
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/node%d", nodes, port_conf->numa_node);
+	if (port_conf->numa_node < 0 || access(nodes, F_OK) != 0 || access(path, F_OK) == 0)
+		return 0;
+	snprintf(conf->why, sizeof(conf->why), "%s: numa=%d: this machine has no such node", name,
+		port_conf->numa_node);
+	return -EINVAL;
 }
 
 static int
@@ -258,12 +281,18 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 		.why = conf->why, .why_bytes = sizeof(conf->why),
 	};
 
+	int rc;
+
 	snprintf(name, sizeof(name), "port%u", idx);
+	rc = port_check_node(port_conf, conf, port->path != NULL ? port->path : name);
+	if (rc != 0)
+		return rc;
 	port->dev = vu_device_create(port_conf->device, &dev_conf);
 	if (port->dev != NULL)
 		return 0;
+	rc = -rte_errno;
 	port_explain_device(conf, port->path != NULL ? port->path : name);
-	return -rte_errno;
+	return rc;
 }
 
 /* Look at an inherited descriptor before anything is made for it. */

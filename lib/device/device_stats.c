@@ -97,6 +97,7 @@ vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
 	stats->nb_faults = vu_load(&queue->counters.nb_faults);
 	for (unsigned int i = 0; i < VU_NB_DROPS; i++)
 		stats->nb_drops[i] = vu_load(&queue->counters.nb_drops[i]);
+	stats->nb_drops[VU_DROP_HANDOFF_FULL] += queue->nb_control_drops;
 	stats_copy_vring(&queue->vring, stats);
 	stats->lcore_id = (int)vu_sched_worker_lcore(dev->sched, queue->worker_idx);
 	stats->lcore_node = vu_device_queue_node(queue);

@@ -78,6 +78,7 @@ struct vu_device_queue {
 	const char *variant;             /**< static, from queue_start; NULL: there is one way */
 	bool is_failed;                  /**< owner lcore: the fault was reported */
 	bool is_fault_told;              /**< control lcore: it was logged */
+	uint64_t nb_control_drops;       /**< control lcore: frames of its own, handoff ring full */
 	uint64_t nb_hangs;               /**< control lcore: notifications that blocked, so far */
 	bool is_dirty;                   /**< a commit has to rebuild the snapshot */
 	bool is_scheduled;               /**< the task was added to its worker */

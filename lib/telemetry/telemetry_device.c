@@ -13,6 +13,9 @@
 #include "vu_feature.h"
 #include "vu_mem.h"
 
+/* DPDK's answers have room for 16 KiB of text. */
+#define QUEUES_PER_ANSWER 16
+
 int
 telemetry_list(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
 {
@@ -116,47 +119,74 @@ queue_add(struct rte_tel_data *queue, const struct vu_queue_stats *stats)
 	queue_add_drops(queue, stats);
 }
 
-/* Queue behind the comma of "DEVICE,QUEUE"; false if it is none of the device's. */
+/* Queues that an answer may show: "DEVICE" or "DEVICE,FIRST-" all that were ever used. */
+struct queue_range {
+	uint32_t first, last;
+	bool is_single; /* "DEVICE,QUEUE": shown whatever its state */
+};
+
+/* What stands behind the comma, or NULL; false if it is no queue of the device's. */
 static bool
-queue_of_params(const struct vu_device *dev, const char *comma, unsigned long *queue_idx)
+queue_range_parse(const struct vu_device *dev, const char *comma, struct queue_range *range)
 {
+	unsigned long first;
 	char *end;
 
+	*range = (struct queue_range){ .last = vu_device_nb_queues(dev) - 1 };
+	if (comma == NULL)
+		return true;
 	if (comma[1] < '0' || comma[1] > '9')
 		return false;
-	*queue_idx = strtoul(comma + 1, &end, 10);
-	return *end == '\0' && *queue_idx < vu_device_nb_queues(dev);
+	first = strtoul(comma + 1, &end, 10);
+	if (first > range->last)
+		return false;
+	range->first = (uint32_t)first;
+	if (strcmp(end, "-") == 0)
+		return true;
+	range->last = range->first;
+	range->is_single = true;
+	return *end == '\0';
 }
 
-/* "DEVICE" shows every queue that was ever used, "DEVICE,QUEUE" one. */
+static int
+queue_add_named(struct rte_tel_data *data, uint32_t queue_idx, const struct vu_queue_stats *stats)
+{
+	struct rte_tel_data *queue = rte_tel_data_alloc();
+	char name[RTE_TEL_MAX_STRING_LEN];
+
+	if (queue == NULL)
+		return -ENOMEM;
+	queue_add(queue, stats);
+	snprintf(name, sizeof(name), "q%u", queue_idx);
+	if (rte_tel_data_add_dict_container(data, name, queue, 0) == 0)
+		return 0;
+	rte_tel_data_free(queue);
+	return -ENOSPC;
+}
+
 int
 telemetry_queue_stats(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
 {
 	const struct vu_device *dev = telemetry_device(params);
-	const char *comma = params != NULL ? strchr(params, ',') : NULL;
-	unsigned long only;
+	unsigned int nb_shown = 0;
+	struct queue_range range;
 	struct vu_queue_stats stats;
-	char name[RTE_TEL_MAX_STRING_LEN];
+	int rc = 0;
 
 	(void)sched;
-	if (dev == NULL || (comma != NULL && !queue_of_params(dev, comma, &only)))
+	if (dev == NULL || !queue_range_parse(dev, params != NULL ? strchr(params, ',') : NULL,
+			&range))
 		return -EINVAL;
 	rte_tel_data_start_dict(data);
-	for (uint32_t i = 0; i < vu_device_nb_queues(dev); i++) {
-		struct rte_tel_data *queue;
-
+	for (uint32_t i = range.first; i <= range.last && rc == 0; i++) {
 		vu_device_queue_stats_get(dev, i, &stats);
-		if (comma != NULL ? i != only : stats.size == 0 && stats.vring.nb_chains == 0)
+		if (!range.is_single && stats.size == 0 && stats.vring.nb_chains == 0)
 			continue;
-		queue = rte_tel_data_alloc();
-		if (queue == NULL)
-			return -ENOMEM;
-		queue_add(queue, &stats);
-		snprintf(name, sizeof(name), "q%u", i);
-		if (rte_tel_data_add_dict_container(data, name, queue, 0) != 0) {
-			rte_tel_data_free(queue);
+		if (nb_shown++ == QUEUES_PER_ANSWER) {
+			telemetry_add_uint(data, "next", i);
 			break;
 		}
+		rc = queue_add_named(data, i, &stats);
 	}
-	return 0;
+	return rc;
 }

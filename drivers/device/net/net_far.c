@@ -393,8 +393,10 @@ net_far_announce(struct net_device *from, struct rte_mbuf *frame)
 			continue;
 		/* This lcore owns no queue: the frame waits for the one that does. */
 		rte_pktmbuf_refcnt_update(frame, 1);
-		if (far_hand_over(nq, &frame, 1) != 1)
+		if (far_hand_over(nq, &frame, 1) != 1) {
+			nq->queue->nb_control_drops++;
 			rte_pktmbuf_free(frame);
+		}
 	}
 	rte_pktmbuf_free(frame);
 }

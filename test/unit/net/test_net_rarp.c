@@ -75,9 +75,10 @@ VU_TEST(net_rarp, refused)
 	return 0;
 }
 
-/* A receive queue whose lcore does not come: the ring to it fills up, the rest is freed. */
+/* A receive queue whose lcore does not come: the ring to it fills up, the rest is counted. */
 VU_TEST(net_rarp, handoff_full)
 {
+	struct vu_queue_stats stats;
 	struct vu_sched *sched = net_sched_create();
 	struct net_port ports[2];
 
@@ -87,6 +88,9 @@ VU_TEST(net_rarp, handoff_full)
 	}
 	for (unsigned int i = 0; i < 2 * NET_HANDOFF_FRAMES; i++)
 		CHECK_EQ(vu_device_send_rarp(ports[0].dev, mac), 0);
+	stats = port_stats(&ports[1], 0);
+	/* A ring of so many entries holds one less. */
+	CHECK_EQ(stats.nb_drops[VU_DROP_HANDOFF_FULL], NET_HANDOFF_FRAMES + 1);
 	for (unsigned int i = 0; i < RTE_DIM(ports); i++)
 		port_close(&ports[i]);
 	vu_sched_destroy(sched);
