@@ -6,6 +6,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #define CONF_RECONNECT_MS 1000
 #define CONF_MAX_STATS_SECONDS 3600
 #define CONF_KEYS_BYTES 192
+#define CONF_NOTIFY_MAX_US 100000u
 
 int
 conf_refuse(struct vu_daemon_conf *conf, int rc, const char *format, ...)
@@ -151,6 +153,23 @@ port_set_queue_map(struct vu_daemon_conf *conf, struct vu_port_conf *port, const
 		"queue-map=%s: use QUEUES@LCORE:... such as (0:1)@3:(2-5)@4", value);
 }
 
+/* notify-coalesce=BUFFERS:MICROSECONDS */
+static int
+port_set_notify(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+{
+	struct vu_notify_conf *notify = &port->notify;
+	int nb_chars = 0;
+
+	if (value[0] >= '0' && value[0] <= '9' && sscanf(value, "%9" SCNu32 ":%9" SCNu32 "%n",
+			&notify->max_buffers, &notify->max_us, &nb_chars) == 2 &&
+			value[nb_chars] == '\0' && notify->max_buffers >= 1 &&
+			notify->max_buffers <= VU_MAX_QUEUE_SIZE && notify->max_us >= 1 &&
+			notify->max_us <= CONF_NOTIFY_MAX_US)
+		return 0;
+	return conf_refuse(conf, -EINVAL, "notify-coalesce=%s: use BUFFERS:MICROSECONDS such as "
+		"32:50, up to %u:%u", value, VU_MAX_QUEUE_SIZE, CONF_NOTIFY_MAX_US);
+}
+
 /* Arguments of the driver are collected and checked by it later; here only their keys. */
 static int
 port_add_driver_arg(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key,
@@ -174,7 +193,8 @@ port_add_driver_arg(struct vu_daemon_conf *conf, struct vu_port_conf *port, cons
 		return 0;
 	}
 	return conf_refuse(conf, -EINVAL, "unknown key %s: use device, mode, queues, queue-size, "
-		"queues-per-thread, queue-map, lcores, reconnect-ms, numa, max-memory%s", key,
+		"queues-per-thread, queue-map, lcores, reconnect-ms, numa, max-memory, "
+		"notify-coalesce%s", key,
 		allowed);
 }
 
@@ -204,6 +224,8 @@ port_set(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key
 			&port->max_memory_mb);
 	if (strcmp(key, "numa") == 0)
 		return port_set_numa(conf, port, value);
+	if (strcmp(key, "notify-coalesce") == 0)
+		return port_set_notify(conf, port, value);
 	return port_add_driver_arg(conf, port, key, value);
 }
 

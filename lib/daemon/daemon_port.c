@@ -277,6 +277,7 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 		.numa_node = port_conf->numa_node,
 		.sched = port->daemon->sched,
 		.assign = &assign,
+		.notify = port_conf->notify,
 		.driver_args = port_conf->driver_args,
 		.why = conf->why, .why_bytes = sizeof(conf->why),
 	};

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "vu_sched.h"
+#include "vu_vring.h"
 
 struct vu_daemon;
 
@@ -45,6 +46,7 @@ struct vu_port_conf {
 	uint32_t reconnect_ms;          /**< longest pause between attempts of a client */
 	uint32_t max_memory_mb;         /**< of guest memory, 0 any */
 	int numa_node;                  /**< preferred node of the lcores, -1 any */
+	struct vu_notify_conf notify;   /**< when guests are notified */
 	struct vu_uint_list queues_per_thread; /**< empty: the daemon's */
 	struct vu_uint_list lcores;     /**< empty: all data lcores */
 	struct vu_pin_list pins;        /**< empty: the daemon's */

@@ -37,6 +37,7 @@ device_init(struct vu_device *dev, const struct vu_device_conf *conf)
 
 	snprintf(dev->name, sizeof(dev->name), "%s", conf->name);
 	dev->sched = conf->sched;
+	dev->notify = conf->notify;
 	dev->nb_queues = dev->ops->num_queues != NULL ? dev->ops->num_queues(conf) :
 		conf->nb_queues;
 	dev->max_queue_size = conf->max_queue_size;

@@ -31,6 +31,7 @@ struct vu_device {
 	const struct vu_device_ops *ops;
 	void *priv;
 	struct vu_sched *sched;
+	struct vu_notify_conf notify;
 	uint32_t nb_queues;
 	uint32_t max_queue_size;
 	int numa_node;            /**< that the user asked for, -1 none */

@@ -15,6 +15,7 @@
 #include "vu_fd.h"
 #include "vu_limits.h"
 #include "vu_vring_kick.h"
+#include "vu_vring_notify.h"
 
 void
 vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_live *live)
@@ -24,6 +25,9 @@ vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_live *live)
 	if (queue->is_failed)
 		return;
 	queue->is_failed = true;
+	/* What was used before is still to be told, but not to a descriptor that blocks. */
+	if (queue->vring.pos.is_delayed && queue->vring.pos.fault != VU_VRING_BAD_CALL)
+		vu_vring_notify(live, &queue->vring.pos);
 	vu_counter_add(&queue->counters.nb_faults, 1);
 	/* Interrupted by vu_sched_watch(), as in vu_vring_notify(). */
 	if (vu_fd_signal(live->err_fd) == -EINTR)
@@ -45,6 +49,9 @@ device_queue_poll(struct vu_task *task)
 		return 0;
 	}
 	nb_items = queue->poll(queue, live);
+	/* Until a notification that was put off is written, each turn looks at the clock. */
+	if (unlikely(vu_vring_notify_check(live, &queue->vring.pos)))
+		task->watch = (struct vu_watch)VU_WATCH_ALWAYS;
 	if (unlikely(queue->vring.pos.fault != VU_VRING_OK)) {
 		vu_queue_fail(queue, live);
 		if (queue->dev->ops->queue_fault != NULL)
@@ -196,6 +203,7 @@ device_queue_create(struct vu_device *dev, uint32_t idx, unsigned int worker_idx
 	queue->retired_call_fd = VU_FD_NONE;
 	queue->retired_err_fd = VU_FD_NONE;
 	vu_vring_init(&queue->vring, idx);
+	queue->vring.notify = dev->notify;
 	queue->vring.numa_node = node;
 	return queue;
 }

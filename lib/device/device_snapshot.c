@@ -21,22 +21,28 @@ change_wait_add(struct vu_device *dev, struct vu_sched_wait *wait, vu_sched_done
 	dev->change.nb_waits++;
 }
 
-/* A queue has left its lcore: remember where it stopped. */
-static void
-queue_release(struct vu_device_queue *queue)
-{
-	device_queue_tell(queue);
-	queue->vring.conf.base = vu_vring_base(&queue->vring);
-	queue->vring.conf.has_base = true;
-	if (queue->dev->ops->queue_stop != NULL)
-		queue->dev->ops->queue_stop(queue);
-}
-
 static void
 queue_signal(struct vu_device_queue *queue, int fd)
 {
 	if (vu_fd_signal_bounded(fd) == -EINTR)
 		device_count_hangs(queue->dev, 1);
+}
+
+/* A queue has left its lcore: remember where it stopped. */
+static void
+queue_release(struct vu_device_queue *queue)
+{
+	device_queue_tell(queue);
+	/* A notification that was put off; nobody else writes the position now. */
+	if (queue->vring.pos.is_delayed) {
+		queue_signal(queue, queue->retired_live->call_fd);
+		vu_counter_add(&queue->vring.pos.counters.nb_notifications, 1);
+		queue->vring.pos.is_delayed = false;
+	}
+	queue->vring.conf.base = vu_vring_base(&queue->vring);
+	queue->vring.conf.has_base = true;
+	if (queue->dev->ops->queue_stop != NULL)
+		queue->dev->ops->queue_stop(queue);
 }
 
 /* A ring could not become live, or not stay so. Nobody else writes its counters now. */

@@ -36,6 +36,7 @@ stats_copy_vring(const struct vu_vring *vring, struct vu_queue_stats *stats)
 	stats->vring.nb_notifications = vu_load(&counters->nb_notifications);
 	stats->vring.nb_notifications_suppressed = vu_load(&counters->nb_notifications_suppressed);
 	stats->vring.nb_notification_errors = vu_load(&counters->nb_notification_errors);
+	stats->vring.nb_notifications_delayed = vu_load(&counters->nb_notifications_delayed);
 	stats->fault = vu_load(&vring->pos.fault);
 	stats->size = vring->conf.size;
 	stats->is_started = vring->started;

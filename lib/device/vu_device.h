@@ -70,6 +70,8 @@ struct vu_device_conf {
 	uint64_t max_mem_bytes;     /**< of guest memory, see vu_mem.h; 0: any */
 	struct vu_sched *sched;     /**< outlives the device */
 	const struct vu_assign_conf *assign; /**< placement of the queues */
+	/** for queues whose tasks the scheduler polls; all zero: notify at once */
+	struct vu_notify_conf notify;
 	const char *driver_args;    /**< key=value,... for the driver; NULL for none */
 	char *why;                  /**< filled with one line if the driver refuses its arguments */
 	size_t why_bytes;

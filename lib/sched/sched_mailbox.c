@@ -134,6 +134,14 @@ task_find(const struct room *room, struct vu_task *task)
 	return task->slot;
 }
 
+void
+vu_task_poll_next(struct vu_task *task)
+{
+	struct room *room = task->owner->room;
+
+	room->watches[task_find(room, task)] = (struct vu_watch)VU_WATCH_ALWAYS;
+}
+
 static void
 command_remove(struct vu_sched_worker *worker, struct vu_task *task)
 {
@@ -152,7 +160,7 @@ command_remove(struct vu_sched_worker *worker, struct vu_task *task)
 }
 
 static void
-command_kick(struct vu_sched_worker *worker, struct vu_task *task)
+command_kick(struct vu_task *task)
 {
 	/*
 	 * Before the poll: a kick from now on is a new one. What was stored before the kicks that
@@ -160,7 +168,7 @@ command_kick(struct vu_sched_worker *worker, struct vu_task *task)
 	 */
 	__atomic_exchange_n(&task->kicked, 0, __ATOMIC_ACQUIRE);
 	/* The old watch word may be gone: replace it without reading it. */
-	worker->room->watches[task_find(worker->room, task)] = (struct vu_watch)VU_WATCH_ALWAYS;
+	vu_task_poll_next(task);
 }
 
 static void
@@ -184,7 +192,7 @@ command_handle(struct vu_sched_worker *worker, const struct command *command)
 		command_remove(worker, command->ptr);
 		break;
 	case COMMAND_KICK:
-		command_kick(worker, command->ptr);
+		command_kick(command->ptr);
 		break;
 	case COMMAND_GROW:
 		command_grow(worker, command->ptr);

@@ -265,6 +265,14 @@ int vu_sched_task_add(struct vu_sched *sched, struct vu_task *task, unsigned int
 void vu_sched_task_kick(struct vu_sched *sched, struct vu_task *task);
 
 /**
+ * Have a task of the calling lcore polled in this turn or the next, whatever its watch says.
+ *
+ * @param task  task for which vu_task_is_mine() holds
+ * @context owner lcore
+ */
+void vu_task_poll_next(struct vu_task *task);
+
+/**
  * Take a task from its worker.
  *
  * @param sched  scheduler

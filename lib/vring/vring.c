@@ -12,6 +12,7 @@
 #include <rte_bitops.h>
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
@@ -191,6 +192,8 @@ vring_live_fill(struct vu_vring_live *live, const struct vu_vring *vring,
 		.is_enabled = vring->enabled,
 		.call_fd = vring->call_fd,
 		.err_fd = vring->err_fd,
+		.notify_buffers = vring->notify.max_buffers,
+		.notify_cycles = vring->notify.max_us * rte_get_tsc_hz() / US_PER_S,
 	};
 	is_mapped = is_packed ? vring_live_map_packed(live, conf) :
 		vring_live_map_split(live, conf);
@@ -276,22 +279,4 @@ vu_vring_base(const struct vu_vring *vring)
 	const struct vu_vring_pos *pos = &vring->pos;
 
 	return pos->is_packed ? pos->avail | (uint32_t)pos->used << 16 : pos->avail;
-}
-
-void
-vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_pos *pos)
-{
-	struct vu_vring_counters *counters = &pos->counters;
-	int rc;
-
-	if (live->call_fd == VU_FD_NONE)
-		return;
-	rc = vu_fd_signal(live->call_fd);
-	if (rc == 0 || rc == -EAGAIN)
-		vu_counter_add(&counters->nb_notifications, 1);
-	else
-		vu_counter_add(&counters->nb_notification_errors, 1);
-	/* Only a call that blocks is interrupted (vu_sched_watch()): it would block again. */
-	if (unlikely(rc == -EINTR))
-		pos->fault = VU_VRING_BAD_CALL;
 }

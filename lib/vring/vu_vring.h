@@ -54,6 +54,15 @@ struct vu_vring_counters {
 	uint64_t nb_notifications;          /**< call eventfds written */
 	uint64_t nb_notifications_suppressed;
 	uint64_t nb_notification_errors;
+	/** wanted, but put off: one write stands for several, or comes later */
+	uint64_t nb_notifications_delayed;
+};
+
+/** When a guest hears of used buffers that it wants to hear of. All zero: at once. */
+struct vu_notify_conf {
+	/** used buffers since the last time that it need not hear of yet; 0 or 1: none */
+	uint32_t max_buffers;
+	uint32_t max_us; /**< microseconds until it hears of fewer */
 };
 
 /**
@@ -72,6 +81,9 @@ struct vu_vring_pos {
 	bool is_packed;        /**< what the fields mean; set when the ring starts */
 	uint8_t fault;         /**< enum vu_vring_fault; set by the owner lcore */
 	uint16_t region_hint;  /**< last region hit; always re-checked against the table */
+	bool is_delayed;       /**< a wanted notification was put off until delayed_tsc */
+	uint64_t delayed_tsc;
+	uint64_t notified_chains; /**< counters.nb_chains at the last notification */
 	struct vu_vring_counters counters;
 };
 
@@ -80,6 +92,7 @@ struct vu_vring {
 	/* Fixed after creation. */
 	uint32_t idx;
 	int numa_node; /**< where snapshots are to be; SOCKET_ID_ANY unless the owner sets it */
+	struct vu_notify_conf notify; /**< all zero unless the owner sets it */
 
 	/* Control lcore only. */
 	struct vu_vring_conf conf;

@@ -97,6 +97,8 @@ struct vu_vring_live {
 	bool has_kick;       /**< a kick wakes the owner lcore if that sleeps */
 	int call_fd;         /**< VU_FD_NONE: the front-end polls */
 	int err_fd;
+	uint32_t notify_buffers; /**< struct vu_notify_conf */
+	uint64_t notify_cycles;  /**< the same in TSC cycles */
 } __rte_cache_aligned;
 
 /**

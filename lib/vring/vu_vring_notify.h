@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Driver SDK: tell the guest about used buffers, once per burst and only if it wants to know.
+ * Driver SDK: tell the guest about used buffers, once per burst and only if it wants to know. With
+ * struct vu_notify_conf that may be put off: pos->is_delayed is set, and the owner has to call
+ * vu_vring_notify_check() again and again until it is not. lib/device does so for the queues of a
+ * scheduler's tasks.
  */
 #ifndef VU_VRING_NOTIFY_H
 #define VU_VRING_NOTIFY_H
@@ -21,6 +24,35 @@
 void vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_pos *pos);
 
 /**
+ * Notify, now or later: worker of the signal functions.
+ *
+ * @param live  set-up of the ring
+ * @param pos   position; is_delayed is set if it will be later
+ * @context owner lcore
+ */
+void vu_vring_notify_soon(const struct vu_vring_live *live, struct vu_vring_pos *pos);
+
+/** Worker of vu_vring_notify_check(). @context owner lcore */
+void vu_vring_notify_due(const struct vu_vring_live *live, struct vu_vring_pos *pos);
+
+/**
+ * Write a notification that was put off, if it is time.
+ *
+ * @param live  set-up of the ring
+ * @param pos   position
+ * @return true: one is still to come, call again
+ * @context owner lcore
+ */
+static __rte_always_inline bool
+vu_vring_notify_check(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+{
+	if (likely(!pos->is_delayed))
+		return false;
+	vu_vring_notify_due(live, pos);
+	return pos->is_delayed;
+}
+
+/**
  * Decide once for everything committed since the last call, and notify if the guest wants to know.
  *
  * @param live  set-up of the ring
@@ -30,8 +62,8 @@ void vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 static __rte_always_inline void
 vu_split_signal(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 {
-	if (vu_split_wants_notification(live, pos))
-		vu_vring_notify(live, pos);
+	if (vu_split_wants_notification(live, pos) || unlikely(pos->is_delayed))
+		vu_vring_notify_soon(live, pos);
 	else
 		vu_counter_add(&pos->counters.nb_notifications_suppressed, 1);
 }
@@ -46,8 +78,8 @@ vu_split_signal(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 static __rte_always_inline void
 vu_packed_signal(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 {
-	if (vu_packed_wants_notification(live, pos))
-		vu_vring_notify(live, pos);
+	if (vu_packed_wants_notification(live, pos) || unlikely(pos->is_delayed))
+		vu_vring_notify_soon(live, pos);
 	else
 		vu_counter_add(&pos->counters.nb_notifications_suppressed, 1);
 }

@@ -366,6 +366,9 @@ net_to_guest_put(struct net_queue *nq, const struct vu_vring_live *live, struct 
 	bool is_ok = likely(nq->queue->vring.pos.fault == VU_VRING_OK);
 
 	vu_queue_drop(nq->queue, is_ok ? VU_DROP_RING_FULL : VU_DROP_FAULT, nb_frames - done);
+	/* The queue's own task is to look after a notification that was put off. */
+	if (unlikely(nq->queue->vring.pos.is_delayed))
+		vu_task_poll_next(&nq->queue->task);
 	if (unlikely(!is_ok))
 		vu_queue_fail(nq->queue, live);
 }

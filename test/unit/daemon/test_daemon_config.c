@@ -47,6 +47,7 @@ VU_TEST(daemon_config, defaults)
 	CHECK_EQ(port->max_queue_size, 32768);
 	CHECK_EQ(port->reconnect_ms, 1000);
 	CHECK_EQ(port->numa_node, -1);
+	CHECK_EQ(port->notify.max_buffers, 0);
 	CHECK_EQ(port->queues_per_thread.nb, 0);
 	CHECK_EQ(port->lcores.nb, 0);
 	CHECK(port->driver_args == NULL);
@@ -64,7 +65,7 @@ VU_TEST(daemon_config, keys_of_a_port)
 	vu_daemon_conf_init(&conf);
 	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/a.sock,far=null,mode=client,queues=4,"
 		"queue-size=512,lcores=3-5:9,queues-per-thread=2:2:4,numa=1,reconnect-ms=50,"
-		"max-memory=2048,"
+		"max-memory=2048,notify-coalesce=32:50,"
 		"device=net,mac=52:54:00:00:00:01"), 0);
 	port = &conf.ports[0];
 	CHECK_EQ(strcmp(port->path, "/tmp/a.sock"), 0);
@@ -79,6 +80,8 @@ VU_TEST(daemon_config, keys_of_a_port)
 	CHECK_EQ(port->numa_node, 1);
 	CHECK_EQ(port->max_memory_mb, 2048);
 	CHECK_EQ(port->reconnect_ms, 50);
+	CHECK_EQ(port->notify.max_buffers, 32);
+	CHECK_EQ(port->notify.max_us, 50);
 	CHECK_EQ(strcmp(port->driver_args, "far=null,mac=52:54:00:00:00:01"), 0);
 	vu_daemon_conf_fini(&conf);
 	return TEST_SUCCESS;
@@ -148,6 +151,13 @@ VU_TEST(daemon_config, refuses_sockets)
 		{ "a.sock,queues-per-thread=2::2", "queues-per-thread=2::2" },
 		{ "a.sock,reconnect-ms=0", "1 to 60000" },
 		{ "a.sock,numa=-1", "numa=-1" },
+		{ "a.sock,notify-coalesce=32", "BUFFERS:MICROSECONDS" },
+		{ "a.sock,notify-coalesce=0:50", "notify-coalesce=0:50" },
+		{ "a.sock,notify-coalesce=32:0", "notify-coalesce=32:0" },
+		{ "a.sock,notify-coalesce=32:50us", "32:50us" },
+		{ "a.sock,notify-coalesce=-1:50", "notify-coalesce=-1:50" },
+		{ "a.sock,notify-coalesce=32769:1", "up to 32768:100000" },
+		{ "a.sock,notify-coalesce=1:100001", "up to 32768:100000" },
 		{ "a.sock,device=tape", "device=tape: no such driver" },
 		{ "a.sock,speed=10", "unknown key speed" },
 		{ "a.sock,speed=10", "far, mac, mtu" },

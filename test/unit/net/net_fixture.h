@@ -138,6 +138,9 @@ port_open_rings(struct net_port *port)
 	}
 }
 
+/* When the guests of ports that are opened from now on are notified. */
+static struct vu_notify_conf port_notify;
+
 /* A port without a front-end. `lcores`: where each queue goes, NULL for anywhere. */
 static inline void
 port_open_on(struct net_port *port, struct vu_sched *sched, const char *args, uint32_t nb_pairs,
@@ -147,7 +150,7 @@ port_open_on(struct net_port *port, struct vu_sched *sched, const char *args, ui
 	struct vu_assign_conf assign = { .numa_node = -1, .pins = pins };
 	const struct vu_device_conf conf = {
 		.name = "port", .nb_queues = 2 * nb_pairs, .max_queue_size = 1024, .numa_node = -1,
-		.sched = sched, .assign = &assign, .driver_args = args,
+		.sched = sched, .assign = &assign, .driver_args = args, .notify = port_notify,
 	};
 
 	for (unsigned int i = 0; lcores != NULL && i < 2 * nb_pairs; i++)

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Notifications of a port that may be put off: whatever the queue's task does meanwhile, the guest
+ * hears of its buffers in the end.
+ */
+#include "test.h"
+
+#include "net_fixture.h"
+
+#define LONG_US 100000000
+#define FRAME_BYTES 80
+
+struct notify_fixture {
+	struct vu_sched *sched;
+	struct net_port port;
+};
+
+/* A loopback: its receive queue is filled by the task of the other one. */
+static void
+notify_open(struct notify_fixture *f, uint32_t max_us, uint64_t features)
+{
+	f->sched = net_sched_create();
+	port_notify = (struct vu_notify_conf){ 1000, max_us };
+	port_open(&f->port, f->sched, "far=loopback");
+	port_notify = (struct vu_notify_conf){ 0 };
+	if ((features & F_PACKED) != 0)
+		port_make_packed(&f->port);
+	port_start(&f->port, F_MERGEABLE | features);
+}
+
+static void
+notify_close(struct notify_fixture *f)
+{
+	port_close(&f->port);
+	vu_sched_destroy(f->sched);
+}
+
+static void
+send_frames(struct notify_fixture *f, unsigned int nb)
+{
+	uint8_t frame[FRAME_BYTES];
+
+	frame_make(frame, sizeof(frame), 1);
+	port_offer(&f->port, 0, nb, 256);
+	for (unsigned int i = 0; i < nb; i++)
+		RTE_VERIFY(port_send(&f->port, 0, frame, sizeof(frame)) >= 0);
+}
+
+/* One frame there and back: both rings have something to tell. */
+static void
+warm_up(struct notify_fixture *f)
+{
+	send_frames(f, 1);
+	net_turn(f->sched);
+}
+
+static uint64_t
+nb_calls(struct notify_fixture *f, uint32_t queue_idx)
+{
+	return port_events(f->port.rings[queue_idx].call_fd);
+}
+
+static const uint64_t layouts[] = { 0, F_EVENT_IDX, F_PACKED, F_PACKED | F_EVENT_IDX };
+
+VU_TEST(net_notify, idle_queues_tell_after_the_time)
+{
+	for (unsigned int i = 0; i < RTE_DIM(layouts); i++) {
+		struct notify_fixture f;
+
+		notify_open(&f, 50, layouts[i]);
+		send_frames(&f, 3);
+		for (uint32_t q = 0; q < 2; q++)
+			while (nb_calls(&f, q) == 0)
+				net_turn(f.sched);
+		CHECK(port_stats(&f.port, 0).vring.nb_notifications_delayed != 0);
+		CHECK(port_stats(&f.port, 1).vring.nb_notifications_delayed != 0);
+		/* With that they are idle again. */
+		CHECK_EQ(port_stats(&f.port, 1).vring.nb_notifications, 1);
+		notify_close(&f);
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_notify, queues_that_stop_tell_first)
+{
+	struct notify_fixture f;
+
+	notify_open(&f, LONG_US, 0);
+	warm_up(&f);
+	send_frames(&f, 3);
+	net_turn(f.sched);
+	for (uint32_t q = 0; q < 2; q++) {
+		CHECK_EQ(nb_calls(&f, q), 0);
+		vu_device_ring_stop(f.port.dev, q);
+		port_commit(&f.port);
+		CHECK_EQ(nb_calls(&f, q), 1);
+	}
+	notify_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_notify, a_new_call_descriptor_hears_of_it)
+{
+	struct notify_fixture f;
+	int fd = vu_fd_eventfd();
+
+	notify_open(&f, LONG_US, 0);
+	warm_up(&f);
+	vu_device_ring_set_call(f.port.dev, 1, dup(fd));
+	port_commit(&f.port);
+	CHECK_EQ(port_events(fd), 1);
+	vu_device_ring_stop(f.port.dev, 1);
+	port_commit(&f.port);
+	CHECK_EQ(port_events(fd), 1);
+	vu_fd_close(&fd);
+	notify_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_notify, queues_that_are_given_up_tell_first)
+{
+	struct notify_fixture f;
+	struct fake_ring *ring;
+
+	notify_open(&f, LONG_US, 0);
+	warm_up(&f);
+	CHECK_EQ(nb_calls(&f, 1), 0);
+	ring = f.port.rings[1].ring;
+	vu_store(&ring->avail->idx, (uint16_t)(ring->avail_idx + RING_SIZE + 1));
+	net_turn(f.sched);
+	CHECK_EQ(port_stats(&f.port, 1).fault, VU_VRING_BAD_AVAIL_IDX);
+	CHECK_EQ(nb_calls(&f, 1), 1);
+	notify_close(&f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_notify, queues_that_move_tell_at_their_new_place)
+{
+	struct notify_fixture f;
+
+	notify_open(&f, 20000, 0);
+	warm_up(&f);
+	for (uint32_t q = 0; q < 2; q++) {
+		unsigned int lcore_id = port_stats(&f.port, q).lcore_id == 4 ? 7 : 4;
+
+		RTE_VERIFY(vu_device_queue_move(f.port.dev, q, lcore_id) == 0);
+	}
+	for (uint32_t q = 0; q < 2; q++) {
+		while (nb_calls(&f, q) == 0) {
+			net_turn(f.sched);
+			vu_sched_poll(f.sched);
+		}
+	}
+	notify_close(&f);
+	return TEST_SUCCESS;
+}
