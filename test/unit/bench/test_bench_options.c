@@ -150,7 +150,7 @@ VU_TEST(bench_options, what_cannot_be_is_refused)
 		"--ring round", "--size 59", "--size 9217", "--size 64,", "--burst 0",
 		"--burst 257",
 		"--queues 1025", "--queues -1", "--queues 1x", "--cores 3", "--in-order yes",
-		"--ring-size 100", "--ring-size 32", "--rounds 0", "--backend none", "--rounds",
+		"--ring-size 100", "--ring-size 32", "--rounds 0", "--backend nothing", "--rounds",
 		"--nonsense", "--size 18446744073709551680",
 		"--size 64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,"
 			"64,64,64,64,64,64,64,64,64",
