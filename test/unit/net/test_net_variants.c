@@ -100,6 +100,10 @@ plan_make(uint64_t seed, uint64_t offered)
 		plan.features |= F_PACKED;
 	plan.ring_size = plan_ring_size(&rand, plan.is_packed);
 	plan.start = plan_start(&rand, &plan);
+	plan.align_bytes = fake_rand_one_in(&rand, 2) ? 0 : 128;
+	/* A sane guest would wait for those. */
+	if (plan.is_hostile && fake_rand_one_in(&rand, 3))
+		plan.nb_held = fake_rand_in(&rand, 0, plan.ring_size);
 	return plan;
 }
 
@@ -282,7 +286,7 @@ guests_end_step(struct variant_rig *rig, struct fake_rand *rand)
 	for (unsigned int i = 0; i < 2; i++) {
 		/* Sane ones offer buffers, too, that are shorter than a header. */
 		if (rig->plan.is_hostile || rig->side[i].queue.vring.pos.fault != VU_VRING_OK)
-			side_restart(&rig->side[i], start);
+			side_restart(&rig->side[i], &rig->plan, start);
 		else
 			guest_collect(&rig->side[i]);
 	}

@@ -13,6 +13,7 @@
 #include <rte_mempool.h>
 
 #include "vu_fd.h"
+#include "vu_vring_packed.h"
 
 #define POOL_MBUFS 4095
 #define BORDER_BYTES 0x18000
@@ -105,16 +106,54 @@ side_fill_memory(struct rig_side *side)
 	}
 }
 
+/*
+ * Between the descriptors and the next part of the ring, descriptors as the device likes them: who
+ * reads on behind the end finds something to do.
+ */
+static void
+side_add_decoys(struct rig_side *side, const struct rig_plan *plan)
+{
+	const struct fake_ring *ring = side->ring;
+	uint16_t direction = plan->is_from_guest ? 0 : VU_DESC_F_WRITE;
+	uint64_t gpa = ring->desc_gpa + UINT64_C(16) * ring->size;
+
+	for (uint16_t i = 0; gpa + 16 <= ring->avail_gpa; gpa += 16, i++) {
+		const struct vu_split_desc split = { FAKE_HIGH_GPA, 700, direction, 0 };
+		const struct vu_packed_desc packed = { FAKE_HIGH_GPA, 700, i, direction |
+			(i % 4 == 3 ? VU_PACKED_F_USED : VU_PACKED_F_AVAIL) };
+
+		if (plan->is_packed)
+			fake_guest_write(&side->guest, gpa, &packed, sizeof(packed));
+		else
+			fake_guest_write(&side->guest, gpa, &split, sizeof(split));
+	}
+}
+
 static void
 side_open_ring(struct rig_side *side, const struct rig_plan *plan)
 {
-	const struct fake_ring_place place = { .region = FAKE_MID, .is_packed = plan->is_packed };
+	const struct fake_ring_place place = { .region = FAKE_MID, .is_packed = plan->is_packed,
+		.align_bytes = plan->align_bytes };
 
 	memset(side->guest.allocated_bytes, 0, sizeof(side->guest.allocated_bytes));
 	fake_guest_alloc(&side->guest, FAKE_MID, RING_OFFSET, 1);
 	side->ring = fake_ring_create(&side->guest, plan->ring_size, &place);
 	RTE_VERIFY(side->guest.allocated_bytes[FAKE_MID] <= RING_OFFSET + RING_BYTES);
 	fake_ring_start_at(side->ring, plan->start);
+	side_add_decoys(side, plan);
+}
+
+/* As after a base that names buffers in flight. */
+static void
+side_hold(struct rig_side *side, const struct rig_plan *plan)
+{
+	struct vu_vring_pos *pos = &side->queue.vring.pos;
+
+	if (plan->is_packed)
+		pos->used = vu_packed_advance(side->live, pos->used,
+			plan->ring_size - plan->nb_held) ^ VU_PACKED_WRAP;
+	else
+		pos->used -= plan->nb_held;
 }
 
 static void
@@ -137,6 +176,7 @@ side_open_queue(struct rig_side *side, const struct rig_plan *plan)
 	side->live = vu_vring_live_create(&queue->vring, side->mem, plan->features);
 	RTE_VERIFY(side->live != NULL);
 	RTE_VERIFY(!vu_vring_seek(&queue->vring, side->live));
+	side_hold(side, plan);
 	vu_vring_publish(&queue->vring, side->live);
 	net_queue_start(queue, side->live);
 	nq->burst = side->ops;
@@ -182,12 +222,13 @@ rig_end(struct variant_rig *rig)
 }
 
 void
-side_restart(struct rig_side *side, uint16_t start)
+side_restart(struct rig_side *side, const struct rig_plan *plan, uint16_t start)
 {
 	fake_ring_reset(side->ring);
 	fake_ring_start_at(side->ring, start);
 	side->queue.vring.conf = fake_ring_conf(side->ring);
 	RTE_VERIFY(!vu_vring_seek(&side->queue.vring, side->live));
+	side_hold(side, plan);
 	side->out_bytes = 0;
 }
 

@@ -72,6 +72,8 @@ struct rig_plan {
 	uint64_t features;
 	uint16_t ring_size;
 	uint16_t start;           /* index or position of the ring's first entry */
+	uint16_t nb_held;         /* entries taken before and not given back */
+	uint64_t align_bytes;     /* of the parts of the ring */
 	enum rig_pool pool;
 	bool is_packed;
 	bool is_from_guest;
@@ -97,7 +99,7 @@ bool rig_begin(struct variant_rig *rig, const struct rig_plan *plan,
 void rig_end(struct variant_rig *rig);
 
 /* Set up an emptied ring anew, at any position. */
-void side_restart(struct rig_side *side, uint16_t start);
+void side_restart(struct rig_side *side, const struct rig_plan *plan, uint16_t start);
 
 /* Guest address and bytes of an arena. */
 uint64_t arena_gpa(enum rig_arena arena);
