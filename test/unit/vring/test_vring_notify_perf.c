@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What one notification costs the lcore that decides on it: not wanted, written, put off, and, as
+ * a model of an eventfd write elsewhere, handed to another thread through a ring. Prints, asserts
+ * nothing about time. doc/decision/0012 rests on it.
+ */
+#include "test.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_ring.h>
+
+#include "guest_fixture.h"
+#include "vu_fd.h"
+#include "vu_vring_notify.h"
+
+#define NB_ROUNDS 20000
+#define RING_ENTRIES 64
+#define HELPER_ENTRIES 1024
+
+enum way {
+	WAY_UNWANTED,
+	WAY_INLINE,
+	WAY_INLINE_WAKING, /* a thread sleeps on the descriptor */
+	WAY_DELAYED,
+	WAY_HANDED_OVER,   /* to a thread that polls a ring and writes */
+	NB_WAYS
+};
+
+static const char *const way_names[NB_WAYS] = {
+	"not wanted", "written", "written, wakes a thread", "put off", "handed to a polling thread",
+};
+
+struct perf {
+	struct guest_fixture f;
+	struct rte_ring *helper_ring;
+	uint32_t is_stopped;
+	uint64_t told_tsc; /* when the event arrived */
+	uint64_t nb_told;
+};
+
+static void
+thread_place(pthread_t thread)
+{
+	const long nb_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t last;
+
+	if (nb_cpus < 2 || nb_cpus > CPU_SETSIZE)
+		return;
+	CPU_ZERO(&last);
+	CPU_SET((size_t)nb_cpus - 1, &last);
+	pthread_setaffinity_np(thread, sizeof(last), &last);
+}
+
+/* The guest's side: asleep until called. */
+static void *
+sleeper_main(void *arg)
+{
+	struct perf *perf = arg;
+	struct pollfd call = { .fd = perf->f.vring.call_fd, .events = POLLIN };
+	eventfd_t nb;
+
+	while (vu_load(&perf->is_stopped) == 0) {
+		if (poll(&call, 1, 10) <= 0)
+			continue;
+		eventfd_read(call.fd, &nb);
+		vu_store(&perf->told_tsc, rte_rdtsc());
+		vu_store_release(&perf->nb_told, perf->nb_told + 1);
+	}
+	return NULL;
+}
+
+/* A thread that does nothing but write descriptors. */
+static void *
+helper_main(void *arg)
+{
+	struct perf *perf = arg;
+	void *fd;
+
+	while (vu_load(&perf->is_stopped) == 0) {
+		if (rte_ring_sc_dequeue(perf->helper_ring, &fd) != 0)
+			continue;
+		vu_fd_signal((int)(intptr_t)fd);
+		vu_store(&perf->told_tsc, rte_rdtsc());
+		vu_store_release(&perf->nb_told, perf->nb_told + 1);
+	}
+	return NULL;
+}
+
+static void
+signal_one(struct perf *perf, enum way way)
+{
+	struct guest_fixture *f = &perf->f;
+
+	if (way != WAY_HANDED_OVER)
+		vu_split_signal(f->live, &f->vring.pos);
+	else if (vu_split_wants_notification(f->live, &f->vring.pos))
+		rte_ring_mp_enqueue(perf->helper_ring, (void *)(intptr_t)f->vring.call_fd);
+}
+
+static int
+compare_u64(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static uint64_t
+median(uint64_t *values, unsigned int nb)
+{
+	qsort(values, nb, sizeof(*values), compare_u64);
+	return values[nb / 2];
+}
+
+static void
+perf_start(struct perf *perf, enum way way)
+{
+	struct guest_fixture *f = &perf->f;
+
+	pair_start(f, RING_ENTRIES, F_VERSION_1);
+	if (way == WAY_DELAYED)
+		f->vring.notify = (struct vu_notify_conf){ 1000000, 1000000 };
+	f->vring.call_fd = vu_fd_eventfd();
+	vu_vring_live_destroy(f->live);
+	f->live = vu_vring_live_create(&f->vring, f->table, F_VERSION_1);
+	RTE_VERIFY(f->live != NULL);
+	if (way == WAY_UNWANTED)
+		vu_vring_guest_disarm(f->ring);
+	else
+		vu_vring_guest_arm(f->ring);
+	perf->helper_ring = rte_ring_create("vu_perf", HELPER_ENTRIES, SOCKET_ID_ANY,
+		RING_F_SC_DEQ);
+	RTE_VERIFY(perf->helper_ring != NULL);
+}
+
+static void
+measure(enum way way)
+{
+	static uint64_t cost[NB_ROUNDS], delay[NB_ROUNDS];
+	const bool has_thread = way == WAY_INLINE_WAKING || way == WAY_HANDED_OVER;
+	/* Waking takes its time. */
+	const unsigned int nb_rounds = has_thread ? NB_ROUNDS / 20 : NB_ROUNDS;
+	struct perf perf = { .is_stopped = 0 };
+	pthread_t thread;
+
+	perf_start(&perf, way);
+	if (has_thread) {
+		RTE_VERIFY(pthread_create(&thread, NULL, way == WAY_HANDED_OVER ?
+			helper_main : sleeper_main, &perf) == 0);
+		thread_place(thread);
+		rte_delay_us_block(20000);
+	}
+	for (unsigned int i = 0; i < nb_rounds; i++) {
+		uint64_t start_tsc = rte_rdtsc_precise();
+
+		signal_one(&perf, way);
+		cost[i] = rte_rdtsc_precise() - start_tsc;
+		while (has_thread && vu_load_acquire(&perf.nb_told) != i + 1)
+			;
+		delay[i] = has_thread ? perf.told_tsc - start_tsc : 0;
+		/* Give a thread that sleeps the time to do so. */
+		if (has_thread)
+			rte_delay_us_block(20);
+	}
+	vu_store(&perf.is_stopped, 1);
+	if (has_thread)
+		pthread_join(thread, NULL);
+	printf("    %-28s %8" PRIu64 " %8" PRIu64 "\n", way_names[way], median(cost, nb_rounds),
+		median(delay, nb_rounds));
+	rte_ring_free(perf.helper_ring);
+	vu_fd_close(&perf.f.vring.call_fd);
+	pair_stop(&perf.f);
+}
+
+VU_TEST_PERF(vring_notify_perf, cycles_per_notification)
+{
+	printf("\n    a notification: TSC cycles of the lcore, TSC cycles until it is told\n");
+	for (enum way way = 0; way < NB_WAYS; way++)
+		measure(way);
+	return TEST_SUCCESS;
+}
