@@ -118,8 +118,8 @@ side_add_decoys(struct rig_side *side, const struct rig_plan *plan)
 	uint64_t gpa = ring->desc_gpa + UINT64_C(16) * ring->size;
 
 	for (uint16_t i = 0; gpa + 16 <= ring->avail_gpa; gpa += 16, i++) {
-		const struct vu_split_desc split = { FAKE_HIGH_GPA, 700, direction, 0 };
-		const struct vu_packed_desc packed = { FAKE_HIGH_GPA, 700, i, direction |
+		const struct vu_split_desc split = { FAKE_HIGH_GPA, 150, direction, 0 };
+		const struct vu_packed_desc packed = { FAKE_HIGH_GPA, 150, i, direction |
 			(i % 4 == 3 ? VU_PACKED_F_USED : VU_PACKED_F_AVAIL) };
 
 		if (plan->is_packed)
