@@ -27,7 +27,7 @@ struct net_header {
 	rte_le16_t gso_bytes;
 	rte_le16_t csum_start;
 	rte_le16_t csum_offset; /* from csum_start */
-} __rte_packed;
+} __attribute__((packed)); /* newer DPDK has no __rte_packed */
 
 #define NET_HEADER_MAX_BYTES 12 /* with the number of buffers */
 #define NET_HEADER_F_NEEDS_CSUM 1
@@ -65,7 +65,7 @@ net_header_read(struct net_header *header, const uint8_t *hva)
 	struct header_words {
 		uint64_t low;
 		uint16_t high;
-	} __rte_packed;
+	} __attribute__((packed)); /* newer DPDK has no __rte_packed */
 	const volatile struct header_words *words = (const volatile struct header_words *)hva;
 	const struct header_words copy = { words->low, words->high };
 
