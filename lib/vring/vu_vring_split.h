@@ -172,6 +172,9 @@ vu_split_peek_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 	return i;
 }
 
+/** A used element in one access; elements are aligned to 4 bytes only (VIRTIO 1.2, 2.7). */
+typedef uint64_t vu_split_used_word __attribute__((aligned(4), may_alias));
+
 /*
  * Used elements of entries begin..end - 1. Where nothing was written to the buffers and the guest
  * takes its descriptors in turn, the elements of the last lap say the same already: then the cache
@@ -181,7 +184,7 @@ static __rte_always_inline void
 split_write_used(struct vu_split_used_elem *elems, const struct vu_burst *burst, uint16_t begin,
 	uint16_t end, const bool has_bytes)
 {
-	uint64_t *to = (uint64_t *)(uintptr_t)elems;
+	vu_split_used_word *to = (vu_split_used_word *)elems;
 	uint64_t change = has_bytes;
 
 	if (!has_bytes) {
@@ -239,8 +242,7 @@ vu_split_commit_batch(const struct vu_vring_live *live, struct vu_vring_pos *pos
 {
 	if (unlikely(nb == 0))
 		return;
-	vu_store((uint64_t *)(uintptr_t)&live->used->ring[pos->used & live->mask],
-		(uint64_t)burst->head[nb - 1]);
+	*(vu_split_used_word *)&live->used->ring[pos->used & live->mask] = burst->head[nb - 1];
 	pos->avail += nb;
 	pos->used += nb;
 	vu_counter_add(&pos->counters.nb_chains, nb);
