@@ -13,13 +13,11 @@
 #include "vu_fd.h"
 
 void
-vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+vu_vring_call(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 {
 	struct vu_vring_counters *counters = &pos->counters;
 	int rc;
 
-	pos->is_delayed = false;
-	pos->notified_chains = counters->nb_chains;
 	if (live->call_fd == VU_FD_NONE)
 		return;
 	rc = vu_fd_signal(live->call_fd);
@@ -30,6 +28,20 @@ vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 	/* Only a call that blocks is interrupted (vu_sched_watch()): it would block again. */
 	if (unlikely(rc == -EINTR))
 		pos->fault = VU_VRING_BAD_CALL;
+}
+
+void
+vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+{
+	pos->is_delayed = false;
+	pos->notified_chains = pos->counters.nb_chains;
+	if (likely(live->notify_requests == NULL) || live->call_fd == VU_FD_NONE) {
+		vu_vring_call(live, pos);
+		return;
+	}
+	vu_counter_add(&pos->counters.nb_notifications_offloaded, 1);
+	/* Used buffers before the request; pairs with the acquire in teller_poll(). */
+	vu_store_release(live->notify_requests, *live->notify_requests + 1);
 }
 
 /* May what is to be told wait? It may already do so. */

@@ -18,7 +18,16 @@
  *
  * @param live      set-up of the ring; without a call descriptor the front-end polls and nothing
  *                  happens
- * @param pos       position of the ring, for counters and fault
+ * @param pos       for counters and fault: that of the ring, or one of the caller's own
+ * @context owner lcore, or the one that live->notify_requests is for
+ */
+void vu_vring_call(const struct vu_vring_live *live, struct vu_vring_pos *pos);
+
+/**
+ * vu_vring_call(), or have it made by the lcore that live->notify_requests is for.
+ *
+ * @param live      set-up of the ring
+ * @param pos       position of the ring
  * @context owner lcore
  */
 void vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_pos *pos);

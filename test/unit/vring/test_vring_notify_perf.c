@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What one notification costs the lcore that decides on it: not wanted, written, put off, and, as
- * a model of an eventfd write elsewhere, handed to another thread through a ring. Prints, asserts
- * nothing about time. doc/decision/0012 rests on it.
+ * What one notification costs the lcore that decides on it: not wanted, written, put off, left to
+ * another lcore. Prints, asserts nothing about time. doc/decision/0012 rests on it.
  */
 #include "test.h"
 
@@ -13,7 +12,6 @@
 #include <unistd.h>
 
 #include <rte_cycles.h>
-#include <rte_ring.h>
 
 #include "guest_fixture.h"
 #include "vu_fd.h"
@@ -21,24 +19,23 @@
 
 #define NB_ROUNDS 20000
 #define RING_ENTRIES 64
-#define HELPER_ENTRIES 1024
 
 enum way {
 	WAY_UNWANTED,
 	WAY_INLINE,
 	WAY_INLINE_WAKING, /* a thread sleeps on the descriptor */
 	WAY_DELAYED,
-	WAY_HANDED_OVER,   /* to a thread that polls a ring and writes */
+	WAY_HANDED_OVER,   /* to a thread that polls a word and writes */
 	NB_WAYS
 };
 
 static const char *const way_names[NB_WAYS] = {
-	"not wanted", "written", "written, wakes a thread", "put off", "handed to a polling thread",
+	"not wanted", "written", "written, wakes a thread", "put off", "left to another lcore",
 };
 
 struct perf {
 	struct guest_fixture f;
-	struct rte_ring *helper_ring;
+	uint32_t requests;
 	uint32_t is_stopped;
 	uint64_t told_tsc; /* when the event arrived */
 	uint64_t nb_told;
@@ -80,27 +77,20 @@ static void *
 helper_main(void *arg)
 {
 	struct perf *perf = arg;
-	void *fd;
+	struct vu_vring_pos pos = { .fault = VU_VRING_OK };
+	uint32_t nb_done = 0;
 
 	while (vu_load(&perf->is_stopped) == 0) {
-		if (rte_ring_sc_dequeue(perf->helper_ring, &fd) != 0)
+		uint32_t requests = vu_load_acquire(&perf->requests);
+
+		if (requests == nb_done)
 			continue;
-		vu_fd_signal((int)(intptr_t)fd);
+		nb_done = requests;
+		vu_vring_call(perf->f.live, &pos);
 		vu_store(&perf->told_tsc, rte_rdtsc());
 		vu_store_release(&perf->nb_told, perf->nb_told + 1);
 	}
 	return NULL;
-}
-
-static void
-signal_one(struct perf *perf, enum way way)
-{
-	struct guest_fixture *f = &perf->f;
-
-	if (way != WAY_HANDED_OVER)
-		vu_split_signal(f->live, &f->vring.pos);
-	else if (vu_split_wants_notification(f->live, &f->vring.pos))
-		rte_ring_mp_enqueue(perf->helper_ring, (void *)(intptr_t)f->vring.call_fd);
 }
 
 static int
@@ -126,6 +116,8 @@ perf_start(struct perf *perf, enum way way)
 	pair_start(f, RING_ENTRIES, F_VERSION_1);
 	if (way == WAY_DELAYED)
 		f->vring.notify = (struct vu_notify_conf){ 1000000, 1000000 };
+	if (way == WAY_HANDED_OVER)
+		f->vring.notify_requests = &perf->requests;
 	f->vring.call_fd = vu_fd_eventfd();
 	vu_vring_live_destroy(f->live);
 	f->live = vu_vring_live_create(&f->vring, f->table, F_VERSION_1);
@@ -134,9 +126,6 @@ perf_start(struct perf *perf, enum way way)
 		vu_vring_guest_disarm(f->ring);
 	else
 		vu_vring_guest_arm(f->ring);
-	perf->helper_ring = rte_ring_create("vu_perf", HELPER_ENTRIES, SOCKET_ID_ANY,
-		RING_F_SC_DEQ);
-	RTE_VERIFY(perf->helper_ring != NULL);
 }
 
 static void
@@ -159,7 +148,7 @@ measure(enum way way)
 	for (unsigned int i = 0; i < nb_rounds; i++) {
 		uint64_t start_tsc = rte_rdtsc_precise();
 
-		signal_one(&perf, way);
+		vu_split_signal(perf.f.live, &perf.f.vring.pos);
 		cost[i] = rte_rdtsc_precise() - start_tsc;
 		while (has_thread && vu_load_acquire(&perf.nb_told) != i + 1)
 			;
@@ -173,7 +162,6 @@ measure(enum way way)
 		pthread_join(thread, NULL);
 	printf("    %-28s %8" PRIu64 " %8" PRIu64 "\n", way_names[way], median(cost, nb_rounds),
 		median(delay, nb_rounds));
-	rte_ring_free(perf.helper_ring);
 	vu_fd_close(&perf.f.vring.call_fd);
 	pair_stop(&perf.f);
 }
