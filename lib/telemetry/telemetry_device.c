@@ -50,23 +50,42 @@ telemetry_info(struct vu_sched *sched, const char *params, struct rte_tel_data *
 	return 0;
 }
 
+/* A list: DPDK cuts strings off at 128 bytes. */
+static int
+features_add(struct rte_tel_data *data, const char *key, uint32_t virtio_id, uint64_t features)
+{
+	struct rte_tel_data *names = rte_tel_data_alloc();
+	char unknown[sizeof("BIT_63")];
+
+	if (names == NULL)
+		return -ENOMEM;
+	rte_tel_data_start_array(names, RTE_TEL_STRING_VAL);
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		const char *name = vu_feature_name(virtio_id, bit);
+
+		snprintf(unknown, sizeof(unknown), "BIT_%u", bit);
+		if ((features & RTE_BIT64(bit)) != 0)
+			rte_tel_data_add_array_string(names, name != NULL ? name : unknown);
+	}
+	return rte_tel_data_add_dict_container(data, key, names, 0);
+}
+
 int
 telemetry_features(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
 {
 	const struct vu_device *dev = telemetry_device(params);
-	char names[VU_FEATURE_STRING_BYTES];
 	uint32_t virtio_id;
+	int rc;
 
 	(void)sched;
 	if (dev == NULL)
 		return -EINVAL;
 	virtio_id = vu_device_virtio_id(dev);
 	rte_tel_data_start_dict(data);
-	vu_feature_to_string(virtio_id, vu_device_features(dev), names, sizeof(names));
-	rte_tel_data_add_dict_string(data, "offered", names);
-	vu_feature_to_string(virtio_id, vu_device_acked_features(dev), names, sizeof(names));
-	rte_tel_data_add_dict_string(data, "negotiated", names);
-	return 0;
+	rc = features_add(data, "offered", virtio_id, vu_device_features(dev));
+	if (rc == 0)
+		rc = features_add(data, "negotiated", virtio_id, vu_device_acked_features(dev));
+	return rc;
 }
 
 static const char *
