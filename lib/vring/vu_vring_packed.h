@@ -158,7 +158,9 @@ vu_packed_peek_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 	/* The guest may own no more than the ring has: what we hold is not available again. */
 	nb = RTE_MIN(nb, (uint16_t)(live->size - vu_packed_nb_taken(live, pos)));
 #if VU_PACKED_HAS_EIGHTS
-	i = vu_packed_peek_eights(descs, &region, burst, nb, flags, plain_flags);
+	/* Nothing there yet: stay off the lines that the driver is about to write. */
+	if (((vu_load(packed_word(descs)) >> 48) & flags) == plain_flags)
+		i = vu_packed_peek_eights(descs, &region, burst, nb, flags, plain_flags);
 #endif
 	for (; i < nb; i++) {
 		/* Pairs with the guest's release of the flags after the rest of the entry. */
