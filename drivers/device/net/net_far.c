@@ -107,7 +107,7 @@ far_can_push(struct net_queue *nq, const struct vu_vring_live *live)
 		return true;
 	nb = rte_ring_sc_dequeue_burst(nq->handoff, (void **)frames, NET_MAX_BURST, NULL);
 	net_to_guest_push(nq, live, frames, (uint16_t)nb);
-	return rte_ring_empty(nq->handoff);
+	return rte_ring_empty(nq->handoff) && nq->queue->vring.pos.fault == VU_VRING_OK;
 }
 
 /* ---- frames held back ---- */

@@ -246,7 +246,7 @@ net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *l
 	uint16_t nb_frames = 0;
 	uint16_t nb_entries = net_direct_forward(nq, live);
 
-	if (nb_entries == 0)
+	if (nb_entries == 0 && likely(queue->vring.pos.fault == VU_VRING_OK))
 		nb_entries = nq->burst->take(nq, live, frames, NET_MAX_BURST, &nb_frames);
 	vu_queue_watch_avail(queue, live);
 	if (nb_frames != 0)

@@ -47,7 +47,8 @@ net_pool_put(struct rte_mempool *pool)
 	for (unsigned int slot = 0; slot < RTE_DIM(pools); slot++) {
 		if (pool == NULL || pools[slot].pool != pool)
 			continue;
-		if (--pools[slot].nb_users == 0) {
+		/* Frames of a port may outlive it on their way to another one. */
+		if (--pools[slot].nb_users == 0 && rte_mempool_full(pool)) {
 			rte_mempool_free(pool);
 			pools[slot].pool = NULL;
 		}

@@ -162,6 +162,10 @@ frame_put_slow(struct net_queue *nq, const struct vu_vring_live *live, struct vu
 		nq->queue->vring.pos.fault = (uint8_t)layout.fault;
 		return 0;
 	}
+	if (layout.nb_entries == 0) {
+		nq->short_room_bytes = layout.room_bytes;
+		return 0;
+	}
 	if (!header_make(nq, frame, header, layout.nb_entries))
 		return 0;
 	for (uint16_t i = first; i < first + layout.nb_entries; i++) {
@@ -172,7 +176,7 @@ frame_put_slow(struct net_queue *nq, const struct vu_vring_live *live, struct vu
 		left_bytes -= (uint32_t)nb;
 	}
 	/* The guest shortened a buffer between the two walks. */
-	if (layout.nb_entries != 0 && left_bytes != 0) {
+	if (left_bytes != 0) {
 		nq->queue->vring.pos.fault = VU_VRING_BAD_LENGTH;
 		return 0;
 	}
@@ -242,21 +246,6 @@ never_fits(const struct net_queue *nq, const struct vu_burst *burst)
 		(!nq->is_mergeable || burst->nb == VU_VRING_MAX_BURST);
 }
 
-/*
- * Frames from the first on that are at least as long as it: where it does not fit, they do not fit
- * either. Walking the guest's chains anew for each would let it choose what a burst costs us.
- */
-static uint16_t
-frames_as_big(const struct net_queue *nq, struct rte_mbuf **frames, uint16_t nb_frames)
-{
-	uint16_t nb = 1;
-
-	while (nb < nb_frames && frames[nb]->pkt_len >= frames[0]->pkt_len &&
-			!frame_needs_software(nq, frames[nb]))
-		nb++;
-	return nb;
-}
-
 /* net_put_any() up to the first frame that needs software; the guest is not told. */
 static uint16_t
 put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
@@ -264,6 +253,7 @@ put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf 
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	uint16_t nb_peek = VU_VRING_BURST;
+	uint32_t max_bytes = UINT32_MAX;
 	struct vu_burst burst;
 	uint16_t done = 0;
 
@@ -271,19 +261,27 @@ put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf 
 			!frame_needs_software(nq, frames[done])) {
 		struct net_put put;
 
+		/*
+		 * A look at all entries found no more room than this. To walk the guest's chains
+		 * anew for each long frame would let it choose what a burst costs us.
+		 */
+		if (unlikely(frames[done]->pkt_len + nq->header_bytes > max_bytes)) {
+			vu_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
+			done++;
+			continue;
+		}
 		vu_ring_peek(live, pos, &burst, nb_peek, VU_DESC_F_WRITE, live->is_packed);
 		put = frames_put(nq, live, &burst, &frames[done], nb_frames - done);
 		if (put.nb_frames == 0) {
-			uint16_t nb_drops = frames_as_big(nq, &frames[done], nb_frames - done);
-
 			if (nq->is_mergeable && nb_peek == burst.nb && burst.nb == VU_VRING_BURST) {
 				nb_peek = VU_VRING_MAX_BURST;
 				continue;
 			}
 			if (!never_fits(nq, &burst))
 				break;
-			vu_queue_drop(nq->queue, VU_DROP_TOO_BIG, nb_drops);
-			done += nb_drops;
+			max_bytes = nq->short_room_bytes;
+			vu_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
+			done++;
 			continue;
 		}
 		vu_ring_commit(live, pos, &burst, put.nb_entries, true, live->is_packed);

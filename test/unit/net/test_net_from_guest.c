@@ -593,3 +593,21 @@ VU_TEST(net_from_guest, in_order_bursts_end_with_their_last_buffer)
 	loopback_close(&l);
 	return TEST_SUCCESS;
 }
+
+/* Frames of a port may wait in another one's handoff ring when it is gone. */
+VU_TEST(net_from_guest, pools_stay_as_long_as_their_frames)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+	struct rte_mempool *pool = net_pool_get(-1);
+	struct rte_mbuf *frame = rte_pktmbuf_alloc(pool);
+
+	CHECK(frame != NULL);
+	snprintf(name, sizeof(name), "%s", pool->name);
+	net_pool_put(pool);
+	CHECK(rte_mempool_lookup(name) == pool);
+	rte_pktmbuf_free(frame);
+	CHECK(net_pool_get(-1) == pool);
+	net_pool_put(pool);
+	CHECK(rte_mempool_lookup(name) == NULL);
+	return TEST_SUCCESS;
+}
