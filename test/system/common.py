@@ -329,13 +329,13 @@ class DpdkProcess(Process):
 
 def vu_pmd_program():
     """Path of the vu-pmd under test."""
-    path = os.environ.get("VU_PMD", str(ROOT / "build/app/vu-pmd/vu-pmd"))
+    path = os.environ.get("VU_PMD", str(ROOT / "build/app/vu-pmd"))
     return path if os.access(path, os.X_OK) else skip(f"{path} is not built")
 
 
 def peer_program(name):
-    """Path of another program of the build that vu-pmd is from, e.g. app/x/x."""
-    path = str(Path(vu_pmd_program()).parents[2] / name)
+    """Path of another program of the build that vu-pmd is from, e.g. app/vu-bench."""
+    path = str(Path(vu_pmd_program()).parents[1] / name)
     return path if os.access(path, os.X_OK) else skip(f"{path} is not built")
 
 
