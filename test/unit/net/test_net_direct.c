@@ -8,12 +8,8 @@
 
 #include <rte_cycles.h>
 
-#include "net_fixture.h"
-#include "vu_limits.h"
+#include "net_ports.h"
 
-#define MAX_PORTS 3
-#define FRAME_BYTES 80
-#define BROADCAST UINT32_MAX
 #define MAX_MBUFS 16384
 
 /* All queues on one lcore, or the receive queue of port 1 on another. */
@@ -21,37 +17,15 @@ static const unsigned int together[2 * MAX_PAIRS] = { 4, 4, 4, 4 };
 static const unsigned int apart[2 * MAX_PAIRS] = { 7, 4, 7, 4 };
 
 struct direct_fixture {
-	struct vu_sched *sched;
-	struct net_port ports[MAX_PORTS];
-	unsigned int nb_ports;
-	struct net_received *received;
+	struct net_ports net;
 	struct rte_mbuf *mbufs[MAX_MBUFS]; /* kept from the code under test */
 	unsigned int nb_mbufs;
 };
 
 static void
-forget_all(void)
-{
-	for (uint16_t id = 0; id < VU_MAX_PORTS; id++)
-		net_fdb_forget_port(id);
-}
-
-/* The switch knows that MAC n is behind port n. */
-static void
-learn_all(const struct direct_fixture *f)
-{
-	for (uint32_t i = 0; i < f->nb_ports; i++) {
-		struct rte_ether_addr mac;
-
-		mac_set(mac.addr_bytes, i);
-		net_fdb_learn(&mac, port_queue(&f->ports[i], 0)->net->port_id, net_fdb_age_now());
-	}
-}
-
-static void
 take_all_mbufs(struct direct_fixture *f)
 {
-	struct rte_mempool *pool = port_queue(&f->ports[0], 1)->pool;
+	struct rte_mempool *pool = port_queue(&f->net.ports[0], 1)->pool;
 
 	f->nb_mbufs = rte_mempool_avail_count(pool);
 	RTE_VERIFY(f->nb_mbufs <= MAX_MBUFS);
@@ -66,7 +40,7 @@ static void
 give_mbufs_back(struct direct_fixture *f)
 {
 	if (f->nb_mbufs != 0)
-		rte_mempool_put_bulk(port_queue(&f->ports[0], 1)->pool, (void **)f->mbufs,
+		rte_mempool_put_bulk(port_queue(&f->net.ports[0], 1)->pool, (void **)f->mbufs,
 			f->nb_mbufs);
 	f->nb_mbufs = 0;
 }
@@ -77,28 +51,26 @@ direct_open(unsigned int nb_ports, const uint64_t *features, const unsigned int 
 	struct direct_fixture *f = calloc(1, sizeof(*f));
 
 	RTE_VERIFY(f != NULL);
-	forget_all();
-	f->sched = net_sched_create();
-	f->nb_ports = nb_ports;
-	f->received = net_received_create();
+	ports_init(&f->net, nb_ports);
 	for (unsigned int i = 0; i < nb_ports; i++) {
-		port_open_on(&f->ports[i], f->sched, "far=switch", 1, i == 1 ? lcores : together);
+		port_open_on(&f->net.ports[i], f->net.sched, "far=switch", 1,
+			i == 1 ? lcores : together);
 		if ((features[i] & F_PACKED) != 0)
-			port_make_packed(&f->ports[i]);
-		port_start(&f->ports[i], features[i] | F_INDIRECT);
+			port_make_packed(&f->net.ports[i]);
+		port_start(&f->net.ports[i], features[i] | F_INDIRECT);
 	}
-	learn_all(f);
+	ports_learn(&f->net);
 	return f;
 }
 
 static struct direct_fixture *
 direct_open_modern(unsigned int nb_ports)
 {
-	static const uint64_t features[MAX_PORTS] = { F_MERGEABLE, F_MERGEABLE, F_MERGEABLE };
+	static const uint64_t features[] = { F_MERGEABLE, F_MERGEABLE, F_MERGEABLE };
 	struct direct_fixture *f = direct_open(nb_ports, features, together);
 
 	for (unsigned int i = 0; i < nb_ports; i++)
-		port_offer(&f->ports[i], 0, RING_SIZE, 256);
+		port_offer(&f->net.ports[i], 0, RING_SIZE, 256);
 	return f;
 }
 
@@ -106,49 +78,14 @@ static void
 direct_close(struct direct_fixture *f)
 {
 	give_mbufs_back(f);
-	for (unsigned int i = 0; i < f->nb_ports; i++)
-		if (vu_device_state(f->ports[i].dev) != VU_DEVICE_IDLE)
-			port_stop(&f->ports[i]);
-	port_verify_mbufs(&f->ports[0]);
-	for (unsigned int i = 0; i < f->nb_ports; i++)
-		port_close(&f->ports[i]);
-	free(f->received);
-	vu_sched_destroy(f->sched);
-	forget_all();
+	ports_close(&f->net);
 	free(f);
 }
 
 static uint64_t
 nb_direct(const struct direct_fixture *f, unsigned int port)
 {
-	return port_stats(&f->ports[port], 1).nb_direct;
-}
-
-static bool
-is_silent(const struct direct_fixture *f, unsigned int port)
-{
-	return fake_ring_nb_used(f->ports[port].rings[0].ring) == 0;
-}
-
-/* Send a frame that its seed identifies. */
-static void
-send_frame(struct direct_fixture *f, unsigned int port, uint32_t dst, uint64_t seed)
-{
-	uint8_t frame[FRAME_BYTES];
-
-	frame_make_ether(frame, sizeof(frame), dst, port, seed);
-	RTE_VERIFY(port_send(&f->ports[port], 0, frame, sizeof(frame)) >= 0);
-}
-
-static int
-check_frame(struct direct_fixture *f, unsigned int port, uint32_t dst, uint32_t src, uint64_t seed)
-{
-	uint8_t frame[FRAME_BYTES];
-
-	frame_make_ether(frame, sizeof(frame), dst, src, seed);
-	CHECK(port_receive(&f->ports[port], 0, f->received));
-	CHECK(received_is(f->received, frame, sizeof(frame)));
-	return TEST_SUCCESS;
+	return port_stats(&f->net.ports[port], 1).nb_direct;
 }
 
 /* ---- what arrives ---- */
@@ -216,17 +153,17 @@ static int
 check_received(struct direct_fixture *f, enum room room, const uint8_t *frame, uint32_t len_bytes)
 {
 	static const uint8_t zeros[10];
-	const struct net_port *to = &f->ports[1];
+	const struct net_port *to = &f->net.ports[1];
 	uint32_t total_bytes = len_bytes + to->header_bytes;
 
-	CHECK(port_receive(&f->ports[1], 0, f->received));
-	CHECK(received_is(f->received, frame, len_bytes));
-	CHECK(memcmp(f->received->header, zeros, sizeof(zeros)) == 0);
-	CHECK_EQ(f->received->nb_buffers,
+	CHECK(port_receive(&f->net.ports[1], 0, f->net.received));
+	CHECK(received_is(f->net.received, frame, len_bytes));
+	CHECK(memcmp(f->net.received->header, zeros, sizeof(zeros)) == 0);
+	CHECK_EQ(f->net.received->nb_buffers,
 		room == ROOM_MERGED ? (total_bytes + 299) / 300 : 1);
 	if (to->header_bytes == 12)
-		CHECK_EQ(f->received->header[10] | f->received->header[11] << 8,
-			f->received->nb_buffers);
+		CHECK_EQ(f->net.received->header[10] | f->net.received->header[11] << 8,
+			f->net.received->nb_buffers);
 	return TEST_SUCCESS;
 }
 
@@ -244,21 +181,22 @@ check_layout(uint64_t from, uint64_t to, enum room room)
 		for (unsigned int i = 0; i < RTE_DIM(sizes); i++) {
 			uint32_t len_bytes = sizes[(i + seed) % RTE_DIM(sizes)];
 
-			offer_room(&f->ports[1], room);
+			offer_room(&f->net.ports[1], room);
 			frame_make_ether(frame, len_bytes, 1, 0, seed + i);
-			send_shape(&f->ports[0], (enum shape)(seed % NB_SHAPES), frame, len_bytes);
-			net_turn(f->sched);
+			send_shape(&f->net.ports[0], (enum shape)(seed % NB_SHAPES), frame,
+				len_bytes);
+			net_turn(f->net.sched);
 			CHECK(check_received(f, room, frame, len_bytes) == TEST_SUCCESS);
-			CHECK_EQ(port_collect(&f->ports[0], 1), 1);
+			CHECK_EQ(port_collect(&f->net.ports[0], 1), 1);
 			nb_frames++;
 			nb_bytes += len_bytes;
 		}
 	}
 	CHECK_EQ(nb_direct(f, 0), nb_frames);
-	CHECK_EQ(port_stats(&f->ports[0], 1).nb_packets, nb_frames);
-	CHECK_EQ(port_stats(&f->ports[0], 1).nb_bytes, nb_bytes);
-	CHECK_EQ(port_stats(&f->ports[1], 0).nb_packets, nb_frames);
-	CHECK_EQ(port_stats(&f->ports[1], 0).nb_bytes, nb_bytes);
+	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_packets, nb_frames);
+	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_bytes, nb_bytes);
+	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_packets, nb_frames);
+	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_bytes, nb_bytes);
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -288,28 +226,28 @@ VU_TEST(net_direct, a_turn_takes_no_more_descriptors_than_it_has_views_for)
 	struct direct_fixture *f = direct_open_modern(2);
 
 	/* The very first frame goes alone. */
-	send_frame(f, 0, 1, 0);
-	CHECK_EQ(vu_sched_turn(f->sched, 0), 1);
+	send_frame(&f->net, 0, 1, 0, 0);
+	CHECK_EQ(vu_sched_turn(f->net.sched, 0), 1);
 	for (uint64_t i = 1; i <= 3; i++) {
-		struct net_guest_ring *ring = &f->ports[0].rings[1];
+		struct net_guest_ring *ring = &f->net.ports[0].rings[1];
 		struct net_chain chain = { .nb_bufs = 40 };
 		uint64_t gpa = ring_slot(ring, SLOT_BYTES);
 		uint8_t bytes[FRAME_BYTES + 12];
 
 		frame_make_ether(bytes + 12, FRAME_BYTES, 1, 0, i);
-		fake_guest_write(&f->ports[0].guest, gpa, bytes, sizeof(bytes));
+		fake_guest_write(&f->net.ports[0].guest, gpa, bytes, sizeof(bytes));
 		for (uint16_t b = 0; b < 40; b++)
 			chain.bufs[b] = (struct fake_buf){ gpa + 2 * b,
 				b < 39 ? 2 : sizeof(bytes) - 78, false };
 		RTE_VERIFY(ring_add_chain(ring, &chain, 0, ring->big_gpa + 1000 * i) >= 0);
 		fake_ring_publish(ring->ring);
 	}
-	CHECK_EQ(vu_sched_turn(f->sched, 0), 1);
+	CHECK_EQ(vu_sched_turn(f->net.sched, 0), 1);
 	CHECK_EQ(nb_direct(f, 0), 2);
-	net_turn(f->sched);
+	net_turn(f->net.sched);
 	CHECK_EQ(nb_direct(f, 0), 4);
 	for (uint64_t i = 0; i <= 3; i++)
-		CHECK(check_frame(f, 1, 1, 0, i) == TEST_SUCCESS);
+		CHECK(check_frame(&f->net, 1, 1, 0, i) == TEST_SUCCESS);
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -327,8 +265,8 @@ VU_TEST(net_direct, buffers_at_the_borders_of_regions)
 	uint8_t frame[FRAME_BYTES];
 
 	/* Without the buffers that are there. */
-	port_stop(&f->ports[1]);
-	port_start(&f->ports[1], F_MERGEABLE);
+	port_stop(&f->net.ports[1]);
+	port_start(&f->net.ports[1], F_MERGEABLE);
 	for (unsigned int i = 0; i < RTE_DIM(places) * RTE_DIM(places); i++) {
 		struct net_chain from = { .nb_bufs = 1 }, to = { .nb_bufs = 1 };
 
@@ -336,11 +274,11 @@ VU_TEST(net_direct, buffers_at_the_borders_of_regions)
 			false };
 		to.bufs[0] = (struct fake_buf){ places[i / RTE_DIM(places)], total_bytes, true };
 		frame_make_ether(frame, sizeof(frame), 1, 0, i);
-		RTE_VERIFY(port_offer_chain(&f->ports[1], 0, &to) >= 0);
-		RTE_VERIFY(port_send_chain(&f->ports[0], 0, &from, frame, sizeof(frame)) >= 0);
-		net_turn(f->sched);
-		CHECK(check_frame(f, 1, 1, 0, i) == TEST_SUCCESS);
-		CHECK_EQ(port_collect(&f->ports[0], 1), 1);
+		RTE_VERIFY(port_offer_chain(&f->net.ports[1], 0, &to) >= 0);
+		RTE_VERIFY(port_send_chain(&f->net.ports[0], 0, &from, frame, sizeof(frame)) >= 0);
+		net_turn(f->net.sched);
+		CHECK(check_frame(&f->net, 1, 1, 0, i) == TEST_SUCCESS);
+		CHECK_EQ(port_collect(&f->net.ports[0], 1), 1);
 	}
 	CHECK_EQ(nb_direct(f, 0), RTE_DIM(places) * RTE_DIM(places));
 	direct_close(f);
@@ -357,23 +295,23 @@ VU_TEST(net_direct, mixed_bursts_keep_their_order)
 
 	for (unsigned int round = 0; round < 20; round++) {
 		for (unsigned int i = 0; i < RTE_DIM(dsts); i++)
-			send_frame(f, 0, dsts[i], 100 * round + i);
+			send_frame(&f->net, 0, dsts[i], 0, 100 * round + i);
 		for (unsigned int i = 0; i < RTE_DIM(dsts); i++)
-			net_turn(f->sched);
+			net_turn(f->net.sched);
 		for (unsigned int port = 1; port <= 2; port++) {
 			for (unsigned int i = 0; i < RTE_DIM(dsts); i++) {
 				if (dsts[i] == 3 - port || dsts[i] == 0)
 					continue;
-				CHECK(check_frame(f, port, dsts[i], 0, 100 * round + i) ==
+				CHECK(check_frame(&f->net, port, dsts[i], 0, 100 * round + i) ==
 					TEST_SUCCESS);
 			}
-			CHECK(is_silent(f, port));
-			port_offer(&f->ports[port], 0, RING_SIZE, 256);
+			CHECK(is_silent(&f->net, port));
+			port_offer(&f->net.ports[port], 0, RING_SIZE, 256);
 		}
-		CHECK_EQ(port_collect(&f->ports[0], 1), RTE_DIM(dsts));
+		CHECK_EQ(port_collect(&f->net.ports[0], 1), RTE_DIM(dsts));
 	}
 	CHECK(nb_direct(f, 0) != 0);
-	CHECK(nb_direct(f, 0) < port_stats(&f->ports[0], 1).nb_packets);
+	CHECK(nb_direct(f, 0) < port_stats(&f->net.ports[0], 1).nb_packets);
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -383,13 +321,13 @@ VU_TEST(net_direct, receiver_on_another_lcore_gets_frames_through_its_handoff_ri
 	static const uint64_t features[] = { F_MERGEABLE, F_MERGEABLE };
 	struct direct_fixture *f = direct_open(2, features, apart);
 
-	port_offer(&f->ports[1], 0, RING_SIZE, 256);
+	port_offer(&f->net.ports[1], 0, RING_SIZE, 256);
 	for (uint64_t i = 0; i < 20; i++)
-		send_frame(f, 0, 1, i);
-	net_turn(f->sched);
-	net_turn(f->sched);
+		send_frame(&f->net, 0, 1, 0, i);
+	net_turn(f->net.sched);
+	net_turn(f->net.sched);
 	for (uint64_t i = 0; i < 20; i++)
-		CHECK(check_frame(f, 1, 1, 0, i) == TEST_SUCCESS);
+		CHECK(check_frame(&f->net, 1, 1, 0, i) == TEST_SUCCESS);
 	CHECK_EQ(nb_direct(f, 0), 0);
 	direct_close(f);
 	return TEST_SUCCESS;
@@ -398,20 +336,20 @@ VU_TEST(net_direct, receiver_on_another_lcore_gets_frames_through_its_handoff_ri
 VU_TEST(net_direct, nothing_overtakes_what_waits_in_the_handoff_ring)
 {
 	struct direct_fixture *f = direct_open_modern(2);
-	struct net_queue *to = port_queue(&f->ports[1], 0);
-	struct rte_mbuf *frame = rte_pktmbuf_alloc(port_queue(&f->ports[0], 1)->pool);
+	struct net_queue *to = port_queue(&f->net.ports[1], 0);
+	struct rte_mbuf *frame = rte_pktmbuf_alloc(port_queue(&f->net.ports[0], 1)->pool);
 
 	RTE_VERIFY(frame != NULL && rte_pktmbuf_append(frame, FRAME_BYTES) != NULL);
-	send_frame(f, 0, 1, 1);
-	net_turn(f->sched);
+	send_frame(&f->net, 0, 1, 0, 1);
+	net_turn(f->net.sched);
 	CHECK_EQ(nb_direct(f, 0), 1);
 	RTE_VERIFY(rte_ring_mp_enqueue(to->handoff, frame) == 0);
-	send_frame(f, 0, 1, 2);
-	CHECK(vu_sched_turn(f->sched, 0) > 0);
+	send_frame(&f->net, 0, 1, 0, 2);
+	CHECK(vu_sched_turn(f->net.sched, 0) > 0);
 	CHECK_EQ(nb_direct(f, 0), 1);
-	CHECK_EQ(port_stats(&f->ports[1], 0).nb_packets, 3);
-	send_frame(f, 0, 1, 3);
-	net_turn(f->sched);
+	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_packets, 3);
+	send_frame(&f->net, 0, 1, 0, 3);
+	net_turn(f->net.sched);
 	CHECK_EQ(nb_direct(f, 0), 2);
 	direct_close(f);
 	return TEST_SUCCESS;
@@ -423,17 +361,17 @@ VU_TEST(net_direct, other_far_ends_and_single_ports_are_not_direct)
 	struct net_port loop;
 	uint8_t frame[FRAME_BYTES];
 
-	port_open(&loop, f->sched, "far=loopback");
+	port_open(&loop, f->net.sched, "far=loopback");
 	port_start(&loop, F_MERGEABLE);
 	port_offer(&loop, 0, 8, 256);
 	frame_make_ether(frame, sizeof(frame), 0, 1, 7);
 	RTE_VERIFY(port_send(&loop, 0, frame, sizeof(frame)) >= 0);
-	send_frame(f, 0, 0, 1);
-	net_turn(f->sched);
-	CHECK(port_receive(&loop, 0, f->received));
-	CHECK(received_is(f->received, frame, sizeof(frame)));
+	send_frame(&f->net, 0, 0, 0, 1);
+	net_turn(f->net.sched);
+	CHECK(port_receive(&loop, 0, f->net.received));
+	CHECK(received_is(f->net.received, frame, sizeof(frame)));
 	CHECK_EQ(port_stats(&loop, 1).nb_direct, 0);
-	CHECK(check_frame(f, 0, 0, 0, 1) == TEST_SUCCESS);
+	CHECK(check_frame(&f->net, 0, 0, 0, 1) == TEST_SUCCESS);
 	CHECK_EQ(nb_direct(f, 0), 0);
 	port_close(&loop);
 	direct_close(f);
@@ -447,13 +385,13 @@ VU_TEST(net_direct, the_switch_learns_on_the_way)
 
 	/* Guest 0 has a second address, 50, that nobody heard of before. */
 	frame_make_ether(frame, sizeof(frame), 1, 50, 3);
-	RTE_VERIFY(port_send(&f->ports[0], 0, frame, sizeof(frame)) >= 0);
-	net_turn(f->sched);
+	RTE_VERIFY(port_send(&f->net.ports[0], 0, frame, sizeof(frame)) >= 0);
+	net_turn(f->net.sched);
 	CHECK_EQ(nb_direct(f, 0), 1);
-	send_frame(f, 2, 50, 4);
-	net_turn(f->sched);
+	send_frame(&f->net, 2, 50, 2, 4);
+	net_turn(f->net.sched);
 	CHECK_EQ(nb_direct(f, 2), 1);
-	CHECK(check_frame(f, 0, 50, 2, 4) == TEST_SUCCESS);
+	CHECK(check_frame(&f->net, 0, 50, 2, 4) == TEST_SUCCESS);
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -466,16 +404,16 @@ VU_TEST(net_direct, a_full_receiver_drops_and_counts)
 
 	for (unsigned int round = 0; round < 3; round++) {
 		for (uint64_t i = 0; i < 32; i++)
-			send_frame(f, 0, 1, 100 * round + i);
-		net_turn(f->sched);
-		net_turn(f->sched);
-		CHECK_EQ(port_collect(&f->ports[0], 1), 32);
+			send_frame(&f->net, 0, 1, 0, 100 * round + i);
+		net_turn(f->net.sched);
+		net_turn(f->net.sched);
+		CHECK_EQ(port_collect(&f->net.ports[0], 1), 32);
 	}
 	for (uint64_t i = 0; i < RING_SIZE; i++)
-		CHECK(check_frame(f, 1, 1, 0, 100 * (i / 32) + i % 32) == TEST_SUCCESS);
-	CHECK_EQ(port_stats(&f->ports[1], 0).nb_drops[VU_DROP_RING_FULL], 32);
-	CHECK_EQ(port_stats(&f->ports[1], 0).nb_packets, RING_SIZE);
-	CHECK_EQ(port_stats(&f->ports[0], 1).nb_packets, 96);
+		CHECK(check_frame(&f->net, 1, 1, 0, 100 * (i / 32) + i % 32) == TEST_SUCCESS);
+	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_drops[VU_DROP_RING_FULL], 32);
+	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_packets, RING_SIZE);
+	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_packets, 96);
 	CHECK_EQ(nb_direct(f, 0), 96);
 	direct_close(f);
 	return TEST_SUCCESS;
@@ -487,15 +425,15 @@ VU_TEST(net_direct, frames_that_never_fit_are_dropped)
 	struct direct_fixture *f = direct_open(2, features, together);
 	uint8_t frame[200];
 
-	port_offer(&f->ports[1], 0, 8, 100);
+	port_offer(&f->net.ports[1], 0, 8, 100);
 	frame_make_ether(frame, sizeof(frame), 1, 0, 1);
-	send_frame(f, 0, 1, 5);
-	RTE_VERIFY(port_send(&f->ports[0], 0, frame, sizeof(frame)) >= 0);
-	send_frame(f, 0, 1, 6);
-	net_turn(f->sched);
-	CHECK(check_frame(f, 1, 1, 0, 5) == TEST_SUCCESS);
-	CHECK(check_frame(f, 1, 1, 0, 6) == TEST_SUCCESS);
-	CHECK_EQ(port_stats(&f->ports[1], 0).nb_drops[VU_DROP_TOO_BIG], 1);
+	send_frame(&f->net, 0, 1, 0, 5);
+	RTE_VERIFY(port_send(&f->net.ports[0], 0, frame, sizeof(frame)) >= 0);
+	send_frame(&f->net, 0, 1, 0, 6);
+	net_turn(f->net.sched);
+	CHECK(check_frame(&f->net, 1, 1, 0, 5) == TEST_SUCCESS);
+	CHECK(check_frame(&f->net, 1, 1, 0, 6) == TEST_SUCCESS);
+	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_drops[VU_DROP_TOO_BIG], 1);
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -504,23 +442,23 @@ VU_TEST(net_direct, a_receiver_that_is_away_is_counted_at_the_sender)
 {
 	struct direct_fixture *f = direct_open_modern(3);
 
-	vu_device_ring_enable(f->ports[1].dev, 0, false);
-	port_commit(&f->ports[1]);
-	send_frame(f, 0, 1, 1);
-	net_turn(f->sched);
-	CHECK_EQ(port_stats(&f->ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
-	port_stop(&f->ports[1]);
-	send_frame(f, 0, 1, 2);
-	net_turn(f->sched);
-	CHECK_EQ(port_stats(&f->ports[0], 1).nb_drops[VU_DROP_NO_PORT], 2);
+	vu_device_ring_enable(f->net.ports[1].dev, 0, false);
+	port_commit(&f->net.ports[1]);
+	send_frame(&f->net, 0, 1, 0, 1);
+	net_turn(f->net.sched);
+	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
+	port_stop(&f->net.ports[1]);
+	send_frame(&f->net, 0, 1, 0, 2);
+	net_turn(f->net.sched);
+	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 2);
 	CHECK_EQ(nb_direct(f, 0), 0);
 	/* A sender that is switched off is drained, whoever it sends to. */
-	vu_device_ring_enable(f->ports[0].dev, 1, false);
-	port_commit(&f->ports[0]);
-	send_frame(f, 0, 2, 3);
-	net_turn(f->sched);
-	CHECK_EQ(port_stats(&f->ports[0], 1).nb_drops[VU_DROP_DISABLED], 1);
-	CHECK(is_silent(f, 2));
+	vu_device_ring_enable(f->net.ports[0].dev, 1, false);
+	port_commit(&f->net.ports[0]);
+	send_frame(&f->net, 0, 2, 0, 3);
+	net_turn(f->net.sched);
+	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_DISABLED], 1);
+	CHECK(is_silent(&f->net, 2));
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -530,15 +468,15 @@ VU_TEST(net_direct, frames_without_an_ethernet_header_are_dropped)
 	static const uint8_t zeros[13];
 	struct direct_fixture *f = direct_open_modern(2);
 
-	RTE_VERIFY(port_send(&f->ports[0], 0, zeros, sizeof(zeros)) >= 0);
-	RTE_VERIFY(port_send(&f->ports[0], 0, zeros, 0) >= 0);
-	send_frame(f, 0, 1, 1);
-	net_turn(f->sched);
-	net_turn(f->sched);
-	CHECK(check_frame(f, 1, 1, 0, 1) == TEST_SUCCESS);
-	CHECK(is_silent(f, 1));
-	CHECK_EQ(port_stats(&f->ports[0], 1).nb_drops[VU_DROP_TOO_SHORT], 2);
-	CHECK_EQ(port_collect(&f->ports[0], 1), 3);
+	RTE_VERIFY(port_send(&f->net.ports[0], 0, zeros, sizeof(zeros)) >= 0);
+	RTE_VERIFY(port_send(&f->net.ports[0], 0, zeros, 0) >= 0);
+	send_frame(&f->net, 0, 1, 0, 1);
+	net_turn(f->net.sched);
+	net_turn(f->net.sched);
+	CHECK(check_frame(&f->net, 1, 1, 0, 1) == TEST_SUCCESS);
+	CHECK(is_silent(&f->net, 1));
+	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_TOO_SHORT], 2);
+	CHECK_EQ(port_collect(&f->net.ports[0], 1), 3);
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -548,20 +486,20 @@ VU_TEST(net_direct, frames_without_an_ethernet_header_are_dropped)
 VU_TEST(net_direct, a_bad_sender_is_stopped_and_the_receiver_goes_on)
 {
 	struct direct_fixture *f = direct_open_modern(3);
-	struct fake_ring *ring = f->ports[0].rings[1].ring;
+	struct fake_ring *ring = f->net.ports[0].rings[1].ring;
 
-	send_frame(f, 0, 1, 1);
-	net_turn(f->sched);
+	send_frame(&f->net, 0, 1, 0, 1);
+	net_turn(f->net.sched);
 	vu_store(&ring->avail->ring[ring->avail_idx % RING_SIZE], RING_SIZE);
 	vu_store(&ring->avail->idx, (uint16_t)(ring->avail_idx + 1));
-	net_turn(f->sched);
-	CHECK_EQ(port_stats(&f->ports[0], 1).fault, VU_VRING_BAD_HEAD);
-	CHECK_EQ(f->ports[0].nb_ring_faults, 1);
-	CHECK_EQ(f->ports[1].nb_ring_faults, 0);
-	send_frame(f, 2, 1, 2);
-	net_turn(f->sched);
-	CHECK(check_frame(f, 1, 1, 0, 1) == TEST_SUCCESS);
-	CHECK(check_frame(f, 1, 1, 2, 2) == TEST_SUCCESS);
+	net_turn(f->net.sched);
+	CHECK_EQ(port_stats(&f->net.ports[0], 1).fault, VU_VRING_BAD_HEAD);
+	CHECK_EQ(f->net.ports[0].nb_ring_faults, 1);
+	CHECK_EQ(f->net.ports[1].nb_ring_faults, 0);
+	send_frame(&f->net, 2, 1, 2, 2);
+	net_turn(f->net.sched);
+	CHECK(check_frame(&f->net, 1, 1, 0, 1) == TEST_SUCCESS);
+	CHECK(check_frame(&f->net, 1, 1, 2, 2) == TEST_SUCCESS);
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -573,16 +511,16 @@ VU_TEST(net_direct, a_sender_with_a_writable_descriptor_is_stopped)
 	uint8_t frame[FRAME_BYTES];
 
 	frame_make_ether(frame, sizeof(frame), 1, 0, 2);
-	chain.bufs[0] = (struct fake_buf){ ring_slot(&f->ports[0].rings[1], SLOT_BYTES),
+	chain.bufs[0] = (struct fake_buf){ ring_slot(&f->net.ports[0].rings[1], SLOT_BYTES),
 		sizeof(frame) + 12, false };
-	chain.bufs[1] = (struct fake_buf){ f->ports[0].rings[1].big_gpa, 100, true };
-	send_frame(f, 0, 1, 1);
-	RTE_VERIFY(port_send_chain(&f->ports[0], 0, &chain, frame, sizeof(frame)) >= 0);
-	net_turn(f->sched);
-	CHECK_EQ(port_stats(&f->ports[0], 1).fault, VU_VRING_BAD_DIRECTION);
-	CHECK_EQ(f->ports[1].nb_ring_faults, 0);
-	CHECK(check_frame(f, 1, 1, 0, 1) == TEST_SUCCESS);
-	CHECK(is_silent(f, 1));
+	chain.bufs[1] = (struct fake_buf){ f->net.ports[0].rings[1].big_gpa, 100, true };
+	send_frame(&f->net, 0, 1, 0, 1);
+	RTE_VERIFY(port_send_chain(&f->net.ports[0], 0, &chain, frame, sizeof(frame)) >= 0);
+	net_turn(f->net.sched);
+	CHECK_EQ(port_stats(&f->net.ports[0], 1).fault, VU_VRING_BAD_DIRECTION);
+	CHECK_EQ(f->net.ports[1].nb_ring_faults, 0);
+	CHECK(check_frame(&f->net, 1, 1, 0, 1) == TEST_SUCCESS);
+	CHECK(is_silent(&f->net, 1));
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -590,26 +528,26 @@ VU_TEST(net_direct, a_sender_with_a_writable_descriptor_is_stopped)
 VU_TEST(net_direct, a_bad_receiver_is_stopped_and_the_sender_goes_on)
 {
 	struct direct_fixture *f = direct_open_modern(3);
-	struct fake_ring *ring = f->ports[1].rings[0].ring;
+	struct fake_ring *ring = f->net.ports[1].rings[0].ring;
 
 	/* The third buffer is one that the device may not write to. */
 	ring->desc[ring->avail->ring[2]].flags = 0;
 	for (uint64_t i = 0; i < 5; i++)
-		send_frame(f, 0, 1, i);
-	send_frame(f, 0, 2, 5);
-	net_turn(f->sched);
-	CHECK_EQ(port_stats(&f->ports[1], 0).fault, VU_VRING_BAD_DIRECTION);
-	CHECK_EQ(port_stats(&f->ports[0], 1).fault, VU_VRING_OK);
-	CHECK_EQ(f->ports[0].nb_ring_faults, 0);
-	CHECK_EQ(f->ports[1].nb_ring_faults, 1);
-	CHECK_EQ(port_events(f->ports[1].rings[0].err_fd), 1);
-	CHECK_EQ(port_stats(&f->ports[1], 0).nb_packets +
-		port_stats(&f->ports[1], 0).nb_drops[VU_DROP_FAULT] +
-		port_stats(&f->ports[0], 1).nb_drops[VU_DROP_NO_PORT], 5);
-	CHECK_EQ(port_stats(&f->ports[1], 0).nb_packets, 2);
-	net_turn(f->sched);
-	CHECK(check_frame(f, 2, 2, 0, 5) == TEST_SUCCESS);
-	CHECK_EQ(port_collect(&f->ports[0], 1), 6);
+		send_frame(&f->net, 0, 1, 0, i);
+	send_frame(&f->net, 0, 2, 0, 5);
+	net_turn(f->net.sched);
+	CHECK_EQ(port_stats(&f->net.ports[1], 0).fault, VU_VRING_BAD_DIRECTION);
+	CHECK_EQ(port_stats(&f->net.ports[0], 1).fault, VU_VRING_OK);
+	CHECK_EQ(f->net.ports[0].nb_ring_faults, 0);
+	CHECK_EQ(f->net.ports[1].nb_ring_faults, 1);
+	CHECK_EQ(port_events(f->net.ports[1].rings[0].err_fd), 1);
+	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_packets +
+		port_stats(&f->net.ports[1], 0).nb_drops[VU_DROP_FAULT] +
+		port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 5);
+	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_packets, 2);
+	net_turn(f->net.sched);
+	CHECK(check_frame(&f->net, 2, 2, 0, 5) == TEST_SUCCESS);
+	CHECK_EQ(port_collect(&f->net.ports[0], 1), 6);
 	direct_close(f);
 	return TEST_SUCCESS;
 }

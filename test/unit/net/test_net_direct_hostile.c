@@ -8,17 +8,14 @@
 
 #include <rte_cycles.h>
 
-#include "net_fixture.h"
-#include "vu_limits.h"
+#include "net_ports.h"
 
 #define NB_PORTS 4 /* 0 and 1 are hostile, 2 and 3 sane */
 #define HEADER_BYTES 12
 #define DATA_BYTES 0x8000
 
 struct hostile_ports {
-	struct vu_sched *sched;
-	struct net_port ports[NB_PORTS];
-	struct net_received *received;
+	struct net_ports net;
 	bool is_packed;
 	uint64_t nb_faults[2][2]; /* port, queue */
 };
@@ -91,7 +88,7 @@ static void
 scribble(const struct hostile_ports *h, struct fake_rand *rand)
 {
 	uint32_t port = fake_rand_in(rand, 0, 1), queue_idx = fake_rand_in(rand, 0, 1);
-	struct fake_ring *ring = h->ports[port].rings[queue_idx].ring;
+	struct fake_ring *ring = h->net.ports[port].rings[queue_idx].ring;
 
 	if (h->is_packed)
 		scribble_packed(ring, rand, queue_idx);
@@ -100,13 +97,6 @@ scribble(const struct hostile_ports *h, struct fake_rand *rand)
 }
 
 /* ---- ports ---- */
-
-static void
-forget_all(void)
-{
-	for (uint16_t id = 0; id < VU_MAX_PORTS; id++)
-		net_fdb_forget_port(id);
-}
 
 /* Headers of frames to the other one's address, from one's own, all over the guest's memory. */
 static void
@@ -127,37 +117,25 @@ hostile_ports_open(bool is_packed)
 	struct hostile_ports *h = calloc(1, sizeof(*h));
 
 	RTE_VERIFY(h != NULL);
-	forget_all();
 	h->is_packed = is_packed;
-	h->sched = net_sched_create();
-	h->received = net_received_create();
+	ports_init(&h->net, NB_PORTS);
 	for (uint32_t i = 0; i < NB_PORTS; i++) {
-		struct rte_ether_addr mac;
-
-		port_open_on(&h->ports[i], h->sched, "far=switch", 1, lcores);
+		port_open_on(&h->net.ports[i], h->net.sched, "far=switch", 1, lcores);
 		if (is_packed)
-			port_make_packed(&h->ports[i]);
-		port_start(&h->ports[i], F_MERGEABLE | F_INDIRECT | F_EVENT_IDX |
+			port_make_packed(&h->net.ports[i]);
+		port_start(&h->net.ports[i], F_MERGEABLE | F_INDIRECT | F_EVENT_IDX |
 			(is_packed ? F_PACKED : 0));
-		mac_set(mac.addr_bytes, i);
-		net_fdb_learn(&mac, port_queue(&h->ports[i], 0)->net->port_id, net_fdb_age_now());
 	}
-	fill_memory(&h->ports[0], 1, 0);
-	fill_memory(&h->ports[1], 0, 1);
+	ports_learn(&h->net);
+	fill_memory(&h->net.ports[0], 1, 0);
+	fill_memory(&h->net.ports[1], 0, 1);
 	return h;
 }
 
 static void
 hostile_ports_close(struct hostile_ports *h)
 {
-	for (unsigned int i = 0; i < NB_PORTS; i++)
-		port_stop(&h->ports[i]);
-	port_verify_mbufs(&h->ports[0]);
-	for (unsigned int i = 0; i < NB_PORTS; i++)
-		port_close(&h->ports[i]);
-	free(h->received);
-	vu_sched_destroy(h->sched);
-	forget_all();
+	ports_close(&h->net);
 	free(h);
 }
 
@@ -166,7 +144,7 @@ static void
 revive(struct hostile_ports *h)
 {
 	for (uint32_t i = 0; i < 2; i++) {
-		struct net_port *port = &h->ports[i];
+		struct net_port *port = &h->net.ports[i];
 
 		for (uint32_t q = 0; q < 2; q++) {
 			struct net_guest_ring *ring = &port->rings[q];
@@ -193,12 +171,12 @@ is_carried(struct hostile_ports *h, uint64_t seed)
 	uint8_t frame[100];
 
 	frame_make_ether(frame, sizeof(frame), 3, 2, seed);
-	port_offer(&h->ports[3], 0, RING_SIZE, 128);
-	RTE_VERIFY(port_send(&h->ports[2], 0, frame, sizeof(frame)) >= 0);
-	net_turn(h->sched);
-	while (port_receive(&h->ports[3], 0, h->received))
-		is_received |= received_is(h->received, frame, sizeof(frame));
-	return port_collect(&h->ports[2], 1) == 1 && is_received;
+	port_offer(&h->net.ports[3], 0, RING_SIZE, 128);
+	RTE_VERIFY(port_send(&h->net.ports[2], 0, frame, sizeof(frame)) >= 0);
+	net_turn(h->net.sched);
+	while (port_receive(&h->net.ports[3], 0, h->net.received))
+		is_received |= received_is(h->net.received, frame, sizeof(frame));
+	return port_collect(&h->net.ports[2], 1) == 1 && is_received;
 }
 
 static int
@@ -210,7 +188,7 @@ check_sane(struct hostile_ports *h, uint64_t seed)
 	while (!is_carried(h, seed))
 		CHECK(++nb_tries < 20);
 	for (unsigned int i = 2; i < NB_PORTS; i++)
-		CHECK_EQ(h->ports[i].nb_ring_faults, 0);
+		CHECK_EQ(h->net.ports[i].nb_ring_faults, 0);
 	return TEST_SUCCESS;
 }
 
@@ -218,8 +196,8 @@ static int
 check_end(const struct hostile_ports *h)
 {
 	for (uint32_t i = 0; i < 2; i++) {
-		CHECK(port_stats(&h->ports[i], 1).nb_direct != 0);
-		CHECK(port_stats(&h->ports[i], 0).nb_packets != 0);
+		CHECK(port_stats(&h->net.ports[i], 1).nb_direct != 0);
+		CHECK(port_stats(&h->net.ports[i], 0).nb_packets != 0);
 		CHECK(h->nb_faults[i][0] + h->nb_faults[i][1] != 0);
 	}
 	return TEST_SUCCESS;
@@ -234,7 +212,7 @@ check_scribbled(bool is_packed)
 	for (uint64_t i = 0; i < 10000; i++) {
 		for (unsigned int n = fake_rand_in(&rand, 1, 16); n != 0; n--)
 			scribble(h, &rand);
-		net_turn(h->sched);
+		net_turn(h->net.sched);
 		revive(h);
 		if (i % 16 == 0)
 			CHECK(check_sane(h, i) == TEST_SUCCESS);
@@ -283,7 +261,7 @@ check_scribbled_meanwhile(bool is_packed)
 	RTE_VERIFY(pthread_create(&thread, NULL, scribbler_main, &scribbler) == 0);
 	for (uint64_t i = 0; rte_get_tsc_cycles() < end; i++) {
 		for (unsigned int n = 0; n < 10; n++)
-			net_turn(h->sched);
+			net_turn(h->net.sched);
 		revive(h);
 		CHECK(check_sane(h, i) == TEST_SUCCESS);
 	}

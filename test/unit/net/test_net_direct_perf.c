@@ -8,8 +8,7 @@
 #include <rte_cycles.h>
 
 #include "net_burst.h"
-#include "net_fixture.h"
-#include "vu_limits.h"
+#include "net_ports.h"
 
 #define PERF_BURST 32
 #define PERF_BUFFERS 64
@@ -21,11 +20,6 @@ enum way {
 	WAY_DIRECT,
 	WAY_MBUF,
 	NB_WAYS
-};
-
-struct perf_fixture {
-	struct vu_sched *sched;
-	struct net_port ports[2];
 };
 
 /* What net_from_guest_poll() does with frames that may not be copied directly. */
@@ -43,32 +37,21 @@ poll_through_mbufs(struct vu_device_queue *queue, const struct vu_vring_live *li
 }
 
 static void
-perf_open(struct perf_fixture *f, bool is_packed)
+perf_open(struct net_ports *f, bool is_packed)
 {
 	static const unsigned int lcores[2 * MAX_PAIRS] = { 4, 4 };
 
-	f->sched = net_sched_create();
+	ports_init(f, 2);
 	for (uint32_t i = 0; i < 2; i++) {
-		struct rte_ether_addr mac;
-
 		port_open_on(&f->ports[i], f->sched, "far=switch", 1, lcores);
 		if (is_packed)
 			port_make_packed(&f->ports[i]);
 		port_start(&f->ports[i], F_MERGEABLE | (is_packed ? F_PACKED : 0));
 		for (uint32_t q = 0; q < 2; q++)
 			fake_ring_set_no_interrupt(f->ports[i].rings[q].ring, true);
-		mac_set(mac.addr_bytes, i);
-		net_fdb_learn(&mac, port_queue(&f->ports[i], 0)->net->port_id, net_fdb_age_now());
 	}
+	ports_learn(f);
 	net_turn(f->sched);
-}
-
-static void
-perf_close(struct perf_fixture *f)
-{
-	port_close(&f->ports[0]);
-	port_close(&f->ports[1]);
-	vu_sched_destroy(f->sched);
 }
 
 /* Buffers of both guests, not all at the same place of a page: they would share few cache sets. */
@@ -83,7 +66,7 @@ perf_chain(struct net_guest_ring *ring, uint32_t len_bytes, bool is_write)
 
 /* One burst from guest 0 to guest 1. @return cycles per frame */
 static double
-round_cycles(struct perf_fixture *f, uint32_t len_bytes)
+round_cycles(struct net_ports *f, uint32_t len_bytes)
 {
 	struct vu_split_used_elem elems[PERF_BURST];
 	static uint8_t frame[2048];
@@ -125,7 +108,7 @@ median(double *values)
 }
 
 static void
-measure(struct perf_fixture *f, const char *layout, uint32_t len_bytes)
+measure(struct net_ports *f, const char *layout, uint32_t len_bytes)
 {
 	static double cycles[NB_WAYS][PERF_ROUNDS];
 	struct vu_device_queue *queue = vu_device_queue(f->ports[0].dev, 1);
@@ -151,7 +134,7 @@ VU_TEST_PERF(net_direct_perf, cycles_per_frame)
 
 	printf("\n    rings, bytes, cycles direct, through mbufs, times faster\n");
 	for (unsigned int is_packed = 0; is_packed < 2; is_packed++) {
-		struct perf_fixture f;
+		struct net_ports f;
 
 		if (is_packed != 0 && !port_is_packed_offered())
 			break;
@@ -159,7 +142,7 @@ VU_TEST_PERF(net_direct_perf, cycles_per_frame)
 		for (unsigned int i = 0; i < RTE_DIM(sizes); i++)
 			measure(&f, is_packed != 0 ? "packed" : "split", sizes[i]);
 		CHECK(port_stats(&f.ports[0], 1).nb_direct != 0);
-		perf_close(&f);
+		ports_close(&f);
 	}
 	return TEST_SUCCESS;
 }

@@ -7,35 +7,13 @@
 
 #include <rte_cycles.h>
 
-#include "net_fixture.h"
-#include "vu_limits.h"
-
-#define MAX_PORTS 3
-#define FRAME_BYTES 80
-#define BROADCAST UINT32_MAX
-
-struct far_fixture {
-	struct vu_sched *sched;
-	struct net_port ports[MAX_PORTS];
-	unsigned int nb_ports;
-	struct net_received *received;
-};
+#include "net_ports.h"
 
 static void
-forget_all(void)
-{
-	for (uint16_t id = 0; id < VU_MAX_PORTS; id++)
-		net_fdb_forget_port(id);
-}
-
-static void
-far_open(struct far_fixture *f, const char *args, unsigned int nb_ports, uint32_t nb_pairs,
+far_open(struct net_ports *f, const char *args, unsigned int nb_ports, uint32_t nb_pairs,
 	const unsigned int (*lcores)[2 * MAX_PAIRS])
 {
-	forget_all();
-	f->sched = net_sched_create();
-	f->nb_ports = nb_ports;
-	f->received = net_received_create();
+	ports_init(f, nb_ports);
 	for (unsigned int i = 0; i < nb_ports; i++) {
 		port_open_on(&f->ports[i], f->sched, args, nb_pairs,
 			lcores != NULL ? lcores[i] : NULL);
@@ -45,50 +23,9 @@ far_open(struct far_fixture *f, const char *args, unsigned int nb_ports, uint32_
 	}
 }
 
-static void
-far_close(struct far_fixture *f)
-{
-	for (unsigned int i = 0; i < f->nb_ports; i++)
-		if (vu_device_state(f->ports[i].dev) != VU_DEVICE_IDLE)
-			port_stop(&f->ports[i]);
-	port_verify_mbufs(&f->ports[0]);
-	for (unsigned int i = 0; i < f->nb_ports; i++)
-		port_close(&f->ports[i]);
-	free(f->received);
-	vu_sched_destroy(f->sched);
-	forget_all();
-}
-
-/* Send a frame that its seed identifies. */
-static void
-send_frame(struct far_fixture *f, unsigned int port, uint32_t dst, uint32_t src, uint64_t seed)
-{
-	uint8_t frame[FRAME_BYTES];
-
-	frame_make_ether(frame, sizeof(frame), dst, src, seed);
-	RTE_VERIFY(port_send(&f->ports[port], 0, frame, sizeof(frame)) >= 0);
-}
-
-static int
-check_frame(struct far_fixture *f, unsigned int port, uint32_t dst, uint32_t src, uint64_t seed)
-{
-	uint8_t frame[FRAME_BYTES];
-
-	frame_make_ether(frame, sizeof(frame), dst, src, seed);
-	CHECK(port_receive(&f->ports[port], 0, f->received));
-	CHECK(received_is(f->received, frame, sizeof(frame)));
-	return TEST_SUCCESS;
-}
-
-static bool
-is_silent(const struct far_fixture *f, unsigned int port)
-{
-	return fake_ring_nb_used(f->ports[port].rings[0].ring) == 0;
-}
-
 /* Returns the number of frames. */
 static unsigned int
-discard_received(struct far_fixture *f)
+discard_received(struct net_ports *f)
 {
 	unsigned int nb = 0;
 
@@ -99,7 +36,7 @@ discard_received(struct far_fixture *f)
 }
 
 static uint64_t
-sent_drops(const struct far_fixture *f, unsigned int port, enum vu_drop reason)
+sent_drops(const struct net_ports *f, unsigned int port, enum vu_drop reason)
 {
 	return port_stats(&f->ports[port], 1).nb_drops[reason];
 }
@@ -108,7 +45,7 @@ sent_drops(const struct far_fixture *f, unsigned int port, enum vu_drop reason)
 
 VU_TEST(net_far, loopback_returns_frames_as_they_are)
 {
-	struct far_fixture f;
+	struct net_ports f;
 
 	far_open(&f, "far=loopback", 1, 1, NULL);
 	send_frame(&f, 0, 5, 6, 1);
@@ -116,14 +53,14 @@ VU_TEST(net_far, loopback_returns_frames_as_they_are)
 	net_turn(f.sched);
 	CHECK(check_frame(&f, 0, 5, 6, 1) == TEST_SUCCESS);
 	CHECK(check_frame(&f, 0, BROADCAST, 6, 2) == TEST_SUCCESS);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
 static int
 check_macswap(const char *args)
 {
-	struct far_fixture f;
+	struct net_ports f;
 	static const uint8_t short_frame[MAC_BYTES - 1];
 
 	far_open(&f, args, 1, 1, NULL);
@@ -135,7 +72,7 @@ check_macswap(const char *args)
 	CHECK(check_frame(&f, 0, 8, 7, 2) == TEST_SUCCESS);
 	CHECK(is_silent(&f, 0));
 	CHECK_EQ(sent_drops(&f, 0, VU_DROP_TOO_SHORT), 1);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
@@ -151,7 +88,7 @@ VU_TEST(net_far, a_single_switch_port_echoes_like_macswap)
 
 VU_TEST(net_far, null_swallows_everything)
 {
-	struct far_fixture f;
+	struct net_ports f;
 	struct vu_queue_stats stats;
 
 	far_open(&f, "far=null", 1, 1, NULL);
@@ -164,13 +101,13 @@ VU_TEST(net_far, null_swallows_everything)
 	CHECK_EQ(stats_all_drops(&stats), 0);
 	CHECK_EQ(port_collect(&f.ports[0], 1), 20);
 	CHECK(is_silent(&f, 0));
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(net_far, echo_without_a_receive_ring_is_counted)
 {
-	struct far_fixture f;
+	struct net_ports f;
 
 	far_open(&f, "far=loopback", 1, 1, NULL);
 	vu_device_ring_stop(f.ports[0].dev, 0);
@@ -185,14 +122,14 @@ VU_TEST(net_far, echo_without_a_receive_ring_is_counted)
 	net_turn(f.sched);
 	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 2);
 	CHECK(is_silent(&f, 0));
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(net_far, frames_of_several_mbufs_go_round)
 {
 	static uint8_t frame[9000];
-	struct far_fixture f;
+	struct net_ports f;
 
 	far_open(&f, "far=macswap", 1, 1, NULL);
 	fake_ring_reset(f.ports[0].rings[0].ring);
@@ -206,7 +143,7 @@ VU_TEST(net_far, frames_of_several_mbufs_go_round)
 	CHECK(port_receive(&f.ports[0], 0, f.received));
 	CHECK(received_is(f.received, frame, sizeof(frame)));
 	CHECK_EQ(f.received->nb_buffers, 10);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
@@ -214,7 +151,7 @@ VU_TEST(net_far, frames_of_several_mbufs_go_round)
 
 VU_TEST(net_far, switch_floods_what_it_does_not_know_and_learns)
 {
-	struct far_fixture f;
+	struct net_ports f;
 
 	far_open(&f, "far=switch", 3, 1, NULL);
 	/* 10, 11, 12 are the guests of ports 0, 1, 2. */
@@ -237,13 +174,13 @@ VU_TEST(net_far, switch_floods_what_it_does_not_know_and_learns)
 	CHECK(check_frame(&f, 0, BROADCAST, 12, 4) == TEST_SUCCESS);
 	CHECK(check_frame(&f, 1, BROADCAST, 12, 4) == TEST_SUCCESS);
 	CHECK(is_silent(&f, 2));
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(net_far, guest_that_moves_is_found_at_its_new_port)
 {
-	struct far_fixture f;
+	struct net_ports f;
 
 	far_open(&f, "far=switch", 3, 1, NULL);
 	send_frame(&f, 0, BROADCAST, 10, 1);
@@ -255,13 +192,13 @@ VU_TEST(net_far, guest_that_moves_is_found_at_its_new_port)
 	net_turn(f.sched);
 	CHECK(check_frame(&f, 2, 10, 11, 3) == TEST_SUCCESS);
 	CHECK(is_silent(&f, 0));
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(net_far, nothing_goes_back_where_it_came_from)
 {
-	struct far_fixture f;
+	struct net_ports f;
 
 	far_open(&f, "far=switch", 2, 1, NULL);
 	/* Two addresses behind port 0, a bridge inside the guest for example. */
@@ -275,7 +212,7 @@ VU_TEST(net_far, nothing_goes_back_where_it_came_from)
 	CHECK(check_frame(&f, 1, BROADCAST, 20, 2) == TEST_SUCCESS);
 	CHECK(is_silent(&f, 1));
 	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 1);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
@@ -283,7 +220,7 @@ VU_TEST(net_far, mixed_destinations_of_one_burst_keep_their_order)
 {
 	/* 99 is nobody's address. */
 	static const uint32_t dsts[] = { 11, 11, 12, BROADCAST, 11, 12, 99, 11 };
-	struct far_fixture f;
+	struct net_ports f;
 
 	far_open(&f, "far=switch", 3, 1, NULL);
 	send_frame(&f, 1, BROADCAST, 11, 1);
@@ -301,13 +238,13 @@ VU_TEST(net_far, mixed_destinations_of_one_burst_keep_their_order)
 		}
 		CHECK(is_silent(&f, port));
 	}
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(net_far, ports_without_a_guest_take_no_part)
 {
-	struct far_fixture f;
+	struct net_ports f;
 
 	far_open(&f, "far=switch", 3, 1, NULL);
 	send_frame(&f, 2, BROADCAST, 12, 1);
@@ -330,13 +267,13 @@ VU_TEST(net_far, ports_without_a_guest_take_no_part)
 	net_turn(f.sched);
 	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 3);
 	CHECK_EQ(port_stats(&f.ports[0], 1).nb_packets, 4);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(net_far, port_that_is_destroyed_leaves_the_switch)
 {
-	struct far_fixture f;
+	struct net_ports f;
 
 	far_open(&f, "far=switch", 2, 1, NULL);
 	send_frame(&f, 1, BROADCAST, 11, 1);
@@ -360,13 +297,13 @@ VU_TEST(net_far, port_that_is_destroyed_leaves_the_switch)
 	net_turn(f.sched);
 	CHECK(check_frame(&f, 1, 11, 10, 3) == TEST_SUCCESS);
 	CHECK(check_frame(&f, 2, 11, 10, 3) == TEST_SUCCESS);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(net_far, other_far_ends_are_not_in_the_switch)
 {
-	struct far_fixture f;
+	struct net_ports f;
 	struct net_port loop;
 
 	far_open(&f, "far=switch", 2, 1, NULL);
@@ -378,7 +315,7 @@ VU_TEST(net_far, other_far_ends_are_not_in_the_switch)
 	CHECK(check_frame(&f, 1, BROADCAST, 10, 1) == TEST_SUCCESS);
 	CHECK_EQ(fake_ring_nb_used(loop.rings[0].ring), 0);
 	port_close(&loop);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
@@ -386,7 +323,7 @@ VU_TEST(net_far, flooded_frames_of_several_mbufs_are_freed_once)
 {
 	static uint8_t frame[5000];
 	struct rte_mempool *pool;
-	struct far_fixture f;
+	struct net_ports f;
 
 	far_open(&f, "far=switch", 3, 1, NULL);
 	pool = port_queue(&f.ports[0], 1)->pool;
@@ -401,7 +338,7 @@ VU_TEST(net_far, flooded_frames_of_several_mbufs_are_freed_once)
 		}
 		CHECK_EQ(rte_mempool_avail_count(pool), pool->size);
 	}
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
@@ -409,7 +346,7 @@ VU_TEST(net_far, flooded_frames_of_several_mbufs_are_freed_once)
 
 VU_TEST(net_far, pairs_stay_apart_and_fall_back_to_the_first)
 {
-	struct far_fixture f;
+	struct net_ports f;
 	uint8_t frame[FRAME_BYTES];
 
 	far_open(&f, "far=loopback", 1, 2, NULL);
@@ -425,20 +362,20 @@ VU_TEST(net_far, pairs_stay_apart_and_fall_back_to_the_first)
 	CHECK(port_receive(&f.ports[0], 0, f.received));
 	CHECK(received_is(f.received, frame, sizeof(frame)));
 	CHECK_EQ(fake_ring_nb_used(f.ports[0].rings[2].ring), 0);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
 /* ---- from one lcore to another ---- */
 
 /* Receive queues on one lcore, transmit queues on the other, and the reverse. */
-static const unsigned int crossed[MAX_PORTS][2 * MAX_PAIRS] = {
+static const unsigned int crossed[][2 * MAX_PAIRS] = {
 	{ 4, 7, 4, 7 }, { 7, 4, 7, 4 }, { 4, 4, 7, 7 },
 };
 
 VU_TEST(net_far, frames_for_another_lcore_wait_in_the_handoff_ring)
 {
-	struct far_fixture f;
+	struct net_ports f;
 	struct net_queue *nq;
 
 	far_open(&f, "far=loopback", 1, 1, crossed);
@@ -455,14 +392,14 @@ VU_TEST(net_far, frames_for_another_lcore_wait_in_the_handoff_ring)
 	for (uint64_t i = 0; i < 20; i++)
 		CHECK(check_frame(&f, 0, 1, 2, i) == TEST_SUCCESS);
 	CHECK_EQ(port_stats(&f.ports[0], 0).nb_packets, 20);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(net_far, full_handoff_ring_drops_and_counts)
 {
 	const unsigned int capacity = NET_HANDOFF_FRAMES - 1;
-	struct far_fixture f;
+	struct net_ports f;
 	unsigned int nb_sent = 0;
 	uint64_t nb_received = 0;
 
@@ -484,13 +421,13 @@ VU_TEST(net_far, full_handoff_ring_drops_and_counts)
 		port_offer(&f.ports[0], 0, RING_SIZE, 256);
 	}
 	CHECK_EQ(nb_received, capacity);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(net_far, frames_in_the_handoff_ring_are_freed_with_the_port)
 {
-	struct far_fixture f;
+	struct net_ports f;
 
 	far_open(&f, "far=loopback", 1, 1, crossed);
 	net_turn(f.sched);
@@ -501,7 +438,7 @@ VU_TEST(net_far, frames_in_the_handoff_ring_are_freed_with_the_port)
 	CHECK_EQ(port_stats(&f.ports[0], 0).nb_drops[VU_DROP_DISABLED], 20);
 	CHECK_EQ(rte_mempool_avail_count(port_queue(&f.ports[0], 1)->pool),
 		port_queue(&f.ports[0], 1)->pool->size);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
@@ -514,7 +451,7 @@ struct tally {
 
 /* One guest's round: take what came, give buffers back, send a few frames to anybody. */
 static int
-guest_round(struct far_fixture *f, unsigned int port, struct fake_rand *rand, struct tally *tally)
+guest_round(struct net_ports *f, unsigned int port, struct fake_rand *rand, struct tally *tally)
 {
 	struct net_port *p = &f->ports[port];
 
@@ -546,7 +483,7 @@ guest_round(struct far_fixture *f, unsigned int port, struct fake_rand *rand, st
 
 /* Frames still under way: in a ring between lcores or not polled yet. */
 static void
-wait_until_quiet(struct far_fixture *f, struct tally *tally)
+wait_until_quiet(struct net_ports *f, struct tally *tally)
 {
 	uint64_t before;
 
@@ -568,7 +505,7 @@ wait_until_quiet(struct far_fixture *f, struct tally *tally)
 
 /* Everything that was sent was received, or dropped for a counted reason. */
 static int
-check_tally(struct far_fixture *f, const struct tally *tally)
+check_tally(struct net_ports *f, const struct tally *tally)
 {
 	uint64_t nb_sent = 0, nb_delivered = 0, nb_dropped = 0;
 
@@ -594,25 +531,20 @@ check_traffic(unsigned int nb_rounds)
 	struct fake_rand rand = { 31337 };
 	struct tally tally = { 0 };
 	struct net_loops loops;
-	struct far_fixture f;
+	struct net_ports f;
 
-	far_open(&f, "far=switch", MAX_PORTS, 1, crossed);
+	far_open(&f, "far=switch", RTE_DIM(crossed), 1, crossed);
 	/* Nobody is unknown later: a flood would make three frames of two. */
-	for (uint32_t i = 0; i < MAX_PORTS; i++) {
-		struct rte_ether_addr mac;
-
-		mac_set(mac.addr_bytes, i);
-		net_fdb_learn(&mac, port_queue(&f.ports[i], 0)->net->port_id, net_fdb_age_now());
-	}
+	ports_learn(&f);
 	net_loops_start(&loops, f.sched);
 	for (unsigned int round = 0; round < nb_rounds; round++)
-		for (unsigned int port = 0; port < MAX_PORTS; port++)
+		for (unsigned int port = 0; port < RTE_DIM(crossed); port++)
 			CHECK(guest_round(&f, port, &rand, &tally) == TEST_SUCCESS);
 	wait_until_quiet(&f, &tally);
 	net_loops_stop(&loops);
 	tally.nb_received += discard_received(&f);
 	CHECK(check_tally(&f, &tally) == TEST_SUCCESS);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }
 
@@ -627,12 +559,12 @@ VU_TEST_STRESS(net_far, ports_come_and_go_under_traffic)
 	struct fake_rand rand = { 4242 };
 	struct tally tally = { 0 };
 	struct net_loops loops;
-	struct far_fixture f;
+	struct net_ports f;
 
-	far_open(&f, "far=switch", MAX_PORTS, 1, crossed);
+	far_open(&f, "far=switch", RTE_DIM(crossed), 1, crossed);
 	net_loops_start(&loops, f.sched);
 	while (rte_get_tsc_cycles() < end) {
-		unsigned int gone = fake_rand_in(&rand, 0, MAX_PORTS - 1);
+		unsigned int gone = fake_rand_in(&rand, 0, RTE_DIM(crossed) - 1);
 
 		/* One guest is away, or its port is, while the others send to it. */
 		if (fake_rand_one_in(&rand, 2)) {
@@ -642,13 +574,13 @@ VU_TEST_STRESS(net_far, ports_come_and_go_under_traffic)
 			port_open_on(&f.ports[gone], f.sched, "far=switch", 1, crossed[gone]);
 		}
 		for (unsigned int round = 0; round < 20; round++)
-			for (unsigned int port = 0; port < MAX_PORTS; port++)
+			for (unsigned int port = 0; port < RTE_DIM(crossed); port++)
 				if (port != gone)
 					CHECK(guest_round(&f, port, &rand, &tally) == TEST_SUCCESS);
 		port_start(&f.ports[gone], F_MERGEABLE);
 	}
 	net_loops_stop(&loops);
 	CHECK(tally.nb_received != 0);
-	far_close(&f);
+	ports_close(&f);
 	return TEST_SUCCESS;
 }

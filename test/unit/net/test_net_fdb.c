@@ -5,8 +5,7 @@
  */
 #include "test.h"
 
-#include "net_fixture.h"
-#include "vu_limits.h"
+#include "net_ports.h"
 
 #define MAX_AGE 20 /* ticks */
 #define AGES 64    /* then they come round again */
@@ -37,16 +36,9 @@ lookup(uint32_t n, unsigned int age)
 	return net_fdb_lookup(&mac, age % AGES);
 }
 
-static void
-forget_all(void)
-{
-	for (uint16_t id = 0; id < VU_MAX_PORTS; id++)
-		net_fdb_forget_port(id);
-}
-
 VU_TEST(net_fdb, learns_looks_up_and_forgets)
 {
-	forget_all();
+	fdb_forget_all();
 	CHECK_EQ(lookup(1, 0), NET_FDB_UNKNOWN);
 	learn(1, 0, 0);
 	learn(2, VU_MAX_PORTS - 1, 0);
@@ -58,7 +50,7 @@ VU_TEST(net_fdb, learns_looks_up_and_forgets)
 	net_fdb_forget_port(512);
 	CHECK_EQ(lookup(3, 0), NET_FDB_UNKNOWN);
 	CHECK_EQ(lookup(1, 0), 0);
-	forget_all();
+	fdb_forget_all();
 	CHECK_EQ(lookup(1, 0), NET_FDB_UNKNOWN);
 	return TEST_SUCCESS;
 }
@@ -67,7 +59,7 @@ VU_TEST(net_fdb, addresses_differ_in_every_bit)
 {
 	struct rte_ether_addr mac;
 
-	forget_all();
+	fdb_forget_all();
 	for (unsigned int bit = 0; bit < 48; bit++) {
 		mac = mac_of(0x12345678);
 		mac.addr_bytes[bit / 8] ^= 1u << bit % 8;
@@ -80,7 +72,7 @@ VU_TEST(net_fdb, addresses_differ_in_every_bit)
 		CHECK_EQ(net_fdb_lookup(&mac, 5), bit == 0 ? NET_FDB_UNKNOWN : bit);
 	}
 	CHECK_EQ(lookup(0x12345678, 5), NET_FDB_UNKNOWN);
-	forget_all();
+	fdb_forget_all();
 	return TEST_SUCCESS;
 }
 
@@ -91,7 +83,7 @@ VU_TEST(net_fdb, group_and_zero_addresses_are_not_learned)
 		{ { 0x33, 0x33, 0, 0, 0, 1 } }, { { 0, 0, 0, 0, 0, 0 } },
 	};
 
-	forget_all();
+	fdb_forget_all();
 	for (unsigned int i = 0; i < RTE_DIM(never); i++) {
 		net_fdb_learn(&never[i], 1, 7);
 		for (unsigned int age = 0; age < AGES; age++)
@@ -102,7 +94,7 @@ VU_TEST(net_fdb, group_and_zero_addresses_are_not_learned)
 
 VU_TEST(net_fdb, address_moves_with_its_last_frame)
 {
-	forget_all();
+	fdb_forget_all();
 	learn(1, 3, 0);
 	learn(1, 4, 0);
 	CHECK_EQ(lookup(1, 0), 4);
@@ -127,7 +119,7 @@ VU_TEST(net_fdb, entries_age)
 		learn(1, 9, born + MAX_AGE);
 		CHECK_EQ(lookup(1, born + 2 * MAX_AGE), 9);
 	}
-	forget_all();
+	fdb_forget_all();
 	return TEST_SUCCESS;
 }
 
@@ -144,7 +136,7 @@ VU_TEST(net_fdb, expired_entries_do_not_come_back_with_their_age)
 {
 	uint64_t tick = far_future();
 
-	forget_all();
+	fdb_forget_all();
 	net_fdb_tick(tick);
 	learn(1, 9, net_fdb_tick(tick));
 	learn(2, 9, net_fdb_tick(tick));
@@ -156,7 +148,7 @@ VU_TEST(net_fdb, expired_entries_do_not_come_back_with_their_age)
 		CHECK_EQ(lookup(1, now), age <= MAX_AGE ? 9 : NET_FDB_UNKNOWN);
 		CHECK_EQ(lookup(2, now), 9);
 	}
-	forget_all();
+	fdb_forget_all();
 	return TEST_SUCCESS;
 }
 
@@ -168,7 +160,7 @@ VU_TEST(net_fdb, nobody_looks_for_a_while)
 		uint64_t tick = far_future();
 		uint16_t now;
 
-		forget_all();
+		fdb_forget_all();
 		net_fdb_tick(tick);
 		learn(1, 9, net_fdb_tick(tick));
 		/* Once more just before it expires, then not for the length of the pause. */
@@ -176,7 +168,7 @@ VU_TEST(net_fdb, nobody_looks_for_a_while)
 		now = net_fdb_tick(tick + MAX_AGE + pauses[i]);
 		CHECK_EQ(lookup(1, now), NET_FDB_UNKNOWN);
 	}
-	forget_all();
+	fdb_forget_all();
 	return TEST_SUCCESS;
 }
 
@@ -194,7 +186,7 @@ VU_TEST(net_fdb, port_never_evicts_another_ports_entries)
 {
 	const uint32_t nb = 100000;
 
-	forget_all();
+	fdb_forget_all();
 	/* One port fills every slot, at the price of its own entries only. */
 	for (uint32_t n = 0; n < nb; n++)
 		learn(n, 1, 0);
@@ -212,18 +204,18 @@ VU_TEST(net_fdb, port_never_evicts_another_ports_entries)
 		learn(n, 2, MAX_AGE + 1);
 	CHECK_EQ(count_known(2 * nb, 2, MAX_AGE + 1), NB_SLOTS);
 	CHECK_EQ(count_known(nb, 1, MAX_AGE + 1), 0);
-	forget_all();
+	fdb_forget_all();
 	return TEST_SUCCESS;
 }
 
 VU_TEST(net_fdb, own_entry_goes_only_when_no_slot_is_free)
 {
-	forget_all();
+	fdb_forget_all();
 	/* Few addresses for so many buckets: all of them fit. */
 	for (uint32_t n = 0; n < 500; n++)
 		learn(n, 1, 0);
 	CHECK_EQ(count_known(500, 1, 0), 500);
-	forget_all();
+	fdb_forget_all();
 	return TEST_SUCCESS;
 }
 
@@ -232,9 +224,9 @@ VU_TEST(net_fdb, time_passes)
 	uint16_t age = net_fdb_age_now();
 
 	CHECK(age < AGES);
-	forget_all();
+	fdb_forget_all();
 	learn(1, 2, age);
 	CHECK_EQ(lookup(1, net_fdb_age_now()), 2);
-	forget_all();
+	fdb_forget_all();
 	return TEST_SUCCESS;
 }

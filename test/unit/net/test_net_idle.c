@@ -8,19 +8,16 @@
 #include <rte_atomic.h>
 #include <rte_cycles.h>
 
-#include "net_fixture.h"
+#include "net_ports.h"
 #include "vu_vring_packed.h"
 
 #define NB_PORTS 2
-#define FRAME_BYTES 64
 
 /* Receive queues on one lcore, transmit queues on the other: every frame changes lcores. */
 static const unsigned int crossed[] = { 4, 7 };
 
 struct idle_net {
-	struct vu_sched *sched;
-	struct net_port ports[NB_PORTS];
-	struct net_received *received;
+	struct net_ports net;
 	uint64_t nb_kicks;
 };
 
@@ -37,29 +34,20 @@ guest_start(struct net_port *p, uint64_t features)
 static void
 idle_net_open(struct idle_net *f, uint64_t features, uint32_t idle_us)
 {
-	*f = (struct idle_net){ .sched = net_sched_create() };
-	f->received = net_received_create();
+	f->nb_kicks = 0;
+	ports_init(&f->net, NB_PORTS);
 	for (unsigned int i = 0; i < 2; i++)
-		RTE_VERIFY(vu_sched_set_idle(f->sched, i, VU_IDLE_INTERRUPT, idle_us) == 0);
+		RTE_VERIFY(vu_sched_set_idle(f->net.sched, i, VU_IDLE_INTERRUPT, idle_us) == 0);
 	for (unsigned int port = 0; port < NB_PORTS; port++) {
-		struct net_port *p = &f->ports[port];
+		struct net_port *p = &f->net.ports[port];
 
-		port_open_on(p, f->sched, "far=switch", 1, crossed);
+		port_open_on(p, f->net.sched, "far=switch", 1, crossed);
 		if ((features & F_PACKED) != 0)
 			port_make_packed(p);
 		for (uint32_t i = 0; i < p->nb_queues; i++)
 			p->rings[i].kick_fd = vu_fd_eventfd();
 		guest_start(p, features);
 	}
-}
-
-static void
-idle_net_close(struct idle_net *f)
-{
-	for (unsigned int port = 0; port < NB_PORTS; port++)
-		port_close(&f->ports[port]);
-	vu_sched_destroy(f->sched);
-	free(f->received);
 }
 
 /* Free running number of a position in a packed ring: two laps make a cycle. */
@@ -115,11 +103,11 @@ guest_send(struct idle_net *f, unsigned int from, uint64_t seed, bool has_event_
 	uint8_t frame[FRAME_BYTES];
 
 	frame_make_ether(frame, sizeof(frame), (from + 1) % NB_PORTS, from, seed);
-	while (port_send(&f->ports[from], 0, frame, sizeof(frame)) < 0) {
-		port_collect(&f->ports[from], 1);
+	while (port_send(&f->net.ports[from], 0, frame, sizeof(frame)) < 0) {
+		port_collect(&f->net.ports[from], 1);
 		sched_yield();
 	}
-	guest_kick(f, &f->ports[from], 1, has_event_idx);
+	guest_kick(f, &f->net.ports[from], 1, has_event_idx);
 }
 
 /* The next frame of a guest is the one that was made with this seed. */
@@ -129,10 +117,10 @@ guest_receive(struct idle_net *f, unsigned int to, uint64_t seed)
 	uint8_t frame[FRAME_BYTES];
 
 	frame_make_ether(frame, sizeof(frame), to, (to + 1) % NB_PORTS, seed);
-	while (!port_receive(&f->ports[to], 0, f->received))
+	while (!port_receive(&f->net.ports[to], 0, f->net.received))
 		sched_yield();
-	CHECK(received_is(f->received, frame, sizeof(frame)));
-	port_offer(&f->ports[to], 0, 1, 256);
+	CHECK(received_is(f->net.received, frame, sizeof(frame)));
+	port_offer(&f->net.ports[to], 0, 1, 256);
 	return TEST_SUCCESS;
 }
 
@@ -163,7 +151,7 @@ all_sleeps(const struct idle_net *f)
 	struct vu_sched_lcore_stats stats[2];
 
 	for (unsigned int i = 0; i < 2; i++)
-		RTE_VERIFY(vu_sched_lcore_stats_get(f->sched, i, &stats[i]) == 0);
+		RTE_VERIFY(vu_sched_lcore_stats_get(f->net.sched, i, &stats[i]) == 0);
 	return stats[0].nb_sleeps + stats[1].nb_sleeps;
 }
 
@@ -177,17 +165,17 @@ check_traffic(uint64_t features, uint32_t idle_us, unsigned int seconds)
 	unsigned int nb_rounds = 0;
 
 	idle_net_open(&f, features, idle_us);
-	net_loops_start(&loops, f.sched);
+	net_loops_start(&loops, f.net.sched);
 	do {
 		CHECK(idle_round(&f, &rand, (features & F_EVENT_IDX) != 0) == TEST_SUCCESS);
 	} while (++nb_rounds < 50 || rte_get_tsc_cycles() < end_tsc);
 	CHECK(f.nb_kicks > 0 && all_sleeps(&f) > 0);
 	/* A front-end goes and another one comes while the lcores sleep. */
-	port_stop(&f.ports[0]);
-	guest_start(&f.ports[0], features);
+	port_stop(&f.net.ports[0]);
+	guest_start(&f.net.ports[0], features);
 	CHECK(idle_round(&f, &rand, (features & F_EVENT_IDX) != 0) == TEST_SUCCESS);
 	net_loops_stop(&loops);
-	idle_net_close(&f);
+	ports_close(&f.net);
 	return TEST_SUCCESS;
 }
 
@@ -221,19 +209,19 @@ VU_TEST(net_idle, ring_without_kicks_is_polled)
 
 	idle_net_open(&f, F_MODERN, 0);
 	/* Its owner has no other queue that a guest kicks. */
-	vu_fd_close(&f.ports[0].rings[1].kick_fd);
-	port_stop(&f.ports[0]);
-	guest_start(&f.ports[0], F_MODERN);
-	net_loops_start(&loops, f.sched);
+	vu_fd_close(&f.net.ports[0].rings[1].kick_fd);
+	port_stop(&f.net.ports[0]);
+	guest_start(&f.net.ports[0], F_MODERN);
+	net_loops_start(&loops, f.net.sched);
 	for (uint64_t i = 0; i < 100; i++) {
 		guest_send(&f, 0, i, false);
 		CHECK(guest_receive(&f, 1, i) == TEST_SUCCESS);
 	}
 	for (unsigned int i = 0; i < 2; i++)
-		RTE_VERIFY(vu_sched_lcore_stats_get(f.sched, i, &stats[i]) == 0);
+		RTE_VERIFY(vu_sched_lcore_stats_get(f.net.sched, i, &stats[i]) == 0);
 	net_loops_stop(&loops);
 	CHECK_EQ(stats[1].nb_sleeps, 0);
-	idle_net_close(&f);
+	ports_close(&f.net);
 	return TEST_SUCCESS;
 }
 
@@ -244,19 +232,19 @@ VU_TEST(net_idle, new_kick_descriptor_wakes)
 	struct idle_net f;
 
 	idle_net_open(&f, F_MODERN, 0);
-	net_loops_start(&loops, f.sched);
+	net_loops_start(&loops, f.net.sched);
 	for (unsigned int round = 0; round < 10; round++) {
-		struct net_guest_ring *ring = &f.ports[0].rings[1];
+		struct net_guest_ring *ring = &f.net.ports[0].rings[1];
 
 		vu_fd_close(&ring->kick_fd);
 		ring->kick_fd = vu_fd_eventfd();
-		vu_device_ring_start(f.ports[0].dev, 1, dup(ring->kick_fd));
-		port_commit(&f.ports[0]);
+		vu_device_ring_start(f.net.ports[0].dev, 1, dup(ring->kick_fd));
+		port_commit(&f.net.ports[0]);
 		usleep(1000);
 		guest_send(&f, 0, round, false);
 		CHECK(guest_receive(&f, 1, round) == TEST_SUCCESS);
 	}
 	net_loops_stop(&loops);
-	idle_net_close(&f);
+	ports_close(&f.net);
 	return TEST_SUCCESS;
 }

@@ -7,11 +7,10 @@
 
 #include <rte_cycles.h>
 
-#include "net_fixture.h"
+#include "net_ports.h"
 
 #define NB_PORTS 2
 #define NB_PAIRS 2
-#define FRAME_BYTES 64
 /* Fewer than the receiver has buffers: what is not delivered was lost by us. */
 #define MAX_UNDER_WAY 48
 
@@ -23,54 +22,30 @@ struct flow {
 };
 
 struct move_fixture {
-	struct vu_sched *sched;
-	struct net_port ports[NB_PORTS];
+	struct net_ports net;
 	struct flow flows[NB_PORTS][NB_PAIRS]; /* by sender */
-	struct net_received *received;
 	bool has_kicks;
 };
-
-static void
-learn_macs(const struct move_fixture *f)
-{
-	/* Nobody is unknown: a flood would use other rings. */
-	for (uint32_t i = 0; i < NB_PORTS; i++) {
-		struct rte_ether_addr mac;
-
-		mac_set(mac.addr_bytes, i);
-		net_fdb_learn(&mac, port_queue(&f->ports[i], 0)->net->port_id, net_fdb_age_now());
-	}
-}
 
 /* `places`: lcore of each queue of each port. */
 static void
 move_open(struct move_fixture *f, const unsigned int *places, enum vu_idle_policy policy)
 {
-	*f = (struct move_fixture){ .sched = net_sched_create() };
-	f->received = net_received_create();
-	f->has_kicks = policy == VU_IDLE_INTERRUPT;
+	*f = (struct move_fixture){ .has_kicks = policy == VU_IDLE_INTERRUPT };
+	ports_init(&f->net, NB_PORTS);
 	for (unsigned int i = 0; i < 2; i++)
-		RTE_VERIFY(vu_sched_set_idle(f->sched, i, policy, 0) == 0);
+		RTE_VERIFY(vu_sched_set_idle(f->net.sched, i, policy, 0) == 0);
 	for (unsigned int port = 0; port < NB_PORTS; port++) {
-		struct net_port *p = &f->ports[port];
+		struct net_port *p = &f->net.ports[port];
 
-		port_open_on(p, f->sched, "far=switch", NB_PAIRS, places);
+		port_open_on(p, f->net.sched, "far=switch", NB_PAIRS, places);
 		for (uint32_t i = 0; i < p->nb_queues && f->has_kicks; i++)
 			p->rings[i].kick_fd = vu_fd_eventfd();
 		port_start(p, F_MODERN);
 		for (uint32_t pair = 0; pair < NB_PAIRS; pair++)
 			port_offer(p, pair, RING_SIZE, 256);
 	}
-	learn_macs(f);
-}
-
-static void
-move_close(struct move_fixture *f)
-{
-	for (unsigned int port = 0; port < NB_PORTS; port++)
-		port_close(&f->ports[port]);
-	vu_sched_destroy(f->sched);
-	free(f->received);
+	ports_learn(&f->net);
 }
 
 /* @return false if the flow has enough under way, or the ring is full */
@@ -78,7 +53,7 @@ static bool
 flow_send(struct move_fixture *f, unsigned int from, uint32_t pair)
 {
 	struct flow *flow = &f->flows[from][pair];
-	struct net_port *p = &f->ports[from];
+	struct net_port *p = &f->net.ports[from];
 	uint8_t frame[FRAME_BYTES];
 
 	if (flow->nb_sent - flow->nb_received >= MAX_UNDER_WAY)
@@ -97,14 +72,14 @@ flow_send(struct move_fixture *f, unsigned int from, uint32_t pair)
 static int
 flow_receive(struct move_fixture *f, unsigned int from, uint32_t pair)
 {
-	struct net_port *p = &f->ports[(from + 1) % NB_PORTS];
+	struct net_port *p = &f->net.ports[(from + 1) % NB_PORTS];
 	struct flow *flow = &f->flows[from][pair];
 	uint8_t frame[FRAME_BYTES];
 
-	while (port_receive(p, pair, f->received)) {
+	while (port_receive(p, pair, f->net.received)) {
 		frame_make_ether(frame, sizeof(frame), (from + 1) % NB_PORTS, from,
 			flow->nb_received);
-		CHECK(received_is(f->received, frame, sizeof(frame)));
+		CHECK(received_is(f->net.received, frame, sizeof(frame)));
 		flow->nb_received++;
 		port_offer(p, pair, 1, 256);
 	}
@@ -125,7 +100,7 @@ check_nothing_dropped(const struct move_fixture *f)
 {
 	for (unsigned int port = 0; port < NB_PORTS; port++) {
 		for (uint32_t i = 0; i < 2 * NB_PAIRS; i++) {
-			struct vu_queue_stats stats = port_stats(&f->ports[port], i);
+			struct vu_queue_stats stats = port_stats(&f->net.ports[port], i);
 
 			CHECK_EQ(stats_all_drops(&stats), 0);
 			CHECK_EQ(stats.fault, VU_VRING_OK);
@@ -138,28 +113,36 @@ check_nothing_dropped(const struct move_fixture *f)
 
 static const unsigned int crossed[] = { 4, 7, 4, 7 };
 
+/* The sender's lcore has taken frames that the receiver's has not seen. */
+static int
+open_with_frames_under_way(struct move_fixture *f)
+{
+	move_open(f, crossed, VU_IDLE_BUSY);
+	net_turn(f->net.sched);
+	for (unsigned int i = 0; i < 40; i++)
+		CHECK(flow_send(f, 0, 0));
+	CHECK(vu_sched_turn(f->net.sched, 1) >= 0);
+	CHECK(rte_ring_count(port_queue(&f->net.ports[1], 0)->handoff) != 0);
+	return TEST_SUCCESS;
+}
+
 /* Frames in the handoff ring come before those that are pushed directly after the move. */
 VU_TEST(net_move, receiver_comes_to_the_sender)
 {
 	struct move_fixture f;
 
-	move_open(&f, crossed, VU_IDLE_BUSY);
-	net_turn(f.sched);
-	for (unsigned int i = 0; i < 40; i++)
-		CHECK(flow_send(&f, 0, 0));
-	CHECK(vu_sched_turn(f.sched, 1) >= 0);
-	CHECK(rte_ring_count(port_queue(&f.ports[1], 0)->handoff) != 0);
-	CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, 7), 0);
-	port_settle(&f.ports[0]);
+	CHECK(open_with_frames_under_way(&f) == TEST_SUCCESS);
+	CHECK_EQ(vu_device_queue_move(f.net.ports[1].dev, 0, 7), 0);
+	port_settle(&f.net.ports[0]);
 	for (unsigned int i = 0; i < 8; i++)
 		CHECK(flow_send(&f, 0, 0));
 	/* The sender is polled before the newcomer. */
-	CHECK(vu_sched_turn(f.sched, 1) >= 0);
-	CHECK(vu_sched_turn(f.sched, 1) >= 0);
+	CHECK(vu_sched_turn(f.net.sched, 1) >= 0);
+	CHECK(vu_sched_turn(f.net.sched, 1) >= 0);
 	CHECK(flow_receive(&f, 0, 0) == TEST_SUCCESS);
 	CHECK_EQ(f.flows[0][0].nb_received, 48);
 	CHECK(check_nothing_dropped(&f) == TEST_SUCCESS);
-	move_close(&f);
+	ports_close(&f.net);
 	return TEST_SUCCESS;
 }
 
@@ -167,25 +150,21 @@ VU_TEST(net_move, sender_comes_to_the_receiver)
 {
 	struct move_fixture f;
 
-	move_open(&f, crossed, VU_IDLE_BUSY);
-	net_turn(f.sched);
-	for (unsigned int i = 0; i < 40; i++)
-		CHECK(flow_send(&f, 0, 0));
-	CHECK(vu_sched_turn(f.sched, 1) >= 0);
-	CHECK_EQ(vu_device_queue_move(f.ports[0].dev, 1, 4), 0);
-	port_settle(&f.ports[0]);
+	CHECK(open_with_frames_under_way(&f) == TEST_SUCCESS);
+	CHECK_EQ(vu_device_queue_move(f.net.ports[0].dev, 1, 4), 0);
+	port_settle(&f.net.ports[0]);
 	/* Both are on one lcore now; there and back again, and the sender is polled first. */
-	CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, 7), 0);
-	port_settle(&f.ports[0]);
-	CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, 4), 0);
-	port_settle(&f.ports[0]);
+	CHECK_EQ(vu_device_queue_move(f.net.ports[1].dev, 0, 7), 0);
+	port_settle(&f.net.ports[0]);
+	CHECK_EQ(vu_device_queue_move(f.net.ports[1].dev, 0, 4), 0);
+	port_settle(&f.net.ports[0]);
 	for (unsigned int i = 0; i < 8; i++)
 		CHECK(flow_send(&f, 0, 0));
-	CHECK(vu_sched_turn(f.sched, 0) >= 0);
-	CHECK(vu_sched_turn(f.sched, 0) >= 0);
+	CHECK(vu_sched_turn(f.net.sched, 0) >= 0);
+	CHECK(vu_sched_turn(f.net.sched, 0) >= 0);
 	CHECK(flow_receive(&f, 0, 0) == TEST_SUCCESS);
 	CHECK_EQ(f.flows[0][0].nb_received, 48);
-	move_close(&f);
+	ports_close(&f.net);
 	return TEST_SUCCESS;
 }
 
@@ -193,7 +172,7 @@ VU_TEST(net_move, sender_comes_to_the_receiver)
 static int
 fill_the_way(struct move_fixture *f)
 {
-	struct net_port *p = &f->ports[0];
+	struct net_port *p = &f->net.ports[0];
 	struct flow *flow = &f->flows[0][0];
 	uint8_t frame[FRAME_BYTES];
 	unsigned int nb_back;
@@ -203,10 +182,20 @@ fill_the_way(struct move_fixture *f)
 			frame_make_ether(frame, sizeof(frame), 1, 0, flow->nb_sent);
 			flow->nb_sent += port_send(p, 0, frame, sizeof(frame)) >= 0;
 		} while (p->rings[1].ring->nb_free != 0);
-		CHECK(vu_sched_turn(f->sched, 1) >= 0);
+		CHECK(vu_sched_turn(f->net.sched, 1) >= 0);
 		nb_back = port_collect(p, 1);
 	} while (nb_back != 0);
 	return TEST_SUCCESS;
+}
+
+/* The receiver is on its way to the sender's lcore, and more has been sent than fits on the way. */
+static int
+open_with_receiver_under_way(struct move_fixture *f)
+{
+	move_open(f, crossed, VU_IDLE_BUSY);
+	net_turn(f->net.sched);
+	CHECK_EQ(vu_device_queue_move(f->net.ports[1].dev, 0, 7), 0);
+	return fill_the_way(f);
 }
 
 /* Nobody polls the receiver for long: its handoff ring fills up, and the guest has to wait. */
@@ -217,27 +206,24 @@ VU_TEST(net_move, nothing_is_dropped_while_a_queue_is_on_its_way)
 	for (unsigned int i = 0; i < 2; i++) {
 		const unsigned int to = lcores[i];
 
-		move_open(&f, crossed, VU_IDLE_BUSY);
-		net_turn(f.sched);
-		/* To the sender's lcore, or there and back. */
-		CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, 7), 0);
-		CHECK(fill_the_way(&f) == TEST_SUCCESS);
+		CHECK(open_with_receiver_under_way(&f) == TEST_SUCCESS);
 		/* All but the last one of 32 bursts fit. */
-		CHECK_EQ(port_queue(&f.ports[0], 1)->nb_held, 1);
+		CHECK_EQ(port_queue(&f.net.ports[0], 1)->nb_held, 1);
 		CHECK_EQ(f.flows[0][0].nb_sent, NET_HANDOFF_FRAMES + RING_SIZE);
-		CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, to), 0);
-		port_settle(&f.ports[0]);
+		/* It goes back, or stays. */
+		CHECK_EQ(vu_device_queue_move(f.net.ports[1].dev, 0, to), 0);
+		port_settle(&f.net.ports[0]);
 		for (unsigned int turn = 0; f.flows[0][0].nb_received != f.flows[0][0].nb_sent;
 				turn++) {
 			CHECK(turn < 1000);
 			/* The guest gives buffers back after each burst. */
-			CHECK(vu_sched_turn(f.sched, turn % 2) >= 0);
+			CHECK(vu_sched_turn(f.net.sched, turn % 2) >= 0);
 			CHECK(flow_receive(&f, 0, 0) == TEST_SUCCESS);
-			port_collect(&f.ports[0], 1);
+			port_collect(&f.net.ports[0], 1);
 		}
 		CHECK(check_nothing_dropped(&f) == TEST_SUCCESS);
-		CHECK_EQ(port_queue(&f.ports[0], 1)->nb_held, 0);
-		move_close(&f);
+		CHECK_EQ(port_queue(&f.net.ports[0], 1)->nb_held, 0);
+		ports_close(&f.net);
 	}
 	return TEST_SUCCESS;
 }
@@ -246,15 +232,10 @@ VU_TEST(net_move, frames_held_back_are_freed_with_the_port)
 {
 	struct move_fixture f;
 
-	move_open(&f, crossed, VU_IDLE_BUSY);
-	net_turn(f.sched);
-	CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, 7), 0);
-	CHECK(fill_the_way(&f) == TEST_SUCCESS);
-	port_stop(&f.ports[0]);
-	CHECK_EQ(port_stats(&f.ports[0], 1).nb_drops[VU_DROP_DISABLED], 1);
-	port_stop(&f.ports[1]);
-	port_verify_mbufs(&f.ports[0]);
-	move_close(&f);
+	CHECK(open_with_receiver_under_way(&f) == TEST_SUCCESS);
+	port_stop(&f.net.ports[0]);
+	CHECK_EQ(port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_DISABLED], 1);
+	ports_close(&f.net);
 	return TEST_SUCCESS;
 }
 
@@ -263,19 +244,13 @@ VU_TEST(net_move, frames_held_back_outlive_their_destination)
 {
 	struct move_fixture f;
 
-	move_open(&f, crossed, VU_IDLE_BUSY);
-	net_turn(f.sched);
-	CHECK_EQ(vu_device_queue_move(f.ports[1].dev, 0, 7), 0);
-	CHECK(fill_the_way(&f) == TEST_SUCCESS);
-	port_close(&f.ports[1]);
-	net_turn(f.sched);
-	CHECK_EQ(port_queue(&f.ports[0], 1)->nb_held, 0);
-	CHECK(port_stats(&f.ports[0], 1).nb_drops[VU_DROP_NO_PORT] == 1);
-	port_stop(&f.ports[0]);
-	port_verify_mbufs(&f.ports[0]);
-	port_close(&f.ports[0]);
-	vu_sched_destroy(f.sched);
-	free(f.received);
+	CHECK(open_with_receiver_under_way(&f) == TEST_SUCCESS);
+	port_close(&f.net.ports[1]);
+	f.net.nb_ports = 1;
+	net_turn(f.net.sched);
+	CHECK_EQ(port_queue(&f.net.ports[0], 1)->nb_held, 0);
+	CHECK(port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_NO_PORT] == 1);
+	ports_close(&f.net);
 	return TEST_SUCCESS;
 }
 
@@ -288,12 +263,12 @@ move_round(struct move_fixture *f, struct fake_rand *rand)
 		flow_send(f, fake_rand_in(rand, 0, NB_PORTS - 1),
 			fake_rand_in(rand, 0, NB_PAIRS - 1));
 	if (fake_rand_one_in(rand, 2))
-		CHECK_EQ(vu_device_queue_move(f->ports[fake_rand_in(rand, 0, NB_PORTS - 1)].dev,
+		CHECK_EQ(vu_device_queue_move(f->net.ports[fake_rand_in(rand, 0, NB_PORTS - 1)].dev,
 			fake_rand_in(rand, 0, 2 * NB_PAIRS - 1),
 			lcores[fake_rand_in(rand, 0, 1)]), 0);
 	/* A queue that has left its lcore stays nobody's for a while. */
 	if (fake_rand_one_in(rand, 3))
-		vu_sched_poll(f->sched);
+		vu_sched_poll(f->net.sched);
 	return all_receive(f);
 }
 
@@ -317,19 +292,19 @@ check_moves(enum vu_idle_policy policy, unsigned int nb_rounds, unsigned int sec
 	unsigned int round = 0;
 
 	move_open(&f, crossed, policy);
-	net_loops_start(&loops, f.sched);
+	net_loops_start(&loops, f.net.sched);
 	while (round++ < nb_rounds || rte_get_tsc_cycles() < end_tsc) {
 		CHECK(move_round(&f, &rand) == TEST_SUCCESS);
 		/* Addresses age while the machine is slow. */
-		learn_macs(&f);
+		ports_learn(&f.net);
 	}
-	port_settle(&f.ports[0]);
+	port_settle(&f.net.ports[0]);
 	while (has_frames_under_way(&f))
 		CHECK(all_receive(&f) == TEST_SUCCESS);
 	net_loops_stop(&loops);
 	CHECK(check_nothing_dropped(&f) == TEST_SUCCESS);
 	CHECK(f.flows[0][0].nb_sent != 0 && f.flows[1][1].nb_sent != 0);
-	move_close(&f);
+	ports_close(&f.net);
 	return TEST_SUCCESS;
 }
 

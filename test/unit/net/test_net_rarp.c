@@ -2,9 +2,9 @@
  *
  * SEND_RARP: the frame that the others see, and that the switch knows the guest's place afterwards.
  */
-#include "net_fixture.h"
-
 #include "test.h"
+
+#include "net_ports.h"
 
 #define RARP_BYTES 60
 
@@ -26,33 +26,28 @@ expected_frame(uint8_t *frame)
 
 VU_TEST(net_rarp, reaches_the_others)
 {
-	struct vu_sched *sched = net_sched_create();
-	struct net_port ports[3];
-	struct net_received *received = net_received_create();
 	uint8_t frame[RARP_BYTES];
+	struct net_ports n;
 
-	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
-		port_open(&ports[i], sched, "far=switch");
-		port_start(&ports[i], F_MODERN);
-		port_offer(&ports[i], 0, 4, 2048);
+	ports_init(&n, 3);
+	for (unsigned int i = 0; i < n.nb_ports; i++) {
+		port_open(&n.ports[i], n.sched, "far=switch");
+		port_start(&n.ports[i], F_MODERN);
+		port_offer(&n.ports[i], 0, 4, 2048);
 	}
-	net_turn(sched);
-	CHECK_EQ(vu_device_send_rarp(ports[1].dev, mac), 0);
-	net_turn(sched);
+	net_turn(n.sched);
+	CHECK_EQ(vu_device_send_rarp(n.ports[1].dev, mac), 0);
+	net_turn(n.sched);
 	expected_frame(frame);
-	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
-		CHECK_EQ(port_receive(&ports[i], 0, received), i != 1);
+	for (unsigned int i = 0; i < n.nb_ports; i++) {
+		CHECK_EQ(port_receive(&n.ports[i], 0, n.received), i != 1);
 		if (i == 1)
 			continue;
-		CHECK_EQ(received->len_bytes, RARP_BYTES);
-		CHECK_EQ(memcmp(received->frame, frame, RARP_BYTES), 0);
+		CHECK(received_is(n.received, frame, sizeof(frame)));
 	}
 	CHECK_EQ(net_fdb_lookup((const struct rte_ether_addr *)mac, net_fdb_age_now()),
-		port_queue(&ports[1], 0)->net->port_id);
-	for (unsigned int i = 0; i < RTE_DIM(ports); i++)
-		port_close(&ports[i]);
-	vu_sched_destroy(sched);
-	free(received);
+		port_queue(&n.ports[1], 0)->net->port_id);
+	ports_close(&n);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #include <rte_vect.h>
 
 #include "net_burst.h"
-#include "net_fixture.h"
+#include "net_ports.h"
 #include "net_software.h"
 #include "offload_fixture.h"
 #include "vu_net.h"
@@ -369,40 +369,41 @@ VU_TEST(net_software, headers_are_ignored_without_the_feature)
 	return TEST_SUCCESS;
 }
 
+/* The next frame of a port, with its checksum or without. */
+static int
+check_is_complete(struct net_ports *n, unsigned int port, bool is_complete)
+{
+	CHECK(port_receive(&n->ports[port], 0, n->received));
+	memcpy(&part, &frame, sizeof(part));
+	memcpy(part.bytes, n->received->frame, frame.len_bytes);
+	CHECK_EQ(frame_is_complete(&part), is_complete);
+	return TEST_SUCCESS;
+}
+
 /* One frame, flooded to guests that finish it and to such that cannot: none spoils another's. */
 VU_TEST(net_software, flooded_frames_are_not_written_to)
 {
 	static const uint64_t features[] = { F_SEND | F_TAKE_ALL, 0, F_TAKE_ALL, 0 };
 	const struct offload_shape shape = { .proto = PROTO_TCP, .payload_bytes = 900 };
-	struct vu_sched *sched = net_sched_create();
-	struct net_received *received = net_received_create();
-	struct net_port ports[RTE_DIM(features)];
 	struct net_header header;
+	struct net_ports n;
 
-	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
-		port_open(&ports[i], sched, "offloads=on");
-		port_start(&ports[i], F_MODERN | features[i]);
-		port_offer(&ports[i], 0, 4, 2048);
+	ports_init(&n, RTE_DIM(features));
+	for (unsigned int i = 0; i < n.nb_ports; i++) {
+		port_open(&n.ports[i], n.sched, "offloads=on");
+		port_start(&n.ports[i], F_MODERN | features[i]);
+		port_offer(&n.ports[i], 0, 4, 2048);
 	}
 	offload_frame_make(&frame, &shape);
 	memset(frame.bytes, 0xff, 6);
 	header = offload_header(&frame, 0);
-	port_send_frame(&ports[0], &header);
-	net_turn(sched);
-	for (unsigned int i = 1; i < RTE_DIM(ports); i++) {
-		CHECK(port_receive(&ports[i], 0, received));
-		memcpy(&part, &frame, sizeof(part));
-		memcpy(part.bytes, received->frame, frame.len_bytes);
-		CHECK_EQ(frame_is_complete(&part), features[i] == 0);
-		CHECK_EQ(received->header[0], features[i] != 0);
+	port_send_frame(&n.ports[0], &header);
+	net_turn(n.sched);
+	for (unsigned int i = 1; i < n.nb_ports; i++) {
+		CHECK(check_is_complete(&n, i, features[i] == 0) == TEST_SUCCESS);
+		CHECK_EQ(n.received->header[0], features[i] != 0);
 	}
-	for (unsigned int i = 0; i < RTE_DIM(ports); i++)
-		port_stop(&ports[i]);
-	port_verify_mbufs(&ports[0]);
-	for (unsigned int i = 0; i < RTE_DIM(ports); i++)
-		port_close(&ports[i]);
-	free(received);
-	vu_sched_destroy(sched);
+	ports_close(&n);
 	return TEST_SUCCESS;
 }
 
@@ -412,41 +413,27 @@ VU_TEST(net_software, unfinished_frames_take_the_ordinary_way)
 	static const unsigned int lcores[] = { 4, 4 };
 	const struct offload_shape shape = { .proto = PROTO_TCP, .payload_bytes = 900 };
 	static const struct net_header zero;
-	struct vu_sched *sched = net_sched_create();
-	struct net_received *received = net_received_create();
-	struct net_port ports[2];
 	struct net_header header;
-	struct rte_ether_addr mac;
-	uint64_t nb_direct;
+	struct net_ports n;
 
-	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
-		port_open_on(&ports[i], sched, "offloads=on", 1, lcores);
-		port_start(&ports[i], F_MODERN | F_INDIRECT | (i == 0 ? F_SEND : 0));
-		port_offer(&ports[i], 0, 8, 2048);
-		mac_set(mac.addr_bytes, i);
-		net_fdb_learn(&mac, port_queue(&ports[i], 0)->net->port_id, net_fdb_age_now());
+	ports_init(&n, 2);
+	for (unsigned int i = 0; i < n.nb_ports; i++) {
+		port_open_on(&n.ports[i], n.sched, "offloads=on", 1, lcores);
+		port_start(&n.ports[i], F_MODERN | F_INDIRECT | (i == 0 ? F_SEND : 0));
+		port_offer(&n.ports[i], 0, 8, 2048);
 	}
+	ports_learn(&n);
 	offload_frame_make(&frame, &shape);
 	mac_set(frame.bytes, 1);
 	mac_set(frame.bytes + 6, 0);
 	header = offload_header(&frame, 0);
-	nb_direct = port_stats(&ports[0], 1).nb_direct;
 	for (unsigned int i = 0; i < 4; i++) {
-		port_send_frame(&ports[0], i < 2 ? &header : &zero);
-		net_turn(sched);
-		CHECK(port_receive(&ports[1], 0, received));
-		memcpy(&part, &frame, sizeof(part));
-		memcpy(part.bytes, received->frame, frame.len_bytes);
-		CHECK_EQ(frame_is_complete(&part), i < 2);
-		CHECK_EQ(port_stats(&ports[0], 1).nb_direct - nb_direct, i < 2 ? 0 : i - 1);
+		port_send_frame(&n.ports[0], i < 2 ? &header : &zero);
+		net_turn(n.sched);
+		CHECK(check_is_complete(&n, 1, i < 2) == TEST_SUCCESS);
+		CHECK_EQ(port_stats(&n.ports[0], 1).nb_direct, i < 2 ? 0 : i - 1);
 	}
-	for (unsigned int i = 0; i < RTE_DIM(ports); i++)
-		port_stop(&ports[i]);
-	port_verify_mbufs(&ports[0]);
-	for (unsigned int i = 0; i < RTE_DIM(ports); i++)
-		port_close(&ports[i]);
-	free(received);
-	vu_sched_destroy(sched);
+	ports_close(&n);
 	return TEST_SUCCESS;
 }
 
