@@ -5,8 +5,11 @@
 #ifndef GUEST_FIXTURE_H
 #define GUEST_FIXTURE_H
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "vring_fixture.h"
 #include "vu_vring_guest.h"
@@ -60,6 +63,14 @@ pair_start(struct guest_fixture *f, uint16_t size, uint64_t features)
 	f->ring = vu_vring_guest_create(&conf);
 	RTE_VERIFY(f->table != NULL && f->ring != NULL);
 	vu_vring_init(&f->vring, 0);
+	pair_attach(f, features, vu_vring_guest_restart(f->ring));
+}
+
+/* The device dies and another one takes over, with what the driver half knows. */
+static inline void
+pair_restart(struct guest_fixture *f, uint64_t features)
+{
+	vu_vring_live_destroy(f->live);
 	pair_attach(f, features, vu_vring_guest_restart(f->ring));
 }
 
@@ -125,6 +136,20 @@ static inline uintptr_t
 number(const struct vu_guest_done *done)
 {
 	return (uintptr_t)done->cookie - 1;
+}
+
+/* EAL has put its thread, and all that this one starts, on the first CPU: move the other half. */
+static inline void
+thread_use_last_cpu(pthread_t thread)
+{
+	const long nb_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t last;
+
+	if (nb_cpus < 2 || nb_cpus > CPU_SETSIZE)
+		return;
+	CPU_ZERO(&last);
+	CPU_SET((size_t)nb_cpus - 1, &last);
+	pthread_setaffinity_np(thread, sizeof(last), &last);
 }
 
 #endif /* GUEST_FIXTURE_H */

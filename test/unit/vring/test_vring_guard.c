@@ -88,6 +88,13 @@ check_buffers(struct vring_fixture *f, struct vu_vring_guard *guard)
 	return 0;
 }
 
+static void
+guard_stop(struct vring_fixture *f, struct vu_vring_guard *guard)
+{
+	vu_vring_guard_destroy(guard);
+	fixture_stop(f);
+}
+
 VU_TEST(vring_guard, buffers_of_a_devices_ring)
 {
 	struct vring_fixture f;
@@ -101,15 +108,13 @@ VU_TEST(vring_guard, buffers_of_a_devices_ring)
 		CHECK(vu_vring_is_enabled(guard));
 		for (unsigned int i = 0; i < 10; i++)
 			CHECK_EQ(check_buffers(&f, guard), 0);
-		vu_vring_guard_destroy(guard);
-		fixture_stop(&f);
+		guard_stop(&f, guard);
 		/* A packed one, whose size its chains do not divide. */
 		fixture_start(&f, RING_SIZE + 5, F_INDIRECT | F_PACKED);
 		guard = vu_vring_guard_attach(&f.vring, (enum vu_lock_model)model);
 		for (unsigned int i = 0; i < 20; i++)
 			CHECK_EQ(check_buffers(&f, guard), 0);
-		vu_vring_guard_destroy(guard);
-		fixture_stop(&f);
+		guard_stop(&f, guard);
 	}
 	CHECK(vu_vring_guard_attach(&f.vring, VU_LOCK_NB_MODELS) == NULL);
 	CHECK_EQ(rte_errno, EINVAL);
@@ -143,9 +148,18 @@ VU_TEST(vring_guard, devices_ring_is_not_configured)
 	CHECK_EQ(vu_vring_set_err(guard, fd), -EPERM);
 	CHECK_EQ(fcntl(fd, F_GETFD), -1);
 	CHECK_EQ(check_buffers(&f, guard), 0);
-	vu_vring_guard_destroy(guard);
-	fixture_stop(&f);
+	guard_stop(&f, guard);
 	return 0;
+}
+
+static void
+configure_own(const struct vring_fixture *f, struct vu_vring_guard *guard)
+{
+	const struct vu_vring_conf conf = fake_ring_conf(f->ring);
+
+	RTE_VERIFY(vu_vring_set_size(guard, conf.size) == 0);
+	RTE_VERIFY(vu_vring_set_queue_info(guard, conf.desc_uva, conf.avail_uva,
+		conf.used_uva) == 0);
 }
 
 /* A ring of its own over the fixture's guest memory, configured but for set_ready. */
@@ -154,15 +168,27 @@ create_own(struct vring_fixture *f, enum vu_lock_model model)
 {
 	static const struct fake_ring_place place = { FAKE_MID, 0 };
 	struct vu_vring_guard *guard;
-	struct vu_vring_conf conf;
 
 	fixture_configure(f, RING_SIZE, &place);
-	conf = fake_ring_conf(f->ring);
 	guard = vu_vring_guard_create(f->mem, RING_SIZE, model);
 	RTE_VERIFY(guard != NULL);
-	RTE_VERIFY(vu_vring_set_size(guard, conf.size) == 0);
-	RTE_VERIFY(vu_vring_set_queue_info(guard, conf.desc_uva, conf.avail_uva,
-		conf.used_uva) == 0);
+	configure_own(f, guard);
+	return guard;
+}
+
+/* The same with the packed layout and an odd size. */
+static struct vu_vring_guard *
+create_own_packed(struct vring_fixture *f)
+{
+	static const struct fake_ring_place place = { FAKE_MID, 0, true };
+	struct vu_vring_guard *guard;
+
+	fixture_configure(f, RING_SIZE - 3, &place);
+	guard = vu_vring_guard_create(f->mem, RING_SIZE, VU_LOCK_SPIN);
+	RTE_VERIFY(guard != NULL);
+	RTE_VERIFY(vu_vring_set_size(guard, RING_SIZE - 3) == -EINVAL);
+	RTE_VERIFY(vu_vring_set_packed(guard, true) == 0);
+	configure_own(f, guard);
 	return guard;
 }
 
@@ -198,30 +224,9 @@ VU_TEST(vring_guard, own_ring)
 		CHECK_EQ(vu_vring_next_avail(guard), 5);
 		CHECK_EQ(vu_vring_set_ready(guard, true), 0);
 		CHECK_EQ(check_buffers(&f, guard), 0);
-		vu_vring_guard_destroy(guard);
-		fixture_stop(&f);
+		guard_stop(&f, guard);
 	}
 	return 0;
-}
-
-/* The same with the packed layout and an odd size. */
-static struct vu_vring_guard *
-create_own_packed(struct vring_fixture *f)
-{
-	static const struct fake_ring_place place = { FAKE_MID, 0, true };
-	struct vu_vring_guard *guard;
-	struct vu_vring_conf conf;
-
-	fixture_configure(f, RING_SIZE - 3, &place);
-	conf = fake_ring_conf(f->ring);
-	guard = vu_vring_guard_create(f->mem, RING_SIZE, VU_LOCK_SPIN);
-	RTE_VERIFY(guard != NULL);
-	RTE_VERIFY(vu_vring_set_size(guard, conf.size) == -EINVAL);
-	RTE_VERIFY(vu_vring_set_packed(guard, true) == 0);
-	RTE_VERIFY(vu_vring_set_size(guard, conf.size) == 0);
-	RTE_VERIFY(vu_vring_set_queue_info(guard, conf.desc_uva, conf.avail_uva,
-		conf.used_uva) == 0);
-	return guard;
 }
 
 VU_TEST(vring_guard, own_packed_ring)
@@ -251,8 +256,7 @@ VU_TEST(vring_guard, own_packed_ring)
 	CHECK_EQ(vu_vring_set_ready(guard, true), 0);
 	CHECK_EQ(vu_vring_next_avail(guard), 0x8003);
 	CHECK_EQ(vu_vring_used_idx(guard), 0x8001);
-	vu_vring_guard_destroy(guard);
-	fixture_stop(&f);
+	guard_stop(&f, guard);
 	return 0;
 }
 
@@ -286,8 +290,7 @@ VU_TEST(vring_guard, notification_of_a_packed_ring)
 	CHECK_EQ(vu_vring_push(guard, &items[1], 1), 0);
 	CHECK_EQ(vu_vring_needs_notification(guard), 1);
 	CHECK_EQ(vu_vring_needs_notification(guard), 0);
-	vu_vring_guard_destroy(guard);
-	fixture_stop(&f);
+	guard_stop(&f, guard);
 	return 0;
 }
 
@@ -305,8 +308,7 @@ VU_TEST(vring_guard, bad_configuration)
 	CHECK_EQ(vu_vring_set_queue_info(guard, FAKE_NOWHERE_GPA, 0, 0), 0);
 	CHECK_EQ(vu_vring_set_ready(guard, true), -EFAULT);
 	CHECK(!vu_vring_is_ready(guard));
-	vu_vring_guard_destroy(guard);
-	fixture_stop(&f);
+	guard_stop(&f, guard);
 	return 0;
 }
 
@@ -331,8 +333,7 @@ VU_TEST(vring_guard, positions_can_be_set)
 	CHECK_EQ(vu_vring_pop(guard, &item, 1), 1);
 	CHECK_EQ(vu_vring_push(guard, &item, 1), 0);
 	CHECK_EQ(vu_vring_used_idx(guard), 111);
-	vu_vring_guard_destroy(guard);
-	fixture_stop(&f);
+	guard_stop(&f, guard);
 	return 0;
 }
 
@@ -363,8 +364,7 @@ VU_TEST(vring_guard, descriptors)
 	CHECK_EQ(fixture_events(call_fd), 0);
 	CHECK_EQ(vu_vring_set_err(guard, dup(call_fd)), 0);
 	CHECK_EQ(vu_vring_set_kick(guard, VU_FD_NONE), 0);
-	vu_vring_guard_destroy(guard);
-	fixture_stop(&f);
+	guard_stop(&f, guard);
 	vu_fd_close(&kick_fd);
 	vu_fd_close(&call_fd);
 	return 0;
@@ -389,8 +389,7 @@ VU_TEST(vring_guard, notification_by_flags)
 	CHECK_EQ(vu_vring_needs_notification(guard), 1);
 	fake_ring_set_no_interrupt(f.ring, true);
 	CHECK_EQ(vu_vring_needs_notification(guard), 0);
-	vu_vring_guard_destroy(guard);
-	fixture_stop(&f);
+	guard_stop(&f, guard);
 	return 0;
 }
 
@@ -419,8 +418,7 @@ VU_TEST(vring_guard, notification_by_events)
 	CHECK_EQ(vu_vring_needs_notification(guard), 0);
 	CHECK_EQ(vu_vring_push(guard, items + 2, 2), 0);
 	CHECK_EQ(vu_vring_needs_notification(guard), 1);
-	vu_vring_guard_destroy(guard);
-	fixture_stop(&f);
+	guard_stop(&f, guard);
 	return 0;
 }
 
@@ -442,8 +440,7 @@ VU_TEST(vring_guard, bad_chain_gives_up)
 	CHECK_EQ(vu_vring_pop(guard, items, 4), 0);
 	CHECK_EQ(vu_vring_push(guard, items, 1), -ESHUTDOWN);
 	CHECK(!vu_vring_is_ready(guard));
-	vu_vring_guard_destroy(guard);
-	fixture_stop(&f);
+	guard_stop(&f, guard);
 	fixture_start(&f, RING_SIZE, F_PACKED);
 	guard = vu_vring_guard_attach(&f.vring, VU_LOCK_SPIN);
 	put(&f, 2);
@@ -451,8 +448,7 @@ VU_TEST(vring_guard, bad_chain_gives_up)
 	CHECK_EQ(vu_vring_pop(guard, items, 4), 1);
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_BAD_ADDRESS);
 	CHECK_EQ(vu_vring_pop(guard, items, 4), 0);
-	vu_vring_guard_destroy(guard);
-	fixture_stop(&f);
+	guard_stop(&f, guard);
 	return 0;
 }
 

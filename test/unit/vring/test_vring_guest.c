@@ -11,6 +11,19 @@
 
 #include "guest_fixture.h"
 
+static const uint64_t layouts[] = {
+	F_VERSION_1, F_VERSION_1 | F_IN_ORDER,
+	F_VERSION_1 | F_PACKED, F_VERSION_1 | F_PACKED | F_IN_ORDER,
+};
+
+static int
+in_all_layouts(int (*check)(uint64_t features))
+{
+	for (unsigned int i = 0; i < RTE_DIM(layouts); i++)
+		CHECK(check(layouts[i]) == TEST_SUCCESS);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(vring_guest, create_refuses_what_it_cannot_drive)
 {
 	uint8_t memory[64] = { 0 };
@@ -76,15 +89,11 @@ check_many_rounds(uint64_t features)
 
 VU_TEST(vring_guest, buffers_come_back_in_both_orders_of_descriptors)
 {
-	CHECK_EQ(check_many_rounds(F_VERSION_1), TEST_SUCCESS);
-	CHECK_EQ(check_many_rounds(F_VERSION_1 | F_IN_ORDER), TEST_SUCCESS);
-	CHECK_EQ(check_many_rounds(F_VERSION_1 | F_PACKED), TEST_SUCCESS);
-	return check_many_rounds(F_VERSION_1 | F_PACKED | F_IN_ORDER);
+	return in_all_layouts(check_many_rounds);
 }
 
 VU_TEST(vring_guest, a_full_ring_takes_no_more)
 {
-	static const uint64_t layouts[] = { F_VERSION_1, F_VERSION_1 | F_PACKED };
 	struct guest_fixture f;
 
 	for (unsigned int i = 0; i < RTE_DIM(layouts); i++) {
@@ -99,7 +108,6 @@ VU_TEST(vring_guest, a_full_ring_takes_no_more)
 
 VU_TEST(vring_guest, readable_buffers_report_no_bytes)
 {
-	static const uint64_t layouts[] = { F_VERSION_1, F_VERSION_1 | F_PACKED };
 	struct guest_fixture f;
 	struct vu_guest_done done;
 
@@ -154,10 +162,7 @@ check_chains(uint64_t features)
 
 VU_TEST(vring_guest, chains_arrive_whole_and_free_all_descriptors)
 {
-	CHECK_EQ(check_chains(F_VERSION_1), TEST_SUCCESS);
-	CHECK_EQ(check_chains(F_VERSION_1 | F_IN_ORDER), TEST_SUCCESS);
-	CHECK_EQ(check_chains(F_VERSION_1 | F_PACKED), TEST_SUCCESS);
-	return check_chains(F_VERSION_1 | F_PACKED | F_IN_ORDER);
+	return in_all_layouts(check_chains);
 }
 
 /* Write a used entry at the place of the oldest buffer, without the device half. */
@@ -206,23 +211,18 @@ check_lie(uint64_t features, uint32_t id, uint16_t nb)
 
 VU_TEST(vring_guest, a_lying_device_breaks_its_ring_only)
 {
-	static const uint64_t features[] = {
-		F_VERSION_1, F_VERSION_1 | F_IN_ORDER,
-		F_VERSION_1 | F_PACKED, F_VERSION_1 | F_PACKED | F_IN_ORDER,
-	};
-
-	for (unsigned int i = 0; i < RTE_DIM(features); i++) {
-		CHECK_EQ(check_lie(features[i], 8, 1), TEST_SUCCESS);
-		CHECK_EQ(check_lie(features[i], UINT32_MAX, 1), TEST_SUCCESS);
+	for (unsigned int i = 0; i < RTE_DIM(layouts); i++) {
+		CHECK_EQ(check_lie(layouts[i], 8, 1), TEST_SUCCESS);
+		CHECK_EQ(check_lie(layouts[i], UINT32_MAX, 1), TEST_SUCCESS);
 		/* In range, but not out. */
-		CHECK_EQ(check_lie(features[i], 5, 1), TEST_SUCCESS);
-		CHECK_EQ(check_lie(features[i], 3, 1), TEST_SUCCESS);
-		if ((features[i] & F_PACKED) != 0)
+		CHECK_EQ(check_lie(layouts[i], 5, 1), TEST_SUCCESS);
+		CHECK_EQ(check_lie(layouts[i], 3, 1), TEST_SUCCESS);
+		if ((layouts[i] & F_PACKED) != 0)
 			continue;
-		CHECK_EQ(check_lie(features[i], 0x10000, 1), TEST_SUCCESS);
+		CHECK_EQ(check_lie(layouts[i], 0x10000, 1), TEST_SUCCESS);
 		/* More than are out. */
-		CHECK_EQ(check_lie(features[i], 7, 4), TEST_SUCCESS);
-		CHECK_EQ(check_lie(features[i], 7, 40000), TEST_SUCCESS);
+		CHECK_EQ(check_lie(layouts[i], 7, 4), TEST_SUCCESS);
+		CHECK_EQ(check_lie(layouts[i], 7, 40000), TEST_SUCCESS);
 	}
 	return TEST_SUCCESS;
 }
@@ -339,8 +339,7 @@ check_restart_in_batch(uint64_t features)
 	use_batch(&f, 3);
 	use_batch(&f, 2);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 1), 1);
-	vu_vring_live_destroy(f.live);
-	pair_attach(&f, features | F_IN_ORDER, vu_vring_guest_restart(f.ring));
+	pair_restart(&f, features | F_IN_ORDER);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, &done[1], 16), 4);
 	CHECK_EQ(use_batch(&f, 16), 3);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, &done[5], 16), 3);
@@ -535,8 +534,7 @@ check_restart(uint64_t features, bool scribbles)
 			seen[number(&done[i])]++;
 		if (scribbles)
 			scribble(&f);
-		vu_vring_live_destroy(f.live);
-		pair_attach(&f, features, vu_vring_guest_restart(f.ring));
+		pair_restart(&f, features);
 	}
 	while (use(&f, 16, 1, VU_DESC_F_WRITE) != 0)
 		;
@@ -554,14 +552,11 @@ check_restart(uint64_t features, bool scribbles)
 
 VU_TEST(vring_guest, restart_hands_over_what_was_not_used)
 {
-	CHECK_EQ(check_restart(F_VERSION_1, false), TEST_SUCCESS);
-	CHECK_EQ(check_restart(F_VERSION_1, true), TEST_SUCCESS);
-	CHECK_EQ(check_restart(F_VERSION_1 | F_IN_ORDER, false), TEST_SUCCESS);
-	CHECK_EQ(check_restart(F_VERSION_1 | F_IN_ORDER, true), TEST_SUCCESS);
-	CHECK_EQ(check_restart(F_VERSION_1 | F_PACKED, false), TEST_SUCCESS);
-	CHECK_EQ(check_restart(F_VERSION_1 | F_PACKED, true), TEST_SUCCESS);
-	CHECK_EQ(check_restart(F_VERSION_1 | F_PACKED | F_IN_ORDER, false), TEST_SUCCESS);
-	return check_restart(F_VERSION_1 | F_PACKED | F_IN_ORDER, true);
+	for (unsigned int i = 0; i < RTE_DIM(layouts); i++) {
+		CHECK(check_restart(layouts[i], false) == TEST_SUCCESS);
+		CHECK(check_restart(layouts[i], true) == TEST_SUCCESS);
+	}
+	return TEST_SUCCESS;
 }
 
 static int
@@ -576,8 +571,7 @@ check_restart_order(uint64_t features)
 	use(&f, 5, 1, VU_DESC_F_WRITE);
 	vu_vring_guest_collect(f.ring, done, 5);
 	add(&f, 8, 5, true);
-	vu_vring_live_destroy(f.live);
-	pair_attach(&f, features, vu_vring_guest_restart(f.ring));
+	pair_restart(&f, features);
 	CHECK_EQ(use(&f, 16, 1, VU_DESC_F_WRITE), 8);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 16), 8);
 	for (unsigned int i = 0; i < 8; i++)
@@ -588,8 +582,7 @@ check_restart_order(uint64_t features)
 
 VU_TEST(vring_guest, restart_keeps_the_order_of_buffers)
 {
-	CHECK_EQ(check_restart_order(F_VERSION_1), TEST_SUCCESS);
-	return check_restart_order(F_VERSION_1 | F_PACKED);
+	return in_all_layouts(check_restart_order);
 }
 
 static int
@@ -603,8 +596,7 @@ check_restart_after_nonsense(uint64_t features)
 	lie(&f, 99, 40000);
 	vu_vring_guest_collect(f.ring, done, 16);
 	CHECK(f.ring->is_broken);
-	vu_vring_live_destroy(f.live);
-	pair_attach(&f, features, vu_vring_guest_restart(f.ring));
+	pair_restart(&f, features);
 	CHECK_EQ(use(&f, 16, 1, VU_DESC_F_WRITE), 6);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 16), 6);
 	for (unsigned int i = 0; i < 6; i++)
@@ -615,9 +607,7 @@ check_restart_after_nonsense(uint64_t features)
 
 VU_TEST(vring_guest, restart_after_nonsense_makes_the_ring_sane)
 {
-	CHECK_EQ(check_restart_after_nonsense(F_VERSION_1), TEST_SUCCESS);
-	CHECK_EQ(check_restart_after_nonsense(F_VERSION_1 | F_PACKED), TEST_SUCCESS);
-	return check_restart_after_nonsense(F_VERSION_1 | F_PACKED | F_IN_ORDER);
+	return in_all_layouts(check_restart_after_nonsense);
 }
 
 /* Cycles per buffer of the driver half alone, best of many rounds of one burst. */

@@ -230,20 +230,6 @@ driver_step(struct sleeper *s, struct fake_rand *rand)
 	s->nb_hangs += is_wide_awake ? !wait_for_event(s) : !wait_for_count(s, nb_calls);
 }
 
-/* EAL has put this thread, and all that it starts, on the first CPU. */
-static void
-thread_place(pthread_t thread)
-{
-	const long nb_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	cpu_set_t last;
-
-	if (nb_cpus < 2 || nb_cpus > CPU_SETSIZE)
-		return;
-	CPU_ZERO(&last);
-	CPU_SET((size_t)nb_cpus - 1, &last);
-	pthread_setaffinity_np(thread, sizeof(last), &last);
-}
-
 static int
 check_sleeper(uint64_t features, struct vu_notify_conf notify, uint64_t cycles)
 {
@@ -254,7 +240,7 @@ check_sleeper(uint64_t features, struct vu_notify_conf notify, uint64_t cycles)
 
 	notify_start(&s.f, features, notify);
 	RTE_VERIFY(pthread_create(&device, NULL, device_main, &s) == 0);
-	thread_place(device);
+	thread_use_last_cpu(device);
 	while (rte_get_tsc_cycles() < end && s.nb_hangs == 0)
 		driver_step(&s, &rand);
 	vu_store(&s.is_stopped, 1);

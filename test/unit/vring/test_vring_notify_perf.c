@@ -41,19 +41,6 @@ struct perf {
 	uint64_t nb_told;
 };
 
-static void
-thread_place(pthread_t thread)
-{
-	const long nb_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	cpu_set_t last;
-
-	if (nb_cpus < 2 || nb_cpus > CPU_SETSIZE)
-		return;
-	CPU_ZERO(&last);
-	CPU_SET((size_t)nb_cpus - 1, &last);
-	pthread_setaffinity_np(thread, sizeof(last), &last);
-}
-
 /* The guest's side: asleep until called. */
 static void *
 sleeper_main(void *arg)
@@ -142,7 +129,7 @@ measure(enum way way)
 	if (has_thread) {
 		RTE_VERIFY(pthread_create(&thread, NULL, way == WAY_HANDED_OVER ?
 			helper_main : sleeper_main, &perf) == 0);
-		thread_place(thread);
+		thread_use_last_cpu(thread);
 		rte_delay_us_block(20000);
 	}
 	for (unsigned int i = 0; i < nb_rounds; i++) {

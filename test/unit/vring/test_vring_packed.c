@@ -1,172 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Packed engine: taking entries, giving them back, and telling the guest, on rings of any size and
- * at every place where they wrap.
+ * Packed engine: entries and notifications on rings of any size and at every place where they wrap,
+ * and what a guest can get wrong in this layout only.
  */
 #include "test.h"
 
-#include "vring_fixture.h"
-#include "vu_vring_notify.h"
-#include "vu_vring_packed.h"
+#include "engine_fixture.h"
 
 static const uint16_t sizes[] = { 1, 2, 3, 5, 31, 32, 33, 100, 256, 32768 };
 
-/* A buffer in the HIGH region; readable if nothing else is said. */
-static struct fake_buf
-buf_at(uint32_t offset, uint32_t len_bytes)
+/* No WRITE flag, and the length says so too. */
+VU_TEST(vring_packed, nothing_written_is_reported_in_flags)
 {
-	return (struct fake_buf){ .gpa = FAKE_HIGH_GPA + offset, .len_bytes = len_bytes };
-}
-
-static uint16_t
-peek(struct vring_fixture *f, struct vu_burst *burst, uint16_t max)
-{
-	return vu_packed_peek(f->live, &f->vring.pos, burst, max, 0);
-}
-
-static void
-put_many(struct vring_fixture *f, unsigned int nb)
-{
-	const struct fake_buf buf = buf_at(0, 100);
-
-	for (unsigned int i = 0; i < nb; i++)
-		RTE_VERIFY(fake_ring_put(f->ring, &buf, 1) >= 0);
-}
-
-/* Take and give back up to max entries as reads. */
-static uint16_t
-take(struct vring_fixture *f, uint16_t max)
-{
-	struct vu_burst burst;
-	uint16_t nb = peek(f, &burst, max);
-
-	vu_packed_commit(f->live, &f->vring.pos, &burst, nb, false);
-	return nb;
-}
-
-/* Start again at a position that both sides agree on. */
-static void
-start_at(struct vring_fixture *f, uint16_t position, uint64_t features)
-{
-	fake_ring_reset(f->ring);
-	fake_ring_start_at(f->ring, position);
-	f->vring.conf.base = position | (uint32_t)position << 16;
-	fixture_restart(f, features);
-}
-
-VU_TEST(vring_packed, peek_translates_plain_buffers_and_takes_nothing)
-{
+	const struct fake_buf buf = { FAKE_HIGH_GPA, 2000, true };
 	struct vring_fixture f;
 	struct vu_burst burst;
-	struct fake_buf buf = buf_at(0x100, 60);
-	int id;
-
-	fixture_start(&f, 9, F_PACKED);
-	CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), 0);
-	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
-	id = fake_ring_put(f.ring, &buf, 1);
-	fake_guest_write(&f.guest, buf.gpa, "hello", 5);
-	for (int i = 0; i < 2; i++) {
-		CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), 1);
-		CHECK_EQ(burst.nb, 1);
-		CHECK_EQ(burst.head[0], id);
-		CHECK_EQ(burst.nb_descs[0], 1);
-		CHECK_EQ(burst.len_bytes[0], 60);
-		CHECK(burst.hva[0] != NULL && memcmp(burst.hva[0], "hello", 5) == 0);
-	}
-	CHECK_EQ(fake_ring_nb_used(f.ring), 0);
-	fixture_stop(&f);
-	return TEST_SUCCESS;
-}
-
-VU_TEST(vring_packed, peek_leaves_everything_else_to_the_chain_walk)
-{
-	struct vring_fixture f;
-	struct vu_burst burst;
-	const struct fake_buf three[] = { buf_at(0, 10), buf_at(64, 10), buf_at(128, 10) };
-	const struct fake_buf empty = buf_at(0, 0);
-	struct fake_buf write = buf_at(0, 10), crossing = { FAKE_MID_GPA - 5, 10, false };
-	const struct fake_buf nowhere = { FAKE_NOWHERE_GPA, 10, false };
-	const struct fake_chain indirect = {
-		.bufs = three, .nb_bufs = 2, .nb_direct = 0, .table_gpa = FAKE_HIGH_GPA + 0x1000,
-	};
-	int ids[7];
-
-	fixture_start(&f, 16, F_PACKED | F_INDIRECT);
-	write.is_write = true;
-	ids[0] = fake_ring_put(f.ring, three, 3);
-	ids[1] = fake_ring_put(f.ring, &empty, 1);
-	ids[2] = fake_ring_put(f.ring, &write, 1);
-	ids[3] = fake_ring_put(f.ring, &crossing, 1);
-	ids[4] = fake_ring_put(f.ring, &nowhere, 1);
-	ids[5] = fake_ring_add(f.ring, &indirect);
-	ids[6] = fake_ring_put(f.ring, three, 1);
-	CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), 7);
-	for (int i = 0; i < 7; i++) {
-		CHECK((burst.hva[i] != NULL) == (i == 6));
-		CHECK_EQ(burst.head[i], ids[i]);
-		CHECK_EQ(burst.nb_descs[i], i == 0 ? 3 : 1);
-	}
-	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
-	/* The other direction: only the writable one is plain. */
-	CHECK_EQ(vu_packed_peek(f.live, &f.vring.pos, &burst, 32, VU_DESC_F_WRITE), 7);
-	for (int i = 0; i < 7; i++)
-		CHECK((burst.hva[i] != NULL) == (i == 2));
-	fixture_stop(&f);
-	return TEST_SUCCESS;
-}
-
-VU_TEST(vring_packed, peek_takes_at_most_max)
-{
-	struct vring_fixture f;
-	struct vu_burst burst;
-
-	fixture_start(&f, 64, F_PACKED);
-	put_many(&f, 64);
-	CHECK_EQ(peek(&f, &burst, 1), 1);
-	CHECK_EQ(peek(&f, &burst, 31), 31);
-	CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), VU_VRING_BURST);
-	CHECK_EQ(take(&f, VU_VRING_BURST), 32);
-	CHECK_EQ(take(&f, 20), 20);
-	CHECK_EQ(take(&f, VU_VRING_BURST), 12);
-	CHECK_EQ(take(&f, VU_VRING_BURST), 0);
-	CHECK_EQ(f.vring.pos.counters.nb_chains, 64);
-	fixture_stop(&f);
-	return TEST_SUCCESS;
-}
-
-VU_TEST(vring_packed, commit_reports_ids_and_lengths)
-{
-	struct vring_fixture f;
-	struct vu_burst burst;
-	struct vu_split_used_elem used[4];
-	int ids[3];
 
 	fixture_start(&f, 3, F_PACKED);
-	for (int i = 0; i < 3; i++) {
-		struct fake_buf buf = { FAKE_HIGH_GPA + 4096 * (uint64_t)i, 2000, true };
-
-		ids[i] = fake_ring_put(f.ring, &buf, 1);
-	}
-	CHECK_EQ(vu_packed_peek(f.live, &f.vring.pos, &burst, 32, VU_DESC_F_WRITE), 3);
+	fake_ring_put(f.ring, &buf, 1);
+	CHECK_EQ(peek_for(&f, &burst, 1, VU_DESC_F_WRITE), 1);
 	burst.used_bytes[0] = 0;
-	burst.used_bytes[1] = UINT32_MAX;
-	burst.used_bytes[2] = 77;
-	vu_packed_commit(f.live, &f.vring.pos, &burst, 2, true);
-	/* Nothing written: no WRITE, and the length says so too. */
+	commit(&f, &burst, 1, true);
 	CHECK_EQ(f.ring->packed_desc[0].flags, VU_PACKED_F_AVAIL | VU_PACKED_F_USED);
 	CHECK_EQ(f.ring->packed_desc[0].len_bytes, 0);
-	CHECK_EQ(fake_ring_collect(f.ring, used, 4), 2);
-	CHECK(used[0].id == (uint32_t)ids[0] && used[0].len_bytes == 0);
-	CHECK(used[1].id == (uint32_t)ids[1] && used[1].len_bytes == UINT32_MAX);
-	/* The third is still there. Lengths that are not set count as 0. */
-	CHECK_EQ(vu_packed_peek(f.live, &f.vring.pos, &burst, 32, VU_DESC_F_WRITE), 1);
-	burst.used_bytes[0] = 55;
-	vu_packed_commit(f.live, &f.vring.pos, &burst, 1, false);
-	CHECK_EQ(fake_ring_collect(f.ring, used, 4), 1);
-	CHECK(used[0].id == (uint32_t)ids[2] && used[0].len_bytes == 0);
-	vu_packed_commit(f.live, &f.vring.pos, &burst, 0, true);
-	CHECK_EQ(fake_ring_nb_used(f.ring), 0);
 	fixture_stop(&f);
 	return TEST_SUCCESS;
 }
@@ -343,21 +199,6 @@ VU_TEST(vring_packed, only_the_right_ownership_bits_are_available)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(vring_packed, first_notification_after_start_is_unconditional)
-{
-	struct vring_fixture f;
-
-	fixture_start(&f, 8, F_PACKED | F_EVENT_IDX);
-	fake_ring_set_no_interrupt(f.ring, true);
-	put_many(&f, 2);
-	take(&f, 1);
-	CHECK(vu_packed_wants_notification(f.live, &f.vring.pos));
-	take(&f, 1);
-	CHECK(!vu_packed_wants_notification(f.live, &f.vring.pos));
-	fixture_stop(&f);
-	return TEST_SUCCESS;
-}
-
 /* The flags of the driver's event structure against what they ask for. */
 VU_TEST(vring_packed, event_flags_switch_notifications)
 {
@@ -367,22 +208,22 @@ VU_TEST(vring_packed, event_flags_switch_notifications)
 		fixture_start(&f, 8, F_PACKED | (has_event_idx ? F_EVENT_IDX : 0));
 		put_many(&f, 5);
 		take(&f, 1);
-		vu_packed_wants_notification(f.live, &f.vring.pos);
+		is_wanted(&f);
 		/* Bits other than the lowest two mean nothing. */
 		f.ring->driver_event->flags = 0xfffc | VU_PACKED_EVENT_ENABLE;
 		take(&f, 1);
-		CHECK(vu_packed_wants_notification(f.live, &f.vring.pos));
+		CHECK(is_wanted(&f));
 		f.ring->driver_event->flags = 0xfffc | VU_PACKED_EVENT_DISABLE;
 		take(&f, 1);
-		CHECK(!vu_packed_wants_notification(f.live, &f.vring.pos));
+		CHECK(!is_wanted(&f));
 		/* An event that does not come counts only if it was negotiated. */
 		f.ring->driver_event->position = 0x8007;
 		f.ring->driver_event->flags = 0xfffc | VU_PACKED_EVENT_DESC;
 		take(&f, 1);
-		CHECK_EQ(vu_packed_wants_notification(f.live, &f.vring.pos), !has_event_idx);
+		CHECK_EQ(is_wanted(&f), !has_event_idx);
 		f.ring->driver_event->flags = 3;
 		take(&f, 1);
-		CHECK(vu_packed_wants_notification(f.live, &f.vring.pos));
+		CHECK(is_wanted(&f));
 		fixture_stop(&f);
 	}
 	return TEST_SUCCESS;
@@ -449,7 +290,7 @@ VU_TEST(vring_packed, laps_without_a_decision_are_not_forgotten)
 	fixture_start(&f, 1, F_PACKED | F_EVENT_IDX);
 	put_many(&f, 1);
 	take(&f, 1);
-	vu_packed_wants_notification(f.live, &f.vring.pos);
+	is_wanted(&f);
 	for (int i = 0; i < 6; i++) {
 		CHECK_EQ(fake_ring_collect(f.ring, &used, 1), 1);
 		/* Armed for the next one. */
@@ -457,29 +298,8 @@ VU_TEST(vring_packed, laps_without_a_decision_are_not_forgotten)
 		put_many(&f, 1);
 		CHECK_EQ(take(&f, 1), 1);
 	}
-	CHECK(vu_packed_wants_notification(f.live, &f.vring.pos));
-	CHECK(!vu_packed_wants_notification(f.live, &f.vring.pos));
-	fixture_stop(&f);
-	return TEST_SUCCESS;
-}
-
-VU_TEST(vring_packed, signal_counts_both_outcomes)
-{
-	struct vring_fixture f;
-	const struct vu_vring_counters *counters = &f.vring.pos.counters;
-
-	fixture_start(&f, 8, F_PACKED);
-	f.vring.call_fd = vu_fd_eventfd();
-	fixture_restart(&f, F_PACKED);
-	put_many(&f, 3);
-	take(&f, 1);
-	vu_packed_signal(f.live, &f.vring.pos);
-	CHECK_EQ(fixture_events(f.vring.call_fd), 1);
-	fake_ring_set_no_interrupt(f.ring, true);
-	take(&f, 1);
-	vu_packed_signal(f.live, &f.vring.pos);
-	CHECK_EQ(fixture_events(f.vring.call_fd), 0);
-	CHECK(counters->nb_notifications == 1 && counters->nb_notifications_suppressed == 1);
+	CHECK(is_wanted(&f));
+	CHECK(!is_wanted(&f));
 	fixture_stop(&f);
 	return TEST_SUCCESS;
 }
