@@ -15,6 +15,7 @@ static const char *const drop_names[VU_NB_DROPS] = {
 	[VU_DROP_NO_MBUF] = "no_mbuf",
 	[VU_DROP_DISABLED] = "disabled",
 	[VU_DROP_HANDOFF_FULL] = "handoff_full",
+	[VU_DROP_HANDOFF_SHARE] = "handoff_share",
 	[VU_DROP_NO_PORT] = "no_port",
 	[VU_DROP_FAULT] = "fault",
 	[VU_DROP_BAD_HEADER] = "bad_header",

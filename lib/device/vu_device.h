@@ -44,6 +44,7 @@ enum vu_drop {
 	VU_DROP_NO_MBUF,      /**< mempool empty */
 	VU_DROP_DISABLED,     /**< ring started but not enabled, or not started */
 	VU_DROP_HANDOFF_FULL, /**< ring between two lcores full */
+	VU_DROP_HANDOFF_SHARE, /**< too much of this device's waits for other lcores */
 	VU_DROP_NO_PORT,      /**< nowhere to send it */
 	VU_DROP_FAULT,        /**< lost with a ring that was given up */
 	VU_DROP_BAD_HEADER,   /**< the guest's offload header contradicts the packet */

@@ -22,6 +22,8 @@
 /* Longer frames are dropped: the longest IP packet, with an Ethernet header and two VLAN tags. */
 #define NET_MAX_FRAME_BYTES (65535 + 14 + 2 * 4)
 #define NET_HANDOFF_FRAMES 1024     /* between two lcores, per queue */
+#define NET_POOL_MBUFS 16383        /* of a NUMA node, for all net devices there */
+#define NET_SHARE_MBUFS 2048        /* of them may be in handoff rings for one port */
 #define NET_MTU_MIN 68
 #define NET_MTU_MAX 65535
 
@@ -99,6 +101,7 @@ struct net_queue {
 	struct rte_mempool *pool;
 	uint32_t short_room_bytes;   /* to-guest only: room that did not do for a frame */
 	struct rte_ring *handoff;    /* to-guest only: frames from other lcores */
+	uint64_t share_taken;        /* from-guest only: the port's nb_taken, when last looked at */
 	struct net_held held;        /* from-guest only; owner lcore */
 } __rte_cache_aligned;
 
@@ -107,7 +110,7 @@ struct net_device {
 	struct net_conf conf;
 	uint32_t nb_pairs;
 	uint16_t mtu_bytes;          /* control lcore: NET_SET_MTU or conf */
-	uint16_t port_id;            /* in the switch */
+	uint16_t port_id;            /* fixed: number among all net devices, and in the switch */
 	struct net_queue *queues;    /* 2 * nb_pairs */
 };
 
@@ -161,15 +164,34 @@ bool net_far_put(struct net_queue *from, uint16_t port_id, struct rte_mbuf **fra
 	uint16_t nb_frames);
 
 /*
+ * net_handoff.c: put frames into the handoff ring of a queue that another lcore owns. Returns how
+ * many there was room for, the first ones; `why` is what keeps the next one out. Owner lcore of
+ * `from`.
+ */
+unsigned int net_handoff_put(struct net_queue *from, const struct net_queue *to,
+	struct rte_mbuf **frames, unsigned int nb_frames, enum vu_drop *why);
+/* The same for one frame that no guest sent. Control lcore. */
+bool net_handoff_put_own(const struct net_queue *to, struct rte_mbuf *frame);
+/* Take up to NET_MAX_BURST frames out. Owner lcore of the queue, or control while it is quiet. */
+uint16_t net_handoff_take(struct net_queue *to, struct rte_mbuf **frames);
+
+/*
  * net_direct.c: forward frames from the guest's memory to another guest's with one copy. Returns
  * the ring entries dealt with; 0: the next frame has to go the ordinary way. Owner lcore.
  */
 uint16_t net_direct_forward(struct net_queue *from, const struct vu_vring_live *live);
 
 /*
+ * Give a device its number, and take it back when no data lcore can know it any more. Control
+ * lcore.
+ * @return 0; -ENOSPC there are VU_MAX_PORTS of them
+ */
+int net_far_number(struct net_device *net);
+void net_far_unnumber(struct net_device *net);
+/*
  * Join and leave the switch. Control lcore; after leaving, wait for a grace period before freeing.
  */
-int net_far_join(struct net_device *net);
+void net_far_join(struct net_device *net);
 void net_far_leave(struct net_device *net);
 /*
  * Send a broadcast frame of the port's own guest to all other ports; takes it. Control lcore.

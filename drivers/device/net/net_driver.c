@@ -162,15 +162,16 @@ static void
 net_queue_drain(struct vu_device_queue *queue, enum vu_drop reason)
 {
 	struct net_queue *nq = queue->priv;
-	struct rte_mbuf *frame;
+	struct rte_mbuf *frames[NET_MAX_BURST];
+	uint16_t nb;
 
 	if (nq->handoff == NULL) {
 		net_held_drop(nq, reason);
 		return;
 	}
-	while (rte_ring_sc_dequeue(nq->handoff, (void **)&frame) == 0) {
-		vu_queue_drop(queue, reason, 1);
-		rte_pktmbuf_free(frame);
+	while ((nb = net_handoff_take(nq, frames)) != 0) {
+		vu_queue_drop(queue, reason, nb);
+		rte_pktmbuf_free_bulk(frames, nb);
 	}
 }
 
@@ -275,16 +276,17 @@ net_create(struct vu_device *dev, const struct vu_device_conf *conf)
 		free(net);
 		return rc;
 	}
-	net->mtu_bytes = net->conf.mtu_bytes;
-	vu_device_set_priv(dev, net);
-	if (net->conf.far != NET_FAR_SWITCH)
-		return 0;
-	rc = net_far_join(net);
+	rc = net_far_number(net);
 	if (rc != 0) {
 		net_destroy_queues(net);
 		free(net);
+		return rc;
 	}
-	return rc;
+	net->mtu_bytes = net->conf.mtu_bytes;
+	vu_device_set_priv(dev, net);
+	if (net->conf.far == NET_FAR_SWITCH)
+		net_far_join(net);
+	return 0;
 }
 
 static void
@@ -292,6 +294,7 @@ net_destroy(struct vu_device *dev)
 {
 	struct net_device *net = vu_device_priv(dev);
 
+	net_far_unnumber(net);
 	net_destroy_queues(net);
 	free(net);
 }

@@ -23,22 +23,36 @@
  */
 static struct net_device *far_ports[VU_MAX_PORTS];
 static uint16_t far_nb_ports;
-static uint16_t far_end_port; /* one more than the highest number in use */
+static uint16_t far_end_port; /* one more than the highest number ever in use */
+
+static bool far_is_taken[VU_MAX_PORTS]; /* numbers; control lcore */
 
 int
-net_far_join(struct net_device *net)
+net_far_number(struct net_device *net)
 {
 	for (uint16_t i = 0; i < VU_MAX_PORTS; i++) {
-		if (far_ports[i] != NULL)
+		if (far_is_taken[i])
 			continue;
+		far_is_taken[i] = true;
 		net->port_id = i;
-		/* Device before pointer; pairs with the acquire in far_port(). */
-		vu_store_release(&far_ports[i], net);
-		vu_store(&far_nb_ports, (uint16_t)(far_nb_ports + 1));
-		vu_store(&far_end_port, RTE_MAX(far_end_port, (uint16_t)(i + 1)));
 		return 0;
 	}
 	return -ENOSPC;
+}
+
+void
+net_far_unnumber(struct net_device *net)
+{
+	far_is_taken[net->port_id] = false;
+}
+
+void
+net_far_join(struct net_device *net)
+{
+	/* Device before pointer; pairs with the acquire in far_port(). */
+	vu_store_release(&far_ports[net->port_id], net);
+	vu_store(&far_nb_ports, (uint16_t)(far_nb_ports + 1));
+	vu_store(&far_end_port, RTE_MAX(far_end_port, (uint16_t)(net->port_id + 1)));
 }
 
 void
@@ -80,16 +94,6 @@ far_queue(const struct net_device *net, uint32_t pair, const struct vu_vring_liv
 	return far_queue_is_open(nq, live) ? nq : NULL;
 }
 
-/* Give frames to the lcore of another queue. Returns how many there was room for. */
-static unsigned int
-far_hand_over(const struct net_queue *nq, struct rte_mbuf **frames, unsigned int nb_frames)
-{
-	unsigned int nb = rte_ring_mp_enqueue_burst(nq->handoff, (void **)frames, nb_frames, NULL);
-
-	vu_queue_wake(nq->queue);
-	return nb;
-}
-
 /*
  * May this lcore push to the queue right away? What is in its handoff ring goes first: it may hold
  * frames of this very flow, sent before source and destination came to the same lcore. One burst of
@@ -99,14 +103,14 @@ static inline bool
 far_can_push(struct net_queue *nq, const struct vu_vring_live *live)
 {
 	struct rte_mbuf *frames[NET_MAX_BURST];
-	unsigned int nb;
+	uint16_t nb;
 
 	if (unlikely(!vu_task_is_mine(&nq->queue->task)))
 		return false;
 	if (likely(rte_ring_empty(nq->handoff)))
 		return true;
-	nb = rte_ring_sc_dequeue_burst(nq->handoff, (void **)frames, NET_MAX_BURST, NULL);
-	net_to_guest_push(nq, live, frames, (uint16_t)nb);
+	nb = net_handoff_take(nq, frames);
+	net_to_guest_push(nq, live, frames, nb);
 	return rte_ring_empty(nq->handoff) && nq->queue->vring.pos.fault == VU_VRING_OK;
 }
 
@@ -164,6 +168,7 @@ far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbu
 	const struct vu_vring_live *live;
 	struct net_queue *nq = far_queue(net, from->pair, &live);
 	const bool is_behind_others = far_is_held_for(from, net);
+	enum vu_drop why = nq != NULL ? VU_DROP_HANDOFF_FULL : VU_DROP_NO_PORT;
 	unsigned int nb_sent = 0;
 
 	if (nq != NULL && likely(!is_behind_others) && far_can_push(nq, live)) {
@@ -171,13 +176,12 @@ far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbu
 		return;
 	}
 	if (nq != NULL && !is_behind_others)
-		nb_sent = far_hand_over(nq, frames, nb_frames);
+		nb_sent = net_handoff_put(from, nq, frames, nb_frames, &why);
 	if (nq != NULL && nb_sent < nb_frames)
 		nb_sent += far_hold(from, net, nq, &frames[nb_sent], nb_frames - nb_sent);
 	if (nb_sent == nb_frames)
 		return;
-	vu_queue_drop(from->queue, nq != NULL ? VU_DROP_HANDOFF_FULL : VU_DROP_NO_PORT,
-		nb_frames - nb_sent);
+	vu_queue_drop(from->queue, why, nb_frames - nb_sent);
 	rte_pktmbuf_free_bulk(&frames[nb_sent], nb_frames - nb_sent);
 }
 
@@ -393,7 +397,7 @@ net_far_announce(struct net_device *from, struct rte_mbuf *frame)
 			continue;
 		/* This lcore owns no queue: the frame waits for the one that does. */
 		rte_pktmbuf_refcnt_update(frame, 1);
-		if (far_hand_over(nq, &frame, 1) != 1) {
+		if (!net_handoff_put_own(nq, frame)) {
 			nq->queue->nb_control_drops++;
 			rte_pktmbuf_free(frame);
 		}

@@ -14,7 +14,6 @@
 #include "vu_log.h"
 #include "vu_net.h"
 
-#define POOL_NB_MBUFS 16383
 #define POOL_CACHE_MBUFS 256
 
 static struct {
@@ -31,11 +30,11 @@ net_pool_get(int numa_node)
 
 	if (pools[slot].pool == NULL) {
 		snprintf(name, sizeof(name), "vu_net_%u", slot);
-		pools[slot].pool = rte_pktmbuf_pool_create(name, POOL_NB_MBUFS, POOL_CACHE_MBUFS, 0,
-			RTE_MBUF_DEFAULT_BUF_SIZE, numa_node);
+		pools[slot].pool = rte_pktmbuf_pool_create(name, NET_POOL_MBUFS,
+			POOL_CACHE_MBUFS, 0, RTE_MBUF_DEFAULT_BUF_SIZE, numa_node);
 		if (pools[slot].pool == NULL)
 			return NULL;
-		VU_LOG(NET, INFO, "node %d: pool of %u mbufs", numa_node, POOL_NB_MBUFS);
+		VU_LOG(NET, INFO, "node %d: pool of %u mbufs", numa_node, NET_POOL_MBUFS);
 	}
 	pools[slot].nb_users++;
 	return pools[slot].pool;

@@ -394,14 +394,13 @@ net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *liv
 {
 	struct net_queue *nq = queue->priv;
 	struct rte_mbuf *frames[NET_MAX_BURST];
-	unsigned int nb_frames = rte_ring_sc_dequeue_burst(nq->handoff, (void **)frames,
-		NET_MAX_BURST, NULL);
+	uint16_t nb_frames = net_handoff_take(nq, frames);
 
 	handoff_watch(nq);
 	if (nb_frames == 0)
 		return 0;
 	if (likely(live->is_enabled)) {
-		net_to_guest_push(nq, live, frames, (uint16_t)nb_frames);
+		net_to_guest_push(nq, live, frames, nb_frames);
 	} else {
 		vu_queue_drop(queue, VU_DROP_DISABLED, nb_frames);
 		rte_pktmbuf_free_bulk(frames, nb_frames);

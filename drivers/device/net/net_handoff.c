@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Handoff rings: frames on their way to another lcore, which owns the receive queue. What waits
+ * there holds mbufs that all ports of the node share, and a long frame has many. So each port has a
+ * share of them: a guest cannot keep the others from sending by filling the rings of lcores that do
+ * not keep up. Senders and receivers count in words of their own, and a sender looks at the
+ * receivers' only when its last look no longer does.
+ */
+#include "net.h"
+
+#include <rte_branch_prediction.h>
+
+#include "vu_limits.h"
+
+/*
+ * Mbufs of a port's frames, by its number. They outlive the port: what still waits when it has gone
+ * is missing to the next owner of the number until it arrives.
+ */
+static struct handoff_share {
+	uint64_t nb_put __rte_cache_aligned;   /* lcores that poll the port's queues add */
+	uint64_t nb_taken __rte_cache_aligned; /* lcores that take its frames add */
+} handoff_shares[VU_MAX_PORTS];
+
+/*
+ * Charge frames to their port. Several lcores may do so for one port at a time, each on what it
+ * saw: by so many bursts its share is no exact one.
+ * @return those, from the first on, that there is room for
+ */
+static unsigned int
+share_charge(struct net_queue *from, struct rte_mbuf **frames, unsigned int nb_frames)
+{
+	struct handoff_share *share = &handoff_shares[from->net->port_id];
+	uint64_t end = vu_load(&share->nb_put);
+	uint64_t nb_mbufs = 0;
+
+	for (unsigned int i = 0; i < nb_frames; i++)
+		nb_mbufs += frames[i]->nb_segs;
+	end += nb_mbufs;
+	if (unlikely((int64_t)(end - from->share_taken) > NET_SHARE_MBUFS))
+		from->share_taken = vu_load(&share->nb_taken);
+	while (nb_frames != 0 && (int64_t)(end - from->share_taken) > NET_SHARE_MBUFS) {
+		nb_frames--;
+		end -= frames[nb_frames]->nb_segs;
+		nb_mbufs -= frames[nb_frames]->nb_segs;
+	}
+	__atomic_fetch_add(&share->nb_put, nb_mbufs, __ATOMIC_RELAXED);
+	return nb_frames;
+}
+
+/* These frames wait no longer. Most of a burst are from one port. */
+static void
+share_return(struct rte_mbuf **frames, unsigned int nb_frames)
+{
+	unsigned int i = 0;
+
+	while (i < nb_frames) {
+		const uint16_t port_id = frames[i]->port;
+		uint64_t nb_mbufs = 0;
+
+		for (; i < nb_frames && frames[i]->port == port_id; i++)
+			nb_mbufs += frames[i]->nb_segs;
+		/* Those of the control lcore are no port's. */
+		if (likely(port_id < VU_MAX_PORTS))
+			__atomic_fetch_add(&handoff_shares[port_id].nb_taken, nb_mbufs,
+				__ATOMIC_RELAXED);
+	}
+}
+
+static unsigned int
+handoff_enqueue(const struct net_queue *to, struct rte_mbuf **frames, unsigned int nb_frames)
+{
+	unsigned int nb = rte_ring_mp_enqueue_burst(to->handoff, (void **)frames, nb_frames, NULL);
+
+	vu_queue_wake(to->queue);
+	return nb;
+}
+
+unsigned int
+net_handoff_put(struct net_queue *from, const struct net_queue *to, struct rte_mbuf **frames,
+	unsigned int nb_frames, enum vu_drop *why)
+{
+	const uint16_t port_id = from->net->port_id;
+	unsigned int nb_charged = share_charge(from, frames, nb_frames);
+	unsigned int nb;
+
+	for (unsigned int i = 0; i < nb_charged; i++)
+		/* A flooded frame waits elsewhere already: then this is a read, as it is there. */
+		if (frames[i]->port != port_id)
+			frames[i]->port = port_id;
+	nb = handoff_enqueue(to, frames, nb_charged);
+	share_return(&frames[nb], nb_charged - nb);
+	*why = nb != nb_charged ? VU_DROP_HANDOFF_FULL : VU_DROP_HANDOFF_SHARE;
+	return nb;
+}
+
+bool
+net_handoff_put_own(const struct net_queue *to, struct rte_mbuf *frame)
+{
+	return handoff_enqueue(to, &frame, 1) == 1;
+}
+
+uint16_t
+net_handoff_take(struct net_queue *to, struct rte_mbuf **frames)
+{
+	unsigned int nb = rte_ring_sc_dequeue_burst(to->handoff, (void **)frames, NET_MAX_BURST,
+		NULL);
+
+	share_return(frames, nb);
+	return (uint16_t)nb;
+}
