@@ -133,9 +133,20 @@ names_agree(int a, name_fn get_a, int b, name_fn get_b)
 		memcmp(&name_a, &name_b, len) == 0;
 }
 
+/* Both ends of a socketpair(2) are nameless: let the kernel choose a name for ours. */
+static void
+name_give(int fd)
+{
+	const struct sockaddr_un any = { .sun_family = AF_UNIX };
+
+	/* Refused if it has one. */
+	bind(fd, (const struct sockaddr *)&any, sizeof(any.sun_family));
+}
+
 bool
 vu_conn_is_own_end(const struct vu_conn *conn, int fd)
 {
+	name_give(conn->fd);
 	/* A socket that was accepted has the listener's name. */
 	return names_agree(conn->fd, getsockname, fd, getpeername) ||
 		names_agree(conn->fd, getpeername, fd, getsockname);

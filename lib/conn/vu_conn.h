@@ -53,8 +53,8 @@ int vu_conn_fd(const struct vu_conn *conn);
 
 /**
  * Tell whether a socket is the other end of a connection, or of another connection to the same
- * listening socket. Who holds that end never sees the connection end. Only the names of sockets
- * tell, so two ends of a socketpair(2) are not found out.
+ * listening socket. Who holds that end never sees the connection end. The names of sockets tell: a
+ * connection without one gets an abstract name that the kernel chooses (unix(7), autobind).
  *
  * @param conn  from vu_conn_create()
  * @param fd    socket
