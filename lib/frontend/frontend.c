@@ -23,6 +23,7 @@
 /* Bits that this library itself acts upon. */
 #define FEATURE_PROTOCOL_FEATURES 30
 #define FEATURE_ACCESS_PLATFORM 33
+#define FEATURE_RING_PACKED 34
 #define PROTOCOL_BACKEND_REQ 5
 #define PROTOCOL_INBAND_NOTIFICATIONS 14
 #define PROTOCOL_REPLY_ACK 3
@@ -292,6 +293,7 @@ static int
 conf_check(struct vu_frontend_conf *conf)
 {
 	static const struct vu_frontend_events no_events;
+	const uint64_t packed = RTE_BIT64(FEATURE_RING_PACKED);
 
 	conf->queue_size = conf->queue_size != 0 ? conf->queue_size : 256;
 	conf->config_bytes = conf->config_bytes != 0 ? conf->config_bytes : 256;
@@ -301,7 +303,11 @@ conf_check(struct vu_frontend_conf *conf)
 	conf->driver = conf->driver != NULL ? conf->driver : "user";
 	if (conf->nb_queues == 0 || conf->nb_queues > VU_MAX_EVENTFD_QUEUES)
 		return -EINVAL;
-	if (!rte_is_power_of_2(conf->queue_size) || conf->queue_size > VU_MAX_QUEUE_SIZE)
+	/* There are no split rings of such a size. */
+	if (!rte_is_power_of_2(conf->queue_size) && (conf->features & packed) != 0)
+		conf->features_required |= packed;
+	if (vu_vring_check_size(conf->queue_size, (conf->features_required & packed) != 0,
+			VU_MAX_QUEUE_SIZE) != 0)
 		return -EINVAL;
 	return conf->mode == VU_FRONTEND_FD || conf->path != NULL ? 0 : -EINVAL;
 }

@@ -88,7 +88,9 @@ struct vu_frontend_conf {
 				       *  notifications
 				       */
 	uint32_t nb_queues;          /**< virtqueues, 1..256 */
-	uint32_t queue_size;         /**< entries, a power of two; 0 = 256 */
+	uint32_t queue_size;         /**< entries, 1..32768; 0 = 256. If not a power of two, a
+				       *  wanted RING_PACKED is a required one
+				       */
 	uint32_t config_bytes;       /**< of the configuration space; 0 = 256 */
 	uint32_t reply_ms;           /**< longest wait for an answer; 0 = 5000 */
 	uint32_t retry_ms;           /**< first delay before a new attempt, doubled up to 32 times

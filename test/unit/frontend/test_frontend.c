@@ -249,6 +249,33 @@ check_stops_and_starts(uint64_t features)
 	return fixture_destroy(&fix);
 }
 
+/* A ring of 3 wraps with every frame or two. */
+VU_TEST(frontend, packed_rings_have_any_size)
+{
+	static const uint32_t sizes[] = { 3, 100 };
+
+	for (unsigned int i = 0; i < RTE_DIM(sizes); i++) {
+		struct frontend_fixture fix;
+		struct vu_frontend_conf conf;
+
+		CHECK_EQ(fixture_create(&fix), 0);
+		CHECK_EQ(backend_do(&fix, backend_listen), 0);
+		conf = front_conf(&fix);
+		conf.queue_size = sizes[i];
+		conf.features = FEATURE_RING_PACKED;
+		CHECK_EQ(front_open(&fix, &conf), 0);
+		CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
+		for (unsigned int n = 0; n < 10; n++)
+			CHECK_EQ(front_round_trip(&fix, (uint8_t)n), 0);
+		CHECK_EQ(vu_frontend_ring(fix.fe, 0)->size, sizes[i]);
+		CHECK_EQ(vu_frontend_stop(fix.fe), 0);
+		CHECK_EQ(vu_frontend_start(fix.fe, 0), 0);
+		CHECK_EQ(front_round_trip(&fix, 77), 0);
+		CHECK_EQ(fixture_destroy(&fix), 0);
+	}
+	return TEST_SUCCESS;
+}
+
 VU_TEST(frontend, stops_and_starts_again)
 {
 	CHECK_EQ(check_stops_and_starts(0), 0);
@@ -298,6 +325,10 @@ VU_TEST(frontend, open_refuses_bad_configurations)
 	CHECK_EQ(rte_errno, EINVAL);
 	conf.nb_queues = 2;
 	conf.queue_size = 3;
+	CHECK(vu_frontend_open(&conf) == NULL);
+	CHECK_EQ(rte_errno, EINVAL);
+	conf.queue_size = 32769;
+	conf.features = FEATURE_RING_PACKED;
 	CHECK(vu_frontend_open(&conf) == NULL);
 	CHECK_EQ(rte_errno, EINVAL);
 	conf.queue_size = 0;
