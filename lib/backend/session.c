@@ -105,7 +105,7 @@ session_unpark(void *arg)
 		session_watch(session);
 }
 
-/* Owner lcore: a ring was given up. */
+/* Data lcore: a ring was given up or has to be. */
 static void
 session_ring_fault(void *arg, uint32_t queue_idx)
 {

@@ -69,9 +69,12 @@ vu_device_tell_faults(struct vu_device *dev)
 {
 	const uint32_t nb_hangs = dev->nb_hangs;
 
-	for (uint32_t i = 0; i < dev->nb_queues; i++)
-		if (dev->queues[i]->vring.live != NULL)
-			device_queue_tell(dev->queues[i]);
+	for (uint32_t i = 0; i < dev->nb_queues; i++) {
+		if (dev->queues[i]->vring.live == NULL)
+			continue;
+		device_queue_tell(dev->queues[i]);
+		device_teller_pass_fault(dev->queues[i]);
+	}
 	return dev->nb_hangs == nb_hangs;
 }
 

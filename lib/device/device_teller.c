@@ -16,6 +16,7 @@ static uint32_t
 teller_poll(struct vu_task *task)
 {
 	struct vu_device_queue *queue = task->arg;
+	const struct vu_device_events *events = &queue->dev->events;
 	struct vu_queue_teller *teller = &queue->teller;
 	/* Pairs with the release in vu_vring_notify(). */
 	uint32_t requests = vu_load_acquire(&teller->requests);
@@ -27,6 +28,8 @@ teller_poll(struct vu_task *task)
 		return 0;
 	teller->nb_done = requests;
 	vu_vring_call(live, &teller->pos);
+	if (unlikely(teller->pos.fault != VU_VRING_OK))
+		events->ring_fault(events->arg, queue->vring.idx);
 	return 1;
 }
 
@@ -55,6 +58,15 @@ device_teller_start(struct vu_device_queue *queue, struct vu_vring_live *live)
 		queue->vring.idx, vu_sched_worker_lcore(queue->dev->sched, teller->worker_idx));
 	live->notify_requests = NULL;
 	queue->vring.notify_requests = NULL;
+}
+
+/* The owner may sleep, and polls no ring in which its guest has nothing new. */
+void
+device_teller_pass_fault(struct vu_device_queue *queue)
+{
+	if (vu_load(&queue->teller.pos.fault) != VU_VRING_OK &&
+			vu_load(&queue->vring.pos.fault) == VU_VRING_OK)
+		vu_sched_task_kick(queue->dev->sched, &queue->task);
 }
 
 bool

@@ -81,7 +81,10 @@ struct vu_device_conf {
 /** Calls from a device to its session. */
 struct vu_device_events {
 	void *arg;
-	/** A ring was given up. Owner lcore: must not block, lock or allocate. */
+	/**
+	 * A ring was given up or has to be: time for vu_device_tell_faults(). Data lcore: must not
+	 * block, lock or allocate; two lcores may call at a time.
+	 */
 	void (*ring_fault)(void *arg, uint32_t queue_idx);
 	/**
 	 * Send a request to the front-end (vu_device_channel.h); takes its descriptor. NULL: this
@@ -347,7 +350,8 @@ void vu_device_ring_enable(struct vu_device *dev, uint32_t queue_idx, bool is_en
 bool vu_device_refuses_calls(struct vu_device *dev);
 
 /**
- * Log the faults of rings that were given up and have not been told yet.
+ * Log the faults of rings that were given up and have not been told yet, and have the owners give
+ * up those whose notifications blocked another lcore.
  *
  * @return false if an eventfd blocked a data lcore: others of that front-end may do the same
  * @context control lcore

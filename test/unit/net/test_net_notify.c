@@ -5,7 +5,10 @@
  */
 #include "test.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/time.h>
 
 #include "net_fixture.h"
 
@@ -232,6 +235,57 @@ VU_TEST(net_notify, a_call_that_blocks_the_other_lcore_ends_the_ring)
 	turns(&f, OWNER);
 	CHECK_EQ(port_stats(&f.port, 1).fault, VU_VRING_BAD_CALL);
 	CHECK_EQ(f.port.nb_ring_faults, 1);
+	notify_close(&f);
+	return TEST_SUCCESS;
+}
+
+static void
+ignore_signal(int number)
+{
+	(void)number;
+}
+
+/* Turn the other lcore while writing to the call descriptor takes until a signal comes. */
+static void
+turns_that_block(struct notify_fixture *f, int call_fd)
+{
+	const struct itimerval interval = { { 0, 1000 }, { 0, 1000 } };
+	const struct itimerval off = { { 0, 0 }, { 0, 0 } };
+	const struct sigaction action = { .sa_handler = ignore_signal };
+	struct sigaction before;
+
+	RTE_VERIFY(fcntl(call_fd, F_SETFL, 0) == 0);
+	RTE_VERIFY(eventfd_write(call_fd, UINT64_MAX - 1) == 0);
+	RTE_VERIFY(sigaction(SIGALRM, &action, &before) == 0);
+	RTE_VERIFY(setitimer(ITIMER_REAL, &interval, NULL) == 0);
+	turns(f, TELLER);
+	RTE_VERIFY(setitimer(ITIMER_REAL, &off, NULL) == 0);
+	RTE_VERIFY(sigaction(SIGALRM, &before, NULL) == 0);
+	RTE_VERIFY(fcntl(call_fd, F_SETFL, O_NONBLOCK) == 0);
+}
+
+/* Its guest has nothing new: without being told, the owner would not look at the ring again. */
+VU_TEST(net_notify, an_idle_ring_ends_too_if_its_call_blocks_the_other_lcore)
+{
+	struct notify_fixture f;
+
+	teller_open(&f, 0);
+	turns(&f, TELLER);
+	send_frames(&f, 1);
+	turns(&f, OWNER);
+	turns_that_block(&f, f.port.rings[1].call_fd);
+	CHECK_EQ(f.port.nb_ring_faults, 1);
+	turns(&f, OWNER);
+	CHECK_EQ(port_stats(&f.port, 1).fault, VU_VRING_OK);
+	CHECK(!vu_device_tell_faults(f.port.dev));
+	turns(&f, OWNER);
+	CHECK_EQ(port_stats(&f.port, 1).fault, VU_VRING_BAD_CALL);
+	CHECK_EQ(port_stats(&f.port, 0).fault, VU_VRING_OK);
+	/* Once for the owner to be told, once by the owner. */
+	CHECK_EQ(f.port.nb_ring_faults, 2);
+	CHECK(vu_device_tell_faults(f.port.dev));
+	turns(&f, OWNER);
+	CHECK_EQ(f.port.nb_ring_faults, 2);
 	notify_close(&f);
 	return TEST_SUCCESS;
 }
