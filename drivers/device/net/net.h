@@ -79,7 +79,7 @@ struct net_device;
 struct net_held {
 	uint64_t since_tsc; /* 0: nothing was held of late */
 	uint16_t port_id;   /* where they go */
-	bool is_own;        /* back to the guest that they come from */
+	uint32_t serial;    /* of that port: another one may have got the number since */
 	struct rte_mbuf *frames[NET_MAX_BURST];
 };
 
@@ -111,6 +111,7 @@ struct net_device {
 	uint32_t nb_pairs;
 	uint16_t mtu_bytes;          /* control lcore: NET_SET_MTU or conf */
 	uint16_t port_id;            /* fixed: number among all net devices, and in the switch */
+	uint32_t serial;             /* fixed: the same among all that there ever were */
 	struct net_queue *queues;    /* 2 * nb_pairs */
 };
 

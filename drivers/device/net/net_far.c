@@ -25,7 +25,9 @@ static struct net_device *far_ports[VU_MAX_PORTS];
 static uint16_t far_nb_ports;
 static uint16_t far_end_port; /* one more than the highest number ever in use */
 
-static bool far_is_taken[VU_MAX_PORTS]; /* numbers; control lcore */
+/* Numbers in use, and how many were given so far. Control lcore. */
+static bool far_is_taken[VU_MAX_PORTS];
+static uint32_t far_nb_given;
 
 int
 net_far_number(struct net_device *net)
@@ -35,6 +37,7 @@ net_far_number(struct net_device *net)
 			continue;
 		far_is_taken[i] = true;
 		net->port_id = i;
+		net->serial = far_nb_given++;
 		return 0;
 	}
 	return -ENOSPC;
@@ -119,8 +122,7 @@ far_can_push(struct net_queue *nq, const struct vu_vring_live *live)
 static inline bool
 far_is_held_for(const struct net_queue *from, const struct net_device *net)
 {
-	return unlikely(from->nb_held != 0) && (from->held.is_own ? net == from->net :
-		net != from->net && net->port_id == from->held.port_id);
+	return unlikely(from->nb_held != 0) && net->serial == from->held.serial;
 }
 
 /* The queue is not coming: there was no memory for its arrival. */
@@ -153,8 +155,8 @@ far_hold(struct net_queue *from, const struct net_device *net, const struct net_
 	nb_frames = RTE_MIN(nb_frames, (unsigned int)NET_MAX_BURST - from->nb_held);
 	memcpy(&from->held.frames[from->nb_held], frames, nb_frames * sizeof(frames[0]));
 	from->nb_held += (uint16_t)nb_frames;
-	from->held.is_own = net == from->net;
 	from->held.port_id = net->port_id;
+	from->held.serial = net->serial;
 	from->queue->poll = net_held_poll;
 	from->queue->task.watch = (struct vu_watch)VU_WATCH_ALWAYS;
 	return nb_frames;
@@ -185,15 +187,24 @@ far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbu
 	rte_pktmbuf_free_bulk(&frames[nb_sent], nb_frames - nb_sent);
 }
 
+/* The port that frames are held for, NULL if it has gone. Only ports of the switch have others'. */
+static const struct net_device *
+far_held_port(const struct net_queue *from)
+{
+	const struct net_device *net = from->net;
+
+	if (from->held.serial != net->serial)
+		net = far_port(from->held.port_id);
+	return net != NULL && net->serial == from->held.serial ? net : NULL;
+}
+
 /* Send what was held back; what cannot be sent yet is held again. */
 static void
 far_deliver_held(struct net_queue *from)
 {
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	const uint16_t nb_frames = from->nb_held;
-	/* The port may have gone since: the number counts. */
-	const struct net_device *net = from->held.is_own ? from->net :
-		far_port(from->held.port_id);
+	const struct net_device *net = far_held_port(from);
 
 	memcpy(frames, from->held.frames, nb_frames * sizeof(frames[0]));
 	from->nb_held = 0;

@@ -254,6 +254,28 @@ VU_TEST(net_move, frames_held_back_outlive_their_destination)
 	return TEST_SUCCESS;
 }
 
+/* So do they if there is a new port of its number: they are not for that one. */
+VU_TEST(net_move, frames_held_back_are_not_for_the_next_port)
+{
+	struct move_fixture f;
+	struct net_port *next = &f.net.ports[1];
+	uint16_t port_id;
+
+	CHECK(open_with_receiver_under_way(&f) == TEST_SUCCESS);
+	port_id = port_queue(next, 0)->net->port_id;
+	port_close(next);
+	port_open_on(next, f.net.sched, "far=switch", NB_PAIRS, crossed);
+	port_start(next, F_MODERN);
+	port_offer(next, 0, RING_SIZE, 256);
+	CHECK_EQ(port_queue(next, 0)->net->port_id, port_id);
+	net_turn(f.net.sched);
+	CHECK_EQ(port_queue(&f.net.ports[0], 1)->nb_held, 0);
+	CHECK_EQ(port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
+	CHECK_EQ(fake_ring_nb_used(next->rings[0].ring), 0);
+	ports_close(&f.net);
+	return TEST_SUCCESS;
+}
+
 /* ---- moves at random ---- */
 
 static int
