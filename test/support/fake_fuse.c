@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -160,6 +161,8 @@ fuse_serve(const char *path, int sock)
 	pid_t opener;
 	int dev;
 
+	/* A case that fails does not stop us: nobody could end a process that waits for us. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* Nothing of what the tests have open may stay open here. */
 	dup2(sock, 3);
 	close_range(4, ~0u, 0);

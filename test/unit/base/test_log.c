@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
+
 #include "test.h"
 
 VU_TEST(log, types_are_registered)
@@ -26,6 +28,39 @@ VU_TEST(log, burst_is_limited)
 	/* Time passes, so only the sum is exact. */
 	CHECK(nb_allowed >= VU_LOG_RATE);
 	CHECK_EQ(nb_allowed + limit.nb_suppressed, nb_asked);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(log, no_line_beyond_the_burst)
+{
+	const uint64_t line_tsc = rte_get_tsc_hz() / VU_LOG_RATE;
+	uint64_t start_tsc;
+	bool is_allowed;
+
+	/* Until a try was so short that nothing was refilled meanwhile. */
+	do {
+		struct vu_log_limit limit = { .burst = 3, .nb_used = 2 };
+
+		limit.refill_tsc = start_tsc = rte_rdtsc();
+		CHECK(vu_log_allowed(&limit));
+		is_allowed = vu_log_allowed(&limit);
+	} while (rte_rdtsc() - start_tsc >= line_tsc);
+	CHECK(!is_allowed);
+	return TEST_SUCCESS;
+}
+
+/* Time that is not enough for another line counts for the next one. */
+VU_TEST(log, refill_keeps_fractions)
+{
+	const uint64_t line_tsc = rte_get_tsc_hz() / VU_LOG_RATE;
+	const uint64_t start_tsc = rte_rdtsc() - 5 * line_tsc / 2;
+	struct vu_log_limit limit = { .burst = 1000, .nb_used = 900, .refill_tsc = start_tsc };
+	uint64_t passed_tsc;
+
+	CHECK(vu_log_allowed(&limit));
+	passed_tsc = limit.refill_tsc - start_tsc;
+	CHECK(passed_tsc >= 2 * line_tsc && passed_tsc % line_tsc == 0);
+	CHECK_EQ(limit.nb_used, 901 - passed_tsc / line_tsc);
 	return TEST_SUCCESS;
 }
 
