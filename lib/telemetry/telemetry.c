@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +119,21 @@ telemetry_order_move(struct vu_device *dev, uint32_t queue_idx, unsigned int lco
 
 	return conf->move != NULL ? conf->move(conf->call_arg, dev, queue_idx, lcore_id) :
 		-EOPNOTSUPP;
+}
+
+int
+telemetry_add_part(struct rte_tel_data *data, struct rte_tel_data *part, const char *format, ...)
+{
+	char name[RTE_TEL_MAX_STRING_LEN];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(name, sizeof(name), format, args);
+	va_end(args);
+	if (rte_tel_data_add_dict_container(data, name, part, 0) == 0)
+		return 0;
+	rte_tel_data_free(part);
+	return -ENOSPC;
 }
 
 struct vu_device *

@@ -20,6 +20,13 @@ typedef int (*telemetry_view_fn)(struct vu_sched *sched, const char *params,
 /** Have the owner move a queue. @return as struct vu_telemetry_conf's move */
 int telemetry_order_move(struct vu_device *dev, uint32_t queue_idx, unsigned int lcore_id);
 
+/**
+ * Add a part to an answer under a name made by printf; it is freed if there is no room for it.
+ * @return 0 or -ENOSPC
+ */
+int telemetry_add_part(struct rte_tel_data *data, struct rte_tel_data *part, const char *format,
+	...) __attribute__((format(printf, 3, 4)));
+
 /** Device that the parameter names, or NULL. */
 struct vu_device *telemetry_device(const char *params);
 

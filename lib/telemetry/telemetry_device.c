@@ -67,7 +67,7 @@ features_add(struct rte_tel_data *data, const char *key, uint32_t virtio_id, uin
 		if ((features & RTE_BIT64(bit)) != 0)
 			rte_tel_data_add_array_string(names, name != NULL ? name : unknown);
 	}
-	return rte_tel_data_add_dict_container(data, key, names, 0);
+	return telemetry_add_part(data, names, "%s", key);
 }
 
 int
@@ -175,16 +175,11 @@ static int
 queue_add_named(struct rte_tel_data *data, uint32_t queue_idx, const struct vu_queue_stats *stats)
 {
 	struct rte_tel_data *queue = rte_tel_data_alloc();
-	char name[RTE_TEL_MAX_STRING_LEN];
 
 	if (queue == NULL)
 		return -ENOMEM;
 	queue_add(queue, stats);
-	snprintf(name, sizeof(name), "q%u", queue_idx);
-	if (rte_tel_data_add_dict_container(data, name, queue, 0) == 0)
-		return 0;
-	rte_tel_data_free(queue);
-	return -ENOSPC;
+	return telemetry_add_part(data, queue, "q%u", queue_idx);
 }
 
 int

@@ -29,7 +29,6 @@ telemetry_mem(struct vu_sched *sched, const char *params, struct rte_tel_data *d
 {
 	const struct vu_device *dev = telemetry_device(params);
 	const struct vu_mem_table *mem;
-	char name[RTE_TEL_MAX_STRING_LEN];
 
 	(void)sched;
 	if (dev == NULL)
@@ -42,11 +41,8 @@ telemetry_mem(struct vu_sched *sched, const char *params, struct rte_tel_data *d
 		if (region == NULL)
 			return -ENOMEM;
 		mem_add_region(region, mem, i);
-		snprintf(name, sizeof(name), "region%u", i);
-		if (rte_tel_data_add_dict_container(data, name, region, 0) != 0) {
-			rte_tel_data_free(region);
+		if (telemetry_add_part(data, region, "region%u", i) != 0)
 			break;
-		}
 	}
 	return 0;
 }

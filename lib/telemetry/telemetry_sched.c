@@ -14,9 +14,13 @@
 
 #include "vu_sched.h"
 
-static void
-lcore_add(struct rte_tel_data *lcore, const struct vu_sched_lcore_stats *stats)
+static int
+lcore_add(struct rte_tel_data *data, const struct vu_sched_lcore_stats *stats)
 {
+	struct rte_tel_data *lcore = rte_tel_data_alloc();
+
+	if (lcore == NULL)
+		return -ENOMEM;
 	rte_tel_data_start_dict(lcore);
 	rte_tel_data_add_dict_int(lcore, "numa_node", stats->numa_node);
 	telemetry_add_uint(lcore, "running", stats->is_running);
@@ -29,39 +33,35 @@ lcore_add(struct rte_tel_data *lcore, const struct vu_sched_lcore_stats *stats)
 	telemetry_add_uint(lcore, "sleeps_ended_by_kick", stats->nb_kicks);
 	telemetry_add_uint(lcore, "polls", stats->nb_polls);
 	telemetry_add_uint(lcore, "items", stats->nb_items);
+	return telemetry_add_part(data, lcore, "lcore%u", stats->lcore_id);
 }
 
 int
 telemetry_lcore(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
 {
 	struct vu_sched_lcore_stats stats;
-	char name[RTE_TEL_MAX_STRING_LEN];
+	int rc = 0;
 
 	(void)params;
 	rte_tel_data_start_dict(data);
 	telemetry_add_uint(data, "tsc_hz", rte_get_tsc_hz());
-	for (unsigned int i = 0; i < vu_sched_nb_workers(sched); i++) {
-		struct rte_tel_data *lcore = rte_tel_data_alloc();
-
-		if (lcore == NULL)
-			return -ENOMEM;
+	for (unsigned int i = 0; i < vu_sched_nb_workers(sched) && rc == 0; i++) {
 		vu_sched_lcore_stats_get(sched, i, &stats);
-		lcore_add(lcore, &stats);
-		snprintf(name, sizeof(name), "lcore%u", stats.lcore_id);
-		if (rte_tel_data_add_dict_container(data, name, lcore, 0) != 0) {
-			rte_tel_data_free(lcore);
-			break;
-		}
+		rc = lcore_add(data, &stats);
 	}
-	return 0;
+	/* What there is room for is an answer. */
+	return rc == -ENOMEM ? rc : 0;
 }
 
 /* Buckets by the cycles they begin with; empty ones are left out. */
-static void
-gaps_add(struct rte_tel_data *lcore, const struct vu_sched_gaps *gaps)
+static int
+gaps_add(struct rte_tel_data *data, const struct vu_sched_gaps *gaps)
 {
+	struct rte_tel_data *lcore = rte_tel_data_alloc();
 	char name[RTE_TEL_MAX_STRING_LEN];
 
+	if (lcore == NULL)
+		return -ENOMEM;
 	rte_tel_data_start_dict(lcore);
 	telemetry_add_uint(lcore, "measuring", gaps->is_measuring);
 	telemetry_add_uint(lcore, "longest_cycles", gaps->longest_cycles);
@@ -71,6 +71,7 @@ gaps_add(struct rte_tel_data *lcore, const struct vu_sched_gaps *gaps)
 		snprintf(name, sizeof(name), "from_%" PRIu64, UINT64_C(1) << i);
 		telemetry_add_uint(lcore, name, gaps->nb_gaps[i]);
 	}
+	return telemetry_add_part(data, lcore, "lcore%u", gaps->lcore_id);
 }
 
 /* "start" and "stop" are for all workers, a number names the one lcore to show. */
@@ -94,23 +95,6 @@ gaps_order(struct vu_sched *sched, const char *params, unsigned int *only)
 	return 0;
 }
 
-static int
-gaps_add_lcore(struct rte_tel_data *data, const struct vu_sched_gaps *gaps)
-{
-	struct rte_tel_data *lcore = rte_tel_data_alloc();
-	char name[RTE_TEL_MAX_STRING_LEN];
-	int rc;
-
-	if (lcore == NULL)
-		return -ENOMEM;
-	gaps_add(lcore, gaps);
-	snprintf(name, sizeof(name), "lcore%u", gaps->lcore_id);
-	rc = rte_tel_data_add_dict_container(data, name, lcore, 0);
-	if (rc != 0)
-		rte_tel_data_free(lcore);
-	return rc;
-}
-
 int
 telemetry_lcore_gaps(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
 {
@@ -127,7 +111,7 @@ telemetry_lcore_gaps(struct vu_sched *sched, const char *params, struct rte_tel_
 		if (only != LCORE_ID_ANY && gaps.lcore_id != only)
 			continue;
 		is_found = true;
-		if (gaps_add_lcore(data, &gaps) != 0)
+		if (gaps_add(data, &gaps) != 0)
 			break;
 	}
 	return is_found ? 0 : -EINVAL;

@@ -35,8 +35,8 @@ struct vu_telemetry_conf {
 };
 
 /**
- * Register /vu/list, /vu/info, /vu/features, /vu/queue/stats, /vu/queue/move, /vu/lcore and
- * /vu/mem, and answer from now on.
+ * Register /vu/list, /vu/info, /vu/features, /vu/queue/stats, /vu/queue/move, /vu/mem, /vu/lcore
+ * and /vu/lcore/gaps, and answer from now on.
  *
  * @param conf  copied; its objects must live until vu_telemetry_stop()
  * @return 0; -EBUSY answering for another owner already; -errno of the registration
