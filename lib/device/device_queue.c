@@ -111,16 +111,6 @@ device_queue_unwatch_kick(struct vu_device_queue *queue)
 	queue->is_kick_watched = false;
 }
 
-/* Worker of an lcore; -1 if it has none. */
-static int
-worker_of_lcore(const struct vu_sched *sched, unsigned int lcore_id)
-{
-	for (unsigned int i = 0; i < vu_sched_nb_workers(sched); i++)
-		if (vu_sched_worker_lcore(sched, i) == lcore_id)
-			return (int)i;
-	return -1;
-}
-
 /*
  * Kicks go to the new lcore first and leave the former one last. That is awake by then, or about to
  * be: the command that takes the task from it ends its sleep.
@@ -147,7 +137,7 @@ queue_move(struct vu_device_queue *queue, unsigned int worker_idx)
 int
 vu_device_queue_move(struct vu_device *dev, uint32_t queue_idx, unsigned int lcore_id)
 {
-	int worker_idx = worker_of_lcore(dev->sched, lcore_id);
+	int worker_idx = vu_sched_lcore_worker(dev->sched, lcore_id);
 	struct vu_device_queue *queue;
 	int rc;
 
@@ -217,8 +207,8 @@ device_queue_create(struct vu_device *dev, uint32_t idx, unsigned int worker_idx
 	vu_vring_init(&queue->vring, idx);
 	queue->vring.notify = dev->notify;
 	if (dev->notify.has_lcore)
-		device_teller_init(queue,
-			(unsigned int)worker_of_lcore(dev->sched, dev->notify.lcore_id));
+		device_teller_init(queue, (unsigned int)
+			vu_sched_lcore_worker(dev->sched, dev->notify.lcore_id));
 	queue->vring.numa_node = node;
 	return queue;
 }
@@ -247,7 +237,8 @@ device_queues_create(struct vu_device *dev, const struct vu_device_conf *conf)
 	unsigned int *worker_of_queue;
 	int rc;
 
-	if (dev->notify.has_lcore && worker_of_lcore(dev->sched, dev->notify.lcore_id) < 0) {
+	if (dev->notify.has_lcore &&
+			vu_sched_lcore_worker(dev->sched, dev->notify.lcore_id) < 0) {
 		snprintf(conf->why, conf->why_bytes, "notify-lcore=%u: not a data lcore",
 			dev->notify.lcore_id);
 		return -EINVAL;

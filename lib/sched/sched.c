@@ -275,3 +275,12 @@ vu_sched_worker_lcore(const struct vu_sched *sched, unsigned int worker_idx)
 
 	return worker != NULL ? worker->lcore_id : LCORE_ID_ANY;
 }
+
+int
+vu_sched_lcore_worker(const struct vu_sched *sched, unsigned int lcore_id)
+{
+	for (unsigned int i = 0; i < sched->nb_workers; i++)
+		if (sched->workers[i]->lcore_id == lcore_id)
+			return (int)i;
+	return -1;
+}

@@ -23,11 +23,9 @@ struct assignment {
 static struct vu_sched_worker *
 worker_of_lcore(const struct vu_sched *sched, unsigned int lcore_id)
 {
-	for (unsigned int i = 0; i < sched->nb_workers; i++) {
-		if (sched->workers[i]->lcore_id == lcore_id)
-			return sched->workers[i];
-	}
-	return NULL;
+	int worker_idx = vu_sched_lcore_worker(sched, lcore_id);
+
+	return worker_idx >= 0 ? sched->workers[worker_idx] : NULL;
 }
 
 static void

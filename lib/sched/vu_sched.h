@@ -235,6 +235,16 @@ unsigned int vu_sched_nb_workers(const struct vu_sched *sched);
  */
 unsigned int vu_sched_worker_lcore(const struct vu_sched *sched, unsigned int worker_idx);
 
+/**
+ * Tell which worker stands for an lcore.
+ *
+ * @param sched     scheduler
+ * @param lcore_id  any number
+ * @return worker index; -1 if it is not a data lcore of this scheduler
+ * @context any thread
+ */
+int vu_sched_lcore_worker(const struct vu_sched *sched, unsigned int lcore_id);
+
 /* ---- commands ----
  * With the worker's loop running they travel through its mailbox; otherwise they take effect
  * before the call returns.

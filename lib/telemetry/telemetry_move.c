@@ -84,15 +84,6 @@ move_parse(const char *params, struct move_order *order, struct rte_tel_data *da
 	return 0;
 }
 
-static bool
-lcore_has_worker(const struct vu_sched *sched, unsigned int lcore_id)
-{
-	for (unsigned int i = 0; i < vu_sched_nb_workers(sched); i++)
-		if (vu_sched_worker_lcore(sched, i) == lcore_id)
-			return true;
-	return false;
-}
-
 int
 telemetry_queue_move(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
 {
@@ -101,7 +92,7 @@ telemetry_queue_move(struct vu_sched *sched, const char *params, struct rte_tel_
 	/* A refusal is an answer too. */
 	if (move_parse(params, &order, data) != 0)
 		return 0;
-	if (!lcore_has_worker(sched, order.lcore_id)) {
+	if (vu_sched_lcore_worker(sched, order.lcore_id) < 0) {
 		move_refuse(data, "lcore %u is not a data lcore, see /vu/lcore", order.lcore_id);
 		return 0;
 	}

@@ -31,6 +31,10 @@ VU_TEST(sched_loop, create_checks_lcores)
 	CHECK_EQ(vu_sched_worker_lcore(sched, 0), 3);
 	CHECK_EQ(vu_sched_worker_lcore(sched, 1), 0);
 	CHECK_EQ(vu_sched_worker_lcore(sched, 2), LCORE_ID_ANY);
+	CHECK_EQ(vu_sched_lcore_worker(sched, 3), 0);
+	CHECK_EQ(vu_sched_lcore_worker(sched, 0), 1);
+	CHECK_EQ(vu_sched_lcore_worker(sched, 1), -1);
+	CHECK_EQ(vu_sched_lcore_worker(sched, LCORE_ID_ANY), -1);
 	vu_sched_destroy(sched);
 	vu_sched_destroy(NULL);
 	return TEST_SUCCESS;
