@@ -438,8 +438,8 @@ vu_frontend_turn(struct vu_frontend *fe, int timeout_ms)
 	return vu_reactor_turn(fe->reactor, timeout_ms);
 }
 
-static uint64_t
-now_ms(void)
+uint64_t
+vu_frontend_now_ms(void)
 {
 	struct timespec now;
 
@@ -450,10 +450,10 @@ now_ms(void)
 int
 vu_frontend_wait(struct vu_frontend *fe, unsigned int timeout_ms)
 {
-	uint64_t end_ms = now_ms() + timeout_ms;
+	uint64_t end_ms = vu_frontend_now_ms() + timeout_ms;
 
 	while (!fe->is_up) {
-		uint64_t at_ms = now_ms();
+		uint64_t at_ms = vu_frontend_now_ms();
 		int rc;
 
 		if (fe->is_dead)

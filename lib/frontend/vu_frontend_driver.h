@@ -95,6 +95,9 @@ void vu_frontend_set_priv(struct vu_frontend *fe, void *priv);
 /** Name for log lines. @context control lcore */
 const char *vu_frontend_name(const struct vu_frontend *fe);
 
+/** Milliseconds of a clock that is never set, for ends of waits. @context any thread */
+uint64_t vu_frontend_now_ms(void);
+
 /** The user's events, never NULL, and their argument. @context control lcore */
 const struct vu_frontend_events *vu_frontend_events(const struct vu_frontend *fe, void **arg);
 

@@ -8,20 +8,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
 #include <rte_bitops.h>
 #include <rte_common.h>
 #include <rte_errno.h>
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 int
 user_fail(struct user_frontend *user, const char *what)
@@ -70,7 +60,7 @@ user_begin(struct user_frontend *user, struct vu_reply *frame, uint32_t request)
 static int
 wait_socket(struct user_frontend *user, short events, uint64_t end_ms)
 {
-	uint64_t at_ms = now_ms();
+	uint64_t at_ms = vu_frontend_now_ms();
 	bool has_channel = user->channel != NULL && !user->is_channel_closed;
 	struct pollfd fds[] = {
 		{ .fd = vu_conn_fd(user->conn), .events = events },
@@ -128,7 +118,7 @@ static int
 exchange(struct user_frontend *user, const struct vu_reply *frame,
 	const struct vu_msg_spec *spec)
 {
-	uint64_t end_ms = now_ms() + user->reply_ms;
+	uint64_t end_ms = vu_frontend_now_ms() + user->reply_ms;
 	bool need_reply;
 	bool has_reply = wants_reply(user, spec, &need_reply);
 	int rc;
