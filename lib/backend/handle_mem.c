@@ -117,9 +117,10 @@ handle_rem_mem_reg(struct vu_backend_session *session, struct vu_msg *msg)
 	const struct vhost_user_mem_region *region = &msg->payload.mem_reg.region;
 	struct vu_mem_table *table;
 
-	table = old == NULL ? NULL :
-		vu_mem_table_remove(old, region->gpa, region->uva, region->size);
-	if (table == NULL && (old == NULL || rte_errno == ENOENT))
+	if (old == NULL)
+		return 0;
+	table = vu_mem_table_remove(old, region->gpa, region->uva, region->size);
+	if (table == NULL && rte_errno == ENOENT)
 		return 0;
 	return mem_apply(session, table);
 }

@@ -194,8 +194,7 @@ port_add_driver_arg(struct vu_daemon_conf *conf, struct vu_port_conf *port, cons
 	}
 	return conf_refuse(conf, -EINVAL, "unknown key %s: use device, mode, queues, queue-size, "
 		"queues-per-thread, queue-map, lcores, reconnect-ms, numa, max-memory, "
-		"notify-coalesce, notify-lcore%s", key,
-		allowed);
+		"notify-coalesce, notify-lcore%s", key, allowed);
 }
 
 static int

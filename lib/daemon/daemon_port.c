@@ -281,7 +281,6 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 		.driver_args = port_conf->driver_args,
 		.why = conf->why, .why_bytes = sizeof(conf->why),
 	};
-
 	int rc;
 
 	snprintf(name, sizeof(name), "port%u", idx);

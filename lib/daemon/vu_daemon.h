@@ -109,7 +109,7 @@ int vu_daemon_conf_set_queues_per_thread(struct vu_daemon_conf *conf, const char
 /**
  * Pin queues to lcores from "(0,1)@3,(2-5)@4,6@5" (--queue-map).
  *
- * @return 0; -EINVAL or -ENOMEM with conf->why set
+ * @return 0; -EINVAL with conf->why set
  * @context control lcore
  */
 int vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text);
@@ -118,7 +118,7 @@ int vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text);
  * Set what idle data lcores do from "interrupt" or "pause@3,interrupt@4-5,busy" (--idle): an entry
  * without lcores is for those that no entry names. May be called again.
  *
- * @return 0; -EINVAL or -ENOMEM with conf->why set
+ * @return 0; -EINVAL with conf->why set
  * @context control lcore
  */
 int vu_daemon_conf_set_idle(struct vu_daemon_conf *conf, const char *text);
