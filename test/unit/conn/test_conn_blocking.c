@@ -19,6 +19,10 @@
 
 #define MANY_FDS 200
 
+#ifndef SO_PASSPIDFD /* C library older than Linux 6.5 */
+#define SO_PASSPIDFD 76
+#endif
+
 /* A connection in blocking mode; its peer goes to *peer. */
 static struct vu_conn *
 blocking_conn(int *peer)
@@ -127,6 +131,29 @@ VU_TEST(conn_blocking, more_descriptors_than_a_message_has)
 	vu_fd_close(&peer);
 	close(far);
 	return TEST_SUCCESS;
+}
+
+/* Who gave us a socket can have the kernel add descriptors to what we receive. */
+VU_TEST(conn_blocking, descriptors_that_the_kernel_adds)
+{
+	const struct vu_msg_limits limits = { .nb_queues = 4 };
+	const char first_byte = 1;
+	struct vu_msg msg;
+	int peer = VU_FD_NONE;
+	struct vu_conn *conn = blocking_conn(&peer);
+	bool is_known;
+
+	CHECK(conn != NULL);
+	is_known = setsockopt(vu_conn_fd(conn), SOL_SOCKET, SO_PASSPIDFD, &(int){ 1 },
+		sizeof(int)) == 0;
+	if (is_known) {
+		CHECK_EQ(write(peer, &first_byte, 1), 1);
+		CHECK_EQ(vu_conn_receive(conn, &msg, &limits), -EBADMSG);
+	}
+	vu_conn_destroy(conn);
+	vu_fd_close(&peer);
+	/* Older than Linux 6.5. */
+	return is_known ? TEST_SUCCESS : TEST_SKIPPED;
 }
 
 VU_TEST(conn_blocking, descriptors_where_none_belong)

@@ -51,6 +51,37 @@ VU_TEST(conn_connect, connects)
 	return TEST_SUCCESS;
 }
 
+/* The server's end of any connection to it would keep that open for ever, whoever made it. */
+VU_TEST(conn_connect, knows_the_ends_that_its_server_holds)
+{
+	char dir[] = TEMP_DIR, path[64];
+	int server, others[2], accepted[2];
+	struct vu_conn *conn;
+
+	CHECK(mkdtemp(dir) != NULL);
+	snprintf(path, sizeof(path), "%s/s", dir);
+	server = server_open(path, 2);
+	conn = vu_conn_create(vu_connect(path), NULL);
+	CHECK(conn != NULL);
+	accepted[0] = accept(server, NULL, NULL);
+	others[0] = vu_connect(path);
+	accepted[1] = accept(server, NULL, NULL);
+	CHECK(vu_conn_is_own_end(conn, accepted[0]) && vu_conn_is_own_end(conn, accepted[1]));
+	CHECK(!vu_conn_is_own_end(conn, VU_FD_NONE));
+	vu_fd_close(&others[0]);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, others), 0);
+	CHECK(!vu_conn_is_own_end(conn, others[0]) && !vu_conn_is_own_end(conn, others[1]));
+	vu_conn_destroy(conn);
+	for (unsigned int i = 0; i < 2; i++) {
+		vu_fd_close(&others[i]);
+		vu_fd_close(&accepted[i]);
+	}
+	vu_fd_close(&server);
+	unlink(path);
+	rmdir(dir);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(conn_connect, reports_why_not)
 {
 	char dir[] = TEMP_DIR, path[64], longest[200];
