@@ -225,6 +225,33 @@ VU_TEST(net_idle, ring_without_kicks_is_polled)
 	return TEST_SUCCESS;
 }
 
+/* Nobody reads them while its lcore is awake. */
+VU_TEST(net_idle, kicks_are_asked_for_during_a_sleep_only)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		const bool is_packed = i != 0;
+		struct vu_device_queue *queue;
+		const struct fake_ring *ring;
+		const uint16_t *flags;
+		struct idle_net f;
+
+		idle_net_open(&f, F_MODERN | (is_packed ? F_PACKED : 0), 0);
+		net_turn(f.net.sched);
+		queue = vu_device_queue(f.net.ports[0].dev, 1);
+		ring = f.net.ports[0].rings[1].ring;
+		flags = is_packed ? &ring->device_event->flags : &ring->used->flags;
+		CHECK_EQ(*flags, 1);
+		CHECK(queue->task.arm(&queue->task, true));
+		CHECK_EQ(*flags, 0);
+		CHECK(queue->task.arm(&queue->task, false));
+		CHECK_EQ(*flags, 1);
+		/* It wakes its lcore already. */
+		CHECK_EQ(vu_device_queue_move(f.net.ports[0].dev, 1, crossed[1]), 0);
+		ports_close(&f.net);
+	}
+	return TEST_SUCCESS;
+}
+
 /* Another kick descriptor for a ring that runs: the old one is of no use any more. */
 VU_TEST(net_idle, new_kick_descriptor_wakes)
 {

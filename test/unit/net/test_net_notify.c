@@ -139,6 +139,24 @@ VU_TEST(net_notify, queues_that_are_given_up_tell_first)
 	return TEST_SUCCESS;
 }
 
+/* What waits to be told is not worth another hang. */
+VU_TEST(net_notify, a_call_that_blocked_is_not_written_again)
+{
+	struct vu_device_queue *queue;
+	struct notify_fixture f;
+
+	notify_open(&f, LONG_US, 0);
+	warm_up(&f);
+	queue = vu_device_queue(f.port.dev, 1);
+	CHECK(queue->vring.pos.is_delayed);
+	queue->vring.pos.fault = VU_VRING_BAD_CALL;
+	vu_queue_fail(queue, vu_vring_live(&queue->vring));
+	CHECK_EQ(f.port.nb_ring_faults, 1);
+	CHECK_EQ(nb_calls(&f, 1), 0);
+	notify_close(&f);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(net_notify, queues_that_move_tell_at_their_new_place)
 {
 	struct notify_fixture f;
@@ -206,6 +224,25 @@ VU_TEST(net_notify, the_other_lcore_writes_once_for_all)
 		CHECK_EQ(nb_calls(&f, 1), 0);
 		notify_close(&f);
 	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_notify, the_other_lcore_writes_for_the_next_front_end_too)
+{
+	struct notify_fixture f;
+
+	teller_open(&f, 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		turns(&f, TELLER);
+		send_frames(&f, 3);
+		turns(&f, OWNER);
+		CHECK_EQ(nb_calls(&f, 0) + nb_calls(&f, 1), 0);
+		turns(&f, TELLER);
+		CHECK(nb_calls(&f, 0) == 1 && nb_calls(&f, 1) == 1);
+		port_stop(&f.port);
+		port_start(&f.port, F_MERGEABLE);
+	}
+	notify_close(&f);
 	return TEST_SUCCESS;
 }
 
