@@ -289,6 +289,35 @@ VU_TEST(device_queue, fault_without_error_descriptor)
 	return TEST_SUCCESS;
 }
 
+/* However often somebody looks, and when the ring stops in the end. */
+VU_TEST(device_queue, fault_is_logged_once)
+{
+	struct device_fixture f;
+	unsigned int nb_lines = 0;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *log;
+
+	fixture_open(&f);
+	fixture_run(&f);
+	break_head(&f);
+	fixture_turn(&f);
+	log = open_memstream(&text, &len);
+	rte_log_set_level_pattern("vu.device", RTE_LOG_WARNING);
+	rte_openlog_stream(log);
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK(vu_device_tell_faults(f.dev));
+	fixture_disconnect(&f);
+	rte_openlog_stream(NULL);
+	fclose(log);
+	for (const char *line = text; (line = strstr(line, "given up")) != NULL; line++)
+		nb_lines++;
+	CHECK_EQ(nb_lines, 1);
+	free(text);
+	fixture_close(&f);
+	return TEST_SUCCESS;
+}
+
 /* ---- moves ---- */
 
 VU_TEST(device_queue, moves_while_it_runs)

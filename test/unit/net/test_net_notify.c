@@ -312,6 +312,11 @@ VU_TEST(net_notify, an_idle_ring_ends_too_if_its_call_blocks_the_other_lcore)
 	turns(&f, OWNER);
 	turns_that_block(&f, f.port.rings[1].call_fd);
 	CHECK_EQ(f.port.nb_ring_faults, 1);
+	/* Not once more, whatever the owner asks for meanwhile. */
+	CHECK(nb_calls(&f, 1) != 0);
+	vu_device_queue(f.port.dev, 1)->teller.requests++;
+	turns(&f, TELLER);
+	CHECK_EQ(nb_calls(&f, 1), 0);
 	turns(&f, OWNER);
 	CHECK_EQ(port_stats(&f.port, 1).fault, VU_VRING_OK);
 	CHECK(!vu_device_tell_faults(f.port.dev));
@@ -323,6 +328,16 @@ VU_TEST(net_notify, an_idle_ring_ends_too_if_its_call_blocks_the_other_lcore)
 	CHECK(vu_device_tell_faults(f.port.dev));
 	turns(&f, OWNER);
 	CHECK_EQ(f.port.nb_ring_faults, 2);
+	/* The next front-end may have a better one. */
+	port_stop(&f.port);
+	port_start(&f.port, F_MERGEABLE);
+	turns(&f, TELLER);
+	send_frames(&f, 1);
+	turns(&f, OWNER);
+	turns(&f, TELLER);
+	turns(&f, OWNER);
+	CHECK_EQ(port_stats(&f.port, 1).fault, VU_VRING_OK);
+	CHECK_EQ(nb_calls(&f, 1), 1);
 	notify_close(&f);
 	return TEST_SUCCESS;
 }

@@ -201,6 +201,41 @@ VU_TEST(sched_idle, another_thread_ends_a_sleep)
 	return TEST_SUCCESS;
 }
 
+struct stopper {
+	struct vu_task task;
+	struct vu_sched *sched;
+	unsigned int nb_polls;
+};
+
+/* The worker is awake, so nobody signals it: it has to see the order itself. */
+static uint32_t
+stopper_poll(struct vu_task *task)
+{
+	struct stopper *stopper = task->arg;
+
+	if (stopper->nb_polls++ == 0)
+		return 0;
+	vu_sched_worker_stop(stopper->sched, 0);
+	task->watch = (struct vu_watch)VU_WATCH_NEVER;
+	return 0;
+}
+
+VU_TEST(sched_idle, stopped_in_the_turn_before_a_sleep)
+{
+	struct stopper stopper = { .nb_polls = 0 };
+	struct idle_fixture f;
+
+	idle_open(&f, 0, 0);
+	stopper.sched = f.sched;
+	vu_task_init(&stopper.task, stopper_poll, &stopper);
+	CHECK_EQ(vu_sched_task_add(f.sched, &stopper.task, 0), 0);
+	CHECK_EQ(vu_sched_loop(f.sched, 0), 0);
+	CHECK_EQ(stopper.nb_polls, 2);
+	CHECK_EQ(idle_stats(&f, 0).nb_sleeps, 0);
+	idle_close(&f);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(sched_idle, asleep_it_makes_no_turns)
 {
 	struct idle_fixture f;
