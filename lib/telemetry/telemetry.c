@@ -24,7 +24,7 @@ static const struct {
 	{ "/vu/features", telemetry_features,
 		"Offered and negotiated features. Parameter: device number" },
 	{ "/vu/queue/stats", telemetry_queue_stats,
-		"Counters of a device's queues. Parameters: device number[,queue]" },
+		"Counters of a device's queues. Parameters: device number[,queue or first-]" },
 	{ "/vu/queue/move", telemetry_queue_move, "Move running queues to another data lcore. "
 		"Parameters: device number,queue or first-last,lcore" },
 	{ "/vu/mem", telemetry_mem, "Memory regions of a device. Parameter: device number" },
