@@ -358,16 +358,6 @@ backend_channel_notify(struct vu_backend_session *session, uint32_t request, uin
 }
 
 int
-session_take_kept_fd(const struct vu_backend_session *session, struct vu_msg *msg, int *fd)
-{
-	*fd = vu_msg_take_fd(msg, 0);
-	if (!vu_conn_is_own_end(session->conn, *fd))
-		return 0;
-	vu_fd_close(fd);
-	return -EINVAL;
-}
-
-int
 handle_set_backend_req_fd(struct vu_backend_session *session, struct vu_msg *msg)
 {
 	int fd;

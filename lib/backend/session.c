@@ -105,6 +105,16 @@ session_unpark(void *arg)
 		session_watch(session);
 }
 
+int
+session_take_kept_fd(const struct vu_backend_session *session, struct vu_msg *msg, int *fd)
+{
+	*fd = vu_msg_take_fd(msg, 0);
+	if (!vu_conn_is_own_end(session->conn, *fd))
+		return 0;
+	vu_fd_close(fd);
+	return -EINVAL;
+}
+
 /* Data lcore: a ring was given up or has to be. */
 static void
 session_ring_fault(void *arg, uint32_t queue_idx)
