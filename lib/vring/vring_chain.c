@@ -26,8 +26,7 @@ struct chain_walk {
 	struct vu_vring_pos *pos;
 	struct vu_chain *chain;
 	struct desc_table table;
-	uint32_t nb_desc;     /* visited so far; bounds loops */
-	uint32_t max_nb_desc; /* longest chain, and one for an indirect table */
+	uint32_t max_nb_descs; /* longest chain, and one for an indirect table; bounds loops */
 };
 
 static void
@@ -35,6 +34,7 @@ chain_clear(struct vu_chain *chain)
 {
 	chain->nb_read = 0;
 	chain->nb_write = 0;
+	chain->nb_descs = 0;
 	chain->read_bytes = 0;
 	chain->write_bytes = 0;
 }
@@ -134,7 +134,7 @@ chain_step(struct chain_walk *walk, uint32_t i, uint32_t *next, bool *is_last)
 
 	if (unlikely(i >= walk->table.nb_entries))
 		return VU_VRING_BAD_NEXT;
-	if (unlikely(++walk->nb_desc > walk->max_nb_desc))
+	if (unlikely(++walk->chain->nb_descs > walk->max_nb_descs))
 		return VU_VRING_CHAIN_TOO_LONG;
 	if (unlikely(!chain_read_desc(walk, i, &desc)))
 		return VU_VRING_BAD_ADDRESS;
@@ -156,7 +156,7 @@ vu_split_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos, uint1
 	struct chain_walk walk = {
 		.live = live, .pos = pos, .chain = chain,
 		.table = { .direct = live->desc, .nb_entries = live->size },
-		.max_nb_desc = RTE_MIN((uint32_t)live->size, (uint32_t)VU_MAX_CHAIN_SEGS) + 1,
+		.max_nb_descs = RTE_MIN((uint32_t)live->size, (uint32_t)VU_MAX_CHAIN_SEGS) + 1,
 	};
 	enum vu_vring_fault fault;
 	uint32_t next = head;
@@ -200,6 +200,7 @@ packed_walk_indirect(struct chain_walk *walk, uint64_t gpa, uint32_t len_bytes)
 	for (uint32_t i = 0; i < len_bytes / sizeof(desc); i++) {
 		enum vu_vring_fault fault;
 
+		walk->chain->nb_descs++;
 		if (!chain_read_indirect(walk, gpa + i * sizeof(desc), &desc))
 			return VU_VRING_BAD_ADDRESS;
 		/* The copy is what gets checked and used, as in chain_read_desc(). */
@@ -229,6 +230,7 @@ vu_packed_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 		uint64_t gpa = vu_load(&desc->gpa);
 		uint16_t flags = (uint16_t)(word >> 48);
 
+		chain->nb_descs++;
 		if ((flags & VU_DESC_F_INDIRECT) == 0)
 			fault = chain_append(&walk, gpa, (uint32_t)word,
 				(flags & VU_DESC_F_WRITE) != 0);

@@ -13,6 +13,9 @@
 /** And at most: 64 KB in mergeable buffers of 1536 bytes, the least that Linux offers, need 43. */
 #define VU_VRING_MAX_BURST 64
 
+/** Descriptors that one look at a packed ring follows at most; what chains take more waits. */
+#define VU_VRING_MAX_PEEK_DESCS 512
+
 /** Available entries, checked and translated, not yet given back. */
 struct vu_burst {
 	uint16_t nb;                         /**< valid entries below */

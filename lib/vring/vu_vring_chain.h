@@ -24,6 +24,7 @@ struct vu_seg {
 struct vu_chain {
 	uint16_t nb_read;
 	uint16_t nb_write;
+	uint16_t nb_descs;     /**< walked, an indirect one and those of its table included */
 	uint32_t read_bytes;
 	uint32_t write_bytes;
 	struct vu_seg seg[VU_MAX_CHAIN_SEGS];

@@ -26,6 +26,8 @@
 #include "vu_vring_live.h"
 #include "vu_vring_packed_avx512.h"
 
+_Static_assert(VU_VRING_MAX_PEEK_DESCS >= VU_MAX_CHAIN_SEGS, "the first chain is seen whole");
+
 /** Position `nb` slots further on; nb up to the ring size. @context owner lcore */
 static __rte_always_inline uint16_t
 vu_packed_advance(const struct vu_vring_live *live, uint16_t position, uint32_t nb)
@@ -62,7 +64,7 @@ packed_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos, 
 /**
  * Load up to `max` available entries and translate the plain buffers among them; takes nothing from
  * the ring. Chains are followed to their end for the buffer id and the place of the next entry, no
- * further than the slots that the guest may own.
+ * further than the slots that the guest may own, and not more of them than is worth the time.
  *
  * @param live       set-up of the ring
  * @param pos        position; fault is set only if the very first entry is bad
@@ -76,7 +78,8 @@ static __rte_always_inline uint16_t
 vu_packed_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct vu_burst *burst,
 	uint16_t max, const uint16_t direction)
 {
-	uint16_t room = live->size - vu_packed_nb_taken(live, pos);
+	uint16_t room = RTE_MIN((uint16_t)(live->size - vu_packed_nb_taken(live, pos)),
+		(uint16_t)VU_VRING_MAX_PEEK_DESCS);
 	uint16_t slot = pos->avail & VU_PACKED_SLOT;
 	uint16_t avail_flags = packed_avail_flags(pos->avail);
 	uint16_t nb;

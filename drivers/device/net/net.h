@@ -99,7 +99,6 @@ struct net_queue {
 	uint16_t nb_held;            /* from-guest only: frames in held; 0: the usual poll */
 	/* from-guest: frames are copied into its mbufs; to-guest: what software has to change */
 	struct rte_mempool *pool;
-	uint32_t short_room_bytes;   /* to-guest only: room that did not do for a frame */
 	struct rte_ring *handoff;    /* to-guest only: frames from other lcores */
 	uint64_t share_taken;        /* from-guest only: the port's nb_taken, when last looked at */
 	struct net_held held;        /* from-guest only; owner lcore */

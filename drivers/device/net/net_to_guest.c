@@ -18,6 +18,11 @@
 #include "vu_vring_layout.h"
 
 #define NB_BUFFERS_OFFSET 10
+/*
+ * A frame is not spread over more descriptors than these and those of one chain: to follow them
+ * would cost more than to copy the longest frame, as often as its receiver likes.
+ */
+#define NET_MAX_FRAME_DESCS 512
 
 static inline bool
 frame_needs_software(const struct net_queue *nq, const struct rte_mbuf *frame)
@@ -70,74 +75,66 @@ frame_read(const struct net_queue *nq, struct frame_reader *reader, uint8_t *dst
 	}
 }
 
-/* Writable segments of entry i: its plain buffer, or the chain walked into `chain`. */
-static enum vu_vring_fault
-entry_segs(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst,
+/* Walk entry i, a plain buffer too, into `chain`: writable segments. @return false: a fault */
+static bool
+entry_walk(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst,
 	uint16_t i, struct vu_chain *chain)
 {
-	enum vu_vring_fault fault;
+	struct vu_vring_pos *pos = &nq->queue->vring.pos;
+	enum vu_vring_fault fault = VU_VRING_OK;
 
 	if (burst->hva[i] != NULL) {
 		chain->nb_read = 0;
 		chain->nb_write = 1;
+		chain->nb_descs = 1;
 		chain->write_bytes = burst->len_bytes[i];
 		chain->seg[0] = (struct vu_seg){ burst->hva[i], burst->len_bytes[i] };
 	} else {
-		fault = vu_ring_chain(live, &nq->queue->vring.pos, burst, i, chain);
-		if (fault != VU_VRING_OK)
-			return fault;
-		if (chain->nb_read != 0)
-			return VU_VRING_BAD_DIRECTION;
+		fault = vu_ring_chain(live, pos, burst, i, chain);
 	}
-	return chain->write_bytes >= nq->header_bytes ? VU_VRING_OK : VU_VRING_BAD_LENGTH;
+	if (fault == VU_VRING_OK && chain->nb_read != 0)
+		fault = VU_VRING_BAD_DIRECTION;
+	else if (fault == VU_VRING_OK && chain->write_bytes < nq->header_bytes)
+		fault = VU_VRING_BAD_LENGTH;
+	pos->fault = (uint8_t)fault;
+	return fault == VU_VRING_OK;
 }
 
-/* How a frame that needs more than one plain buffer is laid out. */
-struct net_layout {
-	uint16_t nb_entries; /* 0: the entries at hand do not suffice */
-	uint32_t room_bytes;
-	enum vu_vring_fault fault;
-};
-
 /*
- * Entries from `first` on that the frame needs. They are walked here and again for the copy: the
+ * Entries from `first` on that a frame needs. They are walked here and again for the copy: the
  * guest may change them in between, so the copy goes by its own walk and stops at whatever room
  * that finds.
+ * @return 0: the entries at hand do not suffice, have too many descriptors, or a fault
  */
-static struct net_layout
-layout_measure(struct net_queue *nq, const struct vu_vring_live *live,
+static uint16_t
+frame_nb_entries(struct net_queue *nq, const struct vu_vring_live *live,
 	const struct vu_burst *burst, uint16_t first, uint32_t total_bytes)
 {
 	uint16_t end = nq->is_mergeable ? burst->nb : RTE_MIN(burst->nb, (uint16_t)(first + 1));
-	struct net_layout layout = { 0 };
+	uint32_t room_bytes = 0, nb_descs = 0;
 	struct vu_chain chain;
 
-	for (uint16_t i = first; i < end; i++) {
-		layout.fault = entry_segs(nq, live, burst, i, &chain);
-		if (layout.fault != VU_VRING_OK)
-			return layout;
-		layout.room_bytes += RTE_MIN(chain.write_bytes, total_bytes);
-		if (layout.room_bytes >= total_bytes) {
-			layout.nb_entries = i - first + 1;
-			return layout;
-		}
+	for (uint16_t i = first; i < end && nb_descs <= NET_MAX_FRAME_DESCS; i++) {
+		if (!entry_walk(nq, live, burst, i, &chain))
+			return 0;
+		nb_descs += chain.nb_descs;
+		room_bytes += RTE_MIN(chain.write_bytes, total_bytes);
+		if (room_bytes >= total_bytes)
+			return i - first + 1;
 	}
-	return layout;
+	return 0;
 }
 
-/* Fill entry i with up to left_bytes. @return bytes written; -1 with the fault set */
-static int64_t
+/* Fill entry i with up to left_bytes. @return bytes written; 0 with the fault set */
+static uint32_t
 entry_fill(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burst *burst,
 	uint16_t i, struct frame_reader *reader, uint32_t left_bytes)
 {
 	struct vu_chain chain;
-	enum vu_vring_fault fault = entry_segs(nq, live, burst, i, &chain);
 	uint32_t done_bytes = 0;
 
-	if (fault != VU_VRING_OK) {
-		nq->queue->vring.pos.fault = (uint8_t)fault;
-		return -1;
-	}
+	if (!entry_walk(nq, live, burst, i, &chain))
+		return 0;
 	for (uint16_t s = 0; s < chain.nb_write && done_bytes < left_bytes; s++) {
 		uint32_t nb = RTE_MIN(chain.seg[s].len_bytes, left_bytes - done_bytes);
 
@@ -153,34 +150,20 @@ static __rte_noinline uint16_t
 frame_put_slow(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burst *burst,
 	uint16_t first, const struct rte_mbuf *frame)
 {
+	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	uint32_t left_bytes = frame->pkt_len + nq->header_bytes;
-	struct net_layout layout = layout_measure(nq, live, burst, first, left_bytes);
+	uint16_t nb_entries = frame_nb_entries(nq, live, burst, first, left_bytes);
 	uint8_t header[NET_HEADER_MAX_BYTES];
 	struct frame_reader reader = { header, nq->header_bytes, frame };
 
-	if (layout.fault != VU_VRING_OK) {
-		nq->queue->vring.pos.fault = (uint8_t)layout.fault;
+	if (nb_entries == 0 || !header_make(nq, frame, header, nb_entries))
 		return 0;
-	}
-	if (layout.nb_entries == 0) {
-		nq->short_room_bytes = layout.room_bytes;
-		return 0;
-	}
-	if (!header_make(nq, frame, header, layout.nb_entries))
-		return 0;
-	for (uint16_t i = first; i < first + layout.nb_entries; i++) {
-		int64_t nb = entry_fill(nq, live, burst, i, &reader, left_bytes);
-
-		if (nb < 0)
-			return 0;
-		left_bytes -= (uint32_t)nb;
-	}
+	for (uint16_t i = first; i < first + nb_entries && pos->fault == VU_VRING_OK; i++)
+		left_bytes -= entry_fill(nq, live, burst, i, &reader, left_bytes);
 	/* The guest shortened a buffer between the two walks. */
-	if (left_bytes != 0) {
-		nq->queue->vring.pos.fault = VU_VRING_BAD_LENGTH;
-		return 0;
-	}
-	return layout.nb_entries;
+	if (left_bytes != 0 && pos->fault == VU_VRING_OK)
+		pos->fault = VU_VRING_BAD_LENGTH;
+	return pos->fault == VU_VRING_OK ? nb_entries : 0;
 }
 
 /*
@@ -253,7 +236,6 @@ put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf 
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	uint16_t nb_peek = VU_VRING_BURST;
-	uint32_t max_bytes = UINT32_MAX;
 	struct vu_burst burst;
 	uint16_t done = 0;
 
@@ -261,15 +243,6 @@ put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf 
 			!frame_needs_software(nq, frames[done])) {
 		struct net_put put;
 
-		/*
-		 * A look at all entries found no more room than this. To walk the guest's chains
-		 * anew for each long frame would let it choose what a burst costs us.
-		 */
-		if (unlikely(frames[done]->pkt_len + nq->header_bytes > max_bytes)) {
-			vu_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
-			done++;
-			continue;
-		}
 		vu_ring_peek(live, pos, &burst, nb_peek, VU_DESC_F_WRITE, live->is_packed);
 		put = frames_put(nq, live, &burst, &frames[done], nb_frames - done);
 		if (put.nb_frames == 0) {
@@ -279,7 +252,6 @@ put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf 
 			}
 			if (!never_fits(nq, &burst))
 				break;
-			max_bytes = nq->short_room_bytes;
 			vu_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
 			done++;
 			continue;

@@ -177,6 +177,26 @@ VU_TEST(vring_packed, entries_before_an_endless_chain_are_delivered)
 	return TEST_SUCCESS;
 }
 
+/* What a guest may have an lcore follow before it does anything else is not all of a large ring. */
+VU_TEST(vring_packed, one_look_follows_so_many_descriptors)
+{
+	const uint16_t nb_bufs = 100, nb_chains = VU_VRING_MAX_PEEK_DESCS / nb_bufs;
+	struct fake_buf bufs[100];
+	struct vring_fixture f;
+
+	for (uint16_t i = 0; i < nb_bufs; i++)
+		bufs[i] = buf_at(i, 1);
+	fixture_start(&f, 1024, F_PACKED);
+	while (fake_ring_put(f.ring, bufs, nb_bufs) >= 0)
+		;
+	CHECK_EQ(take(&f, 32), nb_chains);
+	CHECK_EQ(take(&f, 32), 10 - nb_chains);
+	CHECK_EQ(take(&f, 32), 0);
+	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
+	fixture_stop(&f);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(vring_packed, only_the_right_ownership_bits_are_available)
 {
 	static const uint16_t owners[] = { 0, VU_PACKED_F_AVAIL, VU_PACKED_F_USED,
