@@ -131,7 +131,7 @@ static const struct args_row option_rows[] = {
 		"from_guest,to_guest", "from_guest,to_guest,both", "both") },
 	{ "--size", option_set, AXIS(size_names, BENCH_MIN_FRAME_BYTES, BENCH_MAX_FRAME_BYTES,
 		sizes, "64,1518", "random,imix", "64") },
-	{ "--burst", option_set, AXIS(no_names, 1, BENCH_MAX_BURST, bursts, "32") },
+	{ "--burst", option_set, AXIS(no_names, 1, BENCH_MAX_BURST, bursts, "32", NULL, "1") },
 	{ "--queues", option_set, AXIS(no_names, 1, BENCH_MAX_PAIRS, queues, "1") },
 	{ "--cores", option_set, AXIS(no_names, 1, 2, cores, "1", NULL, "2") },
 	{ "--ring-size", option_set, &(const struct value_rule){ no_names, 64, 32768,
@@ -290,6 +290,45 @@ option_flag(void *arg, const char *option)
 	return true;
 }
 
+static bool
+list_has(const struct value_list *list, uint32_t value)
+{
+	for (unsigned int i = 0; i < list->nb; i++)
+		if (list->item[i] == value)
+			return true;
+	return false;
+}
+
+static bool
+list_is(const struct value_list *list, uint32_t value)
+{
+	return list->nb == 1 && list->item[0] == value;
+}
+
+/* What cannot be had together, or NULL. A row of the result must not say what was not done. */
+static const char *
+options_conflict(const struct options *options)
+{
+	const bool is_latency = options->mode == BENCH_LATENCY;
+	const bool is_verify = options->mode == BENCH_VERIFY;
+
+	if (is_latency && !list_is(&options->cores, 2))
+		return "--latency is between two lcores: --cores 2 only";
+	if (is_latency && !list_is(&options->directions, BENCH_BOTH))
+		return "--latency is that of round trips: --direction both only";
+	if (is_latency && (!list_is(&options->bursts, 1) || !list_is(&options->queues, 1)))
+		return "--latency is that of single frames: --burst 1, --queues 1 only";
+	if (is_verify && !list_is(&options->cores, 1))
+		return "--verify is done on one lcore: --cores 1 only";
+	if (is_verify && list_has(&options->backends, BENCH_NONE))
+		return "--verify: the back half none carries nothing";
+	if (!is_latency && list_has(&options->backends, BENCH_EVENTFD))
+		return "the back half eventfd is for --latency only";
+	if (options->nb_turns != 0 && (is_latency || is_verify || !list_is(&options->cores, 1)))
+		return "--turns is for the cost per packet on one lcore";
+	return NULL;
+}
+
 int
 options_parse(struct options *options, int argc, char **argv)
 {
@@ -297,15 +336,22 @@ options_parse(struct options *options, int argc, char **argv)
 		.program = "vu-bench", .help = options_help, .is_in_memory = true,
 		.rows = option_rows, .flag = option_flag, .arg = options, .why = options_why,
 	};
+	const char *conflict;
 	int status;
 
 	options_init(options);
 	status = args_parse(&args, argc, argv);
 	options->eal_argc = args.eal_argc;
 	options->eal_argv = args.eal_argv;
-	if (status == OPTIONS_RUN)
-		options_complete(options);
-	return status;
+	if (status != OPTIONS_RUN)
+		return status;
+	options_complete(options);
+	conflict = options_conflict(options);
+	if (conflict == NULL)
+		return OPTIONS_RUN;
+	fprintf(stderr, "vu-bench: %s; see vu-bench --help\n", conflict);
+	options_free(options);
+	return EXIT_FAILURE;
 }
 
 void

@@ -109,6 +109,7 @@ VU_TEST(bench_options, modes_have_defaults_of_their_own)
 	CHECK_EQ(options.backends.item[2], BENCH_EVENTFD);
 	CHECK_EQ(options_nb_points(&options), 1);
 	CHECK_EQ(options_point(&options, 0).nb_cores, 2);
+	CHECK_EQ(options_point(&options, 0).burst, 1);
 	CHECK_EQ(options_point(&options, 0).direction, BENCH_BOTH);
 	options_free(&options);
 	CHECK_EQ(parse(&options, verify), OPTIONS_RUN);
@@ -151,6 +152,11 @@ VU_TEST(bench_options, what_cannot_be_is_refused)
 		"--burst 257",
 		"--queues 1025", "--queues -1", "--queues 1x", "--cores 3", "--in-order yes",
 		"--ring-size 100", "--ring-size 32", "--rounds 0", "--backend nothing", "--rounds",
+		/* What one of them asks for, the other could not do. */
+		"--latency --cores 1", "--latency --cores 1,2", "--latency --direction to_guest",
+		"--latency --burst 32", "--latency --queues 2", "--verify --cores 2",
+		"--verify --backend none", "--backend vu,eventfd", "--verify --backend eventfd",
+		"--turns 5 --cores 2", "--turns 5 --verify", "--turns 5 --latency",
 		"--nonsense", "--size 18446744073709551680",
 		"--size 64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,"
 			"64,64,64,64,64,64,64,64,64",
