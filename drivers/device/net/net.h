@@ -91,7 +91,7 @@ struct net_queue {
 	uint16_t header_bytes;       /* 10 or 12, set when the ring starts */
 	bool is_mergeable;           /* set when the ring starts */
 	bool is_in_order;            /* set when the ring starts */
-	bool is_direct;              /* from-guest only: the last frame went straight on */
+	uint16_t direct_max;         /* from-guest only: frames that may go straight on at once */
 	uint64_t offloads;           /* set when the ring starts: net_offload_effective() */
 	const struct net_burst_ops *burst; /* set when the ring starts */
 	uint64_t rearm;              /* from-guest only: mbuf.rearm_data of a new frame */

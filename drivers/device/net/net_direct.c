@@ -12,6 +12,7 @@
 
 #include "net_burst.h"
 #include "net_offload.h"
+#include "vu_net.h"
 #include "vu_vring_layout.h"
 
 #define DIRECT_MAX_VIEWS (2 * NET_MAX_BURST) /* a chain needs one for each descriptor */
@@ -187,13 +188,12 @@ uint16_t
 net_direct_forward(struct net_queue *from, const struct vu_vring_live *live)
 {
 	struct vu_vring_pos *pos = &from->queue->vring.pos;
-	/* After one that went the ordinary way look no further than the next. */
-	uint16_t max = from->is_direct ? NET_MAX_BURST : 1;
+	uint16_t max = from->direct_max;
 	struct direct direct;
 	bool is_plain;
 	uint16_t nb;
 
-	if (!net_far_is_switched(from->net) || unlikely(!live->is_enabled))
+	if (max == 0 || !net_far_is_switched(from->net) || unlikely(!live->is_enabled))
 		return 0;
 	is_plain = vu_ring_peek_plain(live, pos, &direct.burst, max, 0, live->is_packed) != 0;
 	if (!is_plain)
@@ -203,7 +203,8 @@ net_direct_forward(struct net_queue *from, const struct vu_vring_live *live)
 	direct.nb_views = 0;
 	direct.nb_bytes = 0;
 	nb = direct_put(&direct, direct_find(&direct));
-	from->is_direct = nb != 0;
+	/* After one that went the ordinary way look no further than the next. */
+	from->direct_max = nb != 0 ? NET_MAX_BURST : 1;
 	if (nb == 0)
 		return 0;
 	if (likely(is_plain))
@@ -214,4 +215,12 @@ net_direct_forward(struct net_queue *from, const struct vu_vring_live *live)
 	vu_queue_count(from->queue, nb, direct.nb_bytes);
 	vu_counter_add(&from->queue->counters.nb_direct, nb);
 	return nb;
+}
+
+void
+vu_net_set_direct(struct vu_device_queue *queue, bool is_direct)
+{
+	struct net_queue *nq = queue->priv;
+
+	nq->direct_max = is_direct ? 1 : 0;
 }

@@ -19,6 +19,7 @@
 #include "vu_fd.h"
 #include "vu_limits.h"
 #include "vu_log.h"
+#include "vu_net.h"
 
 #define NET_VIRTIO_ID 1
 #define NET_STATUS_LINK_UP 1
@@ -219,6 +220,7 @@ net_queue_create(struct net_device *net, struct net_queue *nq, uint32_t queue_id
 	nq->queue->priv = nq;
 	nq->queue->direction = is_to_guest ? VU_QUEUE_TO_GUEST : VU_QUEUE_FROM_GUEST;
 	nq->queue->poll = is_to_guest ? net_to_guest_poll : net_from_guest_poll;
+	vu_net_set_direct(nq->queue, !is_to_guest);
 	/* It watches its handoff ring. */
 	nq->queue->is_woken = is_to_guest;
 	node = vu_device_queue_node(nq->queue);

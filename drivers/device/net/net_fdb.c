@@ -14,6 +14,7 @@
 
 #include "vu_atomic.h"
 #include "vu_limits.h"
+#include "vu_net.h"
 
 #define FDB_BUCKETS 1024
 #define FDB_SLOTS 8
@@ -146,6 +147,14 @@ net_fdb_lookup(const struct rte_ether_addr *mac, uint16_t age)
 			return fdb_port(entry);
 	}
 	return NET_FDB_UNKNOWN;
+}
+
+void
+vu_net_learn(const struct vu_device_queue *queue, const struct rte_ether_addr *mac)
+{
+	const struct net_queue *nq = queue->priv;
+
+	net_fdb_learn(mac, nq->net->port_id, net_fdb_age_now());
 }
 
 void

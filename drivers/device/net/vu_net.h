@@ -6,8 +6,10 @@
 #ifndef VU_NET_H
 #define VU_NET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 
 struct vu_device_queue;
@@ -22,6 +24,26 @@ struct vu_device_queue;
  * @context control lcore, before the ring is started
  */
 int vu_net_set_pool(struct vu_device_queue *queue, struct rte_mempool *pool);
+
+/**
+ * Have frames from a guest to one on the same lcore go straight on, with one copy, where nothing
+ * else needs them, or through mbufs always, to measure the difference.
+ *
+ * @param queue      odd queue of a net device with far=switch
+ * @param is_direct  true at first
+ * @context control lcore before the ring is started, or owner lcore
+ */
+void vu_net_set_direct(struct vu_device_queue *queue, bool is_direct);
+
+/**
+ * Tell the switch that an address is behind a port, as a frame from the port's guest does. Like all
+ * it knows that is forgotten after some minutes without such a frame.
+ *
+ * @param queue  any queue of a net device with far=switch
+ * @param mac    address; nothing happens if it is no unicast address
+ * @context any thread
+ */
+void vu_net_learn(const struct vu_device_queue *queue, const struct rte_ether_addr *mac);
 
 /**
  * Take frames that the guest sent (a transmit queue, VIRTIO 1.2, 5.1.6.2). A ring that is not

@@ -9,6 +9,7 @@
 #include <rte_cycles.h>
 
 #include "net_ports.h"
+#include "vu_net.h"
 
 #define MAX_MBUFS 16384
 
@@ -392,6 +393,25 @@ VU_TEST(net_direct, the_switch_learns_on_the_way)
 	net_turn(f->net.sched);
 	CHECK_EQ(nb_direct(f, 2), 1);
 	CHECK(check_frame(&f->net, 0, 50, 2, 4) == TEST_SUCCESS);
+	direct_close(f);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(net_direct, addresses_can_be_told_and_the_way_be_chosen)
+{
+	struct direct_fixture *f = direct_open_modern(2);
+	struct vu_device_queue *queue = vu_device_queue(f->net.ports[0].dev, 1);
+	struct rte_ether_addr mac;
+
+	mac_set(mac.addr_bytes, 60);
+	vu_net_learn(vu_device_queue(f->net.ports[1].dev, 0), &mac);
+	for (uint64_t seed = 0; seed < 3; seed++) {
+		vu_net_set_direct(queue, seed != 1);
+		send_frame(&f->net, 0, 60, 0, seed);
+		net_turn(f->net.sched);
+		CHECK(check_frame(&f->net, 1, 60, 0, seed) == TEST_SUCCESS);
+		CHECK_EQ(nb_direct(f, 0), (seed + 2) / 2);
+	}
 	direct_close(f);
 	return TEST_SUCCESS;
 }
