@@ -21,7 +21,7 @@ struct back_conf {
 	const struct front_memory *memory;
 	struct rte_mempool *pool; /* for frames from the guest */
 	unsigned int lcore_id;    /* that will call it */
-	unsigned int nb_devices;  /* of FRONT_MAX_PAIRS_PER_DEVICE pairs, the last of the rest */
+	uint32_t first_port;      /* of the frames; see struct front_conf */
 	const char *folder;       /* for sockets */
 	bool has_vhost_stats;     /* rte_vhost counts packets by size and kind */
 };
@@ -32,20 +32,28 @@ typedef uint16_t (*back_from_guest_fn)(void *queue, struct rte_mbuf **frames, ui
 /** Copy frames, which stay the caller's, to a queue. @return frames that found room */
 typedef uint16_t (*back_to_guest_fn)(void *queue, struct rte_mbuf **frames, uint16_t nb);
 
+/**
+ * Move up to nb frames from a queue of one guest to a queue of another, or more: what the scheduler
+ * finds on the lcore. @return frames
+ */
+typedef uint32_t (*back_forward_fn)(void *back, void *from, void *to, uint16_t nb);
+
 /** One back half. */
 struct back_ops {
-	/** @return the back half; NULL with rte_errno. Main lcore, as all but the two bursts. */
+	/** @return the back half; NULL with rte_errno. Main lcore, as all but the bursts. */
 	void *(*open)(const struct back_conf *conf);
 	/** Where the front-end of a device connects to. NULL: no rings. */
 	int (*endpoint)(void *back, unsigned int device_idx, struct vu_frontend_conf *conf);
 	/** The front-ends are up and started: wait until the queues can be used. */
 	int (*ready)(void *back);
-	/** Handle of a queue for the two bursts. */
+	/** Handle of a queue for the bursts. */
 	void *(*queue)(void *back, struct front_queue *fq);
 	/** The front-ends are closed. */
 	void (*close)(void *back);
 	back_from_guest_fn from_guest;
 	back_to_guest_fn to_guest;
+	/** From guest to guest; NULL: the two above. */
+	back_forward_fn forward;
 
 	/* For a back half that sleeps; NULL for those that poll. */
 	void (*kick)(void *queue);   /**< front half: there are frames in a queue */
@@ -54,6 +62,7 @@ struct back_ops {
 };
 
 extern const struct back_ops back_vu;
+extern const struct back_ops back_vu_mbuf;
 extern const struct back_ops back_rte_vhost;
 extern const struct back_ops back_limit;
 extern const struct back_ops back_none;
@@ -61,15 +70,5 @@ extern const struct back_ops back_eventfd;
 
 /** Remove the sockets that back_rte_vhost keeps from one use to the next. */
 void back_rte_vhost_end(void);
-
-/** Pairs of one of the devices. */
-static inline uint32_t
-back_nb_pairs(const struct back_conf *conf, unsigned int device_idx)
-{
-	uint32_t first = device_idx * FRONT_MAX_PAIRS_PER_DEVICE;
-	uint32_t nb_left = conf->point->nb_pairs - first;
-
-	return RTE_MIN(nb_left, (uint32_t)FRONT_MAX_PAIRS_PER_DEVICE);
-}
 
 #endif /* BACK_H */

@@ -96,8 +96,7 @@ static void *
 event_queue(void *back, struct front_queue *fq)
 {
 	struct back_event *event = back;
-	struct event_queue *queue = &event->queues[2 * FRONT_MAX_PAIRS_PER_DEVICE *
-		fq->device_idx + fq->queue_idx];
+	struct event_queue *queue = &event->queues[fq->idx];
 
 	queue->queue = back_vu.queue(event->vu, fq);
 	return queue;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What no back half can do without: allocate mbufs, copy, walk the same buffers in the same order.
+ * From guest to guest that is one copy and no mbuf.
  * No ring, no descriptors, no addresses to translate; two counters tell how far it got. The loops
  * are those for the widest vectors that EAL allows, as our own are chosen.
  */
@@ -76,8 +77,7 @@ limit_queue(void *back, struct front_queue *fq)
 		.data_off = RTE_PKTMBUF_HEADROOM, .nb_segs = 1, .port = RTE_MBUF_PORT_INVALID,
 		.refcnt = 1,
 	};
-	struct limit_queue *queue = &limit->queues[2 * FRONT_MAX_PAIRS_PER_DEVICE *
-		fq->device_idx + fq->queue_idx];
+	struct limit_queue *queue = &limit->queues[fq->idx];
 
 	*queue = (struct limit_queue){
 		.loops = limit->loops, .pool = limit->pool, .fq = fq,
@@ -112,12 +112,22 @@ limit_put(void *handle, struct rte_mbuf **frames, uint16_t nb)
 	return queue->loops->to_guest(queue, frames, nb);
 }
 
+static uint32_t
+limit_move(void *back, void *from, void *to, uint16_t nb)
+{
+	struct limit_queue *queue = from;
+
+	(void)back;
+	return queue->loops->guest_to_guest(queue, to, nb);
+}
+
 const struct back_ops back_limit = {
 	.open = limit_open,
 	.queue = limit_queue,
 	.close = limit_close,
 	.from_guest = limit_take,
 	.to_guest = limit_put,
+	.forward = limit_move,
 };
 
 static uint16_t

@@ -16,7 +16,6 @@
 #include "vu_atomic.h"
 #include "vu_frontend.h"
 
-#define VHOST_MAX_DEVICES 8
 #define VHOST_READY_MS 5000
 #define VHOST_MAX_BURST 32
 
@@ -48,7 +47,7 @@ struct back_vhost {
 };
 
 /* The library's callbacks have no argument. */
-static struct vhost_device vhost_devices[VHOST_MAX_DEVICES];
+static struct vhost_device vhost_devices[FRONT_MAX_DEVICES];
 
 static struct vhost_device *
 vhost_find(int vid)
@@ -57,7 +56,7 @@ vhost_find(int vid)
 
 	if (rte_vhost_get_ifname(vid, path, sizeof(path)) != 0)
 		return NULL;
-	for (unsigned int i = 0; i < VHOST_MAX_DEVICES; i++)
+	for (unsigned int i = 0; i < FRONT_MAX_DEVICES; i++)
 		if (strcmp(vhost_devices[i].path, path) == 0)
 			return &vhost_devices[i];
 	return NULL;
@@ -156,7 +155,7 @@ vhost_prepare(struct vhost_device *device, const struct back_conf *conf, unsigne
 		return -EBUSY;
 	device->vid = -1;
 	device->nb_enabled = 0;
-	device->nb_queues = 2 * back_nb_pairs(conf, idx);
+	device->nb_queues = 2 * front_nb_pairs(conf->point, idx);
 	return device->is_registered ? 0 : vhost_register(device, conf, idx);
 }
 
@@ -172,7 +171,7 @@ vhost_open(const struct back_conf *conf)
 	}
 	vhost->pool = conf->pool;
 	vhost->devices = vhost_devices;
-	vhost->nb_devices = conf->nb_devices;
+	vhost->nb_devices = front_nb_devices(conf->point);
 	for (unsigned int i = 0; i < vhost->nb_devices && rc == 0; i++)
 		rc = vhost_prepare(&vhost->devices[i], conf, i);
 	if (rc == 0)
@@ -185,7 +184,7 @@ vhost_open(const struct back_conf *conf)
 void
 back_rte_vhost_end(void)
 {
-	for (unsigned int i = 0; i < VHOST_MAX_DEVICES; i++)
+	for (unsigned int i = 0; i < FRONT_MAX_DEVICES; i++)
 		if (vhost_devices[i].is_registered)
 			rte_vhost_driver_unregister(vhost_devices[i].path);
 }
@@ -235,8 +234,7 @@ static void *
 vhost_queue(void *back, struct front_queue *fq)
 {
 	struct back_vhost *vhost = back;
-	struct vhost_queue *queue = &vhost->queues[2 * FRONT_MAX_PAIRS_PER_DEVICE *
-		fq->device_idx + fq->queue_idx];
+	struct vhost_queue *queue = &vhost->queues[fq->idx];
 
 	queue->vid = vhost->devices[fq->device_idx].vid;
 	queue->queue_idx = (uint16_t)fq->queue_idx;

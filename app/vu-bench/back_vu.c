@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Our own back half: a net device per front-end, whose messages a control thread handles as in
- * vu-pmd; its rings are driven by the functions that an application calls which polls itself. The
- * scheduler exists because a device needs one; none of its loops ever runs.
+ * vu-pmd; its rings are driven by the functions that an application calls which polls itself. From
+ * guest to guest the scheduler drives them, a turn of vu-pmd's loop for each burst, and the switch
+ * finds the way; otherwise it is there because a device needs one and never runs.
  */
 #include "back.h"
 
@@ -10,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,8 +25,8 @@
 #include "vu_reactor.h"
 #include "vu_sched.h"
 
-#define VU_MAX_BENCH_DEVICES 8
 #define VU_READY_MS 5000
+#define VU_LEARN_CALLS 65536 /* seconds; the switch forgets after minutes */
 
 struct vu_side_device {
 	struct vu_device *dev;
@@ -39,7 +41,10 @@ struct back_vu {
 	struct vu_reactor *reactor;
 	struct vu_reactor_poller *poller;
 	struct vu_sched *sched;
-	struct vu_side_device devices[VU_MAX_BENCH_DEVICES];
+	struct vu_side_device devices[FRONT_MAX_DEVICES];
+	unsigned int nb_devices;
+	bool is_direct;      /* from guest to guest without mbufs */
+	uint32_t nb_calls;   /* lcore that calls: of vu_forward() */
 	int rc;              /* of the call on the control thread */
 	unsigned int nb_open;
 	bool is_ready;
@@ -78,9 +83,11 @@ vu_open_device(struct back_vu *vu, unsigned int idx)
 	struct vu_assign_conf assign = { .numa_node = -1 };
 	char name[16], why[256] = "";
 	struct vu_device_conf dev_conf = {
-		.name = name, .nb_queues = 2 * back_nb_pairs(&vu->conf, idx),
+		.name = name, .nb_queues = 2 * front_nb_pairs(vu->conf.point, idx),
 		.max_queue_size = 32768, .numa_node = -1, .sched = vu->sched, .assign = &assign,
-		.driver_args = "far=null", .why = why, .why_bytes = sizeof(why),
+		.driver_args = vu->conf.point->direction == BENCH_GUEST_TO_GUEST ? "far=switch" :
+			"far=null",
+		.why = why, .why_bytes = sizeof(why),
 	};
 	struct vu_backend_conf session_conf = {
 		.reactor = vu->reactor, .closed = vu_session_closed, .arg = side,
@@ -91,8 +98,10 @@ vu_open_device(struct back_vu *vu, unsigned int idx)
 	side->dev = vu_device_create("net", &dev_conf);
 	if (side->dev == NULL)
 		return -rte_errno;
-	for (uint32_t i = 1; i < dev_conf.nb_queues; i += 2)
+	for (uint32_t i = 1; i < dev_conf.nb_queues; i += 2) {
 		vu_net_set_pool(vu_device_queue(side->dev, i), vu->conf.pool);
+		vu_net_set_direct(vu_device_queue(side->dev, i), vu->is_direct);
+	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
 		return -errno;
 	side->front_fd = fds[0];
@@ -102,20 +111,39 @@ vu_open_device(struct back_vu *vu, unsigned int idx)
 	return side->session != NULL ? 0 : -rte_errno;
 }
 
+/* From guest to guest: the receiver, who never sends, is behind the second half of the devices. */
+static void
+vu_learn(const struct back_vu *vu)
+{
+	unsigned int nb = vu->nb_devices / 2;
+
+	for (unsigned int i = 0; i < nb; i++) {
+		uint8_t addresses[FRAME_ADDRESSES_BYTES];
+		struct rte_ether_addr mac;
+
+		frame_addresses(addresses, vu->conf.first_port + i);
+		memcpy(&mac, addresses, sizeof(mac));
+		vu_net_learn(vu_device_queue(vu->devices[nb + i].dev, 0), &mac);
+	}
+}
+
 /* Control thread. */
 static void
 vu_open_devices(void *arg)
 {
 	struct back_vu *vu = arg;
 
+	vu->nb_devices = front_nb_devices(vu->conf.point);
 	vu->sched = vu_sched_create(&vu->conf.lcore_id, 1);
 	vu->rc = vu->sched != NULL ? 0 : -rte_errno;
 	if (vu->rc == 0) {
 		vu->poller = vu_reactor_poller_add(vu->reactor, vu_poll_sched, vu);
 		vu->rc = vu->poller != NULL ? 0 : -rte_errno;
 	}
-	for (unsigned int i = 0; i < vu->conf.nb_devices && vu->rc == 0; i++)
+	for (unsigned int i = 0; i < vu->nb_devices && vu->rc == 0; i++)
 		vu->rc = vu_open_device(vu, i);
+	if (vu->rc == 0 && vu->conf.point->direction == BENCH_GUEST_TO_GUEST)
+		vu_learn(vu);
 }
 
 /* Control thread: are the sessions gone? */
@@ -125,7 +153,7 @@ vu_count_open(void *arg)
 	struct back_vu *vu = arg;
 
 	vu->nb_open = 0;
-	for (unsigned int i = 0; i < vu->conf.nb_devices; i++)
+	for (unsigned int i = 0; i < vu->nb_devices; i++)
 		vu->nb_open += vu->devices[i].session != NULL;
 }
 
@@ -135,7 +163,7 @@ vu_close_sessions(void *arg)
 {
 	struct back_vu *vu = arg;
 
-	for (unsigned int i = 0; i < vu->conf.nb_devices; i++) {
+	for (unsigned int i = 0; i < vu->nb_devices; i++) {
 		vu_fd_close(&vu->devices[i].front_fd);
 		if (vu->devices[i].session != NULL)
 			vu_backend_session_close(vu->devices[i].session, "end of the measurement");
@@ -157,7 +185,7 @@ vu_detach_devices(void *arg)
 	struct back_vu *vu = arg;
 
 	vu->nb_open = 0;
-	for (unsigned int i = 0; i < vu->conf.nb_devices; i++) {
+	for (unsigned int i = 0; i < vu->nb_devices; i++) {
 		if (vu->devices[i].dev == NULL)
 			continue;
 		vu->nb_open++;
@@ -192,7 +220,7 @@ vu_stop(struct back_vu *vu)
 	vu_reactor_stop(vu->reactor);
 	pthread_join(vu->thread, NULL);
 	/* From here this thread is the control thread. */
-	for (unsigned int i = 0; i < vu->conf.nb_devices; i++)
+	for (unsigned int i = 0; i < vu->nb_devices; i++)
 		vu_device_destroy(vu->devices[i].dev);
 	vu_reactor_poller_remove(vu->poller);
 	vu_sched_destroy(vu->sched);
@@ -226,7 +254,7 @@ vu_start(struct back_vu *vu)
 }
 
 static void *
-vu_open(const struct back_conf *conf)
+vu_open_way(const struct back_conf *conf, bool is_direct)
 {
 	struct back_vu *vu = calloc(1, sizeof(*vu));
 	int rc;
@@ -236,7 +264,8 @@ vu_open(const struct back_conf *conf)
 		return NULL;
 	}
 	vu->conf = *conf;
-	for (unsigned int i = 0; i < VU_MAX_BENCH_DEVICES; i++)
+	vu->is_direct = is_direct;
+	for (unsigned int i = 0; i < FRONT_MAX_DEVICES; i++)
 		vu->devices[i].front_fd = VU_FD_NONE;
 	rc = vu_start(vu);
 	if (rc == 0)
@@ -244,6 +273,18 @@ vu_open(const struct back_conf *conf)
 	vu_close(vu);
 	rte_errno = -rc;
 	return NULL;
+}
+
+static void *
+vu_open(const struct back_conf *conf)
+{
+	return vu_open_way(conf, true);
+}
+
+static void *
+vu_open_mbuf(const struct back_conf *conf)
+{
+	return vu_open_way(conf, false);
 }
 
 static int
@@ -264,8 +305,8 @@ vu_look_ready(void *arg)
 	struct vu_queue_stats stats;
 
 	vu->is_ready = true;
-	for (unsigned int i = 0; i < vu->conf.nb_devices; i++) {
-		for (uint32_t q = 0; q < 2 * back_nb_pairs(&vu->conf, i); q++) {
+	for (unsigned int i = 0; i < vu->nb_devices; i++) {
+		for (uint32_t q = 0; q < 2 * front_nb_pairs(vu->conf.point, i); q++) {
 			vu_device_queue_stats_get(vu->devices[i].dev, q, &stats);
 			vu->is_ready &= stats.is_started && stats.is_enabled;
 		}
@@ -306,6 +347,25 @@ vu_to_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
 	return vu_net_to_guest_burst(queue, frames, nb);
 }
 
+/* One turn takes at most a burst of the device from each queue. */
+static uint32_t
+vu_forward(void *back, void *from, void *to, uint16_t nb)
+{
+	struct back_vu *vu = back;
+	uint32_t nb_moved = 0;
+	int nb_now;
+
+	(void)from;
+	(void)to;
+	if (++vu->nb_calls % VU_LEARN_CALLS == 0)
+		vu_learn(vu);
+	do {
+		nb_now = vu_sched_turn(vu->sched, 0);
+		nb_moved += (uint32_t)RTE_MAX(nb_now, 0);
+	} while (nb_now > 0 && nb_moved < nb);
+	return nb_moved;
+}
+
 const struct back_ops back_vu = {
 	.open = vu_open,
 	.endpoint = vu_endpoint,
@@ -314,4 +374,16 @@ const struct back_ops back_vu = {
 	.close = vu_close,
 	.from_guest = vu_from_guest,
 	.to_guest = vu_to_guest,
+	.forward = vu_forward,
+};
+
+const struct back_ops back_vu_mbuf = {
+	.open = vu_open_mbuf,
+	.endpoint = vu_endpoint,
+	.ready = vu_ready,
+	.queue = vu_queue,
+	.close = vu_close,
+	.from_guest = vu_from_guest,
+	.to_guest = vu_to_guest,
+	.forward = vu_forward,
 };

@@ -23,6 +23,7 @@ enum bench_mode {
 
 enum bench_backend {
 	BENCH_VU,
+	BENCH_VU_MBUF, /* guest to guest only: what BENCH_VU does without mbufs */
 	BENCH_RTE_VHOST,
 	BENCH_LIMIT,
 	BENCH_NONE,    /* cost only */
@@ -39,7 +40,15 @@ enum bench_direction {
 	BENCH_FROM_GUEST,
 	BENCH_TO_GUEST,
 	BENCH_BOTH, /* what comes from the guest goes back to it */
+	BENCH_GUEST_TO_GUEST,
 };
+
+/* Does every frame that a guest sent come out at a guest? */
+static inline bool
+bench_is_through(enum bench_direction direction)
+{
+	return direction == BENCH_BOTH || direction == BENCH_GUEST_TO_GUEST;
+}
 
 /* Frame sizes that are no single number. */
 #define BENCH_SIZE_IMIX 0   /* 7 * 64, 4 * 594, 1 * 1518 bytes */
@@ -51,7 +60,7 @@ struct bench_case {
 	enum bench_direction direction;
 	uint32_t size_bytes; /* of a frame, or BENCH_SIZE_* */
 	uint32_t burst;      /* frames per call, 1..BENCH_MAX_BURST */
-	uint32_t nb_pairs;   /* queue pairs; those of the direction are polled in turn */
+	uint32_t nb_pairs;   /* queue pairs of a guest; those of the direction are polled in turn */
 	uint32_t nb_cores;   /* 1: front and back half on one lcore */
 	bool is_in_order;
 	bool is_mergeable;

@@ -4,6 +4,8 @@
  */
 #include "frame.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include <rte_byteorder.h>
@@ -49,14 +51,24 @@ frame_sizes_init(struct frame_sizes *sizes, uint32_t size_bytes)
 	sizes->mean_bytes = (double)total_bytes / FRAME_NB_SIZES;
 }
 
+static_assert(FRAME_ADDRESSES_BYTES == offsetof(struct rte_ether_hdr, ether_type),
+	"Ethernet header");
+
 void
-frame_fill(uint8_t *frame, uint32_t len_bytes)
+frame_addresses(uint8_t *addresses, uint32_t port)
 {
-	struct rte_ether_hdr ether = {
-		.dst_addr.addr_bytes = { 0x02, 0, 0, 0, 0, 0x02 },
-		.src_addr.addr_bytes = { 0x02, 0, 0, 0, 0, 0x01 },
-		.ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4),
+	const uint8_t bytes[FRAME_ADDRESSES_BYTES] = {
+		0x02, 0, 0, (uint8_t)(port >> 8), (uint8_t)port, 0x02, /* destination */
+		0x02, 0, 0, (uint8_t)(port >> 8), (uint8_t)port, 0x01,
 	};
+
+	memcpy(addresses, bytes, sizeof(bytes));
+}
+
+void
+frame_fill(uint8_t *frame, uint32_t len_bytes, uint32_t port)
+{
+	struct rte_ether_hdr ether = { .ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4) };
 	struct rte_ipv4_hdr ip = {
 		.version_ihl = RTE_IPV4_VHL_DEF,
 		.total_length = rte_cpu_to_be_16((uint16_t)(len_bytes - sizeof(ether))),
@@ -73,6 +85,7 @@ frame_fill(uint8_t *frame, uint32_t len_bytes)
 	};
 	uint32_t offset = sizeof(ether) + sizeof(ip) + sizeof(udp);
 
+	frame_addresses((uint8_t *)&ether, port);
 	ip.hdr_checksum = rte_ipv4_cksum(&ip);
 	/* What a frame has to hold whose checksum is still to be made (VIRTIO 1.2, 5.1.6.2). */
 	udp.dgram_cksum = rte_ipv4_phdr_cksum(&ip, 0);
@@ -84,11 +97,11 @@ frame_fill(uint8_t *frame, uint32_t len_bytes)
 }
 
 void
-frame_fill_number(uint8_t *frame, uint32_t len_bytes, uint64_t number)
+frame_fill_number(uint8_t *frame, uint32_t len_bytes, uint32_t port, uint64_t number)
 {
 	uint64_t mix = number;
 
-	frame_fill(frame, len_bytes);
+	frame_fill(frame, len_bytes, port);
 	memcpy(frame + FRAME_NUMBER_OFFSET, &number, sizeof(number));
 	for (uint32_t i = FRAME_NUMBER_OFFSET + sizeof(number); i < len_bytes; i++) {
 		mix = mix * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -97,12 +110,12 @@ frame_fill_number(uint8_t *frame, uint32_t len_bytes, uint64_t number)
 }
 
 bool
-frame_is_number(const uint8_t *frame, uint32_t len_bytes, uint64_t number)
+frame_is_number(const uint8_t *frame, uint32_t len_bytes, uint32_t port, uint64_t number)
 {
 	uint8_t right[BENCH_MAX_FRAME_BYTES];
 
 	if (len_bytes > sizeof(right) || len_bytes < BENCH_MIN_FRAME_BYTES)
 		return false;
-	frame_fill_number(right, len_bytes, number);
+	frame_fill_number(right, len_bytes, port, number);
 	return memcmp(frame, right, len_bytes) == 0;
 }

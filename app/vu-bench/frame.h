@@ -13,6 +13,7 @@
 /* Where the number of a frame is: behind its headers, in its first cache line. */
 #define FRAME_NUMBER_OFFSET 42
 #define FRAME_NB_SIZES 256
+#define FRAME_ADDRESSES_BYTES 12 /* at the head of a frame */
 
 /** Sizes of consecutive frames, again and again. */
 struct frame_sizes {
@@ -30,13 +31,21 @@ frame_size(const struct frame_sizes *sizes, uint64_t number)
 	return sizes->bytes[number % FRAME_NB_SIZES];
 }
 
-/** Write a frame, whose headers say that it has len_bytes. */
-void frame_fill(uint8_t *frame, uint32_t len_bytes);
+/**
+ * Write the Ethernet addresses of a frame.
+ *
+ * @param addresses  filled: FRAME_ADDRESSES_BYTES
+ * @param port       whose they are, 0..65535: a switch tells ports by them
+ */
+void frame_addresses(uint8_t *addresses, uint32_t port);
+
+/** Write a frame of a port, whose headers say that it has len_bytes. */
+void frame_fill(uint8_t *frame, uint32_t len_bytes, uint32_t port);
 
 /** Write a frame whose every byte behind the headers depends on its number. */
-void frame_fill_number(uint8_t *frame, uint32_t len_bytes, uint64_t number);
+void frame_fill_number(uint8_t *frame, uint32_t len_bytes, uint32_t port, uint64_t number);
 
 /** Tell whether a frame is what frame_fill_number() wrote. */
-bool frame_is_number(const uint8_t *frame, uint32_t len_bytes, uint64_t number);
+bool frame_is_number(const uint8_t *frame, uint32_t len_bytes, uint32_t port, uint64_t number);
 
 #endif /* FRAME_H */

@@ -65,16 +65,18 @@ front_take_back(struct front_queue *fq)
 	} while (nb == FRONT_BURST);
 }
 
-/* Header and number of a frame; the rest of it is in the buffer already, unless checked. */
+/*
+ * Header, addresses and number of a frame; the rest of it is in the buffer already, unless checked.
+ */
 static __rte_always_inline uint32_t
 front_write_frame(struct front_queue *fq, uint64_t number, const bool is_checked)
 {
 	uint8_t *buffer = front_buffer(fq, fq->nb_given);
 	uint32_t len_bytes = frame_size(fq->sizes, number);
 
-	memcpy(buffer, fq->header, BENCH_HEADER_BYTES);
+	memcpy(buffer, fq->prefix, FRONT_PREFIX_BYTES);
 	if (is_checked)
-		frame_fill_number(buffer + BENCH_HEADER_BYTES, len_bytes, number);
+		frame_fill_number(buffer + BENCH_HEADER_BYTES, len_bytes, fq->port, number);
 	else
 		memcpy(buffer + BENCH_HEADER_BYTES + FRAME_NUMBER_OFFSET, &number,
 			sizeof(number));
@@ -141,7 +143,8 @@ front_check_piece(struct front_queue *fq, const uint8_t *buffer, uint32_t len_by
 		RTE_MIN(RTE_MIN(len_bytes, left_bytes), fq->room_bytes));
 	if (is_last && (len_bytes > left_bytes ||
 			!frame_is_number(fq->scratch + BENCH_HEADER_BYTES,
-				fq->frame_bytes + len_bytes - BENCH_HEADER_BYTES, fq->nb_frames)))
+				fq->frame_bytes + len_bytes - BENCH_HEADER_BYTES, fq->port,
+				fq->nb_frames)))
 		fq->nb_faults++;
 }
 

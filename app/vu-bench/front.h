@@ -11,12 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_common.h>
+
 #include "vu_vring_guest.h"
 
 #include "bench.h"
 #include "frame.h"
 
 #define FRONT_MAX_PAIRS_PER_DEVICE 128
+#define FRONT_MAX_DEVICES_PER_GUEST (BENCH_MAX_PAIRS / FRONT_MAX_PAIRS_PER_DEVICE)
+#define FRONT_MAX_DEVICES (2 * FRONT_MAX_DEVICES_PER_GUEST)
+#define FRONT_PREFIX_BYTES (BENCH_HEADER_BYTES + FRAME_ADDRESSES_BYTES)
 
 /** Guest memory: all buffers of a measurement, seen by all back halves. */
 struct front_memory {
@@ -43,11 +48,13 @@ struct front_queue {
 	uint32_t stride_bytes;       /* from one buffer to the next */
 	uint32_t room_bytes;         /* of a buffer to be written to, header included */
 	uint32_t nb_buffers;         /* a power of two */
+	uint32_t idx;                /* of all queues; even: to guest, odd: from guest */
 	uint32_t device_idx;
-	uint32_t queue_idx;          /* in its device; even: to guest, odd: from guest */
+	uint32_t queue_idx;          /* in its device; even and odd as idx */
+	uint32_t port;               /* for the addresses of frames */
 	uint32_t max_frames;         /* that the buffers have room for, however long they are */
 	bool is_mergeable;
-	uint8_t header[BENCH_HEADER_BYTES]; /* of every frame from the guest */
+	uint8_t prefix[FRONT_PREFIX_BYTES]; /* of every frame from the guest */
 	uint8_t *scratch;            /* verification: a frame from several buffers, with header */
 
 	/* Owner. */
@@ -58,6 +65,31 @@ struct front_queue {
 	uint32_t frame_bytes;        /* received so far of a frame in several buffers */
 	uint32_t nb_left;            /* buffers of it still to come */
 };
+
+/** Devices of one guest: as many as its queue pairs need. */
+static inline uint32_t
+front_nb_devices_per_guest(const struct bench_case *point)
+{
+	return (point->nb_pairs + FRONT_MAX_PAIRS_PER_DEVICE - 1) / FRONT_MAX_PAIRS_PER_DEVICE;
+}
+
+/** Devices of all guests; from guest to guest those of the sender come first. */
+static inline uint32_t
+front_nb_devices(const struct bench_case *point)
+{
+	return front_nb_devices_per_guest(point) *
+		(point->direction == BENCH_GUEST_TO_GUEST ? 2 : 1);
+}
+
+/** Queue pairs of a device; the last one of a guest has the rest. */
+static inline uint32_t
+front_nb_pairs(const struct bench_case *point, uint32_t device_idx)
+{
+	uint32_t first = device_idx % front_nb_devices_per_guest(point) *
+		FRONT_MAX_PAIRS_PER_DEVICE;
+
+	return RTE_MIN(point->nb_pairs - first, (uint32_t)FRONT_MAX_PAIRS_PER_DEVICE);
+}
 
 static inline uint8_t *
 front_buffer(const struct front_queue *fq, uint64_t number)

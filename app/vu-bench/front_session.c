@@ -149,13 +149,17 @@ queue_init(struct front *front, const struct front_conf *conf, uint32_t idx)
 	const struct bench_case *point = conf->point;
 	struct front_queue *fq = &front->queues[idx];
 	bool is_to_guest = idx % 2 == 0;
+	bool is_other_guest = is_to_guest && point->direction == BENCH_GUEST_TO_GUEST;
+	uint32_t group = idx / 2 / FRONT_MAX_PAIRS_PER_DEVICE;
 
 	fq->sizes = conf->sizes;
 	fq->nb_buffers = front_nb_buffers(point);
 	fq->stride_bytes = buffer_stride_bytes(point, is_to_guest);
 	fq->room_bytes = buffer_room_bytes(point, is_to_guest);
-	fq->device_idx = idx / 2 / FRONT_MAX_PAIRS_PER_DEVICE;
+	fq->idx = idx;
+	fq->device_idx = group + (is_other_guest ? front_nb_devices_per_guest(point) : 0);
 	fq->queue_idx = idx % (2 * FRONT_MAX_PAIRS_PER_DEVICE);
+	fq->port = conf->first_port + group;
 	fq->buffers = conf->memory->hva + idx / 2 * pair_bytes(point, fq->nb_buffers);
 	if (!is_to_guest)
 		fq->buffers += (uint64_t)fq->nb_buffers * buffer_stride_bytes(point, true);
@@ -163,10 +167,12 @@ queue_init(struct front *front, const struct front_conf *conf, uint32_t idx)
 		fq->room_bytes - 1) / fq->room_bytes);
 	fq->is_mergeable = point->is_mergeable;
 	if (point->has_offload)
-		memcpy(fq->header, offload_header, sizeof(fq->header));
+		memcpy(fq->prefix, offload_header, sizeof(offload_header));
+	frame_addresses(&fq->prefix[BENCH_HEADER_BYTES], fq->port);
 	for (uint32_t i = 0; i < fq->nb_buffers; i++)
 		frame_fill(front_buffer(fq, i) + BENCH_HEADER_BYTES,
-			RTE_MIN(conf->sizes->max_bytes, fq->room_bytes - BENCH_HEADER_BYTES));
+			RTE_MIN(conf->sizes->max_bytes, fq->room_bytes - BENCH_HEADER_BYTES),
+			fq->port);
 	fq->scratch = malloc(BENCH_HEADER_BYTES + BENCH_MAX_FRAME_BYTES);
 	if (conf->ops->endpoint != NULL || fq->scratch == NULL)
 		return fq->scratch != NULL ? 0 : -ENOMEM;
@@ -178,8 +184,7 @@ static int
 device_open(struct front *front, const struct front_conf *conf, unsigned int idx)
 {
 	uint64_t features = front_features(conf->point);
-	uint32_t nb_left = front->nb_pairs - idx * FRONT_MAX_PAIRS_PER_DEVICE;
-	uint32_t nb_pairs = RTE_MIN(nb_left, (uint32_t)FRONT_MAX_PAIRS_PER_DEVICE);
+	uint32_t nb_pairs = front_nb_pairs(conf->point, idx);
 	struct vu_frontend_conf fe_conf = {
 		.features = features | (nb_pairs > 1 ? RTE_BIT64(F_MQ) : 0),
 		.nb_queues = 2 * nb_pairs, .queue_size = conf->point->ring_size,
@@ -208,8 +213,7 @@ device_open(struct front *front, const struct front_conf *conf, unsigned int idx
 static int
 front_connect(struct front *front, const struct front_conf *conf)
 {
-	unsigned int nb_devices = (front->nb_pairs + FRONT_MAX_PAIRS_PER_DEVICE - 1) /
-		FRONT_MAX_PAIRS_PER_DEVICE;
+	unsigned int nb_devices = front_nb_devices(conf->point);
 	int rc = 0;
 
 	front->devices = calloc(nb_devices, sizeof(*front->devices));

@@ -31,6 +31,7 @@ struct front_conf {
 	const struct front_memory *memory;
 	const struct back_ops *ops;
 	void *back;
+	uint32_t first_port; /* of its frames; one for each device of a guest */
 };
 
 /**

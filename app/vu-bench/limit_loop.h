@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The loops of the `limit`, to be compiled for several instruction sets: a file that includes this
- * defines LIMIT_WITH_LOOPS first
- * and says LIMIT_LOOPS(name) then. The copies are those of our data path, the best we have.
+ * defines LIMIT_WITH_LOOPS first and says LIMIT_LOOPS(name) then. The copies are those of our data
+ * path, the best we have.
  */
 #ifndef LIMIT_LOOP_H
 #define LIMIT_LOOP_H
@@ -26,6 +26,7 @@ struct limit_queue;
 struct limit_loops {
 	uint16_t (*from_guest)(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t max);
 	uint16_t (*to_guest)(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t nb);
+	uint16_t (*guest_to_guest)(struct limit_queue *from, struct limit_queue *to, uint16_t max);
 	uint16_t (*empty_from_guest)(struct limit_queue *queue, struct rte_mbuf **frames,
 		uint16_t max);
 	uint16_t (*empty_to_guest)(struct limit_queue *queue, struct rte_mbuf **frames,
@@ -49,7 +50,7 @@ extern const struct limit_loops limit_loops_avx512;
 
 #define LIMIT_LOOPS(name) \
 	const struct limit_loops name = { limit_from_guest, limit_to_guest, \
-		limit_empty_from_guest, limit_empty_to_guest }
+		limit_guest_to_guest, limit_empty_from_guest, limit_empty_to_guest }
 
 static __rte_always_inline uint8_t *
 limit_buffer(const struct limit_queue *queue, uint64_t number)
@@ -213,6 +214,55 @@ limit_give(struct limit_queue *queue, struct rte_mbuf **frames, uint16_t nb, con
 		used++;
 	}
 	limit_done(fq, used);
+	return i;
+}
+
+/* A frame that a buffer of the receiver may be too small for. @return buffers used; 0: no room */
+static __rte_noinline uint16_t
+limit_move_long(struct limit_queue *to, uint64_t used, uint8_t *src, uint32_t len_bytes)
+{
+	const struct rte_mbuf view = {
+		.buf_addr = src, .nb_segs = 1, .pkt_len = len_bytes,
+		.data_len = (uint16_t)len_bytes,
+	};
+	/* Pairs with the release in front_publish(). */
+	uint64_t given = vu_load_acquire(&to->fq->flow.given);
+
+	if (given - used < limit_nb_buffers(to->fq, len_bytes))
+		return 0;
+	return limit_give_long(to, used, &view);
+}
+
+static uint16_t
+limit_guest_to_guest(struct limit_queue *from, struct limit_queue *to, uint16_t max)
+{
+	uint64_t taken = from->fq->flow.used, given = to->fq->flow.used;
+	uint64_t nb_room = limit_ready(to->fq, max);
+	uint16_t nb = limit_ready(from->fq, max);
+	uint16_t i;
+
+	for (i = 0; i < nb && i < nb_room; i++, taken++) {
+		uint8_t *src = limit_buffer(from, taken) + BENCH_HEADER_BYTES;
+		uint8_t *dst = limit_buffer(to, given);
+		uint32_t len_bytes = from->fq->flow.lens[taken & (from->fq->nb_buffers - 1)] -
+			BENCH_HEADER_BYTES;
+
+		if (unlikely(len_bytes > to->fq->room_bytes - BENCH_HEADER_BYTES)) {
+			uint16_t nb_buffers = limit_move_long(to, given, src, len_bytes);
+
+			if (nb_buffers == 0)
+				break;
+			given += nb_buffers;
+			continue;
+		}
+		limit_set_nb_buffers(to->fq, dst, 1);
+		vu_copy(dst + BENCH_HEADER_BYTES, src, len_bytes);
+		to->fq->flow.lens[given & (to->fq->nb_buffers - 1)] = BENCH_HEADER_BYTES +
+			len_bytes;
+		given++;
+	}
+	limit_done(from->fq, taken);
+	limit_done(to->fq, given);
 	return i;
 }
 

@@ -84,7 +84,7 @@ load_to_guest(struct side *side, const struct load_conf *conf, uint32_t pair)
 	return nb_put;
 }
 
-/** Take a burst, copy it back to the guest, free it. @return frames that found room */
+/** Take a burst, copy it to the guest of the queue, free it. @return frames that found room */
 static __rte_always_inline uint16_t
 load_both(struct side *side, const struct load_conf *conf, uint32_t pair)
 {
@@ -99,8 +99,23 @@ load_both(struct side *side, const struct load_conf *conf, uint32_t pair)
 	return nb_put;
 }
 
-/** One of the three, chosen at compile time. */
-static __rte_always_inline uint16_t
+/** Move a burst from one guest to the other. @return frames that found room */
+static __rte_always_inline uint32_t
+load_guest_to_guest(struct side *side, const struct load_conf *conf, uint32_t pair)
+{
+	uint32_t nb;
+
+	if (side->ops->forward == NULL)
+		return load_both(side, conf, pair);
+	nb = side->ops->forward(side->back, side->handles[2 * pair + 1], side->handles[2 * pair],
+		(uint16_t)conf->point->burst);
+	side->nb_taken += nb;
+	side->nb_put += nb;
+	return nb;
+}
+
+/** One of the four, chosen at compile time. */
+static __rte_always_inline uint32_t
 load_turn(struct side *side, const struct load_conf *conf, uint32_t pair,
 	const enum bench_direction direction)
 {
@@ -108,6 +123,8 @@ load_turn(struct side *side, const struct load_conf *conf, uint32_t pair,
 		return load_from_guest(side, conf, pair);
 	if (direction == BENCH_TO_GUEST)
 		return load_to_guest(side, conf, pair);
+	if (direction == BENCH_GUEST_TO_GUEST)
+		return load_guest_to_guest(side, conf, pair);
 	return load_both(side, conf, pair);
 }
 

@@ -20,6 +20,7 @@
 
 static const struct back_ops *const measure_backs[BENCH_NB_BACKENDS] = {
 	[BENCH_VU] = &back_vu,
+	[BENCH_VU_MBUF] = &back_vu_mbuf,
 	[BENCH_RTE_VHOST] = &back_rte_vhost,
 	[BENCH_LIMIT] = &back_limit,
 	[BENCH_NONE] = &back_none,
@@ -113,11 +114,16 @@ measure_round(struct measure *measure, struct measure_side *one)
 static void
 measure_rounds(struct measure *measure)
 {
-	for (unsigned int r = 0; r < measure->conf->nb_rounds; r++) {
+	const struct measure_conf *conf = measure->conf;
+	unsigned int nb_rounds = conf->nb_rounds;
+
+	for (unsigned int r = 0; r < nb_rounds; r++) {
 		for (unsigned int i = 0; i < measure->nb_sides; i++)
 			measure_round(measure, &measure->sides[(r + i) % measure->nb_sides]);
-		if (measure->conf->progress != NULL)
-			measure->conf->progress(r + 1, measure->conf->nb_rounds);
+		if (conf->end_tsc != 0 && rte_rdtsc() >= conf->end_tsc)
+			nb_rounds = r + 1;
+		if (conf->progress != NULL)
+			conf->progress(r + 1, nb_rounds);
 	}
 }
 
@@ -287,7 +293,7 @@ measure_open_side(struct measure *measure, struct measure_side *one)
 	const struct side_conf conf = {
 		.point = measure->point, .sizes = &measure->sizes, .memory = &measure->memory,
 		.pool = measure->conf->pool, .lcore_id = measure->round.lcore_id,
-		.folder = measure->conf->folder,
+		.number = one->result->backend, .folder = measure->conf->folder,
 		.has_vhost_stats = measure->conf->has_vhost_stats,
 	};
 	const struct back_ops *ops = measure_backs[one->result->backend];
@@ -342,7 +348,9 @@ measure_start(struct measure *measure, struct measure_result *results)
 	for (unsigned int b = 0; b < BENCH_NB_BACKENDS; b++) {
 		struct measure_side *one = &measure->sides[measure->nb_sides];
 
-		if (!conf->has_backend[b])
+		/* Only from guest to guest frames of ours have two ways. */
+		if (!conf->has_backend[b] || (b == BENCH_VU_MBUF &&
+				measure->point->direction != BENCH_GUEST_TO_GUEST))
 			continue;
 		one->result = &results[measure->nb_sides++];
 		*one->result = (struct measure_result){

@@ -39,6 +39,7 @@ struct measure_conf {
 	enum bench_mode mode;
 	bool has_backend[BENCH_NB_BACKENDS];
 	unsigned int nb_rounds;  /* of each back half, 1 or more */
+	uint64_t end_tsc;        /* of the last round, about: the first one is run; 0: no end */
 	double round_us;
 	uint32_t nb_turns;       /* bursts of a round on one lcore; 0: by time */
 	uint64_t nb_frames;      /* BENCH_VERIFY: of each back half */

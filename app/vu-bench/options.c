@@ -18,62 +18,85 @@
 static const char options_help[] =
 "Usage: vu-bench [EAL options] [options]\n"
 "\n"
-"Measures what a virtio-net back half costs per packet: ours (vu), DPDK's vhost library\n"
-"(rte_vhost), and the least possible (limit: the same mbufs and copies without a ring), in\n"
-"alternating rounds, with one and the same front half, in one process. Both kinds of options may\n"
-"be mixed in any order.\n"
+"Measures what a virtio-net back half costs per packet, side by side with others:\n"
+"one front half (a driver that polls), the same frames and mbufs, one process,\n"
+"rounds that alternate. EAL options and those below may be mixed in any order.\n"
 "\n"
-"  vu-bench -l 0\n"
-"  vu-bench -l 0 --ring split --size 64,1518,imix --burst 32 --json out.json\n"
-"  vu-bench -l 0-1 --cores 2\n"
-"  vu-bench -l 0-1 --latency\n"
-"  vu-bench -l 0 --verify\n"
+"  vu-bench -l 0                       the usual table, on one lcore\n"
+"  vu-bench -l 0 --seconds 10          a first look\n"
+"  vu-bench -l 0-1 --cores 2           each half on an lcore of its own\n"
+"  vu-bench -l 0-1 --latency           round trips of single frames\n"
+"  vu-bench -l 0 --verify              is every byte right?\n"
+"  vu-bench -l 0 --ring packed --size 64,imix --burst 1,32 --json out.json\n"
+"\n"
+"Back halves\n"
+"  vu          the net device of this project\n"
+"  vu_mbuf     the same with every frame through an mbuf; guest_to_guest only\n"
+"  rte_vhost   DPDK's vhost library\n"
+"  limit       the least possible: the same mbufs and copies without a ring;\n"
+"              guest_to_guest one copy without mbufs\n"
+"  none        limit without copies: what the mbufs cost\n"
+"  eventfd     vu's rings in a thread that sleeps until kicked; --latency only\n"
 "\n"
 "Axes: lists, separated by commas; every combination is measured\n"
-"  --backend vu,rte_vhost,limit,none\n"
-"                           back halves; none is limit without the copies: what the mbufs\n"
-"                           cost, and the application in front (default: the first three)\n"
-"  --direction from_guest,to_guest,both\n"
-"                           from_guest: take frames that the guest sent, and free them;\n"
-"                           to_guest: allocate frames and copy them to the guest;\n"
-"                           both: back to the guest what came from it (default: the first two)\n"
-"  --ring split,packed      ring layout (default split)\n"
-"  --in-order on,off        negotiate VIRTIO_F_IN_ORDER (default off)\n"
-"  --mergeable on,off       negotiate mergeable receive buffers (default off)\n"
-"  --offload on,off         negotiate checksum offloads and use them (default off)\n"
-"  --calls on,off           the front half wants to be notified (default off: it polls)\n"
-"  --size BYTES|imix|random frame, without checksum, 60 to 9216; imix is 7 * 64, 4 * 594,\n"
-"                           1 * 1518; random is 60 to 1518 (default 64,1518)\n"
-"  --burst N                frames per call, 1 to 256 (default 32)\n"
-"  --queues N               queue pairs served in turn, 1 to 1024 (default 1)\n"
-"  --cores 1,2              halves in turn on the main lcore, or each on an lcore of its own\n"
-"                           (default 1)\n"
+"  --backend LIST      of the above (default vu,vu_mbuf,rte_vhost,limit)\n"
+"  --direction LIST    (default from_guest,to_guest,guest_to_guest)\n"
+"      from_guest      take frames that a guest sent into mbufs, free them\n"
+"      to_guest        allocate mbufs, copy them to a guest, free them\n"
+"      both            back to the guest what came from it\n"
+"      guest_to_guest  from one guest to another: vu by its switch, without an\n"
+"                      mbuf; rte_vhost through mbufs, with no switch\n"
+"  --ring LIST         split, packed (default both)\n"
+"  --size LIST         bytes of a frame without checksum, 60 to 9216;\n"
+"                      imix: 64, 594, 1518 as 7:4:1; random: 60 to 1518\n"
+"                      (default 64,1518)\n"
+"  --burst LIST        frames per call, 1 to 256 (default 32)\n"
+"  --queues LIST       queue pairs served in turn, 1 to 1024 (default 1)\n"
+"  --cores LIST        1: the halves take turns on the main lcore; 2: the back\n"
+"                      half has the next lcore (default 1)\n"
+"  --in-order LIST     on, off: VIRTIO_F_IN_ORDER (default off)\n"
+"  --mergeable LIST    on, off: mergeable receive buffers (default off)\n"
+"  --offload LIST      on, off: checksum offloads, asked for (default off)\n"
+"  --calls LIST        on, off: the front half wants to be notified (default off)\n"
+"\n"
 "Instead of the cost per packet\n"
-"  --latency                round trip of single frames between two lcores; has one more\n"
-"                           back half: eventfd, our rings in a thread that sleeps\n"
-"  --verify                 compare every byte of every frame, in bursts of random length\n"
-"  --frames N               so many of each back half (default 200000)\n"
-"  --seed N                 of what is random (default 1)\n"
+"  --latency           single frames between two lcores and back\n"
+"  --verify            compare every byte of every frame, in bursts of random\n"
+"                      length, on one lcore; by default all directions, sizes\n"
+"                      random and imix\n"
+"  --frames N          so many of each back half (default 200000)\n"
+"  --seed N            of what is random (default 1)\n"
+"\n"
 "Method\n"
-"  --ring-size N            entries, a power of two (default 256)\n"
-"  --rounds N               of each back half (default 500)\n"
-"  --round-us N             length of one in microseconds (default 500)\n"
-"  --turns N                length of one in bursts instead, without warm-up: for programs that\n"
-"                           count instructions; one lcore only\n"
-"  --rte-vhost-stats on     let rte_vhost count as its ethdev driver has it do (default off,\n"
-"                           which is faster)\n"
+"  --seconds N         end after about so long: fewer rounds (default: no bound)\n"
+"  --rounds N          of each back half (default 500)\n"
+"  --round-us N        length of one in microseconds (default 500)\n"
+"  --turns N           length of one in bursts instead, without warm-up: for\n"
+"                      programs that count instructions; one lcore only\n"
+"  --ring-size N       entries of a ring, a power of two (default 256)\n"
+"  --rte-vhost-stats on  let rte_vhost count as its ethdev driver has it do\n"
+"                      (default off, which is faster)\n"
+"\n"
 "Result\n"
-"  --json FILE              all results, for programs\n"
-"  --help, --version        this text, the versions\n"
+"  --json FILE         all results, for programs; vu-bench(8) names the fields\n"
+"  --help, --version   this text; the versions\n"
 "\n"
-"The table has TSC cycles per packet (median, and what a tenth of the rounds was below and\n"
-"above), packets per second of one lcore at that cost, how many times faster than rte_vhost and\n"
-"than limit that is, and what the front half cost per packet, which is in none of the figures.\n"
-"On two lcores the cycles are those of the whole time, and only rounds count during which the\n"
-"lcores were equally far apart: line is the round trip of a cache line between them.\n"
-"Compare figures of one run only: machines differ, and differ from hour to hour.\n"
+"The table\n"
+"  cycles/pkt   TSC cycles per packet of the back half: median of the rounds, and\n"
+"               what a tenth of them was below and above (p10 .. p90)\n"
+"  Mpps         million packets per second at that cost\n"
+"  rte_vhost    times as fast as rte_vhost; latency: times shorter at p99\n"
+"  limit        times as fast as limit\n"
+"  front        cycles per packet of the front half, in none of the others;\n"
+"               two lcores: it works at the same time\n"
+"  line ns      two lcores: round trip of a cache line between them. On virtual\n"
+"               machines it changes; only rounds with the same one count\n"
+"  rounds       that count\n"
+"On two lcores the cycles are those of the whole time. Compare figures of one\n"
+"run only: machines differ, and differ from hour to hour.\n"
 "\n"
-"Ends with status 1 if a back half lost or damaged a frame, or could not be measured.\n";
+"Ends with status 1 if a back half lost or damaged a frame, or could not be\n"
+"measured for another reason than not offering what was asked for.\n";
 
 /* A name of a value. */
 struct value_name {
@@ -82,15 +105,15 @@ struct value_name {
 };
 
 static const struct value_name backend_names[] = {
-	{ "vu", BENCH_VU }, { "rte_vhost", BENCH_RTE_VHOST }, { "limit", BENCH_LIMIT },
-	{ "none", BENCH_NONE }, { "eventfd", BENCH_EVENTFD }, { NULL, 0 },
+	{ "vu", BENCH_VU }, { "vu_mbuf", BENCH_VU_MBUF }, { "rte_vhost", BENCH_RTE_VHOST },
+	{ "limit", BENCH_LIMIT }, { "none", BENCH_NONE }, { "eventfd", BENCH_EVENTFD }, { NULL, 0 },
 };
 static const struct value_name ring_names[] = {
 	{ "split", BENCH_SPLIT }, { "packed", BENCH_PACKED }, { NULL, 0 },
 };
 static const struct value_name direction_names[] = {
 	{ "from_guest", BENCH_FROM_GUEST }, { "to_guest", BENCH_TO_GUEST }, { "both", BENCH_BOTH },
-	{ NULL, 0 },
+	{ "guest_to_guest", BENCH_GUEST_TO_GUEST }, { NULL, 0 },
 };
 static const struct value_name switch_names[] = { { "off", 0 }, { "on", 1 }, { NULL, 0 } };
 static const struct value_name size_names[] = {
@@ -120,15 +143,16 @@ static int option_set(void *arg, const struct args_row *row, const char *value);
 static int option_set_json(void *arg, const struct args_row *row, const char *value);
 
 static const struct args_row option_rows[] = {
-	{ "--backend", option_set, AXIS(backend_names, 0, 0, backends, "vu,rte_vhost,limit", NULL,
-		"vu,rte_vhost,eventfd") },
-	{ "--ring", option_set, AXIS(ring_names, 0, 0, rings, "split") },
+	{ "--backend", option_set, AXIS(backend_names, 0, 0, backends,
+		"vu,vu_mbuf,rte_vhost,limit", NULL, "vu,rte_vhost,eventfd") },
+	{ "--ring", option_set, AXIS(ring_names, 0, 0, rings, "split,packed") },
 	{ "--in-order", option_set, SWITCHES(in_order) },
 	{ "--mergeable", option_set, SWITCHES(mergeable) },
 	{ "--offload", option_set, SWITCHES(offload) },
 	{ "--calls", option_set, SWITCHES(calls) },
 	{ "--direction", option_set, AXIS(direction_names, 0, 0, directions,
-		"from_guest,to_guest", "from_guest,to_guest,both", "both") },
+		"from_guest,to_guest,guest_to_guest", "from_guest,to_guest,both,guest_to_guest",
+		"both") },
 	{ "--size", option_set, AXIS(size_names, BENCH_MIN_FRAME_BYTES, BENCH_MAX_FRAME_BYTES,
 		sizes, "64,1518", "random,imix", "64") },
 	{ "--burst", option_set, AXIS(no_names, 1, BENCH_MAX_BURST, bursts, "32", NULL, "1") },
@@ -136,6 +160,7 @@ static const struct args_row option_rows[] = {
 	{ "--cores", option_set, AXIS(no_names, 1, 2, cores, "1", NULL, "2") },
 	{ "--ring-size", option_set, &(const struct value_rule){ no_names, 64, 32768,
 		offsetof(struct options, ring_size), false, true, { "256" } } },
+	{ "--seconds", option_set, NUMBER(0, 1000000, nb_seconds, "0") },
 	{ "--rounds", option_set, NUMBER(1, 1000000, nb_rounds, "500") },
 	{ "--round-us", option_set, NUMBER(10, 1000000, round_us, "500") },
 	{ "--turns", option_set, NUMBER(0, 1000000, nb_turns, "0") },
@@ -322,6 +347,8 @@ options_conflict(const struct options *options)
 		return "--verify is done on one lcore: --cores 1 only";
 	if (is_verify && list_has(&options->backends, BENCH_NONE))
 		return "--verify: the back half none carries nothing";
+	if (is_verify && options->nb_seconds != 0)
+		return "--verify takes as long as --frames says: no --seconds";
 	if (!is_latency && list_has(&options->backends, BENCH_EVENTFD))
 		return "the back half eventfd is for --latency only";
 	if (options->nb_turns != 0 && (is_latency || is_verify || !list_is(&options->cores, 1)))
@@ -337,6 +364,7 @@ options_parse(struct options *options, int argc, char **argv)
 		.rows = option_rows, .flag = option_flag, .arg = options, .why = options_why,
 	};
 	const char *conflict;
+	bool has_mbuf;
 	int status;
 
 	options_init(options);
@@ -345,8 +373,12 @@ options_parse(struct options *options, int argc, char **argv)
 	options->eal_argv = args.eal_argv;
 	if (status != OPTIONS_RUN)
 		return status;
+	/* By default it is left out where it does not belong. */
+	has_mbuf = list_has(&options->backends, BENCH_VU_MBUF);
 	options_complete(options);
 	conflict = options_conflict(options);
+	if (has_mbuf && !list_has(&options->directions, BENCH_GUEST_TO_GUEST))
+		conflict = "the back half vu_mbuf is for --direction guest_to_guest only";
 	if (conflict == NULL)
 		return OPTIONS_RUN;
 	fprintf(stderr, "vu-bench: %s; see vu-bench --help\n", conflict);

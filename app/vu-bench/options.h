@@ -36,6 +36,7 @@ struct options {
 	struct value_list calls;      /* 0 or 1 */
 	enum bench_mode mode;
 	uint32_t ring_size;
+	uint32_t nb_seconds;          /* of the whole run; 0: as many as it takes */
 	uint32_t nb_rounds;
 	uint32_t round_us;
 	uint32_t nb_turns;            /* of a round; 0: as many as round_us takes */

@@ -19,6 +19,7 @@ void report_text(FILE *out, const struct measure_result *results, unsigned int n
 struct report_run {
 	const char *command;
 	enum bench_mode mode;
+	uint32_t nb_seconds; /* 0: no bound */
 	uint32_t nb_rounds;
 	uint32_t round_us;
 	double tsc_hz;

@@ -120,11 +120,12 @@ json_run(const struct report_run *run)
 
 	json_cpu_name(cpu, sizeof(cpu));
 	uname(&uts);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:i}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:i, s:i}",
 		"program", "vu-bench " VU_VERSION, "mode", modes[run->mode],
 		"dpdk", rte_version(), "command", run->command,
 		"cpu", cpu, "kernel", uts.release, "tsc_hz", run->tsc_hz,
-		"rounds", (int)run->nb_rounds, "round_us", (int)run->round_us);
+		"seconds", (int)run->nb_seconds, "rounds", (int)run->nb_rounds,
+		"round_us", (int)run->round_us);
 }
 
 int

@@ -34,7 +34,7 @@ text_ratio(double ratio, char *text, size_t bytes)
 void
 report_text_head(FILE *out, enum bench_mode mode)
 {
-	fprintf(out, "%-6s %-21s %-10s %6s %5s %6s %5s  %-9s ", "ring", "negotiated", "direction",
+	fprintf(out, "%-6s %-21s %-14s %6s %5s %6s %5s  %-9s ", "ring", "negotiated", "direction",
 		"size", "burst", "queues", "cores", "backend");
 	if (mode == BENCH_VERIFY)
 		fprintf(out, "%10s  %s\n", "frames", "result");
@@ -64,7 +64,7 @@ report_text_point(FILE *out, const struct bench_case *point)
 
 	text_size(point, size, sizeof(size));
 	text_negotiated(point, negotiated, sizeof(negotiated));
-	fprintf(out, "%-6s %-21s %-10s %6s %5u %6u %5u  ", options_ring_name(point->ring),
+	fprintf(out, "%-6s %-21s %-14s %6s %5u %6u %5u  ", options_ring_name(point->ring),
 		negotiated, options_direction_name(point->direction), size, point->burst,
 		point->nb_pairs, point->nb_cores);
 }

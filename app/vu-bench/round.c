@@ -53,8 +53,10 @@ round_run(struct side *side, const struct round_conf *conf, struct round_result 
 		round_loop(side, conf, result, BENCH_FROM_GUEST);
 	else if (conf->load.point->direction == BENCH_TO_GUEST)
 		round_loop(side, conf, result, BENCH_TO_GUEST);
-	else
+	else if (conf->load.point->direction == BENCH_BOTH)
 		round_loop(side, conf, result, BENCH_BOTH);
+	else
+		round_loop(side, conf, result, BENCH_GUEST_TO_GUEST);
 }
 
 uint64_t

@@ -42,8 +42,10 @@ cross_back_main(void *arg)
 		cross_back_loop(cross, BENCH_FROM_GUEST);
 	else if (cross->conf->load.point->direction == BENCH_TO_GUEST)
 		cross_back_loop(cross, BENCH_TO_GUEST);
-	else
+	else if (cross->conf->load.point->direction == BENCH_BOTH)
 		cross_back_loop(cross, BENCH_BOTH);
+	else
+		cross_back_loop(cross, BENCH_GUEST_TO_GUEST);
 	return 0;
 }
 
@@ -58,7 +60,8 @@ cross_front_turn(struct front_queue *fq, uint16_t burst, const enum bench_direct
 		return fq[1].nb_back - before;
 	}
 	/* At most half of what the queue to the guest has room for is out: none is dropped. */
-	if (direction == BENCH_BOTH && fq[1].nb_frames - fq[0].nb_frames <= fq[0].max_frames / 2)
+	if (bench_is_through(direction) &&
+			fq[1].nb_frames - fq[0].nb_frames <= fq[0].max_frames / 2)
 		front_send(&fq[1], burst);
 	return front_receive(fq);
 }

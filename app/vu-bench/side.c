@@ -15,6 +15,7 @@ side_connect(struct side *side, const struct side_conf *conf)
 	struct front_conf front_conf = {
 		.point = conf->point, .sizes = conf->sizes, .memory = conf->memory,
 		.ops = side->ops, .back = side->back,
+		.first_port = conf->number * FRONT_MAX_DEVICES_PER_GUEST,
 	};
 	int rc = front_open(&side->front, &front_conf);
 
@@ -35,10 +36,9 @@ side_open(struct side *side, const struct back_ops *ops, const struct side_conf 
 	struct back_conf back_conf = {
 		.point = conf->point, .memory = conf->memory, .pool = conf->pool,
 		.lcore_id = conf->lcore_id,
+		.first_port = conf->number * FRONT_MAX_DEVICES_PER_GUEST,
 		.folder = conf->folder,
 		.has_vhost_stats = conf->has_vhost_stats,
-		.nb_devices = (conf->point->nb_pairs + FRONT_MAX_PAIRS_PER_DEVICE - 1) /
-			FRONT_MAX_PAIRS_PER_DEVICE,
 	};
 
 	*side = (struct side){ .ops = ops };

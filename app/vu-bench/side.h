@@ -15,6 +15,7 @@ struct side_conf {
 	const struct front_memory *memory;
 	struct rte_mempool *pool;
 	unsigned int lcore_id; /* of the back half */
+	uint32_t number;       /* of this side: its frames have addresses of their own */
 	const char *folder;    /* for sockets */
 	bool has_vhost_stats;
 };

@@ -36,13 +36,14 @@ VU_TEST(bench_frame, every_changed_byte_is_seen)
 {
 	uint8_t frame[300];
 
-	frame_fill_number(frame, sizeof(frame), 77);
-	CHECK(frame_is_number(frame, sizeof(frame), 77));
-	CHECK(!frame_is_number(frame, sizeof(frame), 78));
-	CHECK(!frame_is_number(frame, sizeof(frame) - 1, 77));
+	frame_fill_number(frame, sizeof(frame), 3, 77);
+	CHECK(frame_is_number(frame, sizeof(frame), 3, 77));
+	CHECK(!frame_is_number(frame, sizeof(frame), 3, 78));
+	CHECK(!frame_is_number(frame, sizeof(frame), 4, 77));
+	CHECK(!frame_is_number(frame, sizeof(frame) - 1, 3, 77));
 	for (unsigned int i = 0; i < sizeof(frame); i++) {
 		frame[i] ^= 0x10;
-		CHECK(!frame_is_number(frame, sizeof(frame), 77));
+		CHECK(!frame_is_number(frame, sizeof(frame), 3, 77));
 		frame[i] ^= 0x10;
 	}
 	return TEST_SUCCESS;
@@ -52,10 +53,10 @@ VU_TEST(bench_frame, impossible_lengths_are_wrong)
 {
 	static uint8_t frame[BENCH_MAX_FRAME_BYTES];
 
-	frame_fill_number(frame, sizeof(frame), 1);
-	CHECK(frame_is_number(frame, sizeof(frame), 1));
-	CHECK(!frame_is_number(frame, BENCH_MAX_FRAME_BYTES + 1, 1));
-	CHECK(!frame_is_number(frame, UINT32_MAX, 1));
-	CHECK(!frame_is_number(frame, 0, 1));
+	frame_fill_number(frame, sizeof(frame), 0, 1);
+	CHECK(frame_is_number(frame, sizeof(frame), 0, 1));
+	CHECK(!frame_is_number(frame, BENCH_MAX_FRAME_BYTES + 1, 0, 1));
+	CHECK(!frame_is_number(frame, UINT32_MAX, 0, 1));
+	CHECK(!frame_is_number(frame, 0, 0, 1));
 	return TEST_SUCCESS;
 }

@@ -54,8 +54,9 @@ VU_TEST(bench_options, defaults)
 
 	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
 	CHECK_EQ(options.mode, BENCH_COST);
-	CHECK_EQ(options.backends.nb, 3);
-	CHECK_EQ(options_nb_points(&options), 4);
+	CHECK_EQ(options.backends.nb, 4);
+	CHECK_EQ(options.nb_seconds, 0);
+	CHECK_EQ(options_nb_points(&options), 12);
 	point = options_point(&options, 0);
 	CHECK_EQ(point.direction, BENCH_FROM_GUEST);
 	CHECK_EQ(point.ring, BENCH_SPLIT);
@@ -65,8 +66,10 @@ VU_TEST(bench_options, defaults)
 	CHECK_EQ(point.nb_cores, 1);
 	CHECK_EQ(point.ring_size, 256);
 	CHECK(!point.is_in_order && !point.is_mergeable && !point.has_offload && !point.has_calls);
-	CHECK_EQ(options_point(&options, 3).direction, BENCH_TO_GUEST);
-	CHECK_EQ(options_point(&options, 3).size_bytes, 1518);
+	CHECK_EQ(options_point(&options, 2).direction, BENCH_GUEST_TO_GUEST);
+	CHECK_EQ(options_point(&options, 4).direction, BENCH_TO_GUEST);
+	CHECK_EQ(options_point(&options, 4).size_bytes, 1518);
+	CHECK_EQ(options_point(&options, 11).ring, BENCH_PACKED);
 	options_free(&options);
 	return TEST_SUCCESS;
 }
@@ -107,14 +110,14 @@ VU_TEST(bench_options, modes_have_defaults_of_their_own)
 	CHECK_EQ(parse(&options, latency), OPTIONS_RUN);
 	CHECK_EQ(options.mode, BENCH_LATENCY);
 	CHECK_EQ(options.backends.item[2], BENCH_EVENTFD);
-	CHECK_EQ(options_nb_points(&options), 1);
+	CHECK_EQ(options_nb_points(&options), 2);
 	CHECK_EQ(options_point(&options, 0).nb_cores, 2);
 	CHECK_EQ(options_point(&options, 0).burst, 1);
 	CHECK_EQ(options_point(&options, 0).direction, BENCH_BOTH);
 	options_free(&options);
 	CHECK_EQ(parse(&options, verify), OPTIONS_RUN);
 	CHECK_EQ(options.mode, BENCH_VERIFY);
-	CHECK_EQ(options.directions.nb, 3);
+	CHECK_EQ(options.directions.nb, 4);
 	CHECK_EQ(options.sizes.nb, 1);
 	CHECK_EQ(options.sizes.item[0], 64);
 	options_free(&options);
@@ -123,12 +126,13 @@ VU_TEST(bench_options, modes_have_defaults_of_their_own)
 
 VU_TEST(bench_options, eal_gets_the_rest)
 {
-	char line[] = "vu-bench --rounds 7 --turns 9 -l 0-1 --size 64 --no-huge -m 64 "
+	char line[] = "vu-bench --seconds 5 --rounds 7 --turns 9 -l 0-1 --size 64 --no-huge -m 64 "
 		"--json out.json";
 	struct options options;
 	bool has_lcores = false, has_memory = false;
 
 	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
+	CHECK_EQ(options.nb_seconds, 5);
 	CHECK_EQ(options.nb_rounds, 7);
 	CHECK_EQ(options.nb_turns, 9);
 	CHECK(strcmp(options.json_path, "out.json") == 0);
@@ -156,6 +160,8 @@ VU_TEST(bench_options, what_cannot_be_is_refused)
 		"--latency --cores 1", "--latency --cores 1,2", "--latency --direction to_guest",
 		"--latency --burst 32", "--latency --queues 2", "--verify --cores 2",
 		"--verify --backend none", "--backend vu,eventfd", "--verify --backend eventfd",
+		"--verify --seconds 5", "--backend vu,vu_mbuf --direction both,to_guest",
+		"--latency --backend vu_mbuf", "--latency --direction guest_to_guest",
 		"--turns 5 --cores 2", "--turns 5 --verify", "--turns 5 --latency",
 		"--nonsense", "--size 18446744073709551680",
 		"--size 64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,"

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Rounds of vu-bench: as many as asked for, or until the time is up; a row for each back half that
+ * has a place in the direction.
+ */
+#include "test.h"
+
+#include <rte_mbuf.h>
+
+#include "measure.h"
+
+#define NB_ROUNDS 5
+
+struct measure_rig {
+	struct measure_conf conf;
+	struct measure_result results[BENCH_NB_BACKENDS];
+	unsigned int nb_results;
+};
+
+static unsigned int progress_rounds;
+
+static void
+note_progress(unsigned int round, unsigned int nb_rounds)
+{
+	if (round == nb_rounds)
+		progress_rounds = nb_rounds;
+}
+
+static int
+measure(struct measure_rig *rig, enum bench_direction direction)
+{
+	const struct bench_case point = {
+		.direction = direction, .size_bytes = 64, .burst = 32, .nb_pairs = 1, .nb_cores = 1,
+		.ring_size = 256,
+	};
+
+	rig->conf.nb_rounds = NB_ROUNDS;
+	rig->conf.round_us = 10;
+	rig->conf.has_backend[BENCH_LIMIT] = true;
+	rig->conf.progress = note_progress;
+	rig->conf.pool = rte_pktmbuf_pool_create("measure", 1023, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+		SOCKET_ID_ANY);
+	CHECK(rig->conf.pool != NULL);
+	rig->nb_results = measure_run(&rig->conf, &point, rig->results);
+	rte_mempool_free(rig->conf.pool);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(bench_measure, all_rounds)
+{
+	for (int direction = BENCH_FROM_GUEST; direction <= BENCH_GUEST_TO_GUEST; direction++) {
+		struct measure_rig rig = { 0 };
+
+		CHECK_EQ(measure(&rig, direction), TEST_SUCCESS);
+		CHECK_EQ(rig.nb_results, 1);
+		CHECK_EQ(rig.results[0].rc, 0);
+		CHECK_EQ(rig.results[0].nb_rounds, NB_ROUNDS);
+		CHECK_EQ(rig.results[0].nb_lost, 0);
+		CHECK_EQ(progress_rounds, NB_ROUNDS);
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(bench_measure, one_round_when_time_is_up)
+{
+	struct measure_rig rig = { .conf.end_tsc = 1 };
+
+	CHECK_EQ(measure(&rig, BENCH_TO_GUEST), TEST_SUCCESS);
+	CHECK_EQ(rig.results[0].nb_rounds, 1);
+	CHECK_EQ(progress_rounds, 1);
+	rig.conf.end_tsc = UINT64_MAX;
+	CHECK_EQ(measure(&rig, BENCH_TO_GUEST), TEST_SUCCESS);
+	CHECK_EQ(rig.results[0].nb_rounds, NB_ROUNDS);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(bench_measure, two_ways_from_guest_to_guest_only)
+{
+	struct measure_rig rig = { .conf.has_backend[BENCH_VU_MBUF] = true };
+
+	CHECK_EQ(measure(&rig, BENCH_BOTH), TEST_SUCCESS);
+	CHECK_EQ(rig.nb_results, 1);
+	CHECK_EQ(measure(&rig, BENCH_GUEST_TO_GUEST), TEST_SUCCESS);
+	CHECK_EQ(rig.nb_results, 2);
+	CHECK_EQ(rig.results[0].backend, BENCH_VU_MBUF);
+	CHECK_EQ(rig.results[0].rc, 0);
+	CHECK_EQ(rig.results[0].nb_lost, 0);
+	return TEST_SUCCESS;
+}
