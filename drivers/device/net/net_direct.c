@@ -17,6 +17,7 @@
 
 #define DIRECT_MAX_VIEWS (2 * NET_MAX_BURST) /* a chain needs one for each descriptor */
 #define DIRECT_MAX_FRAME_BYTES UINT16_MAX    /* one descriptor may hold all of them */
+#define DIRECT_ADDRESSES_BYTES (2 * RTE_ETHER_ADDR_LEN)
 
 /* What lies between peek and commit. */
 struct direct {
@@ -123,17 +124,20 @@ direct_frame(struct direct *direct, uint16_t i)
 	return direct_view(direct, hva + direct->from->header_bytes, frame_bytes);
 }
 
-/* Read the addresses, for the only time. */
+/*
+ * Read the addresses, for the only time. Not the type behind them: 14 bytes are two stores that
+ * overlap, whose sum the processor cannot forward to the comparison that follows.
+ */
 static inline void
-direct_read_header(struct rte_ether_hdr *eth, const struct rte_mbuf *frame)
+direct_read_addresses(struct rte_ether_hdr *eth, const struct rte_mbuf *frame)
 {
 	uint32_t done_bytes = 0;
 
-	if (likely(frame->data_len >= sizeof(*eth))) {
-		memcpy(eth, frame->buf_addr, sizeof(*eth));
+	if (likely(frame->data_len >= DIRECT_ADDRESSES_BYTES)) {
+		memcpy(eth, frame->buf_addr, DIRECT_ADDRESSES_BYTES);
 	} else {
-		for (; done_bytes < sizeof(*eth); frame = frame->next) {
-			uint32_t nb = RTE_MIN((uint32_t)sizeof(*eth) - done_bytes,
+		for (; done_bytes < DIRECT_ADDRESSES_BYTES; frame = frame->next) {
+			uint32_t nb = RTE_MIN((uint32_t)DIRECT_ADDRESSES_BYTES - done_bytes,
 				(uint32_t)frame->data_len);
 
 			memcpy((uint8_t *)eth + done_bytes, frame->buf_addr, nb);
@@ -157,7 +161,7 @@ direct_find(struct direct *direct)
 		direct->frames[i] = direct_frame(direct, i);
 		if (unlikely(direct->frames[i] == NULL))
 			break;
-		direct_read_header(&eth, direct->frames[i]);
+		direct_read_addresses(&eth, direct->frames[i]);
 		direct->ports[i] = net_fdb_walk_next(&walk, &eth);
 		if (direct->ports[i] == NET_FDB_UNKNOWN)
 			break;
