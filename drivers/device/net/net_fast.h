@@ -38,16 +38,32 @@ fast_frame_init(struct rte_mbuf *frame, uint64_t rearm, uint32_t len_bytes)
 	words[2] = (fast_mbuf_words){ (uint64_t)len_bytes << 32, len_bytes };
 }
 
-/* Do what the header in front of a frame asks for; false: net_take_any() drops the frame. */
-static __rte_always_inline bool
-fast_offload_in(const struct net_queue *nq, struct rte_mbuf *frame, const uint8_t *hva)
-{
-	struct net_header header;
+/* Headers of a burst that ask for something. */
+struct fast_asks {
+	uint16_t nb;
+	uint16_t frame[VU_VRING_BURST]; /* index in the burst */
+	struct net_header header[VU_VRING_BURST];
+};
 
-	net_header_read(&header, hva);
-	return likely(!net_header_asks(&header)) ||
-		(nq->offloads & RTE_BIT64(NET_F_CSUM)) == 0 ||
-		net_offload_take(nq->offloads, frame, &header);
+/*
+ * Do what headers ask for, when all frames are copied: a short load right behind a wide store of
+ * the same bytes waits for it. @return frames before the first one that net_take_any() drops
+ */
+static __rte_always_inline uint16_t
+fast_offload_in(const struct net_queue *nq, const struct fast_asks *asks, struct rte_mbuf **frames,
+	uint16_t nb, uint64_t *nb_bytes)
+{
+	for (uint16_t i = 0; i < asks->nb; i++) {
+		uint16_t at = asks->frame[i];
+
+		if (likely(net_offload_take_usual(frames[at], &asks->header[i])) ||
+				net_offload_take(nq->offloads, frames[at], &asks->header[i]))
+			continue;
+		while (nb > at)
+			*nb_bytes -= frames[--nb]->pkt_len;
+		break;
+	}
+	return nb;
 }
 
 /* Copy the frames at the head of a burst. @return how many of them there are */
@@ -57,9 +73,12 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 {
 	const uint64_t rearm = nq->rearm;
 	const uint32_t room_bytes = nq->room_bytes;
+	const bool has_csum = has_offloads && (nq->offloads & RTE_BIT64(NET_F_CSUM)) != 0;
+	struct fast_asks asks;
 	uint64_t sum = 0;
 	uint16_t i;
 
+	asks.nb = 0;
 	for (i = 0; i < burst->nb; i++) {
 		uint32_t frame_bytes = burst->len_bytes[i] - FAST_HEADER_BYTES;
 		struct rte_mbuf *frame = frames[i];
@@ -70,12 +89,15 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 		fast_frame_init(frame, rearm, frame_bytes);
 		vu_copy((uint8_t *)frame->buf_addr + RTE_PKTMBUF_HEADROOM,
 			burst->hva[i] + FAST_HEADER_BYTES, frame_bytes);
-		if (has_offloads && unlikely(!fast_offload_in(nq, frame, burst->hva[i])))
-			break;
+		if (has_offloads) {
+			net_header_read(&asks.header[asks.nb], burst->hva[i]);
+			asks.frame[asks.nb] = i;
+			asks.nb += net_header_asks(&asks.header[asks.nb]);
+		}
 		sum += frame_bytes;
 	}
 	*nb_bytes = sum;
-	return i;
+	return has_csum ? fast_offload_in(nq, &asks, frames, i, nb_bytes) : i;
 }
 
 static __rte_always_inline uint16_t
@@ -118,9 +140,9 @@ fast_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbu
  */
 #ifdef VU_COPY_HAS_MASKS
 static __rte_always_inline void
-fast_write(uint8_t *dst, const uint8_t *src, uint32_t total_bytes)
+fast_write(uint8_t *dst, const uint8_t *src, uint32_t total_bytes, struct net_header_words words)
 {
-	const __m512i header = _mm512_set_epi64(0, 0, 0, 0, 0, 0, RTE_BIT64(16), 0);
+	const __m512i header = _mm512_set_epi64(0, 0, 0, 0, 0, 0, words.high, (int64_t)words.low);
 	const __mmask64 behind_header = ~(__mmask64)0 << FAST_HEADER_BYTES;
 	const uint32_t left_bytes = total_bytes - VU_COPY_VECTOR_BYTES;
 
@@ -137,28 +159,23 @@ fast_write(uint8_t *dst, const uint8_t *src, uint32_t total_bytes)
 }
 #else
 static __rte_always_inline void
-fast_write(uint8_t *dst, const uint8_t *src, uint32_t total_bytes)
+fast_write(uint8_t *dst, const uint8_t *src, uint32_t total_bytes, struct net_header_words words)
 {
-	static const uint8_t header[FAST_HEADER_BYTES] = { [10] = 1 };
-
-	memcpy(dst, header, sizeof(header));
+	memcpy(dst, &words.low, sizeof(words.low));
+	memcpy(dst + sizeof(words.low), &words.high, sizeof(words.high));
 	vu_copy(dst + FAST_HEADER_BYTES, src + FAST_HEADER_BYTES, total_bytes - FAST_HEADER_BYTES);
 }
 #endif
 
-/* Write a frame that its header has to say something about; false: software comes first. */
+/* Make the header of a frame that has something to say in it; false: software comes first. */
 static __rte_noinline bool
-fast_write_offload(uint64_t offloads, uint8_t *dst, const struct rte_mbuf *frame)
+fast_header_out(uint64_t offloads, const struct rte_mbuf *frame, struct net_header_words *words)
 {
-	const uint16_t nb_buffers = 1;
 	struct net_header header;
 
 	if (!net_offload_put(offloads, frame, &header))
 		return false;
-	memcpy(dst, &header, sizeof(header));
-	memcpy(dst + sizeof(header), &nb_buffers, sizeof(nb_buffers));
-	vu_copy(dst + FAST_HEADER_BYTES, rte_pktmbuf_mtod(frame, const uint8_t *),
-		frame->data_len);
+	*words = net_header_words(&header);
 	return true;
 }
 
@@ -174,17 +191,16 @@ fast_copy_out(const struct net_queue *nq, struct vu_burst *burst, struct rte_mbu
 	for (i = 0; i < burst->nb; i++) {
 		const struct rte_mbuf *frame = frames[i];
 		uint32_t total_bytes = frame->data_len + FAST_HEADER_BYTES;
+		struct net_header_words words = net_header_words_plain;
 
 		if (unlikely((burst->len_bytes[i] < total_bytes) | (frame->nb_segs != 1)))
 			break;
-		if (unlikely((frame->ol_flags & flags) != 0)) {
-			if (!has_offloads ||
-					!fast_write_offload(nq->offloads, burst->hva[i], frame))
-				break;
-		} else {
-			fast_write(burst->hva[i], (const uint8_t *)frame->buf_addr +
-				frame->data_off - FAST_HEADER_BYTES, total_bytes);
-		}
+		if (unlikely((frame->ol_flags & flags) != 0) && (!has_offloads ||
+				(!net_offload_put_usual(nq->offloads, frame, &words) &&
+				!fast_header_out(nq->offloads, frame, &words))))
+			break;
+		fast_write(burst->hva[i], (const uint8_t *)frame->buf_addr + frame->data_off -
+			FAST_HEADER_BYTES, total_bytes, words);
 		burst->used_bytes[i] = total_bytes;
 		sum += total_bytes;
 	}

@@ -8,14 +8,10 @@
 
 #include <string.h>
 
-#include <rte_ip.h>
-#include <rte_tcp.h>
-#include <rte_udp.h>
 
 #define MAX_VLAN_TAGS 4
 #define MAX_IPV6_EXTENSIONS 5
 #define MAX_L3_BYTES 511 /* of the mbuf's l3_len */
-#define CSUM_BYTES 2
 
 #define HOST_TSO (RTE_BIT64(NET_F_HOST_TSO4) | RTE_BIT64(NET_F_HOST_TSO6))
 #define GUEST_TSO (RTE_BIT64(NET_F_GUEST_TSO4) | RTE_BIT64(NET_F_GUEST_TSO6))
@@ -186,12 +182,12 @@ void
 net_checksum_fill(struct rte_mbuf *frame, uint32_t start, uint32_t offset)
 {
 	uint16_t sum = frame_sum(frame, start);
-	uint8_t bytes[CSUM_BYTES];
+	uint8_t bytes[NET_CSUM_BYTES];
 
 	/* Both mean zero, but to UDP the other one means that there is none. */
 	sum = sum == UINT16_MAX ? UINT16_MAX : (uint16_t)~sum;
 	memcpy(bytes, &sum, sizeof(bytes));
-	for (unsigned int i = 0; i < CSUM_BYTES; i++)
+	for (unsigned int i = 0; i < NET_CSUM_BYTES; i++)
 		*frame_byte(frame, start + offset + i) = bytes[i];
 }
 
@@ -199,7 +195,7 @@ net_checksum_fill(struct rte_mbuf *frame, uint32_t start, uint32_t offset)
 static inline bool
 csum_is_inside(const struct rte_mbuf *frame, uint32_t start, uint32_t offset)
 {
-	return start <= frame->pkt_len && offset + CSUM_BYTES <= frame->pkt_len - start;
+	return start <= frame->pkt_len && offset + NET_CSUM_BYTES <= frame->pkt_len - start;
 }
 
 /* Is it the checksum of that transport header? */

@@ -15,7 +15,11 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
 #include <rte_mbuf.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
 
 #include "net.h"
 
@@ -36,6 +40,8 @@ struct net_header {
 #define NET_GSO_TCPV4 1
 #define NET_GSO_TCPV6 4
 #define NET_GSO_ECN 0x80
+
+#define NET_CSUM_BYTES 2
 
 /* Requests that neither a header can express nor software fulfils. */
 #define NET_TX_UNKNOWN (RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_OUTER_IP_CKSUM | \
@@ -134,6 +140,119 @@ net_offload_csum_offset(const struct rte_mbuf *frame)
 	default:
 		return (frame->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0 ? 16 : 0;
 	}
+}
+
+/* A header with the number of buffers, as two stores, little-endian. */
+struct net_header_words {
+	uint64_t low;
+	uint32_t high;
+};
+
+/* Of a frame in one buffer that has nothing to say. */
+static const struct net_header_words net_header_words_plain = {
+	.low = 0,
+	.high = RTE_LE32(1 << 16),
+};
+
+/* Of a frame in one buffer. */
+static inline struct net_header_words
+net_header_words(const struct net_header *header)
+{
+	struct net_header_words words = net_header_words_plain;
+
+	memcpy(&words.low, header, sizeof(words.low));
+	words.high |= rte_cpu_to_le_32(rte_le_to_cpu_16(header->csum_offset));
+	return words;
+}
+
+/*
+ * net_offload_take() for what most frames of a guest are, TCP or UDP over IP without options, if no
+ * segmentation is asked for. @return false: something else, nothing was changed
+ */
+static __rte_always_inline bool
+net_offload_take_usual(struct rte_mbuf *frame, const struct net_header *header)
+{
+	struct usual_headers {
+		uint8_t macs[2 * RTE_ETHER_ADDR_LEN];
+		rte_be16_t ether_type;
+		union {
+			struct rte_ipv4_hdr ip4;
+			struct rte_ipv6_hdr ip6;
+		};
+	} __attribute__((packed)); /* newer DPDK has no __rte_packed */
+	const struct usual_headers *headers = rte_pktmbuf_mtod(frame, const struct usual_headers *);
+	const uint16_t fragment = RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK | RTE_IPV4_HDR_MF_FLAG);
+	uint32_t start, offset;
+	uint64_t flags;
+	uint8_t proto;
+
+	if (header->flags != NET_HEADER_F_NEEDS_CSUM || header->gso_type != NET_GSO_NONE ||
+			frame->data_len < RTE_ETHER_HDR_LEN + sizeof(headers->ip4))
+		return false;
+	if (headers->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
+		if (headers->ip4.version_ihl != RTE_IPV4_VHL_DEF ||
+				(headers->ip4.fragment_offset & fragment) != 0)
+			return false;
+		start = RTE_ETHER_HDR_LEN + sizeof(headers->ip4);
+		proto = headers->ip4.next_proto_id;
+		flags = RTE_MBUF_F_TX_IPV4;
+	} else {
+		if (headers->ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV6) ||
+				(headers->ip6.vtc_flow & RTE_BE32(0xf0000000)) !=
+				RTE_BE32(0x60000000))
+			return false;
+		start = RTE_ETHER_HDR_LEN + sizeof(headers->ip6);
+		proto = headers->ip6.proto;
+		flags = RTE_MBUF_F_TX_IPV6;
+	}
+	if (proto == IPPROTO_TCP) {
+		offset = offsetof(struct rte_tcp_hdr, cksum);
+		flags |= RTE_MBUF_F_TX_TCP_CKSUM;
+	} else {
+		offset = offsetof(struct rte_udp_hdr, dgram_cksum);
+		flags |= RTE_MBUF_F_TX_UDP_CKSUM;
+		if (proto != IPPROTO_UDP)
+			return false;
+	}
+	if (rte_le_to_cpu_16(header->csum_start) != start ||
+			rte_le_to_cpu_16(header->csum_offset) != offset ||
+			start + offset + NET_CSUM_BYTES > frame->data_len)
+		return false;
+	frame->ol_flags = flags;
+	frame->tx_offload = rte_mbuf_tx_offload(RTE_ETHER_HDR_LEN,
+		start - RTE_ETHER_HDR_LEN, 0, 0, 0, 0, 0);
+	return true;
+}
+
+/*
+ * net_offload_put() for a frame that asks for a checksum, or that a device found right, and nothing
+ * else. @return false: something else, nothing was written
+ */
+static __rte_always_inline bool
+net_offload_put_usual(uint64_t offloads, const struct rte_mbuf *frame,
+	struct net_header_words *words)
+{
+	uint64_t flags = frame->ol_flags & NET_OFFLOAD_FLAGS;
+	uint32_t start, offset;
+
+	if ((offloads & RTE_BIT64(NET_F_GUEST_CSUM)) == 0)
+		return false;
+	if (flags == RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
+		words->low = rte_cpu_to_le_64(NET_HEADER_F_DATA_VALID);
+		return true;
+	}
+	if (flags == RTE_MBUF_F_TX_TCP_CKSUM)
+		offset = offsetof(struct rte_tcp_hdr, cksum);
+	else if (flags == RTE_MBUF_F_TX_UDP_CKSUM)
+		offset = offsetof(struct rte_udp_hdr, dgram_cksum);
+	else
+		return false;
+	start = frame->l2_len + frame->l3_len;
+	if (start + offset + NET_CSUM_BYTES > frame->data_len)
+		return false;
+	words->low = rte_cpu_to_le_64(NET_HEADER_F_NEEDS_CSUM | (uint64_t)start << 48);
+	words->high |= rte_cpu_to_le_32(offset);
+	return true;
 }
 
 #endif /* NET_OFFLOAD_H */
