@@ -115,6 +115,19 @@ gpu_reply(struct gpu_fixture *g, uint32_t request, uint32_t flags, uint32_t len)
 	return 0;
 }
 
+VU_TEST(backend_gpu, the_front_ends_own_end_is_no_display)
+{
+	struct channel_fixture f;
+	struct vu_reply frame;
+
+	CHECK_EQ(channel_create(&f, RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK)), 0);
+	fake_frontend_begin(&f.fix.frontend, &frame, VHOST_USER_GPU_SET_SOCKET);
+	vu_reply_add_fd(&frame, f.fix.frontend.sock);
+	CHECK_EQ(fake_frontend_do(&f.fix.frontend, &frame), 1);
+	CHECK(!f.probe->has_gpu);
+	return channel_destroy(&f);
+}
+
 VU_TEST(backend_gpu, messages_without_reply)
 {
 	static struct vhost_user_gpu_cursor_update cursor = { .hot_x = 3, .pixels = { 7 } };

@@ -11,25 +11,34 @@
 #define PROTOCOL_STATE (RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK) | \
 	RTE_BIT64(VHOST_USER_PROTOCOL_F_DEVICE_STATE))
 
-/* Hand a pipe over; the reply's U64. */
+/* Hand a descriptor over; the reply's U64. */
 static int64_t
-transfer(struct channel_fixture *f, uint32_t direction, uint32_t phase)
+transfer_fd(struct channel_fixture *f, uint32_t direction, uint32_t phase, int fd)
 {
 	const struct vhost_user_transfer transfer = { .direction = direction, .phase = phase };
 	struct vu_reply frame;
 	struct vu_msg reply;
-	int fds[2];
 
-	CHECK_EQ(pipe(fds), 0);
 	vu_request_begin(&frame, VHOST_USER_SET_DEVICE_STATE_FD, true);
 	vu_request_append(&frame, &transfer, sizeof(transfer));
-	vu_reply_add_fd(&frame, fds[1]);
+	vu_reply_add_fd(&frame, fd);
 	CHECK_EQ(fake_frontend_send(&f->fix.frontend, &frame), 0);
-	close(fds[0]);
-	close(fds[1]);
 	CHECK_EQ(fake_frontend_receive(&f->fix.frontend, &reply), 0);
 	CHECK_EQ(reply.request, VHOST_USER_SET_DEVICE_STATE_FD);
 	return (int64_t)reply.payload.u64;
+}
+
+static int64_t
+transfer(struct channel_fixture *f, uint32_t direction, uint32_t phase)
+{
+	int64_t result;
+	int fds[2];
+
+	CHECK_EQ(pipe(fds), 0);
+	result = transfer_fd(f, direction, phase, fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+	return result;
 }
 
 VU_TEST(handle_migrate, both_directions)
@@ -58,6 +67,8 @@ VU_TEST(handle_migrate, bad_requests)
 	CHECK_EQ(channel_create(&f, PROTOCOL_STATE), 0);
 	CHECK_EQ(transfer(&f, 2, 0), FAILED);
 	CHECK_EQ(transfer(&f, 0, 1), FAILED);
+	/* Its own end of the connection. */
+	CHECK_EQ(transfer_fd(&f, VHOST_USER_TRANSFER_LOAD, 0, f.fix.frontend.sock), FAILED);
 	CHECK_EQ(f.probe->state_fd, VU_FD_NONE);
 	/* While a ring runs. */
 	CHECK_EQ(fake_frontend_do_fd(&f.fix.frontend, VHOST_USER_SET_VRING_KICK, 1, VU_FD_NONE), 0);

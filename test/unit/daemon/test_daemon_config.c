@@ -235,6 +235,7 @@ VU_TEST(daemon_config, queue_map)
 		"(0)@99999", "0,1@3",
 	};
 	struct vu_daemon_conf conf;
+	char first_bad_lcore[16];
 
 	vu_daemon_conf_init(&conf);
 	CHECK_EQ(vu_daemon_conf_set_queue_map(&conf, "(0,1)@3,(2-3)@4,6@5,7-8@1"), 0);
@@ -246,6 +247,8 @@ VU_TEST(daemon_config, queue_map)
 	vu_daemon_conf_fini(&conf);
 	for (unsigned int i = 0; i < RTE_DIM(bad); i++)
 		CHECK_EQ(check_refused(vu_daemon_conf_set_queue_map, bad[i], "QUEUES@LCORE"), 0);
+	snprintf(first_bad_lcore, sizeof(first_bad_lcore), "0@%d", RTE_MAX_LCORE);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_queue_map, first_bad_lcore, "QUEUES@LCORE"), 0);
 	/* Of one port, with colons instead of commas. */
 	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/a,queue-map=(0:1)@3:(2-3)@4:6@5:7-8@1"), 0);
 	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/b"), 0);
@@ -268,7 +271,8 @@ VU_TEST(daemon_config, idle)
 		{ 7, VU_IDLE_BUSY }, { 9, VU_IDLE_BUSY }, { 3, VU_IDLE_MONITOR },
 	};
 	static const char *const bad[] = {
-		"", "sleep", "busybusy", "pause@", "pause@x", "@3", "pause@(3", "pause@3)",
+		"", "sleep", "busybusy", "pause@", "pause@x", "@3", "pause@3)",
+		"pause@(3\0,busy", /* what stands behind the end is not ours */
 		"pause,", "pause@(3)x", ",pause", "interrupt@3-2", "interrupt 3",
 	};
 	struct vu_daemon_conf conf;

@@ -12,6 +12,7 @@
 
 #include <rte_atomic.h>
 #include <rte_cpuflags.h>
+#include <rte_cycles.h>
 
 #include "fake_rand.h"
 #include "fake_task.h"
@@ -240,19 +241,27 @@ VU_TEST(sched_idle, asleep_it_makes_no_turns)
 {
 	struct idle_fixture f;
 	const struct vu_sched_worker *worker;
+	struct vu_sched_lcore_stats before, after;
 	uint64_t nb_rests, nb_sleeps;
 
 	idle_open(&f, 2, 0);
 	worker = sched_worker(f.sched, 0);
 	idle_run(&f);
 	wait_for_sleep(&f, 0, 1);
+	/* Counted first, measured a moment later. */
+	while (idle_stats(&f, 0).sleep_cycles == 0)
+		sched_yield();
 	do {
 		nb_sleeps = vu_load(&worker->nb_sleeps);
 		nb_rests = vu_load(&worker->nb_rests);
+		before = idle_stats(&f, 0);
 		usleep(10000);
+		after = idle_stats(&f, 0);
 	} while (vu_load(&worker->nb_sleeps) != nb_sleeps);
 	CHECK_EQ(vu_load(&worker->nb_rests), nb_rests);
-	CHECK(idle_stats(&f, 0).sleep_cycles > 0);
+	/* Its time is asleep, not idle. */
+	CHECK(after.sleep_cycles > before.sleep_cycles);
+	CHECK_EQ(after.idle_cycles, before.idle_cycles);
 	idle_close(&f);
 	return TEST_SUCCESS;
 }
@@ -270,6 +279,30 @@ VU_TEST(sched_idle, polls_for_a_while_before_it_sleeps)
 		sched_yield();
 	CHECK_EQ(idle_stats(&f, 0).nb_sleeps, 0);
 	CHECK_EQ(f.sleepers[0].nb_arms, 0);
+	idle_close(&f);
+	return TEST_SUCCESS;
+}
+
+/* The same after it was woken, though it was woken for nothing. */
+VU_TEST(sched_idle, polls_for_a_while_after_a_sleep)
+{
+	struct idle_fixture f;
+	struct vu_sched_worker *worker;
+	uint64_t nb_rests;
+
+	idle_open(&f, 2, 3600u * 1000000u);
+	worker = sched_worker(f.sched, 0);
+	idle_run(&f);
+	while (vu_load(&worker->nb_rests) < 3)
+		sched_yield();
+	/* As if two hours had passed. */
+	while (vu_load(&worker->nb_sleeps) == 0)
+		vu_store(&worker->idle_tsc, rte_rdtsc() - 2 * worker->idle_cycles);
+	nb_rests = vu_load(&worker->nb_rests);
+	vu_sched_task_kick(f.sched, &f.sleepers[0].fake.task);
+	while (vu_load(&worker->nb_rests) < nb_rests + 1000 && vu_load(&worker->nb_sleeps) == 1)
+		sched_yield();
+	CHECK_EQ(vu_load(&worker->nb_sleeps), 1);
 	idle_close(&f);
 	return TEST_SUCCESS;
 }

@@ -238,10 +238,11 @@ VU_TEST(sched_loop, start_and_stop_on_lcore)
 	return TEST_SUCCESS;
 }
 
-/* Finds the same number of items in every poll. */
+/* Finds that many items in the first poll and in every later one. */
 struct giver {
 	struct vu_task task;
 	uint32_t nb_items;
+	uint32_t nb_items_later;
 	uint32_t nb_polls;
 };
 
@@ -250,8 +251,7 @@ giver_poll(struct vu_task *task)
 {
 	struct giver *giver = task->arg;
 
-	giver->nb_polls++;
-	return giver->nb_items;
+	return giver->nb_polls++ == 0 ? giver->nb_items : giver->nb_items_later;
 }
 
 VU_TEST(sched_loop, busy_task_beside_many_idle_ones_is_polled_again)
@@ -259,25 +259,30 @@ VU_TEST(sched_loop, busy_task_beside_many_idle_ones_is_polled_again)
 	static const struct {
 		unsigned int nb_idle;
 		uint32_t nb_items;
+		uint32_t nb_items_later;
 		uint32_t nb_polls;
 	} rows[] = {
-		{ 31, 32, 1 },   /* one burst pays for a look at 31 idle tasks */
-		{ 99, 32, 4 },   /* 128 items for 100 tasks */
-		{ 999, 32, 16 }, /* as many passes as there may be */
-		{ 999, 15, 1 },  /* too little work to come back for */
-		{ 999, 1000, 1 },
+		{ 31, 32, 32, 1 },   /* one burst pays for a look at 31 idle tasks */
+		{ 99, 32, 32, 4 },   /* 128 items for 100 tasks */
+		{ 999, 32, 32, 16 }, /* as many passes as there may be */
+		{ 999, 15, 15, 1 },  /* too little work to come back for */
+		{ 999, 32, 15, 2 },  /* the same, found out by coming back */
+		{ 999, 1000, 1000, 1 },
 	};
 
 	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
 		struct vu_sched *sched = fake_sched_create();
 		struct fake_task *fakes = fake_tasks_create(rows[i].nb_idle);
-		struct giver giver = { .nb_items = rows[i].nb_items };
+		struct giver giver = {
+			.nb_items = rows[i].nb_items, .nb_items_later = rows[i].nb_items_later,
+		};
 
 		for (unsigned int n = 0; n < rows[i].nb_idle; n++)
 			CHECK_EQ(vu_sched_task_add(sched, &fakes[n].task, 0), 0);
 		vu_task_init(&giver.task, giver_poll, &giver);
 		CHECK_EQ(vu_sched_task_add(sched, &giver.task, 0), 0);
-		CHECK_EQ(vu_sched_turn(sched, 0), rows[i].nb_polls * rows[i].nb_items);
+		CHECK_EQ(vu_sched_turn(sched, 0), rows[i].nb_items +
+			(rows[i].nb_polls - 1) * rows[i].nb_items_later);
 		CHECK_EQ(giver.nb_polls, rows[i].nb_polls);
 		for (unsigned int n = 0; n < rows[i].nb_idle; n++)
 			CHECK_EQ(fakes[n].nb_polls, 1);
