@@ -4,8 +4,10 @@
  */
 #include "test.h"
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 
+#include "device.h"
 #include "device_fixture.h"
 #include "vu_limits.h"
 
@@ -320,6 +322,25 @@ VU_TEST(device, detach_waits_for_running_loops)
 	vu_device_destroy(other);
 	fixture_disconnect(&f);
 	fixture_loops_stop(&f);
+	fixture_close(&f);
+	return TEST_SUCCESS;
+}
+
+/* A minute later it may try again, with as many hangs as at first. */
+VU_TEST(device, calls_are_refused_for_a_minute)
+{
+	struct device_fixture f;
+
+	fixture_open(&f);
+	for (unsigned int i = 0; i < 2; i++) {
+		CHECK(!vu_device_refuses_calls(f.dev));
+		device_count_hangs(f.dev, 2);
+		CHECK(!vu_device_refuses_calls(f.dev));
+		device_count_hangs(f.dev, 1);
+		CHECK(vu_device_refuses_calls(f.dev));
+		f.dev->hang_tsc -= 61 * rte_get_tsc_hz();
+	}
+	CHECK(!vu_device_refuses_calls(f.dev));
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
