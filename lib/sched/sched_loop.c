@@ -61,12 +61,14 @@ worker_release(struct vu_sched_worker *worker)
 }
 
 static int
-worker_enter(struct vu_sched_worker *worker)
+worker_enter(struct vu_sched *sched, unsigned int worker_idx, struct vu_sched_worker **entered)
 {
-	int rc = worker_claim(worker, WORKER_LOOP);
+	struct vu_sched_worker *worker = sched_worker(sched, worker_idx);
+	int rc = worker != NULL ? worker_claim(worker, WORKER_LOOP) : -EINVAL;
 
 	if (rc != 0)
 		return rc;
+	*entered = worker;
 	worker_current = worker;
 	worker->thread = pthread_self();
 	worker->idle_items = UINT64_MAX;
@@ -228,12 +230,9 @@ turns_measured(struct vu_sched_worker *worker)
 int
 vu_sched_loop(struct vu_sched *sched, unsigned int worker_idx)
 {
-	struct vu_sched_worker *worker = sched_worker(sched, worker_idx);
-	int rc;
+	struct vu_sched_worker *worker;
+	int rc = worker_enter(sched, worker_idx, &worker);
 
-	if (worker == NULL)
-		return -EINVAL;
-	rc = worker_enter(worker);
 	if (rc != 0)
 		return rc;
 	while ((vu_load(&worker->orders) & ORDER_STOP) == 0) {
@@ -253,13 +252,10 @@ vu_sched_loop(struct vu_sched *sched, unsigned int worker_idx)
 int
 vu_sched_turn(struct vu_sched *sched, unsigned int worker_idx)
 {
-	struct vu_sched_worker *worker = sched_worker(sched, worker_idx);
+	struct vu_sched_worker *worker;
 	uint32_t nb_items;
-	int rc;
+	int rc = worker_enter(sched, worker_idx, &worker);
 
-	if (worker == NULL)
-		return -EINVAL;
-	rc = worker_enter(worker);
 	if (rc != 0)
 		return rc;
 	nb_items = worker_turn(worker);
