@@ -106,6 +106,26 @@ run_with(struct daemon_fixture *f, void *(*fn)(void *arg))
 	return f->result;
 }
 
+/* One daemon for one run, with a listener if the case is about events. */
+static int
+run_once(bool has_listener, void *(*fn)(void *arg))
+{
+	struct daemon_fixture f;
+	struct vu_daemon_listener_conf conf;
+	int rc = fixture_create(&f);
+
+	if (rc != 0)
+		return rc;
+	conf = listener_conf(&f);
+	if (has_listener) {
+		f.listener = vu_daemon_listener_add(f.daemon, &conf);
+		CHECK(f.listener != NULL);
+	}
+	rc = run_with(&f, fn);
+	fixture_destroy(&f);
+	return rc;
+}
+
 VU_TEST(daemon_listener, refuses)
 {
 	struct daemon_fixture f;
@@ -194,18 +214,7 @@ events_thread(void *arg)
 
 VU_TEST(daemon_listener, events_run_on_the_worker)
 {
-	struct daemon_fixture f;
-	struct vu_daemon_listener_conf conf;
-	int rc = fixture_create(&f);
-
-	if (rc != 0)
-		return rc;
-	conf = listener_conf(&f);
-	f.listener = vu_daemon_listener_add(f.daemon, &conf);
-	CHECK(f.listener != NULL);
-	rc = run_with(&f, events_thread);
-	fixture_destroy(&f);
-	return rc;
+	return run_once(true, events_thread);
 }
 
 static void *
@@ -223,17 +232,7 @@ ready_thread(void *arg)
 /* Stopped with a listener that is ready all the time. */
 VU_TEST(daemon_listener, stop_while_ready)
 {
-	struct daemon_fixture f;
-	struct vu_daemon_listener_conf conf;
-	int rc = fixture_create(&f);
-
-	if (rc != 0)
-		return rc;
-	conf = listener_conf(&f);
-	CHECK(vu_daemon_listener_add(f.daemon, &conf) != NULL);
-	rc = run_with(&f, ready_thread);
-	fixture_destroy(&f);
-	return rc;
+	return run_once(true, ready_thread);
 }
 
 static bool
@@ -261,14 +260,7 @@ exit_thread(void *arg)
 
 VU_TEST(daemon_listener, exit_event_ends_the_loop)
 {
-	struct daemon_fixture f;
-	int rc = fixture_create(&f);
-
-	if (rc != 0)
-		return rc;
-	rc = run_with(&f, exit_thread);
-	fixture_destroy(&f);
-	return rc;
+	return run_once(false, exit_thread);
 }
 
 /* Connect and ask for the features; NULL: there is nobody. */

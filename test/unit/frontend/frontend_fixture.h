@@ -270,6 +270,19 @@ front_open(struct frontend_fixture *fix, const struct vu_frontend_conf *conf)
 	return 0;
 }
 
+/* A back-end that listens, and a front-end that asks it for features. */
+static inline int
+fixture_create_open(struct frontend_fixture *fix, uint64_t features)
+{
+	struct vu_frontend_conf conf;
+
+	CHECK_EQ(fixture_create(fix), 0);
+	CHECK_EQ(backend_do(fix, backend_listen), 0);
+	conf = front_conf(fix);
+	conf.features_required |= features;
+	return front_open(fix, &conf);
+}
+
 static inline struct vu_guest_buf
 front_buf(void *start, uint32_t len)
 {

@@ -18,13 +18,9 @@ check_frames(struct frontend_fixture *fix)
 VU_TEST(frontend, negotiates_as_client_and_carries_frames)
 {
 	struct frontend_fixture fix;
-	struct vu_frontend_conf conf;
 	uint8_t status = 0;
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
-	conf = front_conf(&fix);
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	CHECK_EQ(fixture_create_open(&fix, 0), 0);
 	CHECK_EQ(check_frames(&fix), 0);
 	CHECK_EQ(vu_frontend_features(fix.fe), FEATURE_VERSION_1);
 	CHECK(vu_frontend_protocol_features(fix.fe) & RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK));
@@ -89,13 +85,9 @@ VU_TEST(frontend, works_with_few_protocol_features)
 VU_TEST(frontend, reads_the_configuration_space)
 {
 	struct frontend_fixture fix;
-	struct vu_frontend_conf conf;
 	uint8_t mac[6], same[6];
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
-	conf = front_conf(&fix);
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	CHECK_EQ(fixture_create_open(&fix, 0), 0);
 	CHECK_EQ(vu_frontend_config_get(fix.fe, 0, mac, sizeof(mac)), -ENOTCONN);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	CHECK_EQ(vu_frontend_config_get(fix.fe, 0, mac, sizeof(mac)), 0);
@@ -113,16 +105,12 @@ VU_TEST(frontend, reads_the_configuration_space)
 VU_TEST(frontend, sends_messages_without_a_function_of_their_own)
 {
 	struct frontend_fixture fix;
-	struct vu_frontend_conf conf;
 	uint64_t value = 1500;
 	struct vu_frontend_call call = {
 		.request = VHOST_USER_GET_QUEUE_NUM, .reply = &value, .reply_max = sizeof(value),
 	};
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
-	conf = front_conf(&fix);
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	CHECK_EQ(fixture_create_open(&fix, 0), 0);
 	CHECK_EQ(vu_frontend_request(fix.fe, &call), -ENOTCONN);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	CHECK_EQ(vu_frontend_request(fix.fe, &call), 0);
@@ -166,15 +154,10 @@ static int
 check_comes_back(uint64_t features)
 {
 	struct frontend_fixture fix;
-	struct vu_frontend_conf conf;
 	struct vu_guest_done done[8];
 	struct vu_guest_buf buf;
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
-	conf = front_conf(&fix);
-	conf.features_required |= features;
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	CHECK_EQ(fixture_create_open(&fix, features), 0);
 	CHECK_EQ(check_frames(&fix), 0);
 	/* A buffer that waits all the time is what the first frame of each connection fills. */
 	buf = front_buf(fix.mem + 8 * BUFFER_BYTES, BUFFER_BYTES);
@@ -222,15 +205,10 @@ static int
 check_stops_and_starts(uint64_t features)
 {
 	struct frontend_fixture fix;
-	struct vu_frontend_conf conf;
 	struct vu_guest_done done[8];
 	struct vu_guest_buf buf;
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
-	conf = front_conf(&fix);
-	conf.features_required |= features;
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	CHECK_EQ(fixture_create_open(&fix, features), 0);
 	CHECK_EQ(check_frames(&fix), 0);
 	for (unsigned int i = 0; i < 5; i++) {
 		buf = front_buf(fix.mem + 8 * BUFFER_BYTES, BUFFER_BYTES);

@@ -145,13 +145,9 @@ VU_TEST(frontend_mem, more_regions_than_a_table_holds)
 VU_TEST(frontend_mem, all_slots_survive_a_reconnect)
 {
 	struct frontend_fixture fix;
-	struct vu_frontend_conf conf;
 	unsigned int nb = 2;
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
-	conf = front_conf(&fix);
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	CHECK_EQ(fixture_create_open(&fix, 0), 0);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	while (vu_frontend_mem_alloc(fix.fe, 1, 0) != NULL)
 		nb++;
@@ -168,14 +164,10 @@ VU_TEST(frontend_mem, all_slots_survive_a_reconnect)
 VU_TEST(frontend_mem, memory_of_dpdk_is_shared_as_it_is)
 {
 	struct frontend_fixture fix;
-	struct vu_frontend_conf conf;
 	uint8_t *heap;
 	int rc;
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
-	conf = front_conf(&fix);
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	CHECK_EQ(fixture_create_open(&fix, 0), 0);
 	heap = rte_malloc("test", 4 * BUFFER_BYTES, 0);
 	rc = vu_frontend_mem_share_dpdk(fix.fe);
 	if (rc == -ENOTSUP) {
