@@ -5,6 +5,8 @@
  */
 #include "session_fixture.h"
 
+#include <rte_cycles.h>
+
 #include "telemetry.h"
 
 /* Print into a new string; free() it. */
@@ -95,6 +97,51 @@ VU_TEST(telemetry_table, shows_what_an_idle_lcore_does)
 		CHECK(strstr(text, rows[i].text) != NULL);
 		free(text);
 	}
+	vu_telemetry_table_destroy(table);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
+
+static uint32_t
+work_poll(struct vu_task *task)
+{
+	rte_delay_us_block(5000);
+	task->watch = (struct vu_watch)VU_WATCH_NEVER;
+	return 1;
+}
+
+static int
+parse_busy(const char *text, double *percent)
+{
+	const char *line = strstr(text, "lcore 7: ");
+
+	CHECK(line != NULL);
+	CHECK_EQ(sscanf(line, "lcore 7: node %*d, 1 queues, %lf %% busy", percent), 1);
+	return 0;
+}
+
+/* Nearly all of the time in its loop: more than one percent in any case. */
+VU_TEST(telemetry_table, shows_how_busy_an_lcore_was)
+{
+	const unsigned int lcore_id = 7;
+	struct vu_sched *sched = vu_sched_create(&lcore_id, 1);
+	struct vu_telemetry_table *table = vu_telemetry_table_create(sched);
+	struct vu_task task;
+	double percent;
+	char *text;
+
+	vu_task_init(&task, work_poll, NULL);
+	CHECK_EQ(vu_sched_task_add(sched, &task, 0), 0);
+	CHECK_EQ(vu_sched_turn(sched, 0), 1);
+	text = table_text(table);
+	CHECK_EQ(parse_busy(text, &percent), 0);
+	CHECK(percent > 1 && percent <= 100);
+	free(text);
+	/* Not since then. */
+	text = table_text(table);
+	CHECK_EQ(parse_busy(text, &percent), 0);
+	CHECK(percent == 0);
+	free(text);
 	vu_telemetry_table_destroy(table);
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
