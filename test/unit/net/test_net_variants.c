@@ -24,7 +24,7 @@
 #define F_PACKED RTE_BIT64(34)
 #define F_IN_ORDER RTE_BIT64(35)
 #define NB_STEPS 30
-#define NB_FAST_SCENARIOS 150 /* of each variant */
+#define NB_FAST_SCENARIOS 60 /* of each variant */
 #define MAX_PUT 64
 #define MAX_SEGS 40
 
