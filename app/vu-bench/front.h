@@ -98,6 +98,21 @@ front_buffer(const struct front_queue *fq, uint64_t number)
 }
 
 /**
+ * Frames of a burst that will find room where they come out, behind those that are on the way: a
+ * switch drops the others.
+ *
+ * @param pair   the two queues of a pair; what the second one sends the first one receives
+ * @param burst  frames
+ */
+static inline uint16_t
+front_nb_fitting(const struct front_queue *pair, uint16_t burst)
+{
+	uint64_t nb_out = pair[1].nb_frames - pair[0].nb_frames;
+
+	return (uint16_t)RTE_MIN((uint64_t)burst, pair[0].max_frames - nb_out);
+}
+
+/**
  * Send frames: take back what the back half is through with, then fill buffers and publish them.
  *
  * @param fq  queue from the guest

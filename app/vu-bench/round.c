@@ -14,11 +14,13 @@ round_turn(struct side *side, const struct round_conf *conf, struct round_result
 {
 	uint32_t pair = side->next_pair;
 	struct front_queue *fq = &side->front.queues[2 * pair];
+	uint16_t burst = (uint16_t)conf->load.point->burst;
 	uint64_t start = rte_rdtsc_precise();
 	uint64_t before, after, end;
 
 	if (direction != BENCH_TO_GUEST)
-		front_send(&fq[1], (uint16_t)conf->load.point->burst);
+		front_send(&fq[1], bench_is_through(direction) ? front_nb_fitting(fq, burst) :
+			burst);
 	before = rte_rdtsc_precise();
 	result->nb_frames += load_turn(side, &conf->load, pair, direction);
 	after = rte_rdtsc_precise();

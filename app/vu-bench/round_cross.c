@@ -59,10 +59,10 @@ cross_front_turn(struct front_queue *fq, uint16_t burst, const enum bench_direct
 		front_send(&fq[1], burst);
 		return fq[1].nb_back - before;
 	}
-	/* At most half of what the queue to the guest has room for is out: none is dropped. */
+	/* Not before half of what the queue to the guest has room for is back. */
 	if (bench_is_through(direction) &&
 			fq[1].nb_frames - fq[0].nb_frames <= fq[0].max_frames / 2)
-		front_send(&fq[1], burst);
+		front_send(&fq[1], front_nb_fitting(fq, burst));
 	return front_receive(fq);
 }
 

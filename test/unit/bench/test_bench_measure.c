@@ -13,10 +13,14 @@
 
 struct measure_rig {
 	struct measure_conf conf;
+	struct bench_case point;
 	struct measure_result results[BENCH_NB_BACKENDS];
 	unsigned int nb_results;
 };
 
+static const struct bench_case usual = {
+	.size_bytes = 64, .burst = 32, .nb_pairs = 1, .nb_cores = 1, .ring_size = 256,
+};
 static unsigned int progress_rounds;
 
 static void
@@ -29,11 +33,7 @@ note_progress(unsigned int round, unsigned int nb_rounds)
 static int
 measure(struct measure_rig *rig, enum bench_direction direction)
 {
-	const struct bench_case point = {
-		.direction = direction, .size_bytes = 64, .burst = 32, .nb_pairs = 1, .nb_cores = 1,
-		.ring_size = 256,
-	};
-
+	rig->point.direction = direction;
 	rig->conf.nb_rounds = NB_ROUNDS;
 	rig->conf.round_us = 10;
 	rig->conf.has_backend[BENCH_LIMIT] = true;
@@ -41,7 +41,7 @@ measure(struct measure_rig *rig, enum bench_direction direction)
 	rig->conf.pool = rte_pktmbuf_pool_create("measure", 1023, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 		SOCKET_ID_ANY);
 	CHECK(rig->conf.pool != NULL);
-	rig->nb_results = measure_run(&rig->conf, &point, rig->results);
+	rig->nb_results = measure_run(&rig->conf, &rig->point, rig->results);
 	rte_mempool_free(rig->conf.pool);
 	return TEST_SUCCESS;
 }
@@ -49,7 +49,7 @@ measure(struct measure_rig *rig, enum bench_direction direction)
 VU_TEST(bench_measure, all_rounds)
 {
 	for (int direction = BENCH_FROM_GUEST; direction <= BENCH_GUEST_TO_GUEST; direction++) {
-		struct measure_rig rig = { 0 };
+		struct measure_rig rig = { .point = usual };
 
 		CHECK_EQ(measure(&rig, direction), TEST_SUCCESS);
 		CHECK_EQ(rig.nb_results, 1);
@@ -63,7 +63,7 @@ VU_TEST(bench_measure, all_rounds)
 
 VU_TEST(bench_measure, one_round_when_time_is_up)
 {
-	struct measure_rig rig = { .conf.end_tsc = 1 };
+	struct measure_rig rig = { .conf.end_tsc = 1, .point = usual };
 
 	CHECK_EQ(measure(&rig, BENCH_TO_GUEST), TEST_SUCCESS);
 	CHECK_EQ(rig.results[0].nb_rounds, 1);
@@ -74,9 +74,32 @@ VU_TEST(bench_measure, one_round_when_time_is_up)
 	return TEST_SUCCESS;
 }
 
+VU_TEST(bench_measure, nothing_is_sent_that_the_receiver_has_no_room_for)
+{
+	struct measure_rig rig = {
+		.conf.has_backend[BENCH_VU_MBUF] = true,
+		.point = usual,
+	};
+
+	rig.point.size_bytes = 9000;
+	rig.point.burst = 256;
+	rig.point.ring_size = 64;
+	rig.point.is_mergeable = true;
+	CHECK_EQ(measure(&rig, BENCH_GUEST_TO_GUEST), TEST_SUCCESS);
+	CHECK_EQ(rig.nb_results, 2);
+	for (unsigned int i = 0; i < rig.nb_results; i++) {
+		CHECK_EQ(rig.results[i].rc, 0);
+		CHECK_EQ(rig.results[i].nb_rounds, NB_ROUNDS);
+		CHECK_EQ(rig.results[i].nb_lost, 0);
+	}
+	return TEST_SUCCESS;
+}
+
 VU_TEST(bench_measure, two_ways_from_guest_to_guest_only)
 {
-	struct measure_rig rig = { .conf.has_backend[BENCH_VU_MBUF] = true };
+	struct measure_rig rig = {
+		.conf.has_backend[BENCH_VU_MBUF] = true, .point = usual,
+	};
 
 	CHECK_EQ(measure(&rig, BENCH_BOTH), TEST_SUCCESS);
 	CHECK_EQ(rig.nb_results, 1);
