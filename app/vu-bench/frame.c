@@ -33,7 +33,6 @@ void
 frame_sizes_init(struct frame_sizes *sizes, uint32_t size_bytes)
 {
 	uint32_t state = 1;
-	uint32_t total_bytes = 0;
 
 	sizes->max_bytes = 0;
 	for (unsigned int i = 0; i < FRAME_NB_SIZES; i++) {
@@ -46,9 +45,7 @@ frame_sizes_init(struct frame_sizes *sizes, uint32_t size_bytes)
 				(1518 - BENCH_MIN_FRAME_BYTES + 1);
 		sizes->bytes[i] = (uint16_t)bytes;
 		sizes->max_bytes = RTE_MAX(sizes->max_bytes, sizes->bytes[i]);
-		total_bytes += bytes;
 	}
-	sizes->mean_bytes = (double)total_bytes / FRAME_NB_SIZES;
 }
 
 static_assert(FRAME_ADDRESSES_BYTES == offsetof(struct rte_ether_hdr, ether_type),

@@ -19,7 +19,6 @@
 struct frame_sizes {
 	uint16_t bytes[FRAME_NB_SIZES];
 	uint16_t max_bytes;
-	double mean_bytes;
 };
 
 /** Fill in the sizes of struct bench_case.size_bytes. */

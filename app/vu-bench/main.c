@@ -65,6 +65,8 @@ run_points(const struct options *options, struct measure_conf *conf,
 		report_text(stdout, &results[nb], nb_new);
 		nb += nb_new;
 	}
+	if (conf->mode != BENCH_VERIFY)
+		report_text_end(stdout, results, nb);
 	return nb;
 }
 
@@ -150,23 +152,6 @@ run(const struct options *options, const char *command)
 	return status;
 }
 
-/* The command line as one string. */
-static char *
-join(int argc, char **argv)
-{
-	size_t bytes = 1;
-	char *text;
-
-	for (int i = 0; i < argc; i++)
-		bytes += strlen(argv[i]) + 1;
-	text = calloc(1, bytes);
-	for (int i = 0; i < argc && text != NULL; i++) {
-		strcat(text, i == 0 ? "vu-bench" : argv[i]);
-		strcat(text, i + 1 < argc ? " " : "");
-	}
-	return text;
-}
-
 /* The set-up of each back half would fill the screen; --log-level brings it back. */
 static void
 quieten(void)
@@ -178,7 +163,7 @@ quieten(void)
 int
 main(int argc, char **argv)
 {
-	char *command = join(argc, argv);
+	char *command = options_command(argc, argv);
 	struct options options;
 	int status = options_parse(&options, argc, argv);
 

@@ -355,6 +355,7 @@ measure_start(struct measure *measure, struct measure_result *results)
 		one->result = &results[measure->nb_sides++];
 		*one->result = (struct measure_result){
 			.mode = conf->mode, .backend = b, .point = *measure->point,
+			.has_hugepages = measure->memory.has_hugepages,
 		};
 		one->result->rc = rc != 0 ? rc : measure_open_side(measure, one);
 	}

@@ -19,6 +19,7 @@ struct measure_result {
 	uint64_t nb_frames;
 	uint64_t nb_lost;            /* that is missing, or came out wrong */
 	unsigned int nb_rounds;      /* that count */
+	bool has_hugepages;          /* the guest's memory */
 	double line_ns;              /* two lcores: round trip of a cache line during those */
 
 	/* BENCH_COST */

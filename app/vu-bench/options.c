@@ -393,6 +393,21 @@ options_free(struct options *options)
 	options->eal_argv = NULL;
 }
 
+char *
+options_command(int argc, char **argv)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	if (out == NULL)
+		return NULL;
+	fputs("vu-bench", out);
+	for (int i = 1; i < argc; i++)
+		fprintf(out, " %s", argv[i]);
+	return fclose(out) == 0 ? text : NULL;
+}
+
 unsigned int
 options_nb_points(const struct options *options)
 {

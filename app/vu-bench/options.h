@@ -58,6 +58,9 @@ int options_parse(struct options *options, int argc, char **argv);
 /** Free what options_parse() made. */
 void options_free(struct options *options);
 
+/** The command line as one string, by the program's own name however it was called; to be freed. */
+char *options_command(int argc, char **argv);
+
 /** Number of points: the product of all axes. */
 unsigned int options_nb_points(const struct options *options);
 

@@ -15,6 +15,9 @@ void report_text_head(FILE *out, enum bench_mode mode);
 /** Rows of one point. */
 void report_text(FILE *out, const struct measure_result *results, unsigned int nb);
 
+/** What holds for some of the rows and has no column. */
+void report_text_end(FILE *out, const struct measure_result *results, unsigned int nb);
+
 /** What a report says about the run as a whole. */
 struct report_run {
 	const char *command;

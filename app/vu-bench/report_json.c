@@ -86,6 +86,7 @@ json_result(const struct measure_result *result)
 		json_object_set_new(json, "rounds", json_integer(result->nb_rounds));
 	if (result->mode != BENCH_VERIFY && result->point.nb_cores != 1)
 		json_object_set_new(json, "line_round_trip_ns", json_real(result->line_ns));
+	json_object_set_new(json, "hugepages", json_boolean(result->has_hugepages));
 	json_object_set_new(json, "packets", json_integer((json_int_t)result->nb_frames));
 	json_object_set_new(json, "lost", json_integer((json_int_t)result->nb_lost));
 	return json;

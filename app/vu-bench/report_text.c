@@ -126,3 +126,15 @@ report_text(FILE *out, const struct measure_result *results, unsigned int nb)
 	}
 	fflush(out);
 }
+
+void
+report_text_end(FILE *out, const struct measure_result *results, unsigned int nb)
+{
+	unsigned int nb_small = 0;
+
+	for (unsigned int i = 0; i < nb; i++)
+		nb_small += results[i].rc == 0 && !results[i].has_hugepages;
+	if (nb_small != 0)
+		fprintf(out, "Rows whose guest memory found no hugepages: %u; small pages "
+			"cost more.\n", nb_small);
+}

@@ -149,6 +149,17 @@ VU_TEST(bench_options, eal_gets_the_rest)
 	return TEST_SUCCESS;
 }
 
+VU_TEST(bench_options, the_command_has_our_name)
+{
+	char program[] = "b", option[] = "--ring", value[] = "packed";
+	char *argv[] = { program, option, value, NULL };
+	char *command = options_command(3, argv);
+
+	CHECK(command != NULL && strcmp(command, "vu-bench --ring packed") == 0);
+	free(command);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(bench_options, what_cannot_be_is_refused)
 {
 	static const char *const bad[] = {

@@ -19,7 +19,7 @@ static const struct measure_result results[] = {
 		.point = { .size_bytes = 64, .burst = 32, .nb_pairs = 1, .nb_cores = 1,
 			.is_mergeable = true, .ring_size = 256 },
 		.cycles = { 20.5, 19, 22 }, .front_cycles = { 5, 4, 6 },
-		.packets_per_second = 1e8, .ratio_to_rte_vhost = 2.5,
+		.packets_per_second = 1e8, .ratio_to_rte_vhost = 2.5, .has_hugepages = true,
 	},
 	{
 		.mode = BENCH_COST, .backend = BENCH_RTE_VHOST, .rc = -EOPNOTSUPP,
@@ -90,6 +90,7 @@ VU_TEST(bench_report, json_of_a_cost)
 	CHECK_EQ(json_real_value(json_object_get(one, "ratio_to_rte_vhost")) * 10, 25);
 	CHECK(json_is_null(json_object_get(one, "ratio_to_limit")));
 	CHECK(json_object_get(one, "error") == NULL);
+	CHECK(json_is_true(json_object_get(one, "hugepages")));
 	json_decref(json);
 	return TEST_SUCCESS;
 }
@@ -126,7 +127,12 @@ VU_TEST(bench_report, table_has_every_row)
 	CHECK(out != NULL);
 	report_text_head(out, BENCH_COST);
 	report_text(out, results, RTE_DIM(results));
+	report_text_end(out, results, 2);
+	fflush(out);
+	CHECK(strstr(text, "hugepages") == NULL);
+	report_text_end(out, results, RTE_DIM(results));
 	fclose(out);
+	CHECK(strstr(text, "no hugepages: 1;") != NULL);
 	CHECK(strstr(text, "cycles/pkt") != NULL);
 	CHECK(strstr(text, "20.5") != NULL && strstr(text, "2.50x") != NULL);
 	CHECK(strstr(text, "does not offer this") != NULL);
