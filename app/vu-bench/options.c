@@ -40,7 +40,7 @@ static const char options_help[] =
 "\n"
 "Axes: lists, separated by commas; every combination is measured\n"
 "  --backend LIST      of the above (default vu,vu_mbuf,rte_vhost,limit)\n"
-"  --direction LIST    (default from_guest,to_guest,guest_to_guest)\n"
+"  --direction LIST    (default from_guest,to_guest; with vu_mbuf the last, too)\n"
 "      from_guest      take frames that a guest sent into mbufs, free them\n"
 "      to_guest        allocate mbufs, copy them to a guest, free them\n"
 "      both            back to the guest what came from it\n"
@@ -151,8 +151,7 @@ static const struct args_row option_rows[] = {
 	{ "--offload", option_set, SWITCHES(offload) },
 	{ "--calls", option_set, SWITCHES(calls) },
 	{ "--direction", option_set, AXIS(direction_names, 0, 0, directions,
-		"from_guest,to_guest,guest_to_guest", "from_guest,to_guest,both,guest_to_guest",
-		"both") },
+		"from_guest,to_guest", "from_guest,to_guest,both,guest_to_guest", "both") },
 	{ "--size", option_set, AXIS(size_names, BENCH_MIN_FRAME_BYTES, BENCH_MAX_FRAME_BYTES,
 		sizes, "64,1518", "random,imix", "64") },
 	{ "--burst", option_set, AXIS(no_names, 1, BENCH_MAX_BURST, bursts, "32", NULL, "1") },
@@ -271,10 +270,21 @@ option_set_json(void *arg, const struct args_row *row, const char *value)
 	return 0;
 }
 
+static bool
+list_has(const struct value_list *list, uint32_t value)
+{
+	for (unsigned int i = 0; i < list->nb; i++)
+		if (list->item[i] == value)
+			return true;
+	return false;
+}
+
 /* What was not given gets what suits the mode; a number that was not given is 0. */
 static void
 options_complete(struct options *options)
 {
+	const bool has_directions = options->directions.nb != 0;
+
 	for (const struct args_row *row = option_rows; row->name != NULL; row++) {
 		const struct value_rule *rule = row->data;
 		const struct value_list *list;
@@ -287,6 +297,10 @@ options_complete(struct options *options)
 				rule->initial[options->mode] != NULL ?
 				rule->initial[options->mode] : rule->initial[BENCH_COST]) == 0);
 	}
+	/* There is nothing else for it to do. */
+	if (!has_directions && options->mode == BENCH_COST &&
+			list_has(&options->backends, BENCH_VU_MBUF))
+		options->directions.item[options->directions.nb++] = BENCH_GUEST_TO_GUEST;
 }
 
 static void
@@ -313,15 +327,6 @@ option_flag(void *arg, const char *option)
 	else
 		return false;
 	return true;
-}
-
-static bool
-list_has(const struct value_list *list, uint32_t value)
-{
-	for (unsigned int i = 0; i < list->nb; i++)
-		if (list->item[i] == value)
-			return true;
-	return false;
 }
 
 static bool

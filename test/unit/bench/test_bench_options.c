@@ -101,6 +101,21 @@ VU_TEST(bench_options, lists_multiply)
 	return TEST_SUCCESS;
 }
 
+VU_TEST(bench_options, two_directions_with_back_halves_that_were_named)
+{
+	char line[] = "vu-bench -l 0-1 --backend vu,rte_vhost,limit --ring split,packed --size 64 "
+		"--burst 32 --json out.json";
+	struct options options;
+
+	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
+	CHECK_EQ(options.directions.nb, 2);
+	CHECK_EQ(options.directions.item[0], BENCH_FROM_GUEST);
+	CHECK_EQ(options.directions.item[1], BENCH_TO_GUEST);
+	CHECK_EQ(options_nb_points(&options), 4);
+	options_free(&options);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(bench_options, modes_have_defaults_of_their_own)
 {
 	char latency[] = "vu-bench --latency";
