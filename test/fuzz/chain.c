@@ -3,8 +3,9 @@
  * Rings whose every byte is the input's: peek, chain walk, and the poll functions of the net device
  * with a loopback. All that they find must lie in guest memory.
  *
- * Input: options, ring size (how, the layout says), bytes of the memory image (16 bit), the image,
- * which begins with the rings; then changes of the memory, four and a turn of the lcore at a time.
+ * Input: options (bit 7: vectors of 256 bits, not 512), ring size (how, the layout says), bytes of
+ * the memory image (16 bit), the image, which begins with the rings; then changes of the memory,
+ * four and a turn of the lcore at a time.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include <rte_bitops.h>
 #include <rte_debug.h>
+#include <rte_vect.h>
 
 #include "chain.h"
 #include "fuzz.h"
@@ -205,12 +207,15 @@ ring_conf(uint32_t q, uint32_t size)
 static void
 device_start(uint8_t options, uint32_t size)
 {
+	const uint16_t simd_bits = (options & 0x80) != 0 ? RTE_VECT_SIMD_256 : RTE_VECT_SIMD_512;
 	const struct vu_device_events events = { .ring_fault = ring_fault };
 	uint64_t features = chain_layout.features;
 
 	for (unsigned int bit = 0; bit < RTE_DIM(feature_bits); bit++)
 		if ((options & (1u << bit)) == 0)
 			features |= feature_bits[bit];
+	/* What the processor cannot do is not chosen. */
+	rte_vect_set_max_simd_bitwidth(simd_bits);
 	vu_device_connect(port.dev, &events);
 	RTE_VERIFY(vu_device_set_features(port.dev, features) == 0);
 	vu_device_set_mem(port.dev, mem_create());
