@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Memory table: every request derives a new immutable table; the commit after the handler publishes
- * it and destroys the former one when no data lcore uses it any more.
+ * it and destroys the former one when no data lcore uses it any more. How long it takes to map a
+ * file is up to the front-end, so that a session has one such request handled in a turn.
  */
 #include "session.h"
 
@@ -82,6 +83,7 @@ handle_set_mem_table(struct vu_backend_session *session, struct vu_msg *msg)
 	struct vu_mem_region_conf regions[VHOST_USER_MAX_REGIONS];
 	uint32_t nb_regions = msg->payload.mem_table.nb_regions;
 
+	session->is_turn_over = true;
 	for (uint32_t i = 0; i < nb_regions; i++)
 		if (!mem_region_is_valid(session, &msg->payload.mem_table.regions[i]))
 			return -EINVAL;
@@ -100,6 +102,7 @@ handle_add_mem_reg(struct vu_backend_session *session, struct vu_msg *msg)
 	const struct vu_mem_table *old = vu_device_mem(session->dev);
 	struct vu_mem_region_conf region;
 
+	session->is_turn_over = true;
 	if (!mem_region_is_valid(session, &msg->payload.mem_reg.region))
 		return -EINVAL;
 	region = mem_region_conf(session, &msg->payload.mem_reg.region, msg->fds[0]);

@@ -50,7 +50,8 @@ session_receive(struct vu_backend_session *session)
 {
 	int rc = 0;
 
-	for (unsigned int i = 0; i < SESSION_BATCH && rc == 0; i++) {
+	session->is_turn_over = false;
+	for (unsigned int i = 0; i < SESSION_BATCH && rc == 0 && !session->is_turn_over; i++) {
 		rc = vu_conn_receive(session->conn, &session->msg, &session->limits);
 		if (rc == 0)
 			return true;

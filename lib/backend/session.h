@@ -27,6 +27,7 @@ struct vu_backend_session {
 	uint64_t features;             /* acknowledged, vhost-user's own bits included */
 	bool is_parked;                /* msg waits for the data lcores */
 	bool is_closing;
+	bool is_turn_over;             /* what was handled took its time: others come first */
 	struct vu_msg msg;             /* being handled */
 	int result;                    /* of the handler, for the reply after a parked commit */
 	struct vu_reactor_call state_call; /* end of a state check that was waited for */

@@ -339,6 +339,47 @@ VU_TEST(session, busy_peer_does_not_starve_others)
 	return fixture_destroy(&fix);
 }
 
+static uint32_t
+nb_regions(const struct session_fixture *fix)
+{
+	const struct vu_mem_table *mem = vu_device_mem(fix->dev);
+
+	return mem != NULL ? vu_mem_table_nb_regions(mem) : 0;
+}
+
+static int
+send_region(struct session_fixture *fix, uint64_t page)
+{
+	const struct vhost_user_mem_reg reg = { .region = fixture_region(page * 4096, 4096) };
+	struct vu_reply frame;
+
+	vu_request_begin(&frame, VHOST_USER_ADD_MEM_REG, false);
+	vu_request_append(&frame, &reg, sizeof(reg));
+	vu_reply_add_fd(&frame, fix->mem_fd);
+	return fake_frontend_send(&fix->frontend, &frame);
+}
+
+/* Each of them takes as long as it likes: a file of terabytes, for example. */
+VU_TEST(session, memory_is_mapped_in_turns)
+{
+	const uint32_t nb = 20;
+	struct session_fixture fix;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	for (uint32_t i = 0; i < nb; i++)
+		CHECK_EQ(send_region(&fix, i), 0);
+	for (uint32_t i = 0; i < nb; i++) {
+		uint32_t nb_before = nb_regions(&fix);
+
+		fixture_turn(&fix);
+		CHECK(nb_regions(&fix) <= nb_before + 1);
+	}
+	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+	CHECK_EQ(nb_regions(&fix), nb);
+	return fixture_destroy(&fix);
+}
+
 /* ---- a peer that does not read ---- */
 
 VU_TEST(session, replies_wait_for_a_slow_reader)
