@@ -32,7 +32,7 @@
 
 #define MAX_NODES 1024
 #define LOOK_PAGES 4096 /* asked about in one call */
-#define LOOK_PARTS_OF_SECOND 50 /* 20 ms a region */
+#define LOOK_PARTS_OF_SECOND 50 /* 20 ms a table */
 #define LONG_BITS (8 * sizeof(unsigned long))
 
 int
@@ -168,10 +168,9 @@ map_populate(const struct mem_map *map)
  * front-end can share terabytes of nothing: others fault in later.
  */
 static void
-map_populate_present(const struct mem_map *map)
+map_populate_present(const struct mem_map *map, uint64_t end_tsc)
 {
 	const uint64_t page_bytes = map->file.page_bytes;
-	const uint64_t end_tsc = rte_rdtsc() + rte_get_tsc_hz() / LOOK_PARTS_OF_SECOND;
 	unsigned char is_present[LOOK_PAGES];
 
 	for (uint64_t done = 0; done < map->mapped_bytes; done += LOOK_PAGES * page_bytes) {
@@ -193,7 +192,7 @@ map_populate_present(const struct mem_map *map)
 }
 
 static int
-map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf)
+map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64_t look_end_tsc)
 {
 	/* The guest's own pages: they are where they are, and mapped already. */
 	if (map->xen != NULL)
@@ -201,13 +200,19 @@ map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf)
 	map_prefer_node(map, conf->numa_node);
 	if (map->file.is_huge || conf->prefault)
 		return map_populate(map);
-	map_populate_present(map);
+	map_populate_present(map, look_end_tsc);
 	return 0;
+}
+
+uint64_t
+mem_map_look_end(void)
+{
+	return rte_rdtsc() + rte_get_tsc_hz() / LOOK_PARTS_OF_SECOND;
 }
 
 int
 mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *file,
-		uint64_t used_bytes, struct mem_map **created)
+		uint64_t used_bytes, uint64_t look_end_tsc, struct mem_map **created)
 {
 	struct mem_map *map;
 	int rc;
@@ -221,7 +226,7 @@ mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *fil
 	rc = map_open(map, conf, used_bytes);
 	if (rc < 0)
 		goto free_map;
-	rc = map_prepare(map, conf);
+	rc = map_prepare(map, conf, look_end_tsc);
 	if (rc < 0)
 		goto unmap;
 	map->guard = mem_guard_add(map->base, map->mapped_bytes, file->page_bytes);

@@ -32,6 +32,7 @@ struct plan_region {
 struct plan {
 	const struct vu_mem_table *old; /* where mappings may be found again, or NULL */
 	const char *owner_name;
+	uint64_t look_end_tsc; /* for all regions together: there may be hundreds */
 	unsigned int nb_regions;
 	struct plan_region regions[VU_MAX_MEM_SLOTS];
 };
@@ -65,6 +66,7 @@ plan_init(struct plan *plan, const struct vu_mem_table *old, const char *owner_n
 {
 	plan->old = old;
 	plan->owner_name = owner_name;
+	plan->look_end_tsc = mem_map_look_end();
 	plan->nb_regions = 0;
 }
 
@@ -192,7 +194,8 @@ region_map(const struct plan *plan, const struct plan_region *region, uint64_t *
 		if (rc == 0)
 			mem_map_get(*map);
 	} else {
-		rc = mem_map_create(region->conf, &file, *used_bytes, map);
+		rc = mem_map_create(region->conf, &file, *used_bytes, plan->look_end_tsc,
+			map);
 	}
 	if (rc < 0)
 		return plan_refuse(plan, region, rc, map_refusal(rc));

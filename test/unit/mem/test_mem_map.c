@@ -146,6 +146,26 @@ VU_TEST(mem_map, maps_pages_that_exist)
 	return TEST_SUCCESS;
 }
 
+/* A front-end can share terabytes of nothing, in as many regions as it likes. */
+VU_TEST(mem_map, looks_for_pages_as_long_as_there_is_time)
+{
+	struct vu_mem_region_conf conf = { .len = PAGE_BYTES, .fd = fixture_file(PAGE_BYTES),
+		.numa_node = VU_MEM_NODE_ANY };
+	struct mem_file file;
+	struct mem_map *map;
+
+	CHECK_EQ(pwrite(conf.fd, "x", 1, 0), 1);
+	CHECK_EQ(mem_file_inspect(&conf, &file), 0);
+	CHECK_EQ(mem_map_create(&conf, &file, 0, UINT64_MAX, &map), 0);
+	CHECK(is_mapped(map->hva) != 0);
+	mem_map_put(map);
+	CHECK_EQ(mem_map_create(&conf, &file, 0, 0, &map), 0);
+	CHECK(is_mapped(map->hva) != 1);
+	mem_map_put(map);
+	vu_fd_close(&conf.fd);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(mem_map, huge_pages_are_there_at_once)
 {
 	int probe = fixture_huge_file(2 * HUGE_BYTES);
@@ -298,7 +318,7 @@ VU_TEST(mem_map, references_are_counted)
 	struct mem_map *map;
 
 	CHECK_EQ(mem_file_inspect(&conf, &file), 0);
-	CHECK_EQ(mem_map_create(&conf, &file, 0, &map), 0);
+	CHECK_EQ(mem_map_create(&conf, &file, 0, mem_map_look_end(), &map), 0);
 	CHECK(mem_map_shows(map, &conf, &file));
 	other.len--;
 	CHECK(!mem_map_shows(map, &other, &file));
