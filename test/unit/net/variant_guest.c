@@ -5,6 +5,8 @@
  */
 #include "variant_rig.h"
 
+#include <string.h>
+
 #include <rte_atomic.h>
 #include <rte_common.h>
 
@@ -179,9 +181,80 @@ guest_offer(struct rig_side *side, const struct rig_plan *plan, unsigned int nb,
 			break;
 		write_header(side, plan, &chain.bufs[0]);
 		fake_ring_offer(ring, (uint16_t)head);
+		side->order[side->nb_order++] = (uint16_t)head;
 	}
 	if (!plan->is_hostile)
 		fake_ring_publish(ring);
+}
+
+/* ---- in order ---- */
+
+static bool
+plan_is_batched(const struct rig_plan *plan)
+{
+	return plan->is_from_guest && (plan->features & RTE_BIT64(NET_F_IN_ORDER)) != 0;
+}
+
+bool
+plan_has_loose_ring(const struct rig_plan *plan)
+{
+	return plan_is_batched(plan) && plan->is_hostile;
+}
+
+/* The next used entry as a driver reads it; false: there is none. */
+static bool
+used_next(const struct rig_side *side, uint16_t position, uint16_t *id)
+{
+	const struct fake_ring *ring = side->ring;
+	const struct vu_packed_desc *desc;
+
+	if (!ring->is_packed) {
+		*id = (uint16_t)ring->used->ring[position & (ring->size - 1)].id;
+		return position != ring->used->idx;
+	}
+	desc = &ring->packed_desc[position & VU_PACKED_SLOT];
+	*id = desc->id;
+	return (desc->flags & VU_PACKED_F_OWNER) == packed_used_flags(position);
+}
+
+/* Write a used entry; returns the position of the next one. */
+static uint16_t
+used_fill(const struct rig_side *side, uint16_t position, uint16_t id)
+{
+	const struct fake_ring *ring = side->ring;
+	struct vu_packed_desc *desc;
+
+	if (!ring->is_packed) {
+		ring->used->ring[position & (ring->size - 1)] =
+			(struct vu_split_used_elem){ .id = id };
+		return position + 1;
+	}
+	desc = &ring->packed_desc[position & VU_PACKED_SLOT];
+	desc->len_bytes = 0;
+	desc->id = id;
+	desc->flags = packed_used_flags(position);
+	return vu_packed_advance(side->live, position, ring->next_desc[id]);
+}
+
+bool
+guest_settle(struct rig_side *side, const struct rig_plan *plan)
+{
+	uint16_t position = side->ring->used_idx;
+	uint16_t nb = 0, end, id;
+
+	if (!plan_is_batched(plan) || plan->is_hostile)
+		return true;
+	while (nb < side->nb_order && used_next(side, position, &id)) {
+		for (end = nb; end < side->nb_order && side->order[end] != id; end++)
+			;
+		if (end == side->nb_order)
+			return false;
+		for (; nb <= end; nb++)
+			position = used_fill(side, position, side->order[nb]);
+	}
+	side->nb_order -= nb;
+	memmove(side->order, &side->order[nb], side->nb_order * sizeof(side->order[0]));
+	return position == side->queue.vring.pos.used;
 }
 
 void

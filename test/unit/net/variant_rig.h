@@ -59,6 +59,8 @@ struct rig_side {
 	uint32_t next_byte[RIG_NB_ARENAS];
 	uint32_t next_table;
 	uint32_t out_bytes;               /* in buffers that the device may still write */
+	uint16_t order[RIG_MAX_RING];     /* heads or ids that were offered and not settled */
+	uint16_t nb_order;
 
 	struct rte_mbuf *frames[RIG_MAX_FRAMES]; /* taken and not yet compared */
 	unsigned int nb_frames;
@@ -125,6 +127,17 @@ bool rig_compare_end(struct variant_rig *rig);
 /* Make entries available; at most `max_bytes` in each if that is not 0. */
 void guest_offer(struct rig_side *side, const struct rig_plan *plan, unsigned int nb,
 	uint32_t max_bytes);
+
+/*
+ * A driver with IN_ORDER finds one used entry for a batch, the last one's, and knows which ones
+ * came before: fill in what the device left out, as it would have without the feature. The ring
+ * must then be as if it had. Returns false if an entry ends no batch. Without the feature, and with
+ * a ring that its guest broke, there is nothing to do.
+ */
+bool guest_settle(struct rig_side *side, const struct rig_plan *plan);
+
+/* Does the device choose which used entries it writes, beyond what guest_settle() can tell? */
+bool plan_has_loose_ring(const struct rig_plan *plan);
 
 /* Take used entries back. */
 void guest_collect(struct rig_side *side);
