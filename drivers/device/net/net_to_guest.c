@@ -33,15 +33,21 @@ frame_needs_software(const struct net_queue *nq, const struct rte_mbuf *frame)
 		!net_offload_put(nq->offloads, frame, &header);
 }
 
+static __rte_always_inline void
+header_set_nb_buffers(uint8_t header[NET_HEADER_MAX_BYTES], uint16_t nb_buffers)
+{
+	memcpy(&header[NB_BUFFERS_OFFSET], &nb_buffers, sizeof(nb_buffers));
+}
+
 /*
- * Everything in the header is zero without offloads, but for the number of buffers.
+ * The header of a frame in one buffer: without offloads, zero but for their number.
  * @return false: software has to work on the frame first
  */
 static __rte_always_inline bool
 header_make(const struct net_queue *nq, const struct rte_mbuf *frame,
-	uint8_t header[NET_HEADER_MAX_BYTES], uint16_t nb_buffers)
+	uint8_t header[NET_HEADER_MAX_BYTES])
 {
-	memcpy(&header[NB_BUFFERS_OFFSET], &nb_buffers, sizeof(nb_buffers));
+	header_set_nb_buffers(header, 1);
 	if (unlikely((frame->ol_flags & NET_OFFLOAD_FLAGS) != 0))
 		return net_offload_put(nq->offloads, frame, (struct net_header *)header);
 	memset(header, 0, sizeof(struct net_header));
@@ -148,16 +154,16 @@ entry_fill(struct net_queue *nq, const struct vu_vring_live *live, struct vu_bur
 /* Copy a frame into several buffers or a chain; 0 entries on a fault or if it does not fit. */
 static __rte_noinline uint16_t
 frame_put_slow(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burst *burst,
-	uint16_t first, const struct rte_mbuf *frame)
+	uint16_t first, const struct rte_mbuf *frame, uint8_t header[NET_HEADER_MAX_BYTES])
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	uint32_t left_bytes = frame->pkt_len + nq->header_bytes;
 	uint16_t nb_entries = frame_nb_entries(nq, live, burst, first, left_bytes);
-	uint8_t header[NET_HEADER_MAX_BYTES];
 	struct frame_reader reader = { header, nq->header_bytes, frame };
 
-	if (nb_entries == 0 || !header_make(nq, frame, header, nb_entries))
+	if (nb_entries == 0)
 		return 0;
+	header_set_nb_buffers(header, nb_entries);
 	for (uint16_t i = first; i < first + nb_entries && pos->fault == VU_VRING_OK; i++)
 		left_bytes -= entry_fill(nq, live, burst, i, &reader, left_bytes);
 	/* The guest shortened a buffer between the two walks. */
@@ -178,10 +184,10 @@ frame_put(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burs
 	uint8_t header[NET_HEADER_MAX_BYTES];
 	uint8_t *dst = burst->hva[i];
 
-	if (unlikely(dst == NULL || burst->len_bytes[i] < total_bytes || frame->nb_segs != 1))
-		return frame_put_slow(nq, live, burst, i, frame);
-	if (unlikely(!header_make(nq, frame, header, 1)))
+	if (unlikely(!header_make(nq, frame, header)))
 		return 0;
+	if (unlikely(dst == NULL || burst->len_bytes[i] < total_bytes || frame->nb_segs != 1))
+		return frame_put_slow(nq, live, burst, i, frame, header);
 	memcpy(dst, header, 8);
 	if (likely(nq->header_bytes == NET_HEADER_MAX_BYTES))
 		memcpy(dst + 8, header + 8, 4);
