@@ -18,6 +18,7 @@
 #include <rte_cycles.h>
 
 #include "net_fixture.h"
+#include "offload_fixture.h"
 #include "variant_rig.h"
 #include "vu_net.h"
 
@@ -240,6 +241,80 @@ put_frame_make(struct rig_side *side, const struct rig_plan *plan)
 	return clone;
 }
 
+static void
+request_pick_shape(struct rig_side *side, struct offload_shape *shape)
+{
+	*shape = (struct offload_shape){
+		.nb_tags = fake_rand_in(&side->rand, 0, 2),
+		.is_ipv6 = fake_rand_one_in(&side->rand, 2),
+		.nb_extensions = fake_rand_in(&side->rand, 0, 2),
+		.proto = fake_rand_one_in(&side->rand, 3) ? PROTO_UDP : PROTO_TCP,
+		.tcp_flags = TCP_ACK | (fake_rand_one_in(&side->rand, 4) ? TCP_CWR : 0) |
+			(fake_rand_one_in(&side->rand, 2) ? TCP_PSH | TCP_FIN : 0),
+		.payload_bytes = fake_rand_in(&side->rand, 0,
+			fake_rand_one_in(&side->rand, 4) ? 3000 : 300),
+	};
+}
+
+/*
+ * Something that the stack of the receiver, or software, has to do for the frame. What neither does
+ * is dropped, before or after a look at the ring: the same, unless that has a fault.
+ */
+static void
+request_pick(struct rig_side *side, bool is_possible, const struct offload_frame *made,
+	struct rte_mbuf *frame)
+{
+	const bool is_tcp = made->proto == PROTO_TCP;
+
+	frame->l2_len = made->l2_bytes;
+	frame->l3_len = made->l3_bytes;
+	frame->l4_len = made->l4_bytes;
+	frame->ol_flags = made->is_ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
+	if (!made->is_ipv6 && fake_rand_one_in(&side->rand, 2))
+		frame->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+	switch (fake_rand_in(&side->rand, is_possible ? 2 : 0, 5)) {
+	case 0: /* what nobody does, among others */
+		frame->ol_flags |= fake_rand_u64(&side->rand) & NET_OFFLOAD_FLAGS;
+		break;
+	case 1: /* headers that are not there */
+		frame->ol_flags |= fake_rand_u64(&side->rand) & NET_TX_REQUESTS & ~NET_TX_UNKNOWN;
+		frame->l2_len = fake_rand_in(&side->rand, 0, 127);
+		frame->l3_len = fake_rand_in(&side->rand, 0, 511);
+		frame->l4_len = fake_rand_in(&side->rand, 0, 255);
+		frame->tso_segsz = fake_rand_in(&side->rand, 0, 500);
+		break;
+	case 2:
+		frame->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+		break;
+	case 3:
+		frame->ol_flags |= is_tcp ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM;
+		break;
+	default:
+		frame->ol_flags |= is_tcp ? RTE_MBUF_F_TX_TCP_SEG : RTE_MBUF_F_TX_UDP_CKSUM;
+		/* Very short ones make too many segments. */
+		frame->tso_segsz = fake_rand_in(&side->rand, is_possible ? 20 : 1,
+			fake_rand_one_in(&side->rand, 4) ? 30 : 600);
+		break;
+	}
+}
+
+/* A frame with a request; its headers are in the first segment. */
+static struct rte_mbuf *
+request_frame_make(struct rig_side *side, const struct rig_plan *plan)
+{
+	static struct offload_frame made;
+	enum rig_pool pool = fake_rand_one_in(&side->rand, 2) ? RIG_POOL_SMALL : RIG_POOL_DEFAULT;
+	struct offload_shape shape;
+	struct rte_mbuf *frame;
+
+	request_pick_shape(side, &shape);
+	offload_frame_make(&made, &shape);
+	frame = offload_mbuf(side->pools[pool], made.bytes, made.len_bytes,
+		fake_rand_in(&side->rand, 128, pool == RIG_POOL_SMALL ? RIG_SMALL_ROOM : 2000));
+	request_pick(side, plan->is_hostile, &made, frame);
+	return frame;
+}
+
 /* Put frames that the variant must not change, since others may have them too. */
 static bool
 side_put(struct variant_rig *rig, struct rig_side *side, uint16_t nb)
@@ -247,7 +322,8 @@ side_put(struct variant_rig *rig, struct rig_side *side, uint16_t nb)
 	struct rte_mbuf before[MAX_PUT];
 
 	for (uint16_t i = 0; i < nb; i++)
-		side->frames[i] = put_frame_make(side, &rig->plan);
+		side->frames[i] = fake_rand_one_in(&side->rand, rig->plan.is_plain ? 32 : 4) ?
+			request_frame_make(side, &rig->plan) : put_frame_make(side, &rig->plan);
 	side->nb_frames = nb;
 	for (uint16_t i = 0; i < nb; i++)
 		before[i] = *side->frames[i];
