@@ -17,12 +17,15 @@ segments_begin(struct net_software *work)
 {
 	const struct rte_mbuf *frame = work->frame;
 	uint32_t header_bytes = frame->l2_len + frame->l3_len + frame->l4_len;
-	uint32_t l3_bytes = (frame->ol_flags & RTE_MBUF_F_TX_IPV4) != 0 ?
-		sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(frame, const struct rte_ipv4_hdr *,
+		frame->l2_len);
+	bool is_ipv4 = (frame->ol_flags & RTE_MBUF_F_TX_IPV4) != 0;
+	uint32_t l3_bytes = is_ipv4 ? sizeof(*ip) : sizeof(struct rte_ipv6_hdr);
 	uint32_t nb_segments;
 
 	/* A copy has so much room in front of its data. */
 	if (!net_offload_has_headers(frame) || frame->l3_len < l3_bytes ||
+			(is_ipv4 && rte_ipv4_hdr_len(ip) > frame->l3_len) ||
 			header_bytes > RTE_PKTMBUF_HEADROOM)
 		return false;
 	nb_segments = (frame->pkt_len - header_bytes + frame->tso_segsz - 1) / frame->tso_segsz;

@@ -540,6 +540,7 @@ VU_TEST(net_software, impossible_requests_are_dropped_and_counted)
 		{ RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_SEG, 14, 19, 20, 100 },
 		{ RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_TCP_SEG, 14, 39, 20, 10 },
 		{ RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_SEG, 14, 20, 100, 1 },
+		{ RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_SEG, 80, 20, 20, 10 },
 	};
 	const struct offload_shape shape = { .proto = PROTO_TCP, .payload_bytes = 100 };
 
@@ -549,7 +550,8 @@ VU_TEST(net_software, impossible_requests_are_dropped_and_counted)
 
 		echo_open(&e, F_MODERN);
 		offload_frame_make(&frame, &shape);
-		/* Where l2_len is 127, an IPv4 header of 60 bytes. */
+		/* Where l2_len is 80 or 127, an IPv4 header of 60 bytes. */
+		frame.bytes[80] = 0x4f;
 		frame.bytes[127] = 0x4f;
 		mbuf = offload_mbuf(port_queue(&e.port, 1)->pool, frame.bytes, 166, 2048);
 		mbuf->ol_flags = cases[i].flags;
