@@ -190,8 +190,8 @@ VU_TEST(bench_options, what_cannot_be_is_refused)
 		"--latency --backend vu_mbuf", "--latency --direction guest_to_guest",
 		"--turns 5 --cores 2", "--turns 5 --verify", "--turns 5 --latency",
 		"--nonsense", "--size 18446744073709551680",
-		"--size 64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,"
-			"64,64,64,64,64,64,64,64,64",
+		("--size 64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,"
+			"64,64,64,64,64,64,64,64,64"),
 	};
 
 	for (unsigned int i = 0; i < RTE_DIM(bad); i++) {
