@@ -29,9 +29,7 @@ vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_live *live)
 	if (queue->vring.pos.is_delayed && queue->vring.pos.fault != VU_VRING_BAD_CALL)
 		vu_vring_notify(live, &queue->vring.pos);
 	vu_counter_add(&queue->counters.nb_faults, 1);
-	/* Interrupted by vu_sched_watch(), as in vu_vring_notify(). */
-	if (vu_fd_signal(live->err_fd) == -EINTR)
-		vu_counter_add(&queue->vring.pos.counters.nb_notification_errors, 1);
+	vu_vring_err(live, &queue->vring.pos);
 	events->ring_fault(events->arg, queue->vring.idx);
 }
 

@@ -50,6 +50,7 @@ device_teller_start(struct vu_device_queue *queue, struct vu_vring_live *live)
 		return;
 	teller->nb_done = teller->requests;
 	teller->pos.fault = VU_VRING_OK;
+	teller->pos.nb_slow_calls = 0;
 	teller->is_scheduled = vu_sched_task_add(queue->dev->sched, &teller->task,
 		teller->worker_idx) == 0;
 	if (teller->is_scheduled)

@@ -28,7 +28,7 @@ enum vu_vring_fault {
 	VU_VRING_BAD_ADDRESS,    /**< buffer outside guest memory */
 	VU_VRING_BAD_DIRECTION,  /**< readable after writable, or the wrong kind for this queue */
 	VU_VRING_BAD_LENGTH,     /**< chain too short for what the device has to store in it */
-	VU_VRING_BAD_CALL,       /**< writing the call descriptor blocked */
+	VU_VRING_BAD_CALL,       /**< writing the call descriptor blocked or took too long */
 	VU_VRING_NB_FAULTS
 };
 
@@ -85,6 +85,7 @@ struct vu_vring_pos {
 	uint8_t fault;         /**< enum vu_vring_fault; set by the owner lcore */
 	uint16_t region_hint;  /**< last region hit; always re-checked against the table */
 	bool is_delayed;       /**< a wanted notification was put off until delayed_tsc */
+	uint8_t nb_slow_calls; /**< grows with each write that took long, falls with the others */
 	uint64_t delayed_tsc;
 	uint64_t notified_chains; /**< counters.nb_chains at the last notification */
 	struct vu_vring_counters counters;

@@ -14,7 +14,7 @@
 
 /**
  * Write the call eventfd; the only system call of the data path. A write that was interrupted is a
- * fault of the ring, for the caller to find in pos->fault.
+ * fault of the ring, for the caller to find in pos->fault, and so are many that took long.
  *
  * @param live      set-up of the ring; without a call descriptor the front-end polls and nothing
  *                  happens
@@ -22,6 +22,16 @@
  * @context owner lcore, or the one that live->notify_requests is for
  */
 void vu_vring_call(const struct vu_vring_live *live, struct vu_vring_pos *pos);
+
+/**
+ * Write the error eventfd of a ring that is given up. A write that was interrupted or took long
+ * counts as a notification error.
+ *
+ * @param live  set-up of the ring
+ * @param pos   for the counter
+ * @context owner lcore
+ */
+void vu_vring_err(const struct vu_vring_live *live, struct vu_vring_pos *pos);
 
 /**
  * vu_vring_call(), or have it made by the lcore that live->notify_requests is for.

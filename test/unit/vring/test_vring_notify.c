@@ -5,9 +5,13 @@
  */
 #include "test.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -145,6 +149,68 @@ VU_TEST(vring_notify, waits_no_longer_than_a_time)
 		notify_stop(&f);
 	}
 	return TEST_SUCCESS;
+}
+
+#define NB_WATCHERS 8000 /* a write that wakes them takes more than a millisecond */
+#define NB_WRITES 300
+
+/* How many of NB_WRITES notifications there are before the ring is given up. */
+static unsigned int
+count_writes(struct guest_fixture *f)
+{
+	unsigned int nb = 0;
+
+	for (; nb < NB_WRITES && f->vring.pos.fault == VU_VRING_OK; nb++) {
+		vu_vring_call(f->live, &f->vring.pos);
+		events(f);
+	}
+	return nb;
+}
+
+/* Epoll instances that are woken with each write, one by one; -EMFILE, or 0. */
+static int
+watch_call(struct guest_fixture *f, int *watchers)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+	for (unsigned int i = 0; i < NB_WATCHERS; i++) {
+		watchers[i] = epoll_create1(EPOLL_CLOEXEC);
+		if (watchers[i] < 0)
+			return -EMFILE;
+		RTE_VERIFY(epoll_ctl(watchers[i], EPOLL_CTL_ADD, f->vring.call_fd, &event) == 0);
+	}
+	return 0;
+}
+
+VU_TEST(vring_notify, a_crowd_behind_the_call_descriptor_ends_the_ring)
+{
+	static int watchers[NB_WATCHERS];
+	struct rlimit limit, more;
+	struct guest_fixture f;
+	unsigned int nb = 0;
+	int rc;
+
+	notify_start(&f, 0, (struct vu_notify_conf){ 0 });
+	CHECK_EQ(count_writes(&f), NB_WRITES);
+	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
+	RTE_VERIFY(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	more = limit;
+	more.rlim_cur = more.rlim_max;
+	RTE_VERIFY(setrlimit(RLIMIT_NOFILE, &more) == 0);
+	memset(watchers, 0xff, sizeof(watchers));
+	rc = watch_call(&f, watchers);
+	if (rc == 0)
+		nb = count_writes(&f);
+	for (unsigned int i = 0; i < NB_WATCHERS; i++)
+		vu_fd_close(&watchers[i]);
+	RTE_VERIFY(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	if (rc == 0) {
+		CHECK(nb < NB_WRITES);
+		CHECK_EQ(f.vring.pos.fault, VU_VRING_BAD_CALL);
+		CHECK_EQ(f.vring.pos.counters.nb_notification_errors, 1);
+	}
+	notify_stop(&f);
+	return rc == 0 ? TEST_SUCCESS : TEST_SKIPPED;
 }
 
 VU_TEST(vring_notify, a_front_end_that_polls_is_not_waited_for)
