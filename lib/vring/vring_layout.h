@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "vu_vring_kick.h"
 #include "vu_vring_layout.h"
 #include "vu_vring_poll.h"
 
@@ -53,21 +54,6 @@ split_push(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 	/* Entries before index; pairs with the acquire in the guest's driver. */
 	vu_store_release(&live->used->idx, pos->used);
 	return 0;
-}
-
-static __rte_always_inline int
-split_enable(const struct vu_vring_live *live, const struct vu_vring_pos *pos)
-{
-	if (live->has_event_idx)
-		vu_store((uint16_t *)(uintptr_t)&live->used->ring[live->size], pos->avail);
-	else
-		vu_store(&live->used->flags, 0);
-	/*
-	 * Request before look; pairs with the guest's full barrier between publishing a buffer and
-	 * reading the request.
-	 */
-	rte_smp_mb();
-	return vu_load(&live->avail->idx) != pos->avail;
 }
 
 /* Take the next entry; false if there is none, or with the fault set. */
@@ -138,16 +124,12 @@ packed_push(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 	return 0;
 }
 
-static __rte_always_inline int
-packed_enable(const struct vu_vring_live *live, const struct vu_vring_pos *pos)
+static __rte_always_inline bool
+packed_has_more(const struct vu_vring_live *live, const struct vu_vring_pos *pos)
 {
 	uint32_t idle, mask;
 	const uint32_t *word = vu_packed_watch(live, pos, &idle, &mask);
 
-	packed_event_set(live->device_event, pos->avail, live->has_event_idx ?
-		VU_PACKED_EVENT_DESC : VU_PACKED_EVENT_ENABLE);
-	/* Request before look, as in split_enable(). */
-	rte_smp_mb();
 	return vu_packed_nb_taken(live, pos) < live->size &&
 		((vu_load(word) ^ idle) & mask) != 0;
 }
@@ -185,17 +167,21 @@ ring_needs_notification(const struct vu_vring_live *live, struct vu_vring_pos *p
 static __rte_always_inline int
 ring_enable_notification(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 {
-	return live->is_packed ? packed_enable(live, pos) : split_enable(live, pos);
+	vu_vring_enable_kicks(live, pos);
+	/*
+	 * Request before look; pairs with the guest's full barrier between publishing a buffer and
+	 * reading the request.
+	 */
+	rte_smp_mb();
+	return live->is_packed ? packed_has_more(live, pos) :
+		vu_load(&live->avail->idx) != pos->avail;
 }
 
 static __rte_always_inline int
 ring_disable_notification(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 {
 	(void)pos;
-	if (live->is_packed)
-		vu_packed_suppress_kicks(live);
-	else
-		vu_split_suppress_kicks(live);
+	vu_vring_disable_kicks(live);
 	return 0;
 }
 

@@ -85,7 +85,10 @@ packed_event_wants(const struct vu_packed_event *event, bool has_event_idx, uint
 	}
 }
 
-/* Ask the other half for a notification at a position, or for the next one. */
+/*
+ * Ask the other half for a notification at a position, or for the next one. Position and flags at
+ * once: it must not see the one without the other.
+ */
 static __rte_always_inline void
 packed_event_set(struct vu_packed_event *event, uint16_t position, uint16_t flags)
 {

@@ -20,15 +20,9 @@
 static inline void
 vu_vring_enable_kicks(const struct vu_vring_live *live, const struct vu_vring_pos *pos)
 {
-	const struct vu_packed_event event = {
-		.position = pos->avail,
-		.flags = live->has_event_idx ? VU_PACKED_EVENT_DESC : VU_PACKED_EVENT_ENABLE,
-	};
-
-	/* Position and flags at once: a guest must not see the one without the other. */
 	if (live->is_packed)
-		vu_store((uint32_t *)(void *)live->device_event,
-			event.position | (uint32_t)event.flags << 16);
+		packed_event_set(live->device_event, pos->avail, live->has_event_idx ?
+			VU_PACKED_EVENT_DESC : VU_PACKED_EVENT_ENABLE);
 	else if (live->has_event_idx)
 		vu_store((uint16_t *)(void *)&live->used->ring[live->size], pos->avail);
 	else
