@@ -163,6 +163,19 @@ write_header(struct rig_side *side, const struct rig_plan *plan, const struct fa
 	fake_guest_write(&side->guest, buf->gpa, header, sizeof(header));
 }
 
+/* May the device leave used entries out? */
+static bool
+plan_is_batched(const struct rig_plan *plan)
+{
+	return plan->is_from_guest && (plan->features & RTE_BIT64(NET_F_IN_ORDER)) != 0;
+}
+
+bool
+plan_has_loose_ring(const struct rig_plan *plan)
+{
+	return plan_is_batched(plan) && plan->is_hostile;
+}
+
 void
 guest_offer(struct rig_side *side, const struct rig_plan *plan, unsigned int nb,
 	uint32_t max_bytes)
@@ -181,25 +194,14 @@ guest_offer(struct rig_side *side, const struct rig_plan *plan, unsigned int nb,
 			break;
 		write_header(side, plan, &chain.bufs[0]);
 		fake_ring_offer(ring, (uint16_t)head);
-		side->order[side->nb_order++] = (uint16_t)head;
+		if (plan_is_batched(plan) && !plan->is_hostile)
+			side->order[side->nb_order++] = (uint16_t)head;
 	}
 	if (!plan->is_hostile)
 		fake_ring_publish(ring);
 }
 
 /* ---- in order ---- */
-
-static bool
-plan_is_batched(const struct rig_plan *plan)
-{
-	return plan->is_from_guest && (plan->features & RTE_BIT64(NET_F_IN_ORDER)) != 0;
-}
-
-bool
-plan_has_loose_ring(const struct rig_plan *plan)
-{
-	return plan_is_batched(plan) && plan->is_hostile;
-}
 
 /* The next used entry as a driver reads it; false: there is none. */
 static bool
