@@ -141,6 +141,8 @@ class Test:
             for path in process.logs:
                 print(f"--- {process.name}: last lines of {os.path.basename(path)}")
                 print(tail(path, nb_lines))
+            if process.is_alive():
+                print(f"--- {process.name}: now: {process.picture()}")
 
     def close(self):
         self._cleanups.close()
@@ -209,6 +211,10 @@ class Process:
 
     def log(self):
         return Path(self.log_path).read_bytes().decode(errors="replace")
+
+    def picture(self):
+        """What it does now, for the reader of a failed test."""
+        return "alive"
 
     def is_alive(self):
         return self._child.poll() is None
@@ -376,6 +382,13 @@ class VuPmd(DpdkProcess):
         found = self.telemetry(f"/vu/queue/stats,{device}")
         check(found, f"{self.name}: telemetry knows no queues of device {device}")
         return found
+
+    def picture(self):
+        try:
+            return "\n".join(str(self.telemetry(f"/vu/queue/stats,{device}"))
+                             for device in self.telemetry("/vu/list") or [])
+        except Failure as reason:
+            return f"alive, {reason}"
 
     def check_queues(self, nb_devices):
         """Every queue of every device must run and never have had a fault."""

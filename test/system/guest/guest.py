@@ -264,6 +264,21 @@ class Guest(Process):
             if "error" in answer:  # anything else is an event
                 raise Failure(f"{self.name}: {command}: {answer['error']['desc']}")
 
+    def picture(self):
+        """Does it run or wait, and do interrupts come? Twice, a second apart."""
+        try:
+            before = self._registers_and_interrupts()
+            time.sleep(1)
+            return f"{before}\n{self._registers_and_interrupts()}"
+        except (Failure, OSError, ValueError) as reason:
+            return f"alive, {reason}"
+
+    def _registers_and_interrupts(self):
+        answers = [self.qmp("human-monitor-command", **{"command-line": command})
+                   for command in ("info registers", "info irq")]
+        return " ".join(re.findall(r"RIP=\w+|HLT=\d|^ ?\d+: \d+", "\n".join(answers),
+                                   re.MULTILINE))
+
     def reset(self, timeout=400):
         """Press the reset button and wait for the next boot."""
         before = self.boot_id
