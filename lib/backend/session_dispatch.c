@@ -6,6 +6,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -86,13 +87,37 @@ session_can_ack(const struct vu_backend_session *session)
 		(session->protocol_features & RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK)) != 0;
 }
 
+/* What a front-end with more queues than the port meets first; empty for other refusals. */
+static void
+session_explain_ring(const struct vu_backend_session *session, int rc, char *text, size_t bytes)
+{
+	const char *driver = vu_device_driver_name(session->dev);
+	const uint32_t nb_queues = session->limits.nb_queues;
+	uint32_t idx = UINT32_MAX;
+	int len;
+
+	text[0] = '\0';
+	if (rc == -EPROTO && session->msg.spec != NULL)
+		idx = vu_msg_vring_idx(&session->msg);
+	if (idx == UINT32_MAX || idx < nb_queues)
+		return;
+	len = snprintf(text, bytes, ": no queue %u, the port has queues 0 to %u", idx,
+		nb_queues - 1);
+	if (idx < VU_MAX_EVENTFD_QUEUES && len > 0 && (size_t)len < bytes)
+		snprintf(text + len, bytes - (size_t)len, "; queues=%u gives it more",
+			idx / vu_device_driver_queue_group(driver) + 1);
+}
+
 static void
 session_log_refusal(struct vu_backend_session *session, int rc)
 {
+	char ring[100];
+
+	session_explain_ring(session, rc, ring, sizeof(ring));
 	VU_LOG_LIMITED(vu_device_fault_log(session->dev), BACKEND, WARNING,
-		"%s: %s (request %u, %u bytes, %u fds) refused: %s", vu_device_name(session->dev),
+		"%s: %s (request %u, %u bytes, %u fds) refused: %s%s", vu_device_name(session->dev),
 		vu_msg_name(&session->msg), session->msg.request, session->msg.size,
-		session->msg.nb_fds, rte_strerror(-rc));
+		session->msg.nb_fds, rte_strerror(-rc), ring);
 }
 
 static bool

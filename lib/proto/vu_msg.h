@@ -114,8 +114,9 @@ void vu_msg_release(struct vu_msg *msg);
 /**
  * Tell which ring a request names.
  *
- * @param msg  successfully decoded request
- * @return ring index, below vu_msg_limits.nb_queues; UINT32_MAX if the request names none
+ * @param msg  decoded request with a spec, refused or not
+ * @return ring index, below vu_msg_limits.nb_queues unless refused; UINT32_MAX if the request names
+ *         none
  * @context any thread
  */
 uint32_t vu_msg_vring_idx(const struct vu_msg *msg);

@@ -106,6 +106,50 @@ VU_TEST(session_dispatch, no_acknowledgement_before_reply_ack)
 	return fixture_destroy(&fix);
 }
 
+/* Tells in `text` what is logged for a request that names this ring. */
+static int
+log_of_ring(struct session_fixture *fix, uint32_t idx, char **text)
+{
+	size_t len;
+	FILE *log = open_memstream(text, &len);
+	int rc;
+
+	rte_openlog_stream(log);
+	rc = fake_frontend_do_state(&fix->frontend, VHOST_USER_SET_VRING_NUM, idx, 64);
+	rte_openlog_stream(NULL);
+	fclose(log);
+	return rc;
+}
+
+/* A front-end with more queues than the port has: the log names the way out. */
+VU_TEST(session_dispatch, ring_out_of_range_is_explained)
+{
+	static const struct {
+		uint32_t idx;
+		const char *why;
+	} cases[] = {
+		{ 2, "no queue 2, the port has queues 0 to 1; queues=2 gives it more\n" },
+		{ 7, "no queue 7, the port has queues 0 to 1; queues=4 gives it more\n" },
+		{ 256, "no queue 256, the port has queues 0 to 1\n" },
+	};
+	struct session_fixture fix;
+	char *text = NULL;
+
+	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	for (unsigned int i = 0; i < RTE_DIM(cases); i++) {
+		CHECK_EQ(log_of_ring(&fix, cases[i].idx, &text), 1);
+		CHECK(strstr(text, cases[i].why) != NULL);
+		free(text);
+	}
+	/* Refused for another reason. */
+	vu_device_ring_set_size(fix.dev, 1, 64);
+	CHECK_EQ(log_of_ring(&fix, 1, &text), 0);
+	CHECK(strstr(text, "no queue") == NULL);
+	free(text);
+	return fixture_destroy(&fix);
+}
+
 /* SET_PROTOCOL_FEATURES itself is the first request that can be acknowledged. */
 VU_TEST(session_dispatch, reply_ack_counts_at_once)
 {
