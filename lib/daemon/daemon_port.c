@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <rte_common.h>
 #include <rte_errno.h>
 
 #include "vu_device.h"
@@ -42,6 +43,8 @@ struct daemon_port {
 	struct vu_reactor_fd *listen_source;
 	int waiting_fd;                  /* next front-end of a server */
 	struct vu_backoff backoff;
+	uint32_t max_retry_ms;
+	int connect_result;              /* last one logged: 0 or -errno */
 	struct vu_reactor_timer *retry_timer; /* next attempt to connect, or to accept */
 };
 
@@ -105,21 +108,40 @@ port_accept(void *arg, uint32_t events)
 	port_watch_listener(port, false);
 }
 
+/* A client tries for ever: a line when the outcome is another one, not for each attempt. */
+static void
+port_log_connect(struct daemon_port *port, int result)
+{
+	struct vu_log_limit *limit = vu_device_life_log(port->dev);
+	const char *name = vu_device_name(port->dev);
+	const char *driver = vu_device_driver_name(port->dev);
+
+	if (result == port->connect_result)
+		return;
+	port->connect_result = result;
+	if (result == 0)
+		VU_LOG_LIMITED(limit, DAEMON, INFO, "%s: %s: connected to %s", name, driver,
+			port->path);
+	else
+		VU_LOG_LIMITED(limit, DAEMON, WARNING,
+			"%s: %s: connecting to %s: %s; tries again every %u ms", name, driver,
+			port->path, result == -EDQUOT ? "earlier connections hold too many "
+			"descriptors" : rte_strerror(-result), port->max_retry_ms);
+}
+
 static void
 port_connect(struct daemon_port *port)
 {
 	int fd = port_next_connection(port);
-	uint32_t pause_ms;
 
+	port_log_connect(port, RTE_MIN(fd, 0));
 	if (fd >= 0) {
 		vu_backoff_reset(&port->backoff);
 		if (port_serve(port, fd) == 0)
 			return;
 	}
-	pause_ms = vu_backoff_next_ms(&port->backoff);
-	VU_LOG(DAEMON, DEBUG, "%s: %s: %s, next attempt in %u ms", vu_device_name(port->dev),
-		port->path, fd < 0 ? rte_strerror(-fd) : "not served", pause_ms);
-	vu_reactor_timer_start(port->retry_timer, pause_ms * UINT64_C(1000), 0);
+	vu_reactor_timer_start(port->retry_timer,
+		vu_backoff_next_ms(&port->backoff) * UINT64_C(1000), 0);
 }
 
 static void
@@ -347,6 +369,8 @@ daemon_port_create(struct vu_daemon *daemon, struct vu_daemon_conf *conf,
 	port->waiting_fd = VU_FD_NONE;
 	port->fd = vu_fd_take(&port_conf->fd);
 	vu_backoff_init(&port->backoff, PORT_FIRST_RETRY_MS, port_conf->reconnect_ms);
+	port->max_retry_ms = port_conf->reconnect_ms;
+	port->connect_result = -EINPROGRESS;
 	port->path = port_conf->path != NULL ? strdup(port_conf->path) : NULL;
 	rc = port_conf->path == NULL || port->path != NULL ? 0 : -ENOMEM;
 	if (rc == 0)
