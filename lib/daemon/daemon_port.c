@@ -321,16 +321,19 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 static int
 port_check_fd(const struct daemon_port *port, struct vu_daemon_conf *conf)
 {
-	int domain, type;
+	int domain, type, is_listening;
 	socklen_t len = sizeof(int);
 
-	if (getsockopt(port->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX &&
-			getsockopt(port->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-			type == SOCK_STREAM)
-		return 0;
-	snprintf(conf->why, sizeof(conf->why), "fd %d: not an inherited Unix stream socket",
-		port->fd);
-	return -ENOTSOCK;
+	if (getsockopt(port->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 || domain != AF_UNIX ||
+			getsockopt(port->fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 ||
+			type != SOCK_STREAM)
+		return conf_refuse(
+			conf, -ENOTSOCK, "fd %d: not an inherited Unix stream socket", port->fd);
+	if (getsockopt(port->fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &len) == 0 &&
+			is_listening != 0)
+		return conf_refuse(conf, -EINVAL, "fd %d: a listening socket; use a connected one, "
+			"or --socket PATH", port->fd);
+	return 0;
 }
 
 static int
