@@ -127,7 +127,8 @@ port_set_queue_size(struct vu_daemon_conf *conf, struct vu_port_conf *port, cons
 	int rc = conf_uint(conf, "queue-size", value, &range, &port->max_queue_size);
 
 	if (rc == 0 && !rte_is_power_of_2(port->max_queue_size))
-		return conf_refuse(conf, -EINVAL, "queue-size=%s: use a power of two", value);
+		return conf_refuse(conf, -EINVAL, "queue-size=%s: use a power of two from %u "
+			"to %u", value, range.min, range.max);
 	return rc;
 }
 

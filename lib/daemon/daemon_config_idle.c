@@ -116,14 +116,16 @@ worker_set_idle(struct vu_sched *sched, struct vu_daemon_conf *conf, unsigned in
 int
 daemon_set_idle(struct vu_sched *sched, struct vu_daemon_conf *conf)
 {
+	char text[80];
 	int rc = 0;
 
 	for (unsigned int i = 0; i < conf->nb_idle_pins; i++) {
 		const unsigned int lcore_id = conf->idle_pins[i].lcore_id;
 
 		if (!rte_lcore_is_enabled(lcore_id) || lcore_id == rte_get_main_lcore())
-			return conf_refuse(conf, -EINVAL, "idle: lcore %u is not a data lcore",
-				lcore_id);
+			return conf_refuse(conf, -EINVAL,
+				"idle: lcore %u is not a data lcore; data lcores: %s", lcore_id,
+				vu_sched_lcores_text(sched, text, sizeof(text)));
 	}
 	for (unsigned int i = 0; i < vu_sched_nb_workers(sched) && rc == 0; i++)
 		rc = worker_set_idle(sched, conf, i);

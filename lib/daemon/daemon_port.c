@@ -253,13 +253,15 @@ port_explain_device(struct vu_daemon_conf *conf, const char *path)
 			memcpy(conf->why, driver_why, sizeof(driver_why));
 		return;
 	}
-	if (rte_errno == EINVAL || rte_errno == ERANGE)
-		snprintf(conf->why, sizeof(conf->why), "%s: queues-per-thread, queue-map or lcores "
-			"names a queue or data lcore that is not there, or one twice", path);
-	else
-		snprintf(conf->why, sizeof(conf->why), "%s: cannot create the device: %s%s", path,
-			rte_strerror(rte_errno), rte_errno == ENOMEM ?
-			"; give DPDK more memory (hugepages, or -m MEGABYTES with --no-huge)" : "");
+	snprintf(conf->why, sizeof(conf->why), "%s: cannot create the device: %s%s", path,
+		rte_strerror(rte_errno), rte_errno == ENOMEM ?
+		"; give DPDK more memory (hugepages, or -m MEGABYTES with --no-huge)" : "");
+}
+
+uint32_t
+daemon_port_nb_queues(const struct vu_port_conf *port_conf)
+{
+	return port_conf->nb_units * vu_device_driver_queue_group(port_conf->device);
 }
 
 /* Where the kernel does not tell, in some containers, every node may be there. */
@@ -268,13 +270,20 @@ port_check_node(const struct vu_port_conf *port_conf, struct vu_daemon_conf *con
 {
 	static const char nodes[] = "/sys/devices/system/node";
 	char path[64];
+	char online[64] = "";
+	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/node%d", nodes, port_conf->numa_node);
 	if (port_conf->numa_node < 0 || access(nodes, F_OK) != 0 || access(path, F_OK) == 0)
 		return 0;
-	snprintf(conf->why, sizeof(conf->why), "%s: numa=%d: this machine has no such node", name,
-		port_conf->numa_node);
-	return -EINVAL;
+	snprintf(path, sizeof(path), "%s/online", nodes);
+	file = fopen(path, "re");
+	if (file != NULL && fscanf(file, "%63s", online) != 1)
+		online[0] = '\0';
+	if (file != NULL)
+		fclose(file);
+	return conf_refuse(conf, -EINVAL, "%s: numa=%d: this machine has no such node%s%s", name,
+		port_conf->numa_node, online[0] != '\0' ? "; nodes: " : "", online);
 }
 
 static int
@@ -293,7 +302,7 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 	char name[16];
 	struct vu_device_conf dev_conf = {
 		.name = name,
-		.nb_queues = port_conf->nb_units * vu_device_driver_queue_group(port_conf->device),
+		.nb_queues = daemon_port_nb_queues(port_conf),
 		.max_queue_size = port_conf->max_queue_size,
 		.max_mem_bytes = (uint64_t)port_conf->max_memory_mb << 20,
 		.numa_node = port_conf->numa_node,
@@ -309,10 +318,12 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 	rc = port_check_node(port_conf, conf, port->path != NULL ? port->path : name);
 	if (rc != 0)
 		return rc;
-	port->dev = vu_device_create(port_conf->device, &dev_conf);
+	rc = placement_check(conf, port_conf, port->daemon->sched, &assign);
+	if (rc == 0)
+		port->dev = vu_device_create(port_conf->device, &dev_conf);
 	if (port->dev != NULL)
 		return 0;
-	rc = -rte_errno;
+	rc = rc != 0 ? rc : -rte_errno;
 	port_explain_device(conf, port->path != NULL ? port->path : name);
 	return rc;
 }

@@ -233,12 +233,14 @@ device_queues_create(struct vu_device *dev, const struct vu_device_conf *conf)
 	struct vu_assign_conf assign = *conf->assign;
 	unsigned int counts[RTE_MAX_LCORE];
 	unsigned int *worker_of_queue;
+	char text[64];
 	int rc;
 
 	if (dev->notify.has_lcore &&
 			vu_sched_lcore_worker(dev->sched, dev->notify.lcore_id) < 0) {
-		snprintf(conf->why, conf->why_bytes, "notify-lcore=%u: not a data lcore",
-			dev->notify.lcore_id);
+		snprintf(conf->why, conf->why_bytes,
+			"notify-lcore=%u: not a data lcore; data lcores: %s", dev->notify.lcore_id,
+			vu_sched_lcores_text(dev->sched, text, sizeof(text)));
 		return -EINVAL;
 	}
 	worker_of_queue = calloc(dev->nb_queues, sizeof(*worker_of_queue));

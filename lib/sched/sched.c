@@ -6,7 +6,9 @@
 #include "vu_sched.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <rte_debug.h>
@@ -283,4 +285,31 @@ vu_sched_lcore_worker(const struct vu_sched *sched, unsigned int lcore_id)
 		if (sched->workers[i]->lcore_id == lcore_id)
 			return (int)i;
 	return -1;
+}
+
+const char *
+vu_sched_lcores_text(const struct vu_sched *sched, char *text, size_t bytes)
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (unsigned int i = 0, end; i < sched->nb_workers; i = end) {
+		const unsigned int first = sched->workers[i]->lcore_id;
+		char part[32];
+		int part_len = snprintf(part, sizeof(part), "%s%u", i == 0 ? "" : ",", first);
+
+		for (end = i + 1; end < sched->nb_workers; end++)
+			if (sched->workers[end]->lcore_id != first + (end - i))
+				break;
+		if (end - i > 1)
+			part_len += snprintf(part + part_len, sizeof(part) - (size_t)part_len,
+				"-%u", first + (end - i) - 1);
+		if (len + (size_t)part_len + sizeof("...") > bytes) {
+			memcpy(text + len, "...", sizeof("..."));
+			break;
+		}
+		memcpy(text + len, part, (size_t)part_len + 1);
+		len += (size_t)part_len;
+	}
+	return text;
 }

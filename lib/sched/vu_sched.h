@@ -245,6 +245,17 @@ unsigned int vu_sched_worker_lcore(const struct vu_sched *sched, unsigned int wo
  */
 int vu_sched_lcore_worker(const struct vu_sched *sched, unsigned int lcore_id);
 
+/**
+ * Write which lcores are data lcores, for messages: "1-3,7".
+ *
+ * @param sched  scheduler
+ * @param text   filled
+ * @param bytes  of text, at least 8; a list that is longer ends in "..."
+ * @return text
+ * @context any thread
+ */
+const char *vu_sched_lcores_text(const struct vu_sched *sched, char *text, size_t bytes);
+
 /* ---- commands ----
  * With the worker's loop running they travel through its mailbox; otherwise they take effect
  * before the call returns.

@@ -355,7 +355,7 @@ VU_TEST(net_notify, only_data_lcores_can_write)
 	};
 
 	CHECK(vu_device_create("net", &conf) == NULL);
-	CHECK(strcmp(why, "notify-lcore=5: not a data lcore") == 0);
+	CHECK(strcmp(why, "notify-lcore=5: not a data lcore; data lcores: 4,7") == 0);
 	vu_sched_destroy(f.sched);
 	return TEST_SUCCESS;
 }

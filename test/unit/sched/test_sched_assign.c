@@ -206,3 +206,18 @@ VU_TEST(sched_assign, bad_requests)
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
 }
+
+VU_TEST(sched_assign, text_of_lcores)
+{
+	const unsigned int lcore_ids[] = { 1, 2, 3, 7, 10, 11 };
+	struct vu_sched *sched = vu_sched_create(lcore_ids, RTE_DIM(lcore_ids));
+	char text[16];
+
+	CHECK(strcmp(vu_sched_lcores_text(sched, text, sizeof(text)), "1-3,7,10-11") == 0);
+	CHECK(strcmp(vu_sched_lcores_text(sched, text, 15), "1-3,7,10-11") == 0);
+	/* Never half a number. */
+	CHECK(strcmp(vu_sched_lcores_text(sched, text, 14), "1-3,7...") == 0);
+	CHECK(strcmp(vu_sched_lcores_text(sched, text, 8), "1-3...") == 0);
+	vu_sched_destroy(sched);
+	return TEST_SUCCESS;
+}
