@@ -84,15 +84,25 @@ conf_uint(struct vu_daemon_conf *conf, const char *key, const char *value,
 	return 0;
 }
 
+/* How many queues each lcore gets: a range of counts would mean nothing. */
 static int
-conf_list(struct vu_daemon_conf *conf, const char *key, const char *value,
-	struct vu_uint_list *list)
+conf_counts(struct vu_daemon_conf *conf, const char *value, struct vu_uint_list *counts,
+	char separator)
 {
-	list_free(list);
-	if (list_parse(list, value, strlen(value)) != 0)
-		return conf_refuse(
-			conf, -EINVAL, "%s=%s: use numbers such as 2:2:4 or 3-5", key, value);
-	return 0;
+	list_free(counts);
+	if (strchr(value, '-') == NULL && list_parse(counts, value, strlen(value)) == 0)
+		return 0;
+	return conf_refuse(conf, -EINVAL, "queues-per-thread=%s: use counts such as 2%c2%c4", value,
+		separator, separator);
+}
+
+static int
+port_set_lcores(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+{
+	list_free(&port->lcores);
+	if (list_parse(&port->lcores, value, strlen(value)) == 0)
+		return 0;
+	return conf_refuse(conf, -EINVAL, "lcores=%s: use lcores such as 3-5 or 3:5", value);
 }
 
 static int
@@ -211,9 +221,9 @@ port_set(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key
 	if (strcmp(key, "queue-size") == 0)
 		return port_set_queue_size(conf, port, value);
 	if (strcmp(key, "queues-per-thread") == 0)
-		return conf_list(conf, key, value, &port->queues_per_thread);
+		return conf_counts(conf, value, &port->queues_per_thread, ':');
 	if (strcmp(key, "lcores") == 0)
-		return conf_list(conf, key, value, &port->lcores);
+		return port_set_lcores(conf, port, value);
 	if (strcmp(key, "queue-map") == 0)
 		return port_set_queue_map(conf, port, value);
 	if (strcmp(key, "reconnect-ms") == 0)
@@ -277,21 +287,35 @@ keys_repeat(const char *keys, const char *key)
 static int
 port_set_all(struct vu_daemon_conf *conf, struct vu_port_conf *port, char *keys)
 {
-	char *state = NULL;
 	int rc = port_set_device(conf, port, keys);
+	char *key;
 
-	for (char *key = strtok_r(keys, ",", &state); key != NULL && rc == 0;
-			key = strtok_r(NULL, ",", &state)) {
+	while (rc == 0 && (key = strsep(&keys, ",")) != NULL) {
 		char *value = strchr(key, '=');
 
+		if (*key == '\0')
+			return conf_refuse(conf, -EINVAL,
+				"%s: a comma without key=value behind it", port->path);
 		if (value == NULL || value == key || value[1] == '\0')
 			return conf_refuse(conf, -EINVAL, "%s: use key=value", key);
 		*value++ = '\0';
-		if (keys_repeat(state, key))
+		if (keys_repeat(keys, key))
 			return conf_refuse(conf, -EINVAL, "%s: given twice", key);
 		rc = port_set(conf, port, key, value);
 	}
 	return rc;
+}
+
+/* What can be told only once all keys are known. */
+static int
+port_set_rest(struct vu_daemon_conf *conf, struct vu_port_conf *port)
+{
+	if (port->reconnect_ms != 0 && port->endpoint != VU_ENDPOINT_CLIENT)
+		return conf_refuse(conf, -EINVAL, "reconnect-ms=%u: only a port with mode=client "
+			"connects", port->reconnect_ms);
+	if (port->reconnect_ms == 0)
+		port->reconnect_ms = CONF_RECONNECT_MS;
+	return 0;
 }
 
 /*
@@ -303,6 +327,7 @@ conf_add_port(struct vu_daemon_conf *conf, const char *text, enum vu_endpoint en
 	struct vu_port_conf *ports;
 	struct vu_port_conf *port;
 	char *keys;
+	int rc;
 
 	if (conf->nb_ports == VU_MAX_PORTS)
 		return conf_refuse(conf, -EINVAL, "more than %u ports", VU_MAX_PORTS);
@@ -313,15 +338,15 @@ conf_add_port(struct vu_daemon_conf *conf, const char *text, enum vu_endpoint en
 	port = &ports[conf->nb_ports++];
 	*port = (struct vu_port_conf){
 		.endpoint = endpoint, .fd = VU_FD_NONE, .nb_units = 1, .numa_node = -1,
-		.max_queue_size = VU_MAX_QUEUE_SIZE, .reconnect_ms = CONF_RECONNECT_MS,
+		.max_queue_size = VU_MAX_QUEUE_SIZE,
 	};
 	port->path = strdup(text);
 	if (port->path == NULL)
 		return conf_refuse(conf, -ENOMEM, "out of memory");
-	keys = port->path + strcspn(port->path, ",");
-	if (*keys == ',')
-		*keys++ = '\0';
-	return port_set_all(conf, port, keys);
+	keys = port->path;
+	strsep(&keys, ",");
+	rc = port_set_all(conf, port, keys);
+	return rc != 0 ? rc : port_set_rest(conf, port);
 }
 
 int
@@ -370,7 +395,7 @@ vu_daemon_conf_add_fd(struct vu_daemon_conf *conf, const char *text)
 int
 vu_daemon_conf_set_queues_per_thread(struct vu_daemon_conf *conf, const char *text)
 {
-	return conf_list(conf, "queues-per-thread", text, &conf->queues_per_thread);
+	return conf_counts(conf, text, &conf->queues_per_thread, ',');
 }
 
 int

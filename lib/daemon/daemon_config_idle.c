@@ -62,6 +62,7 @@ idle_entry(struct vu_daemon_conf *conf, const char *text)
 	if (idle_policy_parse(text, len, &policy) != 0)
 		return NULL;
 	if (*lcores != '@') {
+		conf->nb_idle_defaults++;
 		conf->idle_policy = policy;
 		return lcores;
 	}
@@ -72,6 +73,22 @@ idle_entry(struct vu_daemon_conf *conf, const char *text)
 	if ((is_group && lcores[len] != ')') || idle_add(conf, policy, lcores, len) != 0)
 		return NULL;
 	return lcores + len + is_group;
+}
+
+/* Of two policies for the same lcores, which one is meant? */
+static int
+idle_check_once(struct vu_daemon_conf *conf, const char *text)
+{
+	if (conf->nb_idle_defaults > 1)
+		return conf_refuse(conf, -EINVAL,
+			"idle=%s: a second policy for the lcores that no entry names", text);
+	for (unsigned int i = 0; i < conf->nb_idle_pins; i++)
+		for (unsigned int k = 0; k < i; k++)
+			if (conf->idle_pins[i].lcore_id == conf->idle_pins[k].lcore_id)
+				return conf_refuse(conf, -EINVAL,
+					"idle=%s: a second policy for lcore %u", text,
+					conf->idle_pins[i].lcore_id);
+	return 0;
 }
 
 int
@@ -85,7 +102,7 @@ vu_daemon_conf_set_idle(struct vu_daemon_conf *conf, const char *text)
 			return conf_refuse(conf, -EINVAL, "idle=%s: use busy, pause, monitor or "
 				"interrupt, for some lcores as in pause@3,interrupt@4-5", text);
 	} while (*entry++ == ',');
-	return 0;
+	return idle_check_once(conf, text);
 }
 
 int

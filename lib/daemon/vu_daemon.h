@@ -67,7 +67,8 @@ struct vu_daemon_conf {
 	struct vu_uint_list queues_per_thread;
 	struct vu_pin_list pins;        /**< from --queue-map, of ports that have none */
 	enum vu_idle_policy idle_policy; /**< of all data lcores but those in idle_pins */
-	struct vu_idle_pin *idle_pins;  /**< the last one of an lcore counts */
+	unsigned int nb_idle_defaults;  /**< times that idle_policy was given, at most 1 */
+	struct vu_idle_pin *idle_pins;  /**< one of an lcore */
 	unsigned int nb_idle_pins;
 	uint32_t idle_us;               /**< without work, before an lcore sleeps */
 	uint32_t stats_seconds;         /**< print the table every so often; 0 = never */
@@ -116,7 +117,7 @@ int vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text);
 
 /**
  * Set what idle data lcores do from "interrupt" or "pause@3,interrupt@4-5,busy" (--idle): an entry
- * without lcores is for those that no entry names. May be called again.
+ * without lcores is for those that no entry names. May be called again for other lcores.
  *
  * @return 0; -EINVAL with conf->why set
  * @context control lcore

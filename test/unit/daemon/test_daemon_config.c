@@ -149,8 +149,14 @@ VU_TEST(daemon_config, refuses_sockets)
 		{ "a.sock,queue-size=65536", "2 to 32768" },
 		{ "a.sock,mode=listen", "use server or client" },
 		{ "a.sock,lcores=3-", "lcores=3-" },
-		{ "a.sock,lcores=5-3", "lcores=5-3" },
-		{ "a.sock,queues-per-thread=2::2", "queues-per-thread=2::2" },
+		{ "a.sock,lcores=5-3", "lcores=5-3: use lcores such as 3-5" },
+		{ "a.sock,queues-per-thread=2::2", "per-thread=2::2: use counts such as 2:2:4" },
+		{ "a.sock,queues-per-thread=1-2", "per-thread=1-2: use counts such as 2:2:4" },
+		{ "a.sock,", "a.sock: a comma without key=value" },
+		{ "a.sock,,queues=2", "a.sock: a comma without key=value" },
+		{ "a.sock,queues=2,", "a.sock: a comma without key=value" },
+		{ "a.sock,reconnect-ms=50", "reconnect-ms=50: only a port with mode=client" },
+		{ "a.sock,reconnect-ms=50,mode=server", "only a port with mode=client" },
 		{ "a.sock,reconnect-ms=0", "1 to 60000" },
 		{ "a.sock,numa=-1", "numa=-1" },
 		{ "a.sock,notify-coalesce=32", "BUFFERS:MICROSECONDS" },
@@ -220,6 +226,8 @@ VU_TEST(daemon_config, queues_per_thread)
 	vu_daemon_conf_fini(&conf);
 	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "", "queues-per-thread="), 0);
 	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "2,", "2,"), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "1,x", "such as 2,2,4"), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "1-2", "such as 2,2,4"), 0);
 	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "70000", "70000"), 0);
 	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "0-65535", "0-65535"), 0);
 	return TEST_SUCCESS;
@@ -268,7 +276,7 @@ VU_TEST(daemon_config, idle)
 {
 	static const struct vu_idle_pin wanted[] = {
 		{ 3, VU_IDLE_PAUSE }, { 4, VU_IDLE_INTERRUPT }, { 5, VU_IDLE_INTERRUPT },
-		{ 7, VU_IDLE_BUSY }, { 9, VU_IDLE_BUSY }, { 3, VU_IDLE_MONITOR },
+		{ 7, VU_IDLE_BUSY }, { 9, VU_IDLE_BUSY }, { 2, VU_IDLE_MONITOR },
 	};
 	static const char *const bad[] = {
 		"", "sleep", "busybusy", "pause@", "pause@x", "@3", "pause@3)",
@@ -282,7 +290,7 @@ VU_TEST(daemon_config, idle)
 	CHECK_EQ(conf.idle_us, VU_IDLE_US);
 	CHECK_EQ(vu_daemon_conf_set_idle(&conf, "pause@3,interrupt@4-5,busy@(7,9),interrupt"), 0);
 	CHECK(conf.idle_policy == VU_IDLE_INTERRUPT);
-	CHECK_EQ(vu_daemon_conf_set_idle(&conf, "monitor@3"), 0);
+	CHECK_EQ(vu_daemon_conf_set_idle(&conf, "monitor@2"), 0);
 	CHECK_EQ(conf.nb_idle_pins, RTE_DIM(wanted));
 	for (unsigned int i = 0; i < RTE_DIM(wanted); i++) {
 		CHECK_EQ(conf.idle_pins[i].lcore_id, wanted[i].lcore_id);
@@ -293,6 +301,11 @@ VU_TEST(daemon_config, idle)
 	vu_daemon_conf_fini(&conf);
 	for (unsigned int i = 0; i < RTE_DIM(bad); i++)
 		CHECK_EQ(check_refused(vu_daemon_conf_set_idle, bad[i], "monitor or interrupt"), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_idle, "busy,pause", "no entry names"), 0);
+	CHECK_EQ(check_refused(vu_daemon_conf_set_idle, "busy@2-4,pause@3", "for lcore 3"), 0);
+	CHECK_EQ(vu_daemon_conf_set_idle(&conf, "busy"), 0);
+	CHECK(vu_daemon_conf_set_idle(&conf, "pause") < 0);
+	vu_daemon_conf_fini(&conf);
 	CHECK_EQ(check_refused(vu_daemon_conf_set_idle_us, "1000001", "0 to 1000000"), 0);
 	return TEST_SUCCESS;
 }
