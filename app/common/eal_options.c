@@ -5,6 +5,7 @@
 #include "eal_options.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 
 #include <rte_common.h>
 #include <rte_eal.h>
+#include <rte_errno.h>
 #include <rte_vect.h>
 
 #include "vu_fd.h"
@@ -248,6 +250,35 @@ eal_options_start(int argc, char **argv)
 	if (rc >= 0)
 		rte_vect_set_max_simd_bitwidth(RTE_VECT_SIMD_512);
 	return rc;
+}
+
+/* Hugepages are files: those of others cannot be made, and EAL calls that a lack of memory. */
+static const char *
+eal_cure(int error, int argc, char **argv)
+{
+	const bool has_files = !eal_has(argc, argv, "--no-huge") &&
+		!eal_has(argc, argv, "--in-memory");
+
+	if (error == ENOMEM && eal_has(argc, argv, "--no-huge"))
+		return "use a smaller -m";
+	if ((error == ENOMEM && has_files && geteuid() != 0) || error == EACCES)
+		return "no permission for hugepage files? Run as root, or add --in-memory, or "
+			"--no-huge -m 512";
+	if (error == ENOMEM)
+		return "too few free hugepages? Reserve more (/proc/sys/vm/nr_hugepages), use a "
+			"smaller -m, or --no-huge -m 512";
+	return "see --help";
+}
+
+void
+eal_options_tell(const char *program, int error, int argc, char **argv)
+{
+	if (error == 0)
+		fprintf(stderr, "%s: DPDK did not start: another DPDK program may use this "
+			"--file-prefix; see --help\n", program);
+	else
+		fprintf(stderr, "%s: DPDK did not start: %s; %s\n", program, rte_strerror(error),
+			eal_cure(error, argc, argv));
 }
 
 bool

@@ -41,4 +41,7 @@ bool eal_options_check(const char *program, int argc, char **argv);
  */
 int eal_options_start(int argc, char **argv);
 
+/** Say on stderr, in one line, why EAL did not start and what helps. @param error  rte_errno */
+void eal_options_tell(const char *program, int error, int argc, char **argv);
+
 #endif /* EAL_OPTIONS_H */

@@ -175,8 +175,7 @@ main(int argc, char **argv)
 	if (!eal_options_check("vu-bench", options.eal_argc, options.eal_argv)) {
 		status = EXIT_FAILURE;
 	} else if (eal_options_start(options.eal_argc, options.eal_argv) < 0) {
-		fprintf(stderr, "vu-bench: DPDK did not start: %s; see vu-bench --help\n",
-			rte_errno != 0 ? rte_strerror(rte_errno) : "see above");
+		eal_options_tell("vu-bench", rte_errno, options.eal_argc, options.eal_argv);
 		status = EXIT_FAILURE;
 	} else {
 		status = run(&options, command);

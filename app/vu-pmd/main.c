@@ -49,9 +49,7 @@ main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (eal_options_start(options.eal_argc, options.eal_argv) < 0) {
-		fprintf(stderr, "vu-pmd: DPDK did not start: %s; see vu-pmd --help\n",
-			rte_errno != 0 ? rte_strerror(rte_errno) :
-			"another DPDK program may use this --file-prefix");
+		eal_options_tell("vu-pmd", rte_errno, options.eal_argc, options.eal_argv);
 		options_free(&options);
 		return EXIT_FAILURE;
 	}
