@@ -34,33 +34,22 @@ show_progress(unsigned int round, unsigned int nb_rounds)
 		fputs("\r\033[K", stderr);
 }
 
-/* When a point is to be done, so that each of those that are left gets the same time. */
-static uint64_t
-point_end(uint64_t run_end, unsigned int nb_left)
-{
-	uint64_t now = rte_rdtsc();
-
-	if (run_end == 0)
-		return 0;
-	return run_end > now ? now + (run_end - now) / nb_left : now;
-}
-
 /* Measure all points; results has room for all of them. @return their number */
 static unsigned int
 run_points(const struct options *options, struct measure_conf *conf,
 	struct measure_result *results)
 {
-	uint64_t run_end = options->nb_seconds == 0 ? 0 :
-		rte_rdtsc() + options->nb_seconds * rte_get_tsc_hz();
 	unsigned int nb_points = options_nb_points(options);
 	unsigned int nb = 0;
 
+	if (options->nb_seconds != 0)
+		conf->end_tsc = rte_rdtsc() + options->nb_seconds * rte_get_tsc_hz();
 	report_text_head(stdout, conf->mode);
 	for (unsigned int i = 0; i < nb_points; i++) {
 		struct bench_case point = options_point(options, i);
 		unsigned int nb_new;
 
-		conf->end_tsc = point_end(run_end, nb_points - i);
+		conf->nb_points_left = nb_points - i;
 		nb_new = measure_run(conf, &point, &results[nb]);
 		report_text(stdout, &results[nb], nb_new);
 		nb += nb_new;

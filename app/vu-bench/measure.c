@@ -111,16 +111,31 @@ measure_round(struct measure *measure, struct measure_side *one)
 	round_cost(measure, one);
 }
 
+/*
+ * When this point is to be done, so that each of those that are left gets the same time. Its own
+ * set-up is over by now: that of the first point of a run takes long.
+ */
+static uint64_t
+measure_end(const struct measure_conf *conf)
+{
+	uint64_t now = rte_rdtsc();
+
+	if (conf->end_tsc == 0)
+		return UINT64_MAX;
+	return conf->end_tsc > now ? now + (conf->end_tsc - now) / conf->nb_points_left : now;
+}
+
 static void
 measure_rounds(struct measure *measure)
 {
 	const struct measure_conf *conf = measure->conf;
+	uint64_t end = measure_end(conf);
 	unsigned int nb_rounds = conf->nb_rounds;
 
 	for (unsigned int r = 0; r < nb_rounds; r++) {
 		for (unsigned int i = 0; i < measure->nb_sides; i++)
 			measure_round(measure, &measure->sides[(r + i) % measure->nb_sides]);
-		if (conf->end_tsc != 0 && rte_rdtsc() >= conf->end_tsc)
+		if (r + 1 >= MEASURE_MIN_ROUNDS && rte_rdtsc() >= end)
 			nb_rounds = r + 1;
 		if (conf->progress != NULL)
 			conf->progress(r + 1, nb_rounds);

@@ -10,6 +10,9 @@
 
 struct rte_mempool;
 
+/* Fewer have no median and no spread to speak of. */
+#define MEASURE_MIN_ROUNDS 15
+
 /** What came out for one back half. */
 struct measure_result {
 	enum bench_mode mode;
@@ -40,7 +43,8 @@ struct measure_conf {
 	enum bench_mode mode;
 	bool has_backend[BENCH_NB_BACKENDS];
 	unsigned int nb_rounds;  /* of each back half, 1 or more */
-	uint64_t end_tsc;        /* of the last round, about: the first one is run; 0: no end */
+	uint64_t end_tsc;        /* of the whole run, about; 0: no end */
+	unsigned int nb_points_left; /* that share the time until then, this one included */
 	double round_us;
 	uint32_t nb_turns;       /* bursts of a round on one lcore; 0: by time */
 	uint64_t nb_frames;      /* BENCH_VERIFY: of each back half */

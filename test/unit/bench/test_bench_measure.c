@@ -34,7 +34,8 @@ static int
 measure(struct measure_rig *rig, enum bench_direction direction)
 {
 	rig->point.direction = direction;
-	rig->conf.nb_rounds = NB_ROUNDS;
+	if (rig->conf.nb_rounds == 0)
+		rig->conf.nb_rounds = NB_ROUNDS;
 	rig->conf.round_us = 10;
 	rig->conf.has_backend[BENCH_LIMIT] = true;
 	rig->conf.progress = note_progress;
@@ -61,16 +62,32 @@ VU_TEST(bench_measure, all_rounds)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(bench_measure, one_round_when_time_is_up)
+VU_TEST(bench_measure, enough_rounds_for_a_median_when_time_is_up)
 {
-	struct measure_rig rig = { .conf.end_tsc = 1, .point = usual };
+	struct measure_rig rig = {
+		.conf = { .end_tsc = 1, .nb_points_left = 3, .nb_rounds = 10 * MEASURE_MIN_ROUNDS },
+		.point = usual,
+	};
 
 	CHECK_EQ(measure(&rig, BENCH_TO_GUEST), TEST_SUCCESS);
-	CHECK_EQ(rig.results[0].nb_rounds, 1);
-	CHECK_EQ(progress_rounds, 1);
-	rig.conf.end_tsc = UINT64_MAX;
+	CHECK_EQ(rig.results[0].nb_rounds, MEASURE_MIN_ROUNDS);
+	CHECK_EQ(progress_rounds, MEASURE_MIN_ROUNDS);
+	rig.conf.nb_rounds = NB_ROUNDS;
 	CHECK_EQ(measure(&rig, BENCH_TO_GUEST), TEST_SUCCESS);
 	CHECK_EQ(rig.results[0].nb_rounds, NB_ROUNDS);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(bench_measure, all_rounds_while_there_is_time)
+{
+	struct measure_rig rig = {
+		.conf = { .end_tsc = UINT64_MAX, .nb_points_left = 3,
+			.nb_rounds = 2 * MEASURE_MIN_ROUNDS },
+		.point = usual,
+	};
+
+	CHECK_EQ(measure(&rig, BENCH_TO_GUEST), TEST_SUCCESS);
+	CHECK_EQ(rig.results[0].nb_rounds, 2 * MEASURE_MIN_ROUNDS);
 	return TEST_SUCCESS;
 }
 
