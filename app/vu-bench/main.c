@@ -71,6 +71,14 @@ run_status(const struct measure_result *results, unsigned int nb)
 	return status;
 }
 
+static bool
+has_json(const char *path, int rc)
+{
+	if (rc != 0)
+		fprintf(stderr, "vu-bench: cannot write %s: %s\n", path, strerror(-rc));
+	return rc == 0;
+}
+
 static int
 run_with(const struct options *options, struct measure_conf *conf, const char *command)
 {
@@ -88,11 +96,9 @@ run_with(const struct options *options, struct measure_conf *conf, const char *c
 		return EXIT_FAILURE;
 	nb = run_points(options, conf, results);
 	status = run_status(results, nb);
-	if (options->json_path != NULL &&
-			report_json(options->json_path, &run, results, nb) != 0) {
-		fprintf(stderr, "vu-bench: cannot write %s\n", options->json_path);
+	if (options->json_path != NULL && !has_json(options->json_path,
+			report_json(options->json_path, &run, results, nb)))
 		status = EXIT_FAILURE;
-	}
 	free(results);
 	return status;
 }
@@ -141,6 +147,15 @@ run(const struct options *options, const char *command)
 	return status;
 }
 
+/* What would be in vain is found before minutes are spent on it. */
+static bool
+can_start(const struct options *options)
+{
+	return eal_options_check("vu-bench", options->eal_argc, options->eal_argv) &&
+		(options->json_path == NULL ||
+			has_json(options->json_path, report_json_probe(options->json_path)));
+}
+
 /* The set-up of each back half would fill the screen; --log-level brings it back. */
 static void
 quieten(void)
@@ -161,7 +176,7 @@ main(int argc, char **argv)
 		return status != OPTIONS_RUN ? status : EXIT_FAILURE;
 	}
 	quieten();
-	if (!eal_options_check("vu-bench", options.eal_argc, options.eal_argv)) {
+	if (!can_start(&options)) {
 		status = EXIT_FAILURE;
 	} else if (eal_options_start(options.eal_argc, options.eal_argv) < 0) {
 		eal_options_tell("vu-bench", rte_errno, options.eal_argc, options.eal_argv);

@@ -29,7 +29,14 @@ struct report_run {
 };
 
 /**
- * Write all results as JSON.
+ * Tell whether report_json() can write there. What exists is left as it is, and nothing is made.
+ *
+ * @return 0; -EISDIR a folder; -errno of the file or of its folder
+ */
+int report_json_probe(const char *path);
+
+/**
+ * Write all results as JSON. What the file held before goes once all of it is at hand.
  *
  * @return 0 or -errno
  */

@@ -5,9 +5,12 @@
 #include "report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -130,17 +133,54 @@ json_run(const struct report_run *run)
 }
 
 int
+report_json_probe(const char *path)
+{
+	struct stat status;
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+	if (fd >= 0) {
+		close(fd);
+		unlink(path);
+		return 0;
+	}
+	if (errno != EEXIST || stat(path, &status) != 0)
+		return -errno;
+	if (S_ISDIR(status.st_mode))
+		return -EISDIR;
+	/* Not opened: whoever reads from a pipe would take that for the end. */
+	return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 ? 0 : -errno;
+}
+
+static int
+json_write(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "w");
+	int rc = 0;
+
+	if (out == NULL)
+		return -errno;
+	if (fputs(text, out) < 0 || fflush(out) != 0)
+		rc = -errno;
+	if (fclose(out) != 0 && rc == 0)
+		rc = -errno;
+	return rc;
+}
+
+int
 report_json(const char *path, const struct report_run *run, const struct measure_result *results,
 	unsigned int nb)
 {
 	json_t *json = json_run(run);
 	json_t *list = json_array();
+	char *text;
 	int rc;
 
 	for (unsigned int i = 0; i < nb; i++)
 		json_array_append_new(list, json_result(&results[i]));
 	json_object_set_new(json, "results", list);
-	rc = json_dump_file(json, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	rc = text != NULL ? json_write(path, text) : -ENOMEM;
+	free(text);
 	json_decref(json);
-	return rc == 0 ? 0 : -EIO;
+	return rc;
 }

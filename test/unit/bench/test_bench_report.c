@@ -118,6 +118,50 @@ VU_TEST(bench_report, json_of_failure_and_latency)
 	return TEST_SUCCESS;
 }
 
+/* As by someone who asks before a long run; -errno, or what the file holds then. */
+static int
+probe_existing(char *path, char *left, size_t bytes)
+{
+	FILE *in;
+	int rc = report_json_probe(path);
+
+	in = fopen(path, "r");
+	if (in == NULL)
+		return -ENOENT;
+	left[fread(left, 1, bytes - 1, in)] = '\0';
+	fclose(in);
+	return rc;
+}
+
+VU_TEST(bench_report, a_probe_leaves_things_as_they_are)
+{
+	char path[] = "/tmp/vu-test.XXXXXX";
+	char left[16] = "";
+	int fd = mkstemp(path);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, "older", 5), 5);
+	close(fd);
+	CHECK_EQ(probe_existing(path, left, sizeof(left)), 0);
+	CHECK(strcmp(left, "older") == 0);
+	unlink(path);
+	CHECK_EQ(report_json_probe(path), 0);
+	CHECK_EQ(access(path, F_OK), -1);
+	return TEST_SUCCESS;
+}
+
+VU_TEST(bench_report, a_probe_says_why_not)
+{
+	const struct report_run run = { .command = "vu-bench" };
+
+	CHECK_EQ(report_json_probe("/nonexistent/x.json"), -ENOENT);
+	CHECK_EQ(report_json_probe("/tmp"), -EISDIR);
+	CHECK_EQ(report_json_probe("/dev/null/x.json"), -ENOTDIR);
+	CHECK_EQ(report_json("/nonexistent/x.json", &run, results, 1), -ENOENT);
+	CHECK_EQ(report_json("/dev/full", &run, results, 1), -ENOSPC);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(bench_report, table_has_every_row)
 {
 	char *text = NULL;
