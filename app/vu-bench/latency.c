@@ -19,6 +19,7 @@
 struct echo {
 	struct side *side;
 	const struct round_conf *conf;
+	uint64_t nb_switches; /* of the back half, once it has ended */
 	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t stop;
 };
 
@@ -28,6 +29,7 @@ echo_main(void *arg)
 	struct echo *echo = arg;
 	const struct back_ops *ops = echo->side->ops;
 	void **handles = echo->side->handles;
+	uint64_t nb_before = round_switches();
 
 	while (vu_load_acquire(&echo->stop) == 0) {
 		if (ops->wait != NULL)
@@ -36,6 +38,7 @@ echo_main(void *arg)
 			if (ops->signal != NULL)
 				ops->signal(handles[0]);
 	}
+	echo->nb_switches = round_switches() - nb_before;
 	return 0;
 }
 
@@ -56,28 +59,30 @@ latency_trip(struct side *side)
 	return rte_rdtsc_precise() - start;
 }
 
-unsigned int
-latency_run(struct side *side, const struct round_conf *conf, double *trip_ns, double *line_ns)
+void
+latency_run(struct side *side, const struct round_conf *conf, double *trip_ns,
+	struct round_result *result)
 {
 	struct echo echo = { .side = side, .conf = conf };
 	double before_ns = line_round_trip_ns(conf->lcore_id);
 	double cycle_ns = 1e9 / (double)rte_get_tsc_hz();
-	unsigned int i;
+	uint64_t nb_before = round_switches();
 
+	*result = (struct round_result){ 0 };
 	rte_eal_remote_launch(echo_main, &echo, conf->lcore_id);
-	for (i = 0; i < LATENCY_TRIPS; i++) {
+	for (; result->nb_frames < LATENCY_TRIPS; result->nb_frames++) {
 		uint64_t cycles;
 
 		rte_delay_us_block(PAUSE_US);
 		cycles = latency_trip(side);
 		if (cycles == 0)
 			break;
-		trip_ns[i] = (double)(cycles - conf->clock_cycles) * cycle_ns;
+		trip_ns[result->nb_frames] = (double)(cycles - conf->clock_cycles) * cycle_ns;
 	}
 	vu_store_release(&echo.stop, 1);
 	if (side->ops->kick != NULL)
 		side->ops->kick(side->handles[1]);
 	rte_eal_wait_lcore(conf->lcore_id);
-	*line_ns = line_join(before_ns, line_round_trip_ns(conf->lcore_id));
-	return i;
+	result->nb_switches = round_switches() - nb_before + echo.nb_switches;
+	result->line_ns = line_join(before_ns, line_round_trip_ns(conf->lcore_id));
 }

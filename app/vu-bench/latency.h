@@ -16,10 +16,10 @@
  * @param side     pair 0 is used
  * @param conf     lcore_id is the back half's
  * @param trip_ns  filled: LATENCY_TRIPS times in nanoseconds
- * @param line_ns  out: round trip of a cache line, 0 if it changed meanwhile
- * @return frames that came back; fewer than LATENCY_TRIPS if one did not within a second
+ * @param result   out: nb_frames that came back, fewer than LATENCY_TRIPS if one did not within a
+ *                 second; line_ns, 0 if it changed meanwhile; nb_switches
  */
-unsigned int latency_run(struct side *side, const struct round_conf *conf, double *trip_ns,
-	double *line_ns);
+void latency_run(struct side *side, const struct round_conf *conf, double *trip_ns,
+	struct round_result *result);
 
 #endif /* LATENCY_H */

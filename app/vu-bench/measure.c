@@ -18,6 +18,10 @@
 #include "round.h"
 #include "verify.h"
 
+/* See measure_is_disturbed(). Machines of their own stay below: few rounds, hardly any spread. */
+#define DISTURBED_PART 20
+#define DISTURBED_SPREAD 2
+
 static const struct back_ops *const measure_backs[BENCH_NB_BACKENDS] = {
 	[BENCH_VU] = &back_vu,
 	[BENCH_VU_MBUF] = &back_vu_mbuf,
@@ -35,6 +39,7 @@ struct measure_side {
 	double *values;       /* cycles per packet, or nanoseconds */
 	double *front_cycles;
 	double *line_ns;      /* two lcores; 0: the state changed during the round */
+	bool *is_interrupted;
 	unsigned int nb_rounds;
 };
 
@@ -67,6 +72,7 @@ round_cost(struct measure *measure, struct measure_side *one)
 	one->values[at] = (double)round.back_cycles / round.nb_frames;
 	one->front_cycles[at] = (double)round.front_cycles / round.nb_frames;
 	one->line_ns[at] = round.line_ns;
+	one->is_interrupted[at] = round.nb_switches != 0;
 	one->nb_rounds++;
 }
 
@@ -88,11 +94,13 @@ static void
 round_latency(struct measure *measure, struct measure_side *one)
 {
 	unsigned int at = one->nb_rounds;
-	unsigned int nb = latency_run(&one->side, &measure->round,
-		&one->values[at * LATENCY_TRIPS], &one->line_ns[at]);
+	struct round_result round;
 
-	one->result->nb_frames += nb;
-	if (nb == LATENCY_TRIPS)
+	latency_run(&one->side, &measure->round, &one->values[at * LATENCY_TRIPS], &round);
+	one->result->nb_frames += round.nb_frames;
+	one->line_ns[at] = round.line_ns;
+	one->is_interrupted[at] = round.nb_switches != 0;
+	if (round.nb_frames == LATENCY_TRIPS)
 		one->nb_rounds++;
 	else
 		one->result->rc = -ETIMEDOUT;
@@ -197,6 +205,7 @@ state_keep(const struct measure *measure, struct measure_side *one, double borde
 			&one->values[r * measure->nb_values],
 			measure->nb_values * sizeof(*one->values));
 		one->line_ns[nb] = one->line_ns[r];
+		one->is_interrupted[nb] = one->is_interrupted[r];
 		nb++;
 	}
 	one->nb_rounds = nb;
@@ -243,6 +252,8 @@ measure_summarise(struct measure *measure, struct measure_side *one)
 	if (result->rc != 0)
 		return;
 	result->nb_rounds = one->nb_rounds;
+	for (unsigned int r = 0; r < one->nb_rounds; r++)
+		result->nb_interrupted += one->is_interrupted[r];
 	result->line_ns = stats_summarise(one->line_ns, one->nb_rounds).median;
 	if (measure->conf->mode == BENCH_LATENCY) {
 		summarise_latency(measure, one);
@@ -317,7 +328,9 @@ measure_open_side(struct measure *measure, struct measure_side *one)
 	one->values = calloc((size_t)nb_rounds * measure->nb_values, sizeof(*one->values));
 	one->front_cycles = calloc(nb_rounds, sizeof(*one->front_cycles));
 	one->line_ns = calloc(nb_rounds, sizeof(*one->line_ns));
-	if (one->values == NULL || one->front_cycles == NULL || one->line_ns == NULL)
+	one->is_interrupted = calloc(nb_rounds, sizeof(*one->is_interrupted));
+	if (one->values == NULL || one->front_cycles == NULL || one->line_ns == NULL ||
+			one->is_interrupted == NULL)
 		return -ENOMEM;
 	return side_open(&one->side, ops, &conf);
 }
@@ -333,6 +346,7 @@ measure_close(struct measure *measure)
 		free(one->values);
 		free(one->front_cycles);
 		free(one->line_ns);
+		free(one->is_interrupted);
 	}
 	front_memory_destroy(&measure->memory);
 }
@@ -374,6 +388,16 @@ measure_start(struct measure *measure, struct measure_result *results)
 		};
 		one->result->rc = rc != 0 ? rc : measure_open_side(measure, one);
 	}
+}
+
+bool
+measure_is_disturbed(const struct measure_result *result)
+{
+	if (result->rc != 0 || result->mode == BENCH_VERIFY)
+		return false;
+	return DISTURBED_PART * result->nb_interrupted > result->nb_rounds ||
+		(result->mode == BENCH_COST &&
+			result->cycles.p90 > DISTURBED_SPREAD * result->cycles.median);
 }
 
 unsigned int

@@ -22,6 +22,7 @@ struct measure_result {
 	uint64_t nb_frames;
 	uint64_t nb_lost;            /* that is missing, or came out wrong */
 	unsigned int nb_rounds;      /* that count */
+	unsigned int nb_interrupted; /* of those: another thread had a CPU of ours meanwhile */
 	bool has_hugepages;          /* the guest's memory */
 	double line_ns;              /* two lcores: round trip of a cache line during those */
 
@@ -37,6 +38,12 @@ struct measure_result {
 	double p99_ns;
 	double p999_ns;
 };
+
+/**
+ * Tell whether the figures suffered from something else that ran on the same CPU: other threads
+ * interrupted more than one round of 20, or a tenth of the rounds took more than twice the median.
+ */
+bool measure_is_disturbed(const struct measure_result *result);
 
 /** How to measure. */
 struct measure_conf {

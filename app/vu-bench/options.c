@@ -92,7 +92,7 @@ static const char options_help[] =
 "               two lcores: it works at the same time\n"
 "  line ns      two lcores: round trip of a cache line between them. On virtual\n"
 "               machines it changes; only rounds with the same one count\n"
-"  rounds       that count\n"
+"  rounds       that count; a * after it: something else ran on the same CPU\n"
 "On two lcores the cycles are those of the whole time. Compare figures of one\n"
 "run only: machines differ, and differ from hour to hour.\n"
 "\n"

@@ -70,6 +70,16 @@ json_add_cost(json_t *json, const struct measure_result *result)
 			json_summary(&result->front_cycles));
 }
 
+static void
+json_add_rounds(json_t *json, const struct measure_result *result)
+{
+	json_object_set_new(json, "rounds", json_integer(result->nb_rounds));
+	json_object_set_new(json, "interrupted_rounds", json_integer(result->nb_interrupted));
+	json_object_set_new(json, "disturbed", json_boolean(measure_is_disturbed(result)));
+	if (result->point.nb_cores != 1)
+		json_object_set_new(json, "line_round_trip_ns", json_real(result->line_ns));
+}
+
 static json_t *
 json_result(const struct measure_result *result)
 {
@@ -86,9 +96,7 @@ json_result(const struct measure_result *result)
 		json_object_set_new(json, "latency_ns", json_pack("{s:f, s:f, s:f}",
 			"p50", result->p50_ns, "p99", result->p99_ns, "p99.9", result->p999_ns));
 	if (result->mode != BENCH_VERIFY)
-		json_object_set_new(json, "rounds", json_integer(result->nb_rounds));
-	if (result->mode != BENCH_VERIFY && result->point.nb_cores != 1)
-		json_object_set_new(json, "line_round_trip_ns", json_real(result->line_ns));
+		json_add_rounds(json, result);
 	json_object_set_new(json, "hugepages", json_boolean(result->has_hugepages));
 	json_object_set_new(json, "packets", json_integer((json_int_t)result->nb_frames));
 	json_object_set_new(json, "lost", json_integer((json_int_t)result->nb_lost));

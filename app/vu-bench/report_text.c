@@ -69,6 +69,13 @@ report_text_point(FILE *out, const struct bench_case *point)
 		point->nb_pairs, point->nb_cores);
 }
 
+/* Behind the last column; report_text_end() explains it. */
+static const char *
+text_mark(const struct measure_result *result)
+{
+	return measure_is_disturbed(result) ? " *" : "";
+}
+
 static void
 text_cost(FILE *out, const struct measure_result *result)
 {
@@ -80,10 +87,11 @@ text_cost(FILE *out, const struct measure_result *result)
 	fprintf(out, "%10.1f %15s %6.1f %9s %7s ", result->cycles.median, range,
 		result->packets_per_second / 1e6, to_rte_vhost, to_limit);
 	if (result->point.nb_cores == 1)
-		fprintf(out, "%6.1f %7s %6u\n", result->front_cycles.median, "-",
-			result->nb_rounds);
+		fprintf(out, "%6.1f %7s %6u%s\n", result->front_cycles.median, "-",
+			result->nb_rounds, text_mark(result));
 	else
-		fprintf(out, "%6s %7.0f %6u\n", "-", result->line_ns, result->nb_rounds);
+		fprintf(out, "%6s %7.0f %6u%s\n", "-", result->line_ns, result->nb_rounds,
+			text_mark(result));
 }
 
 static void
@@ -92,8 +100,9 @@ text_latency(FILE *out, const struct measure_result *result)
 	char to_rte_vhost[16];
 
 	text_ratio(result->ratio_to_rte_vhost, to_rte_vhost, sizeof(to_rte_vhost));
-	fprintf(out, "%9.0f %9.0f %9.0f %9s %7.0f %6u\n", result->p50_ns, result->p99_ns,
-		result->p999_ns, to_rte_vhost, result->line_ns, result->nb_rounds);
+	fprintf(out, "%9.0f %9.0f %9.0f %9s %7.0f %6u%s\n", result->p50_ns, result->p99_ns,
+		result->p999_ns, to_rte_vhost, result->line_ns, result->nb_rounds,
+		text_mark(result));
 }
 
 static void
@@ -130,10 +139,16 @@ report_text(FILE *out, const struct measure_result *results, unsigned int nb)
 void
 report_text_end(FILE *out, const struct measure_result *results, unsigned int nb)
 {
-	unsigned int nb_small = 0;
+	unsigned int nb_small = 0, nb_disturbed = 0;
 
-	for (unsigned int i = 0; i < nb; i++)
+	for (unsigned int i = 0; i < nb; i++) {
 		nb_small += results[i].rc == 0 && !results[i].has_hugepages;
+		nb_disturbed += measure_is_disturbed(&results[i]);
+	}
+	if (nb_disturbed != 0)
+		fprintf(out, "Rows with a *, while something else ran on their CPU or slowed it "
+			"down: %u; measure again on one that has nothing else to do.\n",
+			nb_disturbed);
 	if (nb_small != 0)
 		fprintf(out, "Rows whose guest memory found no hugepages: %u; small pages "
 			"cost more.\n", nb_small);

@@ -5,6 +5,8 @@
  */
 #include "round.h"
 
+#include <sys/resource.h>
+
 #include <rte_cycles.h>
 
 /* One turn, clock in hand: front half before, back half, front half after. */
@@ -47,9 +49,20 @@ round_loop(struct side *side, const struct round_conf *conf, struct round_result
 	} while (rte_rdtsc() < end || nb_turns < min_turns);
 }
 
+uint64_t
+round_switches(void)
+{
+	struct rusage usage = { 0 };
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return (uint64_t)usage.ru_nivcsw;
+}
+
 void
 round_run(struct side *side, const struct round_conf *conf, struct round_result *result)
 {
+	uint64_t nb_before = round_switches();
+
 	*result = (struct round_result){ 0 };
 	if (conf->load.point->direction == BENCH_FROM_GUEST)
 		round_loop(side, conf, result, BENCH_FROM_GUEST);
@@ -59,6 +72,7 @@ round_run(struct side *side, const struct round_conf *conf, struct round_result 
 		round_loop(side, conf, result, BENCH_BOTH);
 	else
 		round_loop(side, conf, result, BENCH_GUEST_TO_GUEST);
+	result->nb_switches = round_switches() - nb_before;
 }
 
 uint64_t

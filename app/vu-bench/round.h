@@ -15,6 +15,7 @@ struct round_result {
 	uint64_t back_cycles;  /* TSC; two lcores: of the whole time */
 	uint64_t front_cycles; /* TSC, of the front half alone; two lcores: 0 */
 	double line_ns;        /* two lcores: round trip of a cache line between them */
+	uint64_t nb_switches;  /* times an lcore had to leave its CPU to another thread */
 };
 
 /** How a round is run. */
@@ -25,6 +26,9 @@ struct round_conf {
 	uint64_t clock_cycles;   /* TSC, what reading the clock twice costs; subtracted */
 	unsigned int lcore_id;   /* two lcores: of the back half */
 };
+
+/** Times that the calling thread had to leave its CPU to another so far. */
+uint64_t round_switches(void);
 
 /** What reading the clock twice costs, in TSC cycles. */
 uint64_t round_clock_cycles(void);

@@ -18,6 +18,7 @@
 struct cross {
 	struct side *side;
 	const struct round_conf *conf;
+	uint64_t nb_switches; /* of the back half, once it has ended */
 	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t stop;
 };
 
@@ -37,6 +38,7 @@ static int
 cross_back_main(void *arg)
 {
 	struct cross *cross = arg;
+	uint64_t nb_before = round_switches();
 
 	if (cross->conf->load.point->direction == BENCH_FROM_GUEST)
 		cross_back_loop(cross, BENCH_FROM_GUEST);
@@ -46,6 +48,7 @@ cross_back_main(void *arg)
 		cross_back_loop(cross, BENCH_BOTH);
 	else
 		cross_back_loop(cross, BENCH_GUEST_TO_GUEST);
+	cross->nb_switches = round_switches() - nb_before;
 	return 0;
 }
 
@@ -115,6 +118,7 @@ round_run_cross(struct side *side, const struct round_conf *conf, struct round_r
 {
 	struct cross cross = { .side = side, .conf = conf };
 	double line_before_ns = line_round_trip_ns(conf->lcore_id);
+	uint64_t nb_before = round_switches();
 	uint64_t start;
 
 	*result = (struct round_result){ 0 };
@@ -128,5 +132,6 @@ round_run_cross(struct side *side, const struct round_conf *conf, struct round_r
 	vu_store(&cross.stop, 1);
 	rte_eal_wait_lcore(conf->lcore_id);
 	cross_drain(side);
+	result->nb_switches = round_switches() - nb_before + cross.nb_switches;
 	result->line_ns = line_join(line_before_ns, line_round_trip_ns(conf->lcore_id));
 }

@@ -5,7 +5,12 @@
  */
 #include "test.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <rte_mbuf.h>
+
+#include "vu_atomic.h"
 
 #include "measure.h"
 
@@ -36,7 +41,8 @@ measure(struct measure_rig *rig, enum bench_direction direction)
 	rig->point.direction = direction;
 	if (rig->conf.nb_rounds == 0)
 		rig->conf.nb_rounds = NB_ROUNDS;
-	rig->conf.round_us = 10;
+	if (rig->conf.round_us == 0)
+		rig->conf.round_us = 10;
 	rig->conf.has_backend[BENCH_LIMIT] = true;
 	rig->conf.progress = note_progress;
 	rig->conf.pool = rte_pktmbuf_pool_create("measure", 1023, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
@@ -88,6 +94,47 @@ VU_TEST(bench_measure, all_rounds_while_there_is_time)
 
 	CHECK_EQ(measure(&rig, BENCH_TO_GUEST), TEST_SUCCESS);
 	CHECK_EQ(rig.results[0].nb_rounds, 2 * MEASURE_MIN_ROUNDS);
+	return TEST_SUCCESS;
+}
+
+static void *
+spin(void *stop)
+{
+	while (vu_load((uint32_t *)stop) == 0)
+		;
+	return NULL;
+}
+
+/* Measure while another thread wants the same CPU. */
+static int
+measure_beside_another(struct measure_rig *rig)
+{
+	cpu_set_t before, one;
+	uint32_t stop = 0;
+	pthread_t thread;
+	int rc;
+
+	CHECK_EQ(pthread_getaffinity_np(pthread_self(), sizeof(before), &before), 0);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	CHECK_EQ(pthread_setaffinity_np(pthread_self(), sizeof(one), &one), 0);
+	/* It inherits the CPU. */
+	CHECK_EQ(pthread_create(&thread, NULL, spin, &stop), 0);
+	rc = measure(rig, BENCH_TO_GUEST);
+	vu_store(&stop, 1);
+	pthread_join(thread, NULL);
+	pthread_setaffinity_np(pthread_self(), sizeof(before), &before);
+	return rc;
+}
+
+VU_TEST(bench_measure, a_cpu_that_others_use_is_noticed)
+{
+	/* Longer than the kernel lets anyone have a CPU that two want. */
+	struct measure_rig rig = { .conf.round_us = 100000, .point = usual };
+
+	CHECK_EQ(measure_beside_another(&rig), TEST_SUCCESS);
+	CHECK(rig.results[0].nb_interrupted > 0);
+	CHECK(measure_is_disturbed(&rig.results[0]));
 	return TEST_SUCCESS;
 }
 

@@ -28,6 +28,7 @@ static const struct measure_result results[] = {
 	},
 	{
 		.mode = BENCH_LATENCY, .backend = BENCH_EVENTFD, .nb_lost = 2, .line_ns = 80,
+		.nb_rounds = 4, .nb_interrupted = 3,
 		.point = { .direction = BENCH_BOTH, .size_bytes = 64, .nb_cores = 2 },
 		.p50_ns = 300, .p99_ns = 400, .p999_ns = 500,
 	},
@@ -91,7 +92,53 @@ VU_TEST(bench_report, json_of_a_cost)
 	CHECK(json_is_null(json_object_get(one, "ratio_to_limit")));
 	CHECK(json_object_get(one, "error") == NULL);
 	CHECK(json_is_true(json_object_get(one, "hugepages")));
+	CHECK_EQ(json_integer_value(json_object_get(one, "interrupted_rounds")), 0);
+	CHECK(json_is_false(json_object_get(one, "disturbed")));
 	json_decref(json);
+	return TEST_SUCCESS;
+}
+
+static bool
+is_disturbed(enum bench_mode mode, unsigned int nb_interrupted, double p90)
+{
+	const struct measure_result result = {
+		.mode = mode, .nb_rounds = 100, .nb_interrupted = nb_interrupted,
+		.cycles = { .median = 20, .p10 = 19, .p90 = p90 },
+	};
+
+	return measure_is_disturbed(&result);
+}
+
+VU_TEST(bench_report, a_shared_cpu_disturbs)
+{
+	CHECK(!is_disturbed(BENCH_COST, 5, 40));
+	CHECK(is_disturbed(BENCH_COST, 6, 40));
+	CHECK(is_disturbed(BENCH_COST, 0, 41));
+	CHECK(!is_disturbed(BENCH_LATENCY, 5, 41));
+	CHECK(is_disturbed(BENCH_LATENCY, 6, 0));
+	CHECK(!is_disturbed(BENCH_VERIFY, 6, 41));
+	return TEST_SUCCESS;
+}
+
+VU_TEST(bench_report, disturbed_rows_are_marked)
+{
+	struct measure_result rows[] = { results[0], results[0], results[2] };
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	CHECK(out != NULL);
+	rows[1].nb_interrupted = 1;
+	report_text(out, rows, 1);
+	report_text_end(out, rows, 1);
+	fflush(out);
+	CHECK(strchr(text, '*') == NULL);
+	report_text(out, &rows[1], 2);
+	report_text_end(out, rows, RTE_DIM(rows));
+	fclose(out);
+	CHECK(strstr(text, "     3 *\n") != NULL);
+	CHECK(strstr(text, "Rows with a *") != NULL && strstr(text, "down: 2;") != NULL);
+	free(text);
 	return TEST_SUCCESS;
 }
 
@@ -111,6 +158,8 @@ VU_TEST(bench_report, json_of_failure_and_latency)
 	CHECK(strcmp(text_of(one, "backend"), "eventfd") == 0);
 	CHECK_EQ(json_integer_value(json_object_get(one, "lost")), 2);
 	CHECK_EQ(json_real_value(json_object_get(one, "line_round_trip_ns")), 80);
+	CHECK_EQ(json_integer_value(json_object_get(one, "interrupted_rounds")), 3);
+	CHECK(json_is_true(json_object_get(one, "disturbed")));
 	one = json_object_get(one, "latency_ns");
 	CHECK_EQ(json_real_value(json_object_get(one, "p99")), 400);
 	CHECK_EQ(json_real_value(json_object_get(one, "p99.9")), 500);
