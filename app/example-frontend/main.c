@@ -3,7 +3,9 @@
  * Example of the front-end library: opens a net back-end, sends frames, and checks that each comes
  * back, with its MAC addresses swapped or not. Exit status 0 if all did.
  */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,26 @@
 #define MAX_BURST 32
 #define MAC_BYTES 6
 #define WAIT_MS 10000
+#define MAX_FRAMES 1000000000
+
+static const char usage[] =
+"Usage: example-frontend SOCKET [FRAMES [server]]\n"
+"\n"
+"Connects to a vhost-user net back-end, sends it FRAMES frames (default 1000) and\n"
+"checks that each comes back, with its MAC addresses swapped or not.\n"
+"\n"
+"  vu-pmd -l 0-1 --socket /tmp/vu.sock &\n"
+"  example-frontend /tmp/vu.sock\n"
+"\n"
+"The back-end has to listen on SOCKET already. With the word server it is the other\n"
+"way round: this program listens there, and waits 10 s for a back-end to connect.\n"
+"Ends after 10 s, too, if frames do not come back. Exit status 0 if all did.\n";
+
+struct options {
+	const char *path;
+	unsigned long nb_frames;
+	bool is_server;
+};
 
 struct example {
 	struct vu_frontend *fe;
@@ -164,6 +186,23 @@ example_run(struct example *example)
 	example->nb_frames = nb_frames;
 }
 
+/*
+ * The library tries for ever. Who runs an example wants to know at once what is wrong: the first
+ * turn is the first attempt.
+ */
+static int
+example_wait(struct vu_frontend *fe)
+{
+	int rc = vu_frontend_turn(fe, WAIT_MS);
+
+	if (rc < 0)
+		return rc;
+	if (vu_frontend_reason(fe) != 0)
+		return vu_frontend_reason(fe);
+	rc = vu_frontend_wait(fe, WAIT_MS);
+	return rc == -ETIMEDOUT && vu_frontend_reason(fe) != 0 ? vu_frontend_reason(fe) : rc;
+}
+
 static int
 example_open(struct example *example, const char *path, bool is_server)
 {
@@ -183,17 +222,29 @@ example_open(struct example *example, const char *path, bool is_server)
 	if (example->buffers == NULL)
 		return -rte_errno;
 	rc = vu_frontend_start(example->fe, 0);
-	return rc == 0 ? vu_frontend_wait(example->fe, WAIT_MS) : rc;
+	return rc == 0 ? example_wait(example->fe) : rc;
+}
+
+static void
+example_explain(const struct options *options, int rc)
+{
+	if (options->is_server && rc == -ETIMEDOUT)
+		fprintf(stderr, "example-frontend: %s: no back-end connected within %d s\n",
+			options->path, WAIT_MS / 1000);
+	else
+		fprintf(stderr, "example-frontend: %s: %s%s\n", options->path, rte_strerror(-rc),
+			!options->is_server && (rc == -ENOENT || rc == -ECONNREFUSED) ?
+			"; is there a back-end that listens?" : "");
 }
 
 static int
-example_main(const char *path, unsigned int nb_frames, bool is_server)
+example_main(const struct options *options)
 {
-	struct example example = { .nb_frames = nb_frames };
-	int rc = example_open(&example, path, is_server);
+	struct example example = { .nb_frames = (unsigned int)options->nb_frames };
+	int rc = example_open(&example, options->path, options->is_server);
 
 	if (rc != 0) {
-		fprintf(stderr, "example-frontend: %s: %s\n", path, rte_strerror(-rc));
+		example_explain(options, rc);
 		vu_frontend_close(example.fe);
 		return EXIT_FAILURE;
 	}
@@ -203,7 +254,27 @@ example_main(const char *path, unsigned int nb_frames, bool is_server)
 		example.nb_sent, example.nb_back, example.nb_wrong,
 		vu_frontend_features(example.fe));
 	vu_frontend_close(example.fe);
-	return example.nb_back == nb_frames && example.nb_wrong == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return example.nb_back == options->nb_frames && example.nb_wrong == 0 ? EXIT_SUCCESS :
+		EXIT_FAILURE;
+}
+
+/* What the words say, or false. */
+static bool
+options_parse(struct options *options, int argc, char **argv)
+{
+	char *end = NULL;
+
+	*options = (struct options){ .nb_frames = 1000 };
+	if (argc < 2 || argc > 4 || argv[1][0] == '-')
+		return false;
+	options->path = argv[1];
+	if (argc > 2) {
+		options->nb_frames = strtoul(argv[2], &end, 10);
+		if (*end != '\0' || options->nb_frames < 1 || options->nb_frames > MAX_FRAMES)
+			return false;
+	}
+	options->is_server = argc > 3;
+	return argc < 4 || strcmp(argv[3], "server") == 0;
 }
 
 int
@@ -214,18 +285,22 @@ main(int argc, char **argv)
 		"--no-telemetry", "--log-level=lib.eal:error",
 	};
 	char *eal_argv[RTE_DIM(eal) + 1] = { NULL };
+	struct options options;
 	int rc;
 
-	if (argc < 2 || argc > 4) {
-		fprintf(stderr, "usage: %s SOCKET [FRAMES [server]]\n", argv[0]);
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		fputs(usage, stdout);
+		return EXIT_SUCCESS;
+	}
+	if (!options_parse(&options, argc, argv)) {
+		fputs("example-frontend: use SOCKET [FRAMES [server]]; see --help\n", stderr);
 		return EXIT_FAILURE;
 	}
 	for (unsigned int i = 0; i < RTE_DIM(eal); i++)
 		eal_argv[i] = eal[i];
 	if (rte_eal_init(RTE_DIM(eal), eal_argv) < 0)
 		return EXIT_FAILURE;
-	rc = example_main(argv[1], argc > 2 ? (unsigned int)atoi(argv[2]) : 1000,
-		argc > 3 && strcmp(argv[3], "server") == 0);
+	rc = example_main(&options);
 	rte_eal_cleanup();
 	return rc;
 }

@@ -76,6 +76,7 @@ frontend_lose(struct vu_frontend *fe, int reason)
 		VU_LOG(FRONTEND, WARNING, "%s: connection lost: %s", fe->name,
 			rte_strerror(-reason));
 	fe->is_connected = false;
+	fe->reason = reason;
 	vu_store_release(&fe->is_up, false);
 	fe->ops->disconnect(fe);
 	if (fe->conf.mode == VU_FRONTEND_FD)
@@ -232,6 +233,7 @@ frontend_connected(struct vu_frontend *fe)
 		return;
 	}
 	fe->retry_ms = fe->conf.retry_ms;
+	fe->reason = 0;
 	/* Rings before flag; pairs with the acquire in frontend_queue_get(). */
 	vu_store_release(&fe->is_up, true);
 	VU_LOG(FRONTEND, INFO, "%s: up: features 0x%" PRIx64 ", protocol features 0x%" PRIx64,
@@ -247,9 +249,10 @@ frontend_connect(struct vu_frontend *fe)
 
 	if (rc == 0)
 		frontend_connected(fe);
-	else if (rc == -EAGAIN && frontend_watch(fe) == 0)
+	if (rc == 0 || (rc == -EAGAIN && frontend_watch(fe) == 0))
 		return;
-	else if (rc == -ENOTCONN)
+	fe->reason = rc;
+	if (rc == -ENOTCONN)
 		fe->is_dead = true;
 	else
 		frontend_retry(fe);
@@ -471,6 +474,12 @@ bool
 vu_frontend_is_up(const struct vu_frontend *fe)
 {
 	return fe->is_up;
+}
+
+int
+vu_frontend_reason(const struct vu_frontend *fe)
+{
+	return fe->reason;
 }
 
 uint64_t

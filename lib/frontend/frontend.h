@@ -52,6 +52,7 @@ struct vu_frontend {
 	bool is_inband;                 /* kicks are messages; fixed while up */
 	uint32_t nb_started;            /* queues */
 	uint32_t retry_ms;              /* next delay */
+	int reason;                     /* -errno of the last attempt or connection; 0: none */
 
 	bool has_features;              /* the following two are for good */
 	uint64_t features;

@@ -147,13 +147,23 @@ int vu_frontend_turn(struct vu_frontend *fe, int timeout_ms);
  *
  * @param fe          front-end
  * @param timeout_ms  milliseconds
- * @return 0; -ETIMEDOUT; -ENOTCONN the only connection (VU_FRONTEND_FD) is gone
+ * @return 0; -ETIMEDOUT, see vu_frontend_reason(); -ENOTCONN the only connection (VU_FRONTEND_FD)
+ *         is gone
  * @context control lcore, not from an event
  */
 int vu_frontend_wait(struct vu_frontend *fe, unsigned int timeout_ms);
 
 /** Tell whether the front-end is between `up` and `down`. @context control lcore */
 bool vu_frontend_is_up(const struct vu_frontend *fe);
+
+/**
+ * Tell why the front-end is not up: what ended its last attempt or its last connection.
+ *
+ * @return 0 it is up, or nothing went wrong yet: a server waits for the back-end; else -errno, of
+ *         a client -ENOENT no such path, -ECONNREFUSED nobody listens there
+ * @context control lcore
+ */
+int vu_frontend_reason(const struct vu_frontend *fe);
 
 /**
  * Negotiated features, without vhost-user's own bit; 0 before the first `up`.

@@ -42,6 +42,7 @@ VU_TEST(frontend, negotiates_as_server)
 	conf.mode = VU_FRONTEND_SERVER;
 	CHECK_EQ(front_open(&fix, &conf), 0);
 	CHECK_EQ(vu_frontend_wait(fix.fe, 1), -ETIMEDOUT);
+	CHECK_EQ(vu_frontend_reason(fix.fe), 0);
 	CHECK_EQ(backend_do(&fix, backend_connect), 0);
 	CHECK_EQ(check_frames(&fix), 0);
 	return fixture_destroy(&fix);
@@ -57,8 +58,10 @@ VU_TEST(frontend, waits_for_a_back_end_that_is_not_there_yet)
 	CHECK_EQ(front_open(&fix, &conf), 0);
 	CHECK_EQ(vu_frontend_wait(fix.fe, 10), -ETIMEDOUT);
 	CHECK_EQ(fix.nb_up + fix.nb_down, 0);
+	CHECK_EQ(vu_frontend_reason(fix.fe), -ENOENT);
 	CHECK_EQ(backend_do(&fix, backend_listen), 0);
 	CHECK_EQ(check_frames(&fix), 0);
+	CHECK_EQ(vu_frontend_reason(fix.fe), 0);
 	return fixture_destroy(&fix);
 }
 
@@ -342,5 +345,6 @@ VU_TEST(frontend, required_features_that_are_missing_keep_it_down)
 	CHECK_EQ(front_open(&fix, &conf), 0);
 	CHECK_EQ(vu_frontend_wait(fix.fe, 50), -ETIMEDOUT);
 	CHECK_EQ(fix.nb_up, 0);
+	CHECK(vu_frontend_reason(fix.fe) != 0);
 	return fixture_destroy(&fix);
 }
