@@ -167,9 +167,8 @@ fast_write(uint8_t *dst, const uint8_t *src, uint32_t total_bytes, struct net_he
 }
 #endif
 
-/* Make the header of a frame that has something to say in it; false: software comes first. */
 static __rte_noinline bool
-fast_header_out(uint64_t offloads, const struct rte_mbuf *frame, struct net_header_words *words)
+fast_header_out_any(uint64_t offloads, const struct rte_mbuf *frame, struct net_header_words *words)
 {
 	struct net_header header;
 
@@ -177,6 +176,14 @@ fast_header_out(uint64_t offloads, const struct rte_mbuf *frame, struct net_head
 		return false;
 	*words = net_header_words(&header);
 	return true;
+}
+
+/* Make the header of a frame that has something to say in it; false: software comes first. */
+static __rte_always_inline bool
+fast_header_out(uint64_t offloads, const struct rte_mbuf *frame, struct net_header_words *words)
+{
+	return likely(net_offload_put_usual(offloads, frame, words)) ||
+		fast_header_out_any(offloads, frame, words);
 }
 
 /* Copy frames to the buffers at the head of a burst. @return how many went there */
@@ -191,16 +198,19 @@ fast_copy_out(const struct net_queue *nq, struct vu_burst *burst, struct rte_mbu
 	for (i = 0; i < burst->nb; i++) {
 		const struct rte_mbuf *frame = frames[i];
 		uint32_t total_bytes = frame->data_len + FAST_HEADER_BYTES;
-		struct net_header_words words = net_header_words_plain;
+		const uint8_t *src = (const uint8_t *)frame->buf_addr + frame->data_off -
+			FAST_HEADER_BYTES;
+		struct net_header_words words;
 
 		if (unlikely((burst->len_bytes[i] < total_bytes) | (frame->nb_segs != 1)))
 			break;
-		if (unlikely((frame->ol_flags & flags) != 0) && (!has_offloads ||
-				(!net_offload_put_usual(nq->offloads, frame, &words) &&
-				!fast_header_out(nq->offloads, frame, &words))))
-			break;
-		fast_write(burst->hva[i], (const uint8_t *)frame->buf_addr + frame->data_off -
-			FAST_HEADER_BYTES, total_bytes, words);
+		if (likely((frame->ol_flags & flags) == 0)) {
+			fast_write(burst->hva[i], src, total_bytes, net_header_words_plain);
+		} else {
+			if (!has_offloads || !fast_header_out(nq->offloads, frame, &words))
+				break;
+			fast_write(burst->hva[i], src, total_bytes, words);
+		}
 		burst->used_bytes[i] = total_bytes;
 		sum += total_bytes;
 	}

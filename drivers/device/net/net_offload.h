@@ -238,6 +238,7 @@ net_offload_put_usual(uint64_t offloads, const struct rte_mbuf *frame,
 	if ((offloads & RTE_BIT64(NET_F_GUEST_CSUM)) == 0)
 		return false;
 	if (flags == RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
+		*words = net_header_words_plain;
 		words->low = rte_cpu_to_le_64(NET_HEADER_F_DATA_VALID);
 		return true;
 	}
@@ -251,7 +252,7 @@ net_offload_put_usual(uint64_t offloads, const struct rte_mbuf *frame,
 	if (start + offset + NET_CSUM_BYTES > frame->data_len)
 		return false;
 	words->low = rte_cpu_to_le_64(NET_HEADER_F_NEEDS_CSUM | (uint64_t)start << 48);
-	words->high |= rte_cpu_to_le_32(offset);
+	words->high = net_header_words_plain.high | rte_cpu_to_le_32(offset);
 	return true;
 }
 
