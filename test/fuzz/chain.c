@@ -144,30 +144,6 @@ check_rings(void)
 
 /* ---- the device ---- */
 
-static void
-ring_fault(void *arg, uint32_t queue_idx)
-{
-	(void)arg;
-	(void)queue_idx;
-}
-
-static void
-done(void *arg)
-{
-	*(bool *)arg = true;
-}
-
-static void
-commit(void)
-{
-	bool is_done = false;
-
-	if (vu_device_commit(port.dev, done, &is_done) == 0)
-		return;
-	while (!is_done)
-		session_rig_turn(&rig);
-}
-
 static struct vu_mem_table *
 mem_create(void)
 {
@@ -208,7 +184,6 @@ static void
 device_start(uint8_t options, uint32_t size)
 {
 	const uint16_t simd_bits = (options & 0x80) != 0 ? RTE_VECT_SIMD_256 : RTE_VECT_SIMD_512;
-	const struct vu_device_events events = { .ring_fault = ring_fault };
 	uint64_t features = chain_layout.features;
 
 	for (unsigned int bit = 0; bit < RTE_DIM(feature_bits); bit++)
@@ -216,7 +191,7 @@ device_start(uint8_t options, uint32_t size)
 			features |= feature_bits[bit];
 	/* What the processor cannot do is not chosen. */
 	rte_vect_set_max_simd_bitwidth(simd_bits);
-	vu_device_connect(port.dev, &events);
+	rig_port_attach(&port);
 	RTE_VERIFY(vu_device_set_features(port.dev, features) == 0);
 	vu_device_set_mem(port.dev, mem_create());
 	for (uint32_t q = 0; q < 2; q++) {
@@ -228,17 +203,7 @@ device_start(uint8_t options, uint32_t size)
 		vu_device_ring_start(port.dev, q, VU_FD_NONE);
 		vu_device_ring_enable(port.dev, q, (options & (0x10u << q)) == 0);
 	}
-	commit();
-}
-
-static void
-device_stop(void)
-{
-	bool is_done = false;
-
-	vu_device_disconnect(port.dev, done, &is_done);
-	while (!is_done)
-		session_rig_turn(&rig);
+	rig_port_commit(&port);
 }
 
 int
@@ -265,7 +230,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		check_rings();
 		session_rig_turn(&rig);
 	}
-	device_stop();
+	rig_port_detach(&port);
 	RTE_VERIFY(rig_count_fds() == nb_fds_before);
 	return 0;
 }

@@ -81,30 +81,6 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 static void
-ring_fault(void *arg, uint32_t queue_idx)
-{
-	(void)arg;
-	(void)queue_idx;
-}
-
-static void
-done(void *arg)
-{
-	*(bool *)arg = true;
-}
-
-static void
-commit(struct vu_device *dev)
-{
-	bool is_done = false;
-
-	if (vu_device_commit(dev, done, &is_done) == 0)
-		return;
-	while (!is_done)
-		session_rig_turn(&rig);
-}
-
-static void
 guest_set_mem(const struct guest *guest)
 {
 	const struct vu_mem_region_conf conf = {
@@ -139,9 +115,8 @@ guest_start_ring(const struct guest *guest, uint32_t q, uint16_t options)
 }
 
 static void
-guest_start(const struct guest *guest, struct fuzz_input *input)
+guest_start(struct guest *guest, struct fuzz_input *input)
 {
-	const struct vu_device_events events = { .ring_fault = ring_fault };
 	uint16_t options = fuzz_take_u16(input), image = fuzz_take_u16(input);
 	size_t image_bytes = image % IMAGE_BYTES;
 	uint64_t features = 0;
@@ -155,22 +130,12 @@ guest_start(const struct guest *guest, struct fuzz_input *input)
 			features |= RTE_BIT64(feature_bits[bit]);
 	if ((options & OPTION_PACKED) != 0)
 		features |= RTE_BIT64(FEATURE_RING_PACKED);
-	vu_device_connect(guest->port.dev, &events);
+	rig_port_attach(&guest->port);
 	RTE_VERIFY(vu_device_set_features(guest->port.dev, features) == 0);
 	guest_set_mem(guest);
 	for (uint32_t q = 0; q < 2; q++)
 		guest_start_ring(guest, q, options);
-	commit(guest->port.dev);
-}
-
-static void
-guest_stop(const struct guest *guest)
-{
-	bool is_done = false;
-
-	vu_device_disconnect(guest->port.dev, done, &is_done);
-	while (!is_done)
-		session_rig_turn(&rig);
+	rig_port_commit(&guest->port);
 }
 
 /* The lowest bit of an offset says whose memory it is. */
@@ -200,7 +165,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		session_rig_turn(&rig);
 	}
 	for (unsigned int i = 0; i < NB_GUESTS; i++)
-		guest_stop(&guests[i]);
+		rig_port_detach(&guests[i].port);
 	RTE_VERIFY(switch_has_all_mbufs(guests[0].port.dev));
 	return 0;
 }

@@ -161,6 +161,48 @@ rig_port_fini(struct rig_port *port)
 }
 
 static void
+port_ring_fault(void *arg, uint32_t queue_idx)
+{
+	(void)arg;
+	(void)queue_idx;
+}
+
+static void
+port_done(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+void
+rig_port_attach(struct rig_port *port)
+{
+	const struct vu_device_events events = { .ring_fault = port_ring_fault };
+
+	vu_device_connect(port->dev, &events);
+}
+
+void
+rig_port_commit(struct rig_port *port)
+{
+	bool is_done = false;
+
+	if (vu_device_commit(port->dev, port_done, &is_done) == 0)
+		return;
+	while (!is_done)
+		session_rig_turn(port->rig);
+}
+
+void
+rig_port_detach(struct rig_port *port)
+{
+	bool is_done = false;
+
+	vu_device_disconnect(port->dev, port_done, &is_done);
+	while (!is_done)
+		session_rig_turn(port->rig);
+}
+
+static void
 port_closed(void *arg)
 {
 	struct rig_port *port = arg;

@@ -91,6 +91,15 @@ int rig_port_init(struct rig_port *port, struct session_rig *rig, const char *dr
 /** Hang up and free everything. */
 void rig_port_fini(struct rig_port *port);
 
+/** Without a session: connect the device; nobody hears of ring faults. */
+void rig_port_attach(struct rig_port *port);
+
+/** Without a session: publish what was set and wait until data lcores go by it. */
+void rig_port_commit(struct rig_port *port);
+
+/** Without a session: disconnect the device and wait until its rings have stopped. */
+void rig_port_detach(struct rig_port *port);
+
 /** Connect a new front-end to the device; the former session must have ended. */
 void rig_port_connect(struct rig_port *port);
 
