@@ -16,12 +16,10 @@
 #include <rte_errno.h>
 
 #include "vu_frontend.h"
+#include "vu_virtio.h"
 
 #define QUEUE_TO_GUEST 0
 #define QUEUE_FROM_GUEST 1
-#define FEATURE_EVENT_IDX (UINT64_C(1) << 29)
-#define FEATURE_VERSION_1 (UINT64_C(1) << 32)
-#define FEATURE_IN_ORDER (UINT64_C(1) << 35)
 #define NET_HEADER_BYTES 12
 #define BUFFER_BYTES 2048
 #define NB_BUFFERS 128 /* per direction */
@@ -209,8 +207,8 @@ example_open(struct example *example, const char *path, bool is_server)
 	const struct vu_frontend_conf conf = {
 		.mode = is_server ? VU_FRONTEND_SERVER : VU_FRONTEND_CLIENT,
 		.path = path,
-		.features_required = FEATURE_VERSION_1,
-		.features = FEATURE_EVENT_IDX | FEATURE_IN_ORDER,
+		.features_required = RTE_BIT64(VIRTIO_F_VERSION_1),
+		.features = RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) | RTE_BIT64(VIRTIO_F_IN_ORDER),
 		.nb_queues = 2,
 	};
 	int rc;

@@ -8,6 +8,8 @@
 
 #include <rte_common.h>
 
+#include "vu_virtio.h"
+
 uint64_t
 session_features(const struct vu_backend_session *session)
 {

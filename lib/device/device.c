@@ -18,13 +18,13 @@
 #include "vu_fd_foreign.h"
 #include "vu_limits.h"
 #include "vu_log.h"
+#include "vu_virtio.h"
+#include "vu_wire.h"
 
 #define LIFE_LINES 16
 #define LIFE_LINES_PER_QUEUE 4
 #define BARRED_HANGS 3
 #define BARRED_SECONDS 60
-#define FEATURE_EVENT_IDX 29
-#define FEATURE_RING_PACKED 34
 #define STATUS_FEATURES_OK 8
 
 static TAILQ_HEAD(, vu_device) device_list = TAILQ_HEAD_INITIALIZER(device_list);
@@ -279,7 +279,7 @@ vu_device_protocol_features(const struct vu_device *dev)
 	if (dev->ops->protocol_features == NULL)
 		return possible;
 	/* Host notifiers need no op: the driver sends them. */
-	possible |= RTE_BIT64(VU_PROTOCOL_F_HOST_NOTIFIER);
+	possible |= RTE_BIT64(VHOST_USER_PROTOCOL_F_HOST_NOTIFIER);
 	return dev->ops->protocol_features(dev) & possible;
 }
 
@@ -297,7 +297,7 @@ vu_device_set_features(struct vu_device *dev, uint64_t features)
 	if (dev->ops->acked_features != NULL)
 		dev->ops->acked_features(dev, features);
 	if (dev->ops->set_event_idx != NULL)
-		dev->ops->set_event_idx(dev, (features & RTE_BIT64(FEATURE_EVENT_IDX)) != 0);
+		dev->ops->set_event_idx(dev, (features & RTE_BIT64(VIRTIO_RING_F_EVENT_IDX)) != 0);
 	return 0;
 }
 
@@ -328,7 +328,7 @@ vu_device_reset(struct vu_device *dev)
 static bool
 device_is_packed(const struct vu_device *dev)
 {
-	return (dev->features & RTE_BIT64(FEATURE_RING_PACKED)) != 0;
+	return (dev->features & RTE_BIT64(VIRTIO_F_RING_PACKED)) != 0;
 }
 
 int

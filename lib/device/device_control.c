@@ -13,6 +13,7 @@
 #include "vu_fd.h"
 
 #include "device.h"
+#include "vu_wire.h"
 
 uint64_t
 device_possible_protocol_features(const struct vu_device *dev)
@@ -21,19 +22,19 @@ device_possible_protocol_features(const struct vu_device *dev)
 	uint64_t bits = 0;
 
 	if (ops->send_rarp != NULL)
-		bits |= RTE_BIT64(VU_PROTOCOL_F_RARP);
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_RARP);
 	if (ops->set_mtu != NULL)
-		bits |= RTE_BIT64(VU_PROTOCOL_F_MTU);
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_MTU);
 	if (ops->create_crypto_session != NULL && ops->close_crypto_session != NULL)
-		bits |= RTE_BIT64(VU_PROTOCOL_F_CRYPTO_SESSION);
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_CRYPTO_SESSION);
 	if (ops->get_config != NULL)
-		bits |= RTE_BIT64(VU_PROTOCOL_F_CONFIG);
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG);
 	if (ops->get_shared_object != NULL)
-		bits |= RTE_BIT64(VU_PROTOCOL_F_SHARED_OBJECT);
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_SHARED_OBJECT);
 	if (ops->set_device_state_fd != NULL && ops->check_device_state != NULL)
-		bits |= RTE_BIT64(VU_PROTOCOL_F_DEVICE_STATE);
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_DEVICE_STATE);
 	if (ops->get_shmem_config != NULL)
-		bits |= RTE_BIT64(VU_PROTOCOL_F_SHMEM);
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_SHMEM);
 	return bits;
 }
 

@@ -24,18 +24,6 @@
 
 struct vu_device_queue;
 
-/** Protocol features that are a device's own, as bit numbers of the specification. */
-enum vu_device_protocol_feature {
-	VU_PROTOCOL_F_RARP = 2,
-	VU_PROTOCOL_F_MTU = 4,
-	VU_PROTOCOL_F_CRYPTO_SESSION = 7,
-	VU_PROTOCOL_F_CONFIG = 9,
-	VU_PROTOCOL_F_HOST_NOTIFIER = 11,
-	VU_PROTOCOL_F_SHARED_OBJECT = 18,
-	VU_PROTOCOL_F_DEVICE_STATE = 19,
-	VU_PROTOCOL_F_SHMEM = 22,
-};
-
 /** Counters that the owner lcore of a queue writes. */
 struct vu_queue_counters {
 	uint64_t nb_packets;

@@ -19,11 +19,9 @@
 
 #include "vu_atomic.h"
 #include "vu_fd.h"
+#include "vu_virtio.h"
 
 /* Bits that this library itself acts upon. */
-#define FEATURE_PROTOCOL_FEATURES 30
-#define FEATURE_ACCESS_PLATFORM 33
-#define FEATURE_RING_PACKED 34
 #define PROTOCOL_BACKEND_REQ 5
 #define PROTOCOL_INBAND_NOTIFICATIONS 14
 #define PROTOCOL_REPLY_ACK 3
@@ -101,8 +99,8 @@ frontend_result(struct vu_frontend *fe, int rc)
 static uint64_t
 frontend_wanted_features(const struct vu_frontend *fe)
 {
-	const uint64_t never = RTE_BIT64(FEATURE_PROTOCOL_FEATURES) |
-		RTE_BIT64(FEATURE_ACCESS_PLATFORM);
+	const uint64_t never = RTE_BIT64(VHOST_USER_F_PROTOCOL_FEATURES) |
+		RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM);
 
 	return (fe->conf.features | fe->conf.features_required) & ~never;
 }
@@ -195,7 +193,7 @@ negotiate(struct vu_frontend *fe)
 		rc = set_status(fe, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
 	if (rc == 0)
 		rc = fe->ops->set_features(fe, fe->features |
-			(offered & RTE_BIT64(FEATURE_PROTOCOL_FEATURES)));
+			(offered & RTE_BIT64(VHOST_USER_F_PROTOCOL_FEATURES)));
 	if (rc == 0)
 		rc = set_status(fe, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK);
 	if (rc == 0)
@@ -296,7 +294,7 @@ static int
 conf_check(struct vu_frontend_conf *conf)
 {
 	static const struct vu_frontend_events no_events;
-	const uint64_t packed = RTE_BIT64(FEATURE_RING_PACKED);
+	const uint64_t packed = RTE_BIT64(VIRTIO_F_RING_PACKED);
 
 	conf->queue_size = conf->queue_size != 0 ? conf->queue_size : 256;
 	conf->config_bytes = conf->config_bytes != 0 ? conf->config_bytes : 256;

@@ -5,11 +5,10 @@
  */
 #include "vu_msg_spec.h"
 
-#include <linux/virtio_config.h>
-#include <linux/virtio_net.h>
-
 #include <rte_bitops.h>
 #include <rte_common.h>
+
+#include "vu_virtio.h"
 
 #define U64_BYTES sizeof(uint64_t)
 #define MEM_TABLE_BYTES(nb_regions) \

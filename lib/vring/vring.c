@@ -19,14 +19,12 @@
 #include "vu_fd.h"
 #include "vu_limits.h"
 #include "vu_mem_translate.h"
+#include "vu_virtio.h"
 #include "vu_vring_live.h"
 #include "vu_vring_notify.h"
 #include "vu_vring_packed.h"
 #include "vu_vring_split.h"
 
-#define FEATURE_INDIRECT_DESC 28
-#define FEATURE_EVENT_IDX 29
-#define FEATURE_RING_PACKED 34
 
 static const char *const vring_fault_names[VU_VRING_NB_FAULTS] = {
 	[VU_VRING_OK] = "ok",
@@ -172,7 +170,7 @@ vring_live_fill(struct vu_vring_live *live, const struct vu_vring *vring,
 	const struct vu_mem_table *mem, uint64_t features)
 {
 	const struct vu_vring_conf *conf = &vring->conf;
-	bool is_packed = vring_has_feature(features, FEATURE_RING_PACKED);
+	bool is_packed = vring_has_feature(features, VIRTIO_F_RING_PACKED);
 	bool is_mapped;
 
 	if (!conf->has_addr || mem == NULL ||
@@ -187,8 +185,8 @@ vring_live_fill(struct vu_vring_live *live, const struct vu_vring *vring,
 		.size = (uint16_t)conf->size,
 		.mask = (uint16_t)(conf->size - 1),
 		.is_packed = is_packed,
-		.has_event_idx = vring_has_feature(features, FEATURE_EVENT_IDX),
-		.has_indirect = vring_has_feature(features, FEATURE_INDIRECT_DESC),
+		.has_event_idx = vring_has_feature(features, VIRTIO_RING_F_EVENT_IDX),
+		.has_indirect = vring_has_feature(features, VIRTIO_RING_F_INDIRECT_DESC),
 		.is_enabled = vring->enabled,
 		.call_fd = vring->call_fd,
 		.err_fd = vring->err_fd,

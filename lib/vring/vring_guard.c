@@ -15,11 +15,9 @@
 
 #include "vu_fd.h"
 #include "vu_limits.h"
+#include "vu_virtio.h"
 #include "vu_vring_live.h"
 
-#define FEATURE_INDIRECT_DESC 28
-#define FEATURE_EVENT_IDX 29
-#define FEATURE_RING_PACKED 34
 
 static struct vu_vring_guard *
 guard_alloc(enum vu_lock_model model)
@@ -68,7 +66,7 @@ vu_vring_guard_create(const struct vu_mem_table *mem, uint32_t max_size, enum vu
 	guard->is_own = true;
 	guard->mem = mem;
 	guard->max_size = max_size;
-	guard->features = RTE_BIT64(FEATURE_INDIRECT_DESC);
+	guard->features = RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC);
 	return guard;
 }
 
@@ -191,7 +189,7 @@ guard_end(struct vu_vring_guard *guard, int rc)
 static bool
 guard_is_packed(const struct vu_vring_guard *guard)
 {
-	return (guard->features & RTE_BIT64(FEATURE_RING_PACKED)) != 0;
+	return (guard->features & RTE_BIT64(VIRTIO_F_RING_PACKED)) != 0;
 }
 
 int
@@ -239,13 +237,13 @@ guard_set_feature(struct vu_vring_guard *guard, unsigned int bit, bool is_enable
 int
 vu_vring_set_event_idx(struct vu_vring_guard *guard, bool is_enabled)
 {
-	return guard_set_feature(guard, FEATURE_EVENT_IDX, is_enabled);
+	return guard_set_feature(guard, VIRTIO_RING_F_EVENT_IDX, is_enabled);
 }
 
 int
 vu_vring_set_packed(struct vu_vring_guard *guard, bool is_packed)
 {
-	return guard_set_feature(guard, FEATURE_RING_PACKED, is_packed);
+	return guard_set_feature(guard, VIRTIO_F_RING_PACKED, is_packed);
 }
 
 /* For changes of the position: what a packed ring holds belongs to a lap. */

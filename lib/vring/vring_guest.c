@@ -13,21 +13,15 @@
 #include <rte_malloc.h>
 
 #include "vu_limits.h"
+#include "vu_virtio.h"
 
-#define FEATURE_INDIRECT_DESC 28
-#define FEATURE_EVENT_IDX 29
-#define FEATURE_VERSION_1 32
-#define FEATURE_ACCESS_PLATFORM 33
-#define FEATURE_RING_PACKED 34
-#define FEATURE_IN_ORDER 35
-#define FEATURE_ORDER_PLATFORM 36
 
 uint64_t
 vu_vring_guest_features(void)
 {
-	return RTE_BIT64(FEATURE_INDIRECT_DESC) | RTE_BIT64(FEATURE_EVENT_IDX) |
-		RTE_BIT64(FEATURE_VERSION_1) | RTE_BIT64(FEATURE_RING_PACKED) |
-		RTE_BIT64(FEATURE_IN_ORDER) | RTE_BIT64(FEATURE_ORDER_PLATFORM);
+	return RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) | RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) |
+		RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_RING_PACKED) |
+		RTE_BIT64(VIRTIO_F_IN_ORDER) | RTE_BIT64(VIRTIO_F_ORDER_PLATFORM);
 }
 
 void
@@ -50,11 +44,11 @@ vu_vring_guest_layout(uint32_t size, struct vu_guest_layout *layout)
 static int
 guest_check(const struct vu_vring_guest_conf *conf)
 {
-	bool is_packed = (conf->features & RTE_BIT64(FEATURE_RING_PACKED)) != 0;
+	bool is_packed = (conf->features & RTE_BIT64(VIRTIO_F_RING_PACKED)) != 0;
 
 	if (vu_vring_check_size(conf->size, is_packed, VU_MAX_QUEUE_SIZE) != 0)
 		return -EINVAL;
-	return (conf->features & RTE_BIT64(FEATURE_ACCESS_PLATFORM)) == 0 ? 0 : -ENOTSUP;
+	return (conf->features & RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM)) == 0 ? 0 : -ENOTSUP;
 }
 
 static void
@@ -69,10 +63,10 @@ guest_init(struct vu_vring_guest *ring, const struct vu_vring_guest_conf *conf)
 	ring->used = RTE_PTR_ADD(conf->memory, layout.used_offset);
 	ring->size = (uint16_t)conf->size;
 	ring->mask = (uint16_t)(conf->size - 1);
-	ring->is_packed = (conf->features & RTE_BIT64(FEATURE_RING_PACKED)) != 0;
-	ring->has_indirect = (conf->features & RTE_BIT64(FEATURE_INDIRECT_DESC)) != 0;
-	ring->has_event_idx = (conf->features & RTE_BIT64(FEATURE_EVENT_IDX)) != 0;
-	ring->is_in_order = (conf->features & RTE_BIT64(FEATURE_IN_ORDER)) != 0;
+	ring->is_packed = (conf->features & RTE_BIT64(VIRTIO_F_RING_PACKED)) != 0;
+	ring->has_indirect = (conf->features & RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC)) != 0;
+	ring->has_event_idx = (conf->features & RTE_BIT64(VIRTIO_RING_F_EVENT_IDX)) != 0;
+	ring->is_in_order = (conf->features & RTE_BIT64(VIRTIO_F_IN_ORDER)) != 0;
 	ring->batch_id = -1;
 	ring->nb_free = ring->size;
 	if (ring->is_packed)

@@ -12,12 +12,9 @@
 #include <rte_errno.h>
 
 #include "vu_device_driver.h"
+#include "vu_virtio.h"
 
-#define ENTROPY_VIRTIO_ID 4
 #define ENTROPY_BURST 8
-#define FEATURE_INDIRECT_DESC 28
-#define FEATURE_EVENT_IDX 29
-#define FEATURE_VERSION_1 32
 
 struct entropy_device {
 	struct vu_vring_guard *guard; /* the ring API, in front of the queue's ring */
@@ -123,8 +120,8 @@ static uint64_t
 entropy_features(const struct vu_device *dev)
 {
 	(void)dev;
-	return RTE_BIT64(FEATURE_INDIRECT_DESC) | RTE_BIT64(FEATURE_EVENT_IDX) |
-		RTE_BIT64(FEATURE_VERSION_1);
+	return RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) | RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) |
+		RTE_BIT64(VIRTIO_F_VERSION_1);
 }
 
 /* Control lcore: the place for system calls. */
@@ -140,7 +137,7 @@ entropy_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *l
 
 static const struct vu_device_ops entropy_ops = {
 	.name = "entropy",
-	.virtio_id = ENTROPY_VIRTIO_ID,
+	.virtio_id = VIRTIO_ID_RNG,
 	.num_queues = entropy_num_queues,
 	.create = entropy_create,
 	.destroy = entropy_destroy,

@@ -21,6 +21,7 @@
 #include "vu_device_driver.h"
 #include "vu_fd.h"
 #include "vu_mem_translate.h"
+#include "vu_virtio.h"
 #include "vu_vring_layout.h"
 
 #define UVA_OFFSET UINT64_C(0x7f0000000000)
@@ -29,7 +30,8 @@
 
 /* Bit i of the options leaves out feature i: VERSION_1, MRG_RXBUF, INDIRECT_DESC, EVENT_IDX. */
 static const uint64_t feature_bits[] = {
-	RTE_BIT64(32), RTE_BIT64(15), RTE_BIT64(28), RTE_BIT64(29),
+	RTE_BIT64(VIRTIO_F_VERSION_1), RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF),
+	RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC), RTE_BIT64(VIRTIO_RING_F_EVENT_IDX),
 };
 
 /* Small addresses are good ones; the first two regions are neighbours for the guest only. */

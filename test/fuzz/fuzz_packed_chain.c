@@ -4,6 +4,8 @@
  */
 #include "chain.h"
 
+#include "vu_virtio.h"
+
 static uint32_t
 packed_size(uint8_t byte)
 {
@@ -25,7 +27,7 @@ packed_base(uint8_t options)
 }
 
 const struct chain_layout chain_layout = {
-	.features = UINT64_C(1) << 34,
+	.features = RTE_BIT64(VIRTIO_F_RING_PACKED),
 	.size = packed_size,
 	.driver_bytes = packed_driver_bytes,
 	.base = packed_base,

@@ -21,6 +21,7 @@
 #include "vu_device_control.h"
 #include "vu_fd.h"
 #include "vu_mem_fault.h"
+#include "vu_virtio.h"
 
 #define MAX_STEPS 200
 #define MAX_FDS 9 /* more than a message may have */
@@ -213,7 +214,8 @@ step_usual(struct fuzz_input *input)
 		break;
 	case 1:
 		send_u64(VHOST_USER_SET_FEATURES,
-			RTE_BIT64(32) | RTE_BIT64(VHOST_USER_F_PROTOCOL_FEATURES), VU_FD_NONE);
+			RTE_BIT64(VIRTIO_F_VERSION_1) |
+			RTE_BIT64(VHOST_USER_F_PROTOCOL_FEATURES), VU_FD_NONE);
 		break;
 	case 2:
 		send_region(&whole, port->mem_fd);

@@ -20,6 +20,7 @@
 #include "session_rig.h"
 #include "switch.h"
 #include "vu_fd.h"
+#include "vu_virtio.h"
 
 #define NB_GUESTS 2
 #define UVA_OFFSET UINT64_C(0x7f0000000000)
@@ -43,7 +44,6 @@ static const uint8_t feature_bits[] = {
 	1,  /* GUEST_CSUM */
 	7, 8, 9,    /* GUEST_TSO4, GUEST_TSO6, GUEST_ECN */
 };
-#define FEATURE_RING_PACKED 34
 #define OPTION_PACKED 0x2000
 #define OPTION_OTHER_LAP 0x4000 /* of a packed ring */
 #define OPTION_DISABLED 0x8000  /* ring 1 */
@@ -129,7 +129,7 @@ guest_start(struct guest *guest, struct fuzz_input *input)
 		if ((options & (1u << bit)) == 0)
 			features |= RTE_BIT64(feature_bits[bit]);
 	if ((options & OPTION_PACKED) != 0)
-		features |= RTE_BIT64(FEATURE_RING_PACKED);
+		features |= RTE_BIT64(VIRTIO_F_RING_PACKED);
 	rig_port_attach(&guest->port);
 	RTE_VERIFY(vu_device_set_features(guest->port.dev, features) == 0);
 	guest_set_mem(guest);

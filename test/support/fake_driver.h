@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "vu_device_driver.h"
+#include "vu_virtio.h"
 
 #define FAKE_DRIVER_NAME "fake"
 #define FAKE_VIRTIO_ID 77
@@ -18,10 +19,10 @@
 /** Argument that makes creation fail with EDOM. */
 #define FAKE_ARGS_REFUSED "refuse"
 
-#define FAKE_F_INDIRECT (UINT64_C(1) << 28)
-#define FAKE_F_EVENT_IDX (UINT64_C(1) << 29)
-#define FAKE_F_VERSION_1 (UINT64_C(1) << 32)
-#define FAKE_F_PACKED (UINT64_C(1) << 34)
+#define FAKE_F_INDIRECT RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC)
+#define FAKE_F_EVENT_IDX RTE_BIT64(VIRTIO_RING_F_EVENT_IDX)
+#define FAKE_F_VERSION_1 RTE_BIT64(VIRTIO_F_VERSION_1)
+#define FAKE_F_PACKED RTE_BIT64(VIRTIO_F_RING_PACKED)
 
 /** One queue; the owner lcore writes what is not said to be the case's. */
 struct fake_queue {

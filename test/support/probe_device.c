@@ -13,6 +13,7 @@
 #include <rte_errno.h>
 
 #include "vu_fd.h"
+#include "vu_virtio.h"
 
 #define PROBE_VIRTIO_ID 60
 #define PROBE_BURST 8
@@ -106,7 +107,8 @@ static uint64_t
 probe_features(const struct vu_device *dev)
 {
 	(void)dev;
-	return RTE_BIT64(28) | RTE_BIT64(29) | RTE_BIT64(32);
+	return RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) | RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) |
+		RTE_BIT64(VIRTIO_F_VERSION_1);
 }
 
 static void

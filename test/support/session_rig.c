@@ -17,6 +17,7 @@
 
 #include "leak_check.h"
 #include "vu_fd.h"
+#include "vu_virtio.h"
 
 #define NB_QUEUES 2
 #define MAX_QUEUE_SIZE 256

@@ -17,6 +17,7 @@
 #include <rte_ring.h>
 
 #include "vu_device_driver.h"
+#include "vu_virtio.h"
 
 #define NET_MAX_BURST 32            /* frames handled at once */
 /* Longer frames are dropped: the longest IP packet, with an Ethernet header and two VLAN tags. */
@@ -26,29 +27,6 @@
 #define NET_SHARE_MBUFS 2048        /* of them may be in handoff rings for one port */
 #define NET_MTU_MIN 68
 #define NET_MTU_MAX 65535
-
-/* Feature bits (VIRTIO 1.2, 5.1.3 and 6). */
-enum net_feature {
-	NET_F_CSUM = 0,
-	NET_F_GUEST_CSUM = 1,
-	NET_F_MTU = 3,
-	NET_F_MAC = 5,
-	NET_F_GUEST_TSO4 = 7,
-	NET_F_GUEST_TSO6 = 8,
-	NET_F_GUEST_ECN = 9,
-	NET_F_HOST_TSO4 = 11,
-	NET_F_HOST_TSO6 = 12,
-	NET_F_HOST_ECN = 13,
-	NET_F_MRG_RXBUF = 15,
-	NET_F_STATUS = 16,
-	NET_F_MQ = 22,
-	NET_F_ANY_LAYOUT = 27,
-	NET_F_INDIRECT_DESC = 28,
-	NET_F_EVENT_IDX = 29,
-	NET_F_VERSION_1 = 32,
-	NET_F_RING_PACKED = 34,
-	NET_F_IN_ORDER = 35,
-};
 
 /* Where frames from a guest go. */
 enum net_far {

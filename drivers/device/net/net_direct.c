@@ -64,7 +64,7 @@ direct_is_asked(const struct direct *direct, const uint8_t *hva, uint32_t len_by
 {
 	struct net_header header;
 
-	if ((direct->from->offloads & RTE_BIT64(NET_F_CSUM)) == 0)
+	if ((direct->from->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) == 0)
 		return false;
 	if (unlikely(len_bytes < sizeof(header)))
 		return true;

@@ -20,8 +20,8 @@
 #include "vu_limits.h"
 #include "vu_log.h"
 #include "vu_net.h"
+#include "vu_wire.h"
 
-#define NET_VIRTIO_ID 1
 #define NET_STATUS_LINK_UP 1
 #define NET_HEADER_LEGACY_BYTES 10
 #define NET_HEADER_BYTES 12
@@ -40,24 +40,24 @@ static uint64_t
 net_features(const struct vu_device *dev)
 {
 	const struct net_device *net = vu_device_priv(dev);
-	uint64_t features = RTE_BIT64(NET_F_STATUS) | RTE_BIT64(NET_F_ANY_LAYOUT) |
-		RTE_BIT64(NET_F_INDIRECT_DESC) | RTE_BIT64(NET_F_VERSION_1);
+	uint64_t features = RTE_BIT64(VIRTIO_NET_F_STATUS) | RTE_BIT64(VIRTIO_F_ANY_LAYOUT) |
+		RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) | RTE_BIT64(VIRTIO_F_VERSION_1);
 
 	if (net->conf.has_mac)
-		features |= RTE_BIT64(NET_F_MAC);
+		features |= RTE_BIT64(VIRTIO_NET_F_MAC);
 	if (net->conf.mtu_bytes != 0)
-		features |= RTE_BIT64(NET_F_MTU);
+		features |= RTE_BIT64(VIRTIO_NET_F_MTU);
 	if (net->conf.has_mrg)
-		features |= RTE_BIT64(NET_F_MRG_RXBUF);
+		features |= RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF);
 	if (net->conf.has_event_idx)
-		features |= RTE_BIT64(NET_F_EVENT_IDX);
+		features |= RTE_BIT64(VIRTIO_RING_F_EVENT_IDX);
 	if (net->conf.has_packed)
-		features |= RTE_BIT64(NET_F_RING_PACKED);
+		features |= RTE_BIT64(VIRTIO_F_RING_PACKED);
 	/* Every buffer is given back before any later one. */
 	if (net->conf.has_in_order)
-		features |= RTE_BIT64(NET_F_IN_ORDER);
+		features |= RTE_BIT64(VIRTIO_F_IN_ORDER);
 	if (net->nb_pairs > 1)
-		features |= RTE_BIT64(NET_F_MQ);
+		features |= RTE_BIT64(VIRTIO_NET_F_MQ);
 	if (net->conf.has_offloads)
 		features |= net_offload_offered();
 	return features;
@@ -67,11 +67,12 @@ static uint64_t
 net_protocol_features(const struct vu_device *dev)
 {
 	const struct net_device *net = vu_device_priv(dev);
-	uint64_t bits = RTE_BIT64(VU_PROTOCOL_F_MTU) | RTE_BIT64(VU_PROTOCOL_F_CONFIG);
+	uint64_t bits = RTE_BIT64(VHOST_USER_PROTOCOL_F_MTU) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG);
 
 	/* Elsewhere there is nobody to announce a guest to. */
 	if (net->conf.far == NET_FAR_SWITCH)
-		bits |= RTE_BIT64(VU_PROTOCOL_F_RARP);
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_RARP);
 	return bits;
 }
 
@@ -147,12 +148,13 @@ void
 net_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live)
 {
 	struct net_queue *nq = queue->priv;
-	const uint64_t long_header = RTE_BIT64(NET_F_MRG_RXBUF) | RTE_BIT64(NET_F_VERSION_1);
+	const uint64_t long_header = RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
+		RTE_BIT64(VIRTIO_F_VERSION_1);
 
 	nq->header_bytes = (live->features & long_header) != 0 ? NET_HEADER_BYTES :
 		NET_HEADER_LEGACY_BYTES;
-	nq->is_mergeable = (live->features & RTE_BIT64(NET_F_MRG_RXBUF)) != 0;
-	nq->is_in_order = (live->features & RTE_BIT64(NET_F_IN_ORDER)) != 0;
+	nq->is_mergeable = (live->features & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF)) != 0;
+	nq->is_in_order = (live->features & RTE_BIT64(VIRTIO_F_IN_ORDER)) != 0;
 	nq->offloads = net_offload_effective(live->features);
 	nq->burst = net_variant_choose(live);
 	queue->variant = nq->burst->name;
@@ -313,7 +315,7 @@ net_detach(struct vu_device *dev)
 
 static const struct vu_device_ops net_ops = {
 	.name = "net",
-	.virtio_id = NET_VIRTIO_ID,
+	.virtio_id = VIRTIO_ID_NET,
 	.queue_group = 2,
 	.keys = net_conf_keys,
 	.create = net_create,

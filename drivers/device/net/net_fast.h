@@ -73,7 +73,7 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 {
 	const uint64_t rearm = nq->rearm;
 	const uint32_t room_bytes = nq->room_bytes;
-	const bool has_csum = has_offloads && (nq->offloads & RTE_BIT64(NET_F_CSUM)) != 0;
+	const bool has_csum = has_offloads && (nq->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) != 0;
 	struct fast_asks asks;
 	uint64_t sum = 0;
 	uint16_t i;

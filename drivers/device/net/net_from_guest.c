@@ -67,7 +67,8 @@ cursor_header(struct vu_seg_cursor *cursor, struct net_header *header, uint32_t 
 static __rte_always_inline bool
 frame_offload(struct net_queue *nq, struct rte_mbuf *frame, const struct net_header *header)
 {
-	if (likely((nq->offloads & RTE_BIT64(NET_F_CSUM)) == 0 || !net_header_asks(header)) ||
+	if (likely((nq->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) == 0 ||
+			!net_header_asks(header)) ||
 			net_offload_take(nq->offloads, frame, header))
 		return true;
 	vu_queue_drop(nq->queue, VU_DROP_BAD_HEADER, 1);

@@ -13,22 +13,22 @@
 #define MAX_IPV6_EXTENSIONS 5
 #define MAX_L3_BYTES 511 /* of the mbuf's l3_len */
 
-#define HOST_TSO (RTE_BIT64(NET_F_HOST_TSO4) | RTE_BIT64(NET_F_HOST_TSO6))
-#define GUEST_TSO (RTE_BIT64(NET_F_GUEST_TSO4) | RTE_BIT64(NET_F_GUEST_TSO6))
+#define HOST_TSO (RTE_BIT64(VIRTIO_NET_F_HOST_TSO4) | RTE_BIT64(VIRTIO_NET_F_HOST_TSO6))
+#define GUEST_TSO (RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4) | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6))
 
 /* A feature and those of which it needs one (VIRTIO 1.2, 5.1.3.1); needed ones come first. */
 static const struct offload_rule {
-	enum net_feature feature;
+	unsigned int feature; /* VIRTIO_NET_F_* */
 	uint64_t needs; /* 0: nothing */
 } offload_rules[] = {
-	{ NET_F_CSUM, 0 },
-	{ NET_F_GUEST_CSUM, 0 },
-	{ NET_F_HOST_TSO4, RTE_BIT64(NET_F_CSUM) },
-	{ NET_F_HOST_TSO6, RTE_BIT64(NET_F_CSUM) },
-	{ NET_F_HOST_ECN, HOST_TSO },
-	{ NET_F_GUEST_TSO4, RTE_BIT64(NET_F_GUEST_CSUM) },
-	{ NET_F_GUEST_TSO6, RTE_BIT64(NET_F_GUEST_CSUM) },
-	{ NET_F_GUEST_ECN, GUEST_TSO },
+	{ VIRTIO_NET_F_CSUM, 0 },
+	{ VIRTIO_NET_F_GUEST_CSUM, 0 },
+	{ VIRTIO_NET_F_HOST_TSO4, RTE_BIT64(VIRTIO_NET_F_CSUM) },
+	{ VIRTIO_NET_F_HOST_TSO6, RTE_BIT64(VIRTIO_NET_F_CSUM) },
+	{ VIRTIO_NET_F_HOST_ECN, HOST_TSO },
+	{ VIRTIO_NET_F_GUEST_TSO4, RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) },
+	{ VIRTIO_NET_F_GUEST_TSO6, RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) },
+	{ VIRTIO_NET_F_GUEST_ECN, GUEST_TSO },
 };
 
 uint64_t
@@ -239,10 +239,10 @@ static bool
 gso_is_allowed(uint64_t offloads, const struct net_header *header, bool is_ipv4)
 {
 	uint8_t type = is_ipv4 ? NET_GSO_TCPV4 : NET_GSO_TCPV6;
-	uint64_t needs = RTE_BIT64(is_ipv4 ? NET_F_HOST_TSO4 : NET_F_HOST_TSO6);
+	uint64_t needs = RTE_BIT64(is_ipv4 ? VIRTIO_NET_F_HOST_TSO4 : VIRTIO_NET_F_HOST_TSO6);
 
 	if ((header->gso_type & NET_GSO_ECN) != 0)
-		needs |= RTE_BIT64(NET_F_HOST_ECN);
+		needs |= RTE_BIT64(VIRTIO_NET_F_HOST_ECN);
 	return (header->gso_type & ~NET_GSO_ECN) == type && (offloads & needs) == needs;
 }
 
@@ -326,7 +326,7 @@ bool
 net_offload_put_segments(uint64_t offloads, const struct rte_mbuf *frame, struct net_header *header)
 {
 	bool is_ipv4 = (frame->ol_flags & RTE_MBUF_F_TX_IPV4) != 0;
-	uint64_t needs = RTE_BIT64(is_ipv4 ? NET_F_GUEST_TSO4 : NET_F_GUEST_TSO6);
+	uint64_t needs = RTE_BIT64(is_ipv4 ? VIRTIO_NET_F_GUEST_TSO4 : VIRTIO_NET_F_GUEST_TSO6);
 	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod_offset(frame, const struct rte_tcp_hdr *,
 		frame->l2_len + frame->l3_len);
 
@@ -336,7 +336,7 @@ net_offload_put_segments(uint64_t offloads, const struct rte_mbuf *frame, struct
 	/* Congestion window reduced: only the first segment may say so. */
 	if ((tcp->tcp_flags & RTE_TCP_CWR_FLAG) != 0) {
 		header->gso_type |= NET_GSO_ECN;
-		needs |= RTE_BIT64(NET_F_GUEST_ECN);
+		needs |= RTE_BIT64(VIRTIO_NET_F_GUEST_ECN);
 	}
 	header->gso_bytes = rte_cpu_to_le_16(frame->tso_segsz);
 	header->header_bytes = rte_cpu_to_le_16((uint16_t)(frame->l2_len + frame->l3_len +
@@ -351,7 +351,7 @@ put_checksum(uint64_t offloads, const struct rte_mbuf *frame, struct net_header 
 	uint16_t start = frame->l2_len + frame->l3_len;
 	uint16_t offset = net_offload_csum_offset(frame);
 
-	if (offset == 0 || (offloads & RTE_BIT64(NET_F_GUEST_CSUM)) == 0 ||
+	if (offset == 0 || (offloads & RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM)) == 0 ||
 			!csum_is_inside(frame, start, offset))
 		return false;
 	header->flags = NET_HEADER_F_NEEDS_CSUM;
@@ -372,7 +372,7 @@ net_offload_put(uint64_t offloads, const struct rte_mbuf *frame, struct net_head
 		return put_checksum(offloads, frame, header) && (!net_offload_is_segmented(frame) ||
 			net_offload_put_segments(offloads, frame, header));
 	if ((flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
-			(offloads & RTE_BIT64(NET_F_GUEST_CSUM)) != 0)
+			(offloads & RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM)) != 0)
 		header->flags = NET_HEADER_F_DATA_VALID;
 	return true;
 }

@@ -90,7 +90,7 @@ net_header_asks(const struct net_header *header)
  * Put into mbuf fields what a guest's header asks for. What they cannot say, a checksum anywhere in
  * the frame, is done at once.
  *
- * @param offloads  net_offload_effective() with NET_F_CSUM
+ * @param offloads  net_offload_effective() with VIRTIO_NET_F_CSUM
  * @param frame     nobody else's yet
  * @param header    read once, believed in nothing
  * @return false: the header contradicts the frame or what was negotiated
@@ -235,7 +235,7 @@ net_offload_put_usual(uint64_t offloads, const struct rte_mbuf *frame,
 	uint64_t flags = frame->ol_flags & NET_OFFLOAD_FLAGS;
 	uint32_t start, offset;
 
-	if ((offloads & RTE_BIT64(NET_F_GUEST_CSUM)) == 0)
+	if ((offloads & RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM)) == 0)
 		return false;
 	if (flags == RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
 		*words = net_header_words_plain;

@@ -155,7 +155,7 @@ copy_fix_l4(uint64_t offloads, struct rte_mbuf *copy)
 {
 	uint16_t csum_offset = net_offload_csum_offset(copy);
 
-	if (csum_offset == 0 || (offloads & RTE_BIT64(NET_F_GUEST_CSUM)) != 0)
+	if (csum_offset == 0 || (offloads & RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM)) != 0)
 		return;
 	net_checksum_fill(copy, copy->l2_len + copy->l3_len, csum_offset);
 	copy->ol_flags &= ~(RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG);

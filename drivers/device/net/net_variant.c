@@ -40,7 +40,8 @@ fits_every_ring(const struct vu_vring_live *live)
 static bool
 has_long_header(const struct vu_vring_live *live)
 {
-	return (live->features & (RTE_BIT64(NET_F_MRG_RXBUF) | RTE_BIT64(NET_F_VERSION_1))) != 0;
+	return (live->features & (RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
+		RTE_BIT64(VIRTIO_F_VERSION_1))) != 0;
 }
 
 static bool

@@ -12,21 +12,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <linux/virtio_blk.h>
 
 #include <rte_common.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 
 #include "vu_frontend.h"
+#include "vu_virtio.h"
 
 #define SECTOR_BYTES 512
 #define DEPTH 16           /* requests at a time */
 #define MAX_SECTORS 64     /* of one request */
 #define PARTS 3            /* data segments of a request */
 #define WAIT_SECONDS 20
-#define FEATURE_EVENT_IDX (UINT64_C(1) << 29)
-#define FEATURE_VERSION_1 (UINT64_C(1) << 32)
 
 /* One request in shared memory. */
 struct request {
@@ -174,8 +172,8 @@ disk_open(struct disk *disk, const char *path)
 {
 	const struct vu_frontend_conf conf = {
 		.path = path,
-		.features_required = FEATURE_VERSION_1,
-		.features = FEATURE_EVENT_IDX | (1u << VIRTIO_BLK_F_FLUSH) |
+		.features_required = RTE_BIT64(VIRTIO_F_VERSION_1),
+		.features = RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) | (1u << VIRTIO_BLK_F_FLUSH) |
 			(1u << VIRTIO_BLK_F_SEG_MAX) | (1u << VIRTIO_BLK_F_BLK_SIZE),
 		.nb_queues = 1,
 		.queue_size = 128,

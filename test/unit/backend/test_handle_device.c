@@ -174,7 +174,7 @@ VU_TEST(handle_device, ops_see_features_and_resets)
 	CHECK_EQ(create(&f), 0);
 	CHECK(!f.probe->has_event_idx);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES,
-		FEATURE_BITS | RTE_BIT64(29)), 0);
+		FEATURE_BITS | RTE_BIT64(VIRTIO_RING_F_EVENT_IDX)), 0);
 	CHECK(f.probe->has_event_idx);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, FEATURE_BITS), 0);
 	CHECK(!f.probe->has_event_idx);

@@ -98,7 +98,7 @@ VU_TEST(handle_vring, base_of_a_packed_ring)
 	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES,
-		FEATURE_BITS | RTE_BIT64(34)), 0);
+		FEATURE_BITS | RTE_BIT64(VIRTIO_F_RING_PACKED)), 0);
 	/* Both wrap counters are set in a fresh ring. */
 	CHECK_EQ(fake_frontend_get_base(frontend, 0, &base), 0);
 	CHECK_EQ(base, 0x80008000);
@@ -213,7 +213,8 @@ VU_TEST(handle_vring, enabled_without_protocol_features)
 
 	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
 	frontend->need_reply = false;
-	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, RTE_BIT64(32)), 0);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES,
+		RTE_BIT64(VIRTIO_F_VERSION_1)), 0);
 	CHECK_EQ(fixture_set_mem(&fix), 0);
 	for (uint32_t q = 0; q < 2; q++) {
 		CHECK_EQ(fixture_configure_ring(&fix, q), 0);

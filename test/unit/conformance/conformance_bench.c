@@ -17,6 +17,7 @@
 
 #include "vu_device_control.h"
 #include "vu_fd.h"
+#include "vu_virtio.h"
 
 #define MAX_PRINTED 30 /* a broken back-end fails thousands of cases in the same way */
 #define MAX_TURNS 20   /* for what needs two or three */
@@ -86,7 +87,8 @@ bench_start(struct rig_port *port)
 	int rc;
 
 	rig_port_connect(port);
-	rc = rig_port_negotiate(port, RTE_BIT64(32), RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK));
+	rc = rig_port_negotiate(port, RTE_BIT64(VIRTIO_F_VERSION_1),
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK));
 	if (rc == 0)
 		rc = rig_port_set_mem(port);
 	for (uint32_t q = 0; q < 2 && rc == 0; q++)

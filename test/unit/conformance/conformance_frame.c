@@ -9,6 +9,8 @@
 #include <rte_bitops.h>
 #include <rte_debug.h>
 
+#include "vu_virtio.h"
+
 #define SMALL_BYTES UINT64_C(0x1000)
 
 static uint64_t

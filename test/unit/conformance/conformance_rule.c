@@ -5,9 +5,10 @@
  */
 #include "conformance.h"
 
-#include <linux/virtio_config.h>
 
 #include <rte_bitops.h>
+
+#include "vu_virtio.h"
 
 #define PROTOCOL(bit) RTE_BIT64(VHOST_USER_PROTOCOL_F_##bit)
 

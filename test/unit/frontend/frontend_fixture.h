@@ -30,10 +30,11 @@
 #include "vu_frontend.h"
 #include "vu_reactor.h"
 #include "vu_sched.h"
+#include "vu_virtio.h"
 #include "vu_wire.h"
 
-#define FEATURE_VERSION_1 RTE_BIT64(32)
-#define FEATURE_RING_PACKED RTE_BIT64(34)
+#define FEATURE_VERSION_1 RTE_BIT64(VIRTIO_F_VERSION_1)
+#define FEATURE_RING_PACKED RTE_BIT64(VIRTIO_F_RING_PACKED)
 #define NET_HEADER_BYTES 12
 #define FRAME_BYTES 100
 #define BUFFER_BYTES 2048

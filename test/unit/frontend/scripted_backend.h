@@ -23,8 +23,10 @@
 #include "vu_frontend.h"
 
 #include "test.h"
+#include "vu_virtio.h"
 
-#define SCRIPT_FEATURES (RTE_BIT64(32) | RTE_BIT64(VHOST_USER_F_PROTOCOL_FEATURES))
+#define SCRIPT_FEATURES (RTE_BIT64(VIRTIO_F_VERSION_1) | \
+	RTE_BIT64(VHOST_USER_F_PROTOCOL_FEATURES))
 #define SCRIPT_TIMEOUT_MS 20000
 
 enum script_fault {

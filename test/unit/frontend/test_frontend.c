@@ -277,7 +277,7 @@ VU_TEST(frontend, calls_when_asked_to)
 	CHECK_EQ(backend_do(&fix, backend_listen), 0);
 	conf = front_conf(&fix);
 	conf.has_calls = true;
-	conf.features = RTE_BIT64(29);
+	conf.features = RTE_BIT64(VIRTIO_RING_F_EVENT_IDX);
 	CHECK_EQ(front_open(&fix, &conf), 0);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	pollfd.fd = vu_frontend_call_fd(fix.fe, FROM_GUEST);
@@ -341,7 +341,7 @@ VU_TEST(frontend, required_features_that_are_missing_keep_it_down)
 	CHECK_EQ(fixture_create(&fix), 0);
 	CHECK_EQ(backend_do(&fix, backend_listen), 0);
 	conf = front_conf(&fix);
-	conf.features_required = RTE_BIT64(62);
+	conf.features_required = RTE_BIT64(VIRTIO_NET_F_STANDBY);
 	CHECK_EQ(front_open(&fix, &conf), 0);
 	CHECK_EQ(vu_frontend_wait(fix.fe, 50), -ETIMEDOUT);
 	CHECK_EQ(fix.nb_up, 0);

@@ -12,9 +12,10 @@
 #include "test.h"
 #include "vu_fd.h"
 #include "vu_frontend_driver.h"
+#include "vu_virtio.h"
 
 #define PAGE 4096
-#define FEATURE_VERSION_1 (UINT64_C(1) << 32)
+#define FEATURE_VERSION_1 RTE_BIT64(VIRTIO_F_VERSION_1)
 
 /* What the library asked for since the driver was opened. */
 static struct {

@@ -32,11 +32,11 @@
 #define MAC_BYTES 14
 
 #define F_LEGACY UINT64_C(0)
-#define F_MODERN RTE_BIT64(NET_F_VERSION_1)
-#define F_MERGEABLE (F_MODERN | RTE_BIT64(NET_F_MRG_RXBUF))
-#define F_INDIRECT RTE_BIT64(NET_F_INDIRECT_DESC)
-#define F_EVENT_IDX RTE_BIT64(NET_F_EVENT_IDX)
-#define F_PACKED RTE_BIT64(34)
+#define F_MODERN RTE_BIT64(VIRTIO_F_VERSION_1)
+#define F_MERGEABLE (F_MODERN | RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF))
+#define F_INDIRECT RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC)
+#define F_EVENT_IDX RTE_BIT64(VIRTIO_RING_F_EVENT_IDX)
+#define F_PACKED RTE_BIT64(VIRTIO_F_RING_PACKED)
 
 struct net_chain {
 	struct fake_buf bufs[MAX_CHAIN_BUFS];
@@ -214,7 +214,7 @@ port_connect(struct net_port *port, uint64_t features)
 
 	vu_device_connect(port->dev, &events);
 	RTE_VERIFY(vu_device_set_features(port->dev, features) == 0);
-	port->is_mergeable = (features & RTE_BIT64(NET_F_MRG_RXBUF)) != 0;
+	port->is_mergeable = (features & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF)) != 0;
 	port->header_bytes = (features & F_MERGEABLE) != 0 ? 12 : 10;
 	vu_device_set_mem(port->dev, fake_guest_mem(&port->guest));
 }

@@ -7,6 +7,7 @@
 #include <rte_errno.h>
 
 #include "net_fixture.h"
+#include "vu_wire.h"
 
 /* Bits 0, 1, 7 to 9 and 11 to 13. */
 #define F_OFFLOADS UINT64_C(0x3b83)
@@ -114,10 +115,11 @@ VU_TEST(net_conf, listed_keys_are_the_known_ones)
 
 VU_TEST(net_conf, arguments_decide_features)
 {
-	const uint64_t always = RTE_BIT64(NET_F_VERSION_1) | RTE_BIT64(NET_F_STATUS) |
-		RTE_BIT64(NET_F_ANY_LAYOUT) | RTE_BIT64(NET_F_INDIRECT_DESC);
-	const uint64_t optional = RTE_BIT64(NET_F_MRG_RXBUF) | RTE_BIT64(NET_F_EVENT_IDX) |
-		RTE_BIT64(NET_F_RING_PACKED) | RTE_BIT64(NET_F_IN_ORDER) |
+	const uint64_t always = RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_NET_F_STATUS) |
+		RTE_BIT64(VIRTIO_F_ANY_LAYOUT) | RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC);
+	const uint64_t optional = RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
+		RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) |
+		RTE_BIT64(VIRTIO_F_RING_PACKED) | RTE_BIT64(VIRTIO_F_IN_ORDER) |
 		F_OFFLOADS;
 	static const struct {
 		const char *args;
@@ -125,14 +127,14 @@ VU_TEST(net_conf, arguments_decide_features)
 		uint64_t without;
 		uint64_t more;
 	} cases[] = {
-		{ "mrg=off", 1, RTE_BIT64(NET_F_MRG_RXBUF), 0 },
-		{ "event-idx=off", 1, RTE_BIT64(NET_F_EVENT_IDX), 0 },
-		{ "packed=off", 1, RTE_BIT64(NET_F_RING_PACKED), 0 },
-		{ "in-order=off", 1, RTE_BIT64(NET_F_IN_ORDER), 0 },
+		{ "mrg=off", 1, RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF), 0 },
+		{ "event-idx=off", 1, RTE_BIT64(VIRTIO_RING_F_EVENT_IDX), 0 },
+		{ "packed=off", 1, RTE_BIT64(VIRTIO_F_RING_PACKED), 0 },
+		{ "in-order=off", 1, RTE_BIT64(VIRTIO_F_IN_ORDER), 0 },
 		{ "offloads=off", 1, F_OFFLOADS, 0 },
-		{ "mtu=1500", 1, 0, RTE_BIT64(NET_F_MTU) },
-		{ "mac=02:00:00:00:00:01", 1, 0, RTE_BIT64(NET_F_MAC) },
-		{ "", 2, 0, RTE_BIT64(NET_F_MQ) },
+		{ "mtu=1500", 1, 0, RTE_BIT64(VIRTIO_NET_F_MTU) },
+		{ "mac=02:00:00:00:00:01", 1, 0, RTE_BIT64(VIRTIO_NET_F_MAC) },
+		{ "", 2, 0, RTE_BIT64(VIRTIO_NET_F_MQ) },
 	};
 	struct vu_sched *sched = net_sched_create();
 	struct net_port port;
@@ -146,9 +148,10 @@ VU_TEST(net_conf, arguments_decide_features)
 	}
 	port_open(&port, sched, NULL);
 	CHECK_EQ(vu_device_features(port.dev), always | optional);
-	CHECK_EQ(vu_device_virtio_id(port.dev), 1);
+	CHECK_EQ(vu_device_virtio_id(port.dev), VIRTIO_ID_NET);
 	/* RARP (for the switch only), MTU and CONFIG. */
-	CHECK_EQ(vu_device_protocol_features(port.dev), RTE_BIT64(2) | RTE_BIT64(4) | RTE_BIT64(9));
+	CHECK_EQ(vu_device_protocol_features(port.dev), RTE_BIT64(VHOST_USER_PROTOCOL_F_RARP) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_MTU) | RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG));
 	port_close(&port);
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
@@ -196,7 +199,7 @@ VU_TEST(net_conf, front_end_announces_mtu_for_its_connection)
 	struct net_port port;
 
 	port_open(&port, sched, "mtu=1500");
-	port_connect(&port, F_MODERN | RTE_BIT64(NET_F_MTU));
+	port_connect(&port, F_MODERN | RTE_BIT64(VIRTIO_NET_F_MTU));
 	CHECK_EQ(config_mtu(&port), 1500);
 	CHECK_EQ(vu_device_set_mtu(port.dev, 67), -EINVAL);
 	CHECK_EQ(vu_device_set_mtu(port.dev, 65536), -EINVAL);

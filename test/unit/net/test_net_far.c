@@ -17,7 +17,8 @@ far_open(struct net_ports *f, const char *args, unsigned int nb_ports, uint32_t 
 	for (unsigned int i = 0; i < nb_ports; i++) {
 		port_open_on(&f->ports[i], f->sched, args, nb_pairs,
 			lcores != NULL ? lcores[i] : NULL);
-		port_start(&f->ports[i], F_MERGEABLE | (nb_pairs > 1 ? RTE_BIT64(NET_F_MQ) : 0));
+		port_start(&f->ports[i], F_MERGEABLE |
+			(nb_pairs > 1 ? RTE_BIT64(VIRTIO_NET_F_MQ) : 0));
 		for (uint32_t pair = 0; pair < nb_pairs; pair++)
 			port_offer(&f->ports[i], pair, RING_SIZE, 256);
 	}

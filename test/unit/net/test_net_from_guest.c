@@ -580,7 +580,7 @@ VU_TEST(net_from_guest, in_order_bursts_end_with_their_last_buffer)
 	uint8_t frame[60];
 	int head = -1;
 
-	loopback_open(&l, "far=null", F_MODERN | RTE_BIT64(NET_F_IN_ORDER));
+	loopback_open(&l, "far=null", F_MODERN | RTE_BIT64(VIRTIO_F_IN_ORDER));
 	frame_make(frame, sizeof(frame), 1);
 	for (unsigned int i = 0; i < RTE_DIM(elems); i++)
 		head = port_send(&l.port, 0, frame, sizeof(frame));

@@ -63,7 +63,7 @@ VU_TEST(net_offload, features_without_those_they_need_do_not_count)
 
 	CHECK_EQ(offered, 0x3b83);
 	for (uint64_t set = 0; set < 0x4000; set++) {
-		uint64_t effective = net_offload_effective(set | RTE_BIT64(32));
+		uint64_t effective = net_offload_effective(set | RTE_BIT64(VIRTIO_F_VERSION_1));
 
 		CHECK_EQ(effective & ~(set & offered), 0);
 		CHECK(is_valid_set(effective));
@@ -86,7 +86,7 @@ VU_TEST(net_offload, checksum_becomes_a_request)
 		offload_frame_make(&frame, shape);
 		header = offload_header(&frame, 0);
 		mbuf = mbuf_of_frame();
-		CHECK(take(RTE_BIT64(NET_F_CSUM), mbuf, &header));
+		CHECK(take(RTE_BIT64(VIRTIO_NET_F_CSUM), mbuf, &header));
 		CHECK_EQ(mbuf->ol_flags, (shape->proto == PROTO_TCP ? RTE_MBUF_F_TX_TCP_CKSUM :
 			RTE_MBUF_F_TX_UDP_CKSUM) |
 			(shape->is_ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4));
@@ -94,9 +94,9 @@ VU_TEST(net_offload, checksum_becomes_a_request)
 		CHECK_EQ(mbuf->l3_len, frame.l3_bytes);
 		CHECK(mbuf_is_frame(mbuf));
 		/* The next guest finds the same header, if it can do checksums. */
-		CHECK(net_offload_put(RTE_BIT64(NET_F_GUEST_CSUM), mbuf, &back));
+		CHECK(net_offload_put(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM), mbuf, &back));
 		CHECK(memcmp(&back, &header, sizeof(back)) == 0);
-		CHECK(!net_offload_put(ALL & ~RTE_BIT64(NET_F_GUEST_CSUM), mbuf, &back));
+		CHECK(!net_offload_put(ALL & ~RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM), mbuf, &back));
 		rte_pktmbuf_free(mbuf);
 	}
 	net_pool_put(pool);
@@ -228,7 +228,7 @@ VU_TEST(net_offload, a_single_segment_is_an_ordinary_frame)
 	CHECK(take(ALL, mbuf, &header));
 	CHECK_EQ(mbuf->ol_flags, RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4);
 	header = offload_header(&frame, 0);
-	CHECK(net_offload_put(RTE_BIT64(NET_F_GUEST_CSUM), mbuf, &back));
+	CHECK(net_offload_put(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM), mbuf, &back));
 	CHECK(memcmp(&back, &header, sizeof(back)) == 0);
 	rte_pktmbuf_free(mbuf);
 	net_pool_put(pool);
@@ -247,14 +247,15 @@ is_taken(uint64_t offloads, const struct net_header *header)
 
 VU_TEST(net_offload, segmentation_must_be_negotiated)
 {
-	const uint64_t csum = RTE_BIT64(NET_F_CSUM);
+	const uint64_t csum = RTE_BIT64(VIRTIO_NET_F_CSUM);
 
 	pool = net_pool_get(SOCKET_ID_ANY);
 	for (unsigned int i = 0; i < 4; i++) {
 		const struct offload_shape shape = { .is_ipv6 = i % 2 != 0, .proto = PROTO_TCP,
 			.tcp_flags = i / 2 != 0 ? TCP_CWR : 0, .payload_bytes = 4000 };
-		uint64_t tso = RTE_BIT64(i % 2 != 0 ? NET_F_HOST_TSO6 : NET_F_HOST_TSO4);
-		uint64_t ecn = i / 2 != 0 ? RTE_BIT64(NET_F_HOST_ECN) : 0;
+		uint64_t tso = RTE_BIT64(i % 2 != 0 ?
+			VIRTIO_NET_F_HOST_TSO6 : VIRTIO_NET_F_HOST_TSO4);
+		uint64_t ecn = i / 2 != 0 ? RTE_BIT64(VIRTIO_NET_F_HOST_ECN) : 0;
 		struct net_header header;
 
 		offload_frame_make(&frame, &shape);
@@ -441,7 +442,7 @@ VU_TEST(net_offload, known_good_checksums_are_told)
 		struct net_header header;
 
 		mbuf->ol_flags = flags[i] | RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_RSS_HASH;
-		CHECK(net_offload_put(RTE_BIT64(NET_F_GUEST_CSUM), mbuf, &header));
+		CHECK(net_offload_put(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM), mbuf, &header));
 		CHECK(memcmp(&header, &expected, sizeof(header)) == 0);
 		CHECK(net_offload_put(0, mbuf, &header));
 		CHECK(memcmp(&header, &zero, sizeof(header)) == 0);

@@ -11,7 +11,7 @@
 #include "offload_fixture.h"
 
 #define NB_ROUNDS 200000
-#define CSUM RTE_BIT64(NET_F_CSUM)
+#define CSUM RTE_BIT64(VIRTIO_NET_F_CSUM)
 
 static struct offload_frame frame; /* too large for a stack */
 
@@ -132,7 +132,8 @@ VU_TEST(net_offload_usual, put_as_by_the_one_that_knows_all)
 			.tx_offload = rte_mbuf_tx_offload(fake_rand_in(&rand, 0, 127),
 				fake_rand_in(&rand, 0, 30), 20, 1000, 0, 0, 0),
 		};
-		uint64_t offloads = fake_rand_one_in(&rand, 4) ? 0 : RTE_BIT64(NET_F_GUEST_CSUM);
+		uint64_t offloads = fake_rand_one_in(&rand, 4) ? 0 :
+			RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM);
 		struct net_header_words usual = net_header_words_plain, full;
 		struct net_header header;
 

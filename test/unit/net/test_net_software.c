@@ -13,11 +13,12 @@
 #include "offload_fixture.h"
 #include "vu_net.h"
 
-#define F_SEND (RTE_BIT64(NET_F_CSUM) | RTE_BIT64(NET_F_HOST_TSO4) | \
-	RTE_BIT64(NET_F_HOST_TSO6) | RTE_BIT64(NET_F_HOST_ECN))
-#define F_TAKE_CSUM RTE_BIT64(NET_F_GUEST_CSUM)
-#define F_TAKE_TSO (F_TAKE_CSUM | RTE_BIT64(NET_F_GUEST_TSO4) | RTE_BIT64(NET_F_GUEST_TSO6))
-#define F_TAKE_ALL (F_TAKE_TSO | RTE_BIT64(NET_F_GUEST_ECN))
+#define F_SEND (RTE_BIT64(VIRTIO_NET_F_CSUM) | RTE_BIT64(VIRTIO_NET_F_HOST_TSO4) | \
+	RTE_BIT64(VIRTIO_NET_F_HOST_TSO6) | RTE_BIT64(VIRTIO_NET_F_HOST_ECN))
+#define F_TAKE_CSUM RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM)
+#define F_TAKE_TSO (F_TAKE_CSUM | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4) | \
+	RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6))
+#define F_TAKE_ALL (F_TAKE_TSO | RTE_BIT64(VIRTIO_NET_F_GUEST_ECN))
 #define F_RINGS (F_MERGEABLE | F_INDIRECT)
 #define GSO_BYTES 1000
 
@@ -180,7 +181,8 @@ VU_TEST(net_software, large_frames_go_whole_where_negotiated)
 {
 	for (unsigned int i = 0; i < RTE_DIM(large_shapes); i++) {
 		const struct offload_shape *shape = &large_shapes[i];
-		uint64_t other = RTE_BIT64(shape->is_ipv6 ? NET_F_GUEST_TSO4 : NET_F_GUEST_TSO6);
+		uint64_t other = RTE_BIT64(shape->is_ipv6 ?
+			VIRTIO_NET_F_GUEST_TSO4 : VIRTIO_NET_F_GUEST_TSO6);
 		struct net_header header;
 		struct echo e;
 
@@ -275,10 +277,10 @@ VU_TEST(net_software, mixed_bursts_in_every_variant)
 VU_TEST(net_software, variant_says_offload)
 {
 	static const struct { uint64_t features; bool has_offload; } cases[] = {
-		{ F_MODERN, false }, { F_MODERN | RTE_BIT64(NET_F_CSUM), true },
+		{ F_MODERN, false }, { F_MODERN | RTE_BIT64(VIRTIO_NET_F_CSUM), true },
 		{ F_MODERN | F_TAKE_CSUM, true },
 		/* Without what it needs, a feature is none. */
-		{ F_MODERN | RTE_BIT64(NET_F_HOST_TSO4), false },
+		{ F_MODERN | RTE_BIT64(VIRTIO_NET_F_HOST_TSO4), false },
 	};
 
 	for (unsigned int i = 0; i < 2 * RTE_DIM(cases); i++) {
@@ -346,7 +348,7 @@ VU_TEST(net_software, bad_headers_are_dropped_and_counted)
 VU_TEST(net_software, headers_are_ignored_without_the_feature)
 {
 	static const uint64_t features[] = { F_LEGACY, F_MODERN, F_MODERN | F_TAKE_ALL,
-		F_MODERN | RTE_BIT64(NET_F_HOST_TSO4) | RTE_BIT64(NET_F_HOST_ECN) };
+		F_MODERN | RTE_BIT64(VIRTIO_NET_F_HOST_TSO4) | RTE_BIT64(VIRTIO_NET_F_HOST_ECN) };
 	const struct offload_shape shape = { .proto = PROTO_TCP, .payload_bytes = 1500 };
 
 	for (unsigned int i = 0; i < RTE_DIM(features); i++) {

@@ -100,7 +100,7 @@ drops(const struct pusher *p, enum vu_drop reason)
 VU_TEST(net_to_guest, header_variants)
 {
 	static const uint64_t features[] = { F_LEGACY, F_MODERN, F_MERGEABLE,
-		RTE_BIT64(NET_F_MRG_RXBUF) };
+		RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) };
 	static const uint32_t header_bytes[] = { 10, 12, 12, 12 };
 	uint8_t frame[200];
 

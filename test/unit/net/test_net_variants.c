@@ -22,7 +22,7 @@
 #include "variant_rig.h"
 #include "vu_net.h"
 
-#define F_PACKED RTE_BIT64(34)
+#define F_PACKED RTE_BIT64(VIRTIO_F_RING_PACKED)
 #define NB_STEPS 30
 #define NB_FAST_SCENARIOS 60 /* of each variant */
 #define MAX_PUT 64
@@ -100,7 +100,7 @@ plan_make(uint64_t seed, uint64_t offered)
 		plan.features |= F_PACKED;
 	/* What its guest broke in entries that a batch leaves out, the next lap may find. */
 	if (plan.is_packed && plan.is_hostile)
-		plan.features &= ~RTE_BIT64(NET_F_IN_ORDER);
+		plan.features &= ~RTE_BIT64(VIRTIO_F_IN_ORDER);
 	plan.ring_size = plan_ring_size(&rand, plan.is_packed);
 	plan.start = plan_start(&rand, &plan);
 	plan.align_bytes = fake_rand_one_in(&rand, 2) ? 0 : 128;

@@ -167,7 +167,7 @@ write_header(struct rig_side *side, const struct rig_plan *plan, const struct fa
 static bool
 plan_is_batched(const struct rig_plan *plan)
 {
-	return plan->is_from_guest && (plan->features & RTE_BIT64(NET_F_IN_ORDER)) != 0;
+	return plan->is_from_guest && (plan->features & RTE_BIT64(VIRTIO_F_IN_ORDER)) != 0;
 }
 
 bool

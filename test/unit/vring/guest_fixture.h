@@ -15,9 +15,9 @@
 #include "vu_vring_guest.h"
 #include "vu_vring_layout.h"
 
-#define F_VERSION_1 RTE_BIT64(32)
-#define F_ACCESS_PLATFORM RTE_BIT64(33)
-#define F_IN_ORDER RTE_BIT64(35)
+#define F_VERSION_1 RTE_BIT64(VIRTIO_F_VERSION_1)
+#define F_ACCESS_PLATFORM RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM)
+#define F_IN_ORDER RTE_BIT64(VIRTIO_F_IN_ORDER)
 #define MEM_BYTES 0x100000
 #define DATA_OFFSET 0x80000
 #define BUF_BYTES 256

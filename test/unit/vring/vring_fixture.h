@@ -16,13 +16,14 @@
 #include "fake_rand.h"
 #include "vu_fd.h"
 #include "vu_mem_translate.h"
+#include "vu_virtio.h"
 #include "vu_vring.h"
 #include "vu_vring_chain.h"
 #include "vu_vring_live.h"
 
-#define F_INDIRECT RTE_BIT64(28)
-#define F_EVENT_IDX RTE_BIT64(29)
-#define F_PACKED RTE_BIT64(34)
+#define F_INDIRECT RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC)
+#define F_EVENT_IDX RTE_BIT64(VIRTIO_RING_F_EVENT_IDX)
+#define F_PACKED RTE_BIT64(VIRTIO_F_RING_PACKED)
 
 struct vring_fixture {
 	struct fake_guest guest;
