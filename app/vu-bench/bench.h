@@ -16,7 +16,6 @@
 
 enum bench_mode {
 	BENCH_COST,    /* cycles per packet */
-	BENCH_VERIFY,  /* contents */
 	BENCH_LATENCY, /* round trips of single frames */
 	BENCH_NB_MODES
 };

@@ -92,27 +92,3 @@ frame_fill(uint8_t *frame, uint32_t len_bytes, uint32_t port)
 	for (uint32_t i = offset; i < len_bytes; i++)
 		frame[i] = (uint8_t)i;
 }
-
-void
-frame_fill_number(uint8_t *frame, uint32_t len_bytes, uint32_t port, uint64_t number)
-{
-	uint64_t mix = number;
-
-	frame_fill(frame, len_bytes, port);
-	memcpy(frame + FRAME_NUMBER_OFFSET, &number, sizeof(number));
-	for (uint32_t i = FRAME_NUMBER_OFFSET + sizeof(number); i < len_bytes; i++) {
-		mix = mix * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-		frame[i] = (uint8_t)(mix >> 56);
-	}
-}
-
-bool
-frame_is_number(const uint8_t *frame, uint32_t len_bytes, uint32_t port, uint64_t number)
-{
-	uint8_t right[BENCH_MAX_FRAME_BYTES];
-
-	if (len_bytes > sizeof(right) || len_bytes < BENCH_MIN_FRAME_BYTES)
-		return false;
-	frame_fill_number(right, len_bytes, port, number);
-	return memcmp(frame, right, len_bytes) == 0;
-}

@@ -5,7 +5,6 @@
 #ifndef FRAME_H
 #define FRAME_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "bench.h"
@@ -40,11 +39,5 @@ void frame_addresses(uint8_t *addresses, uint32_t port);
 
 /** Write a frame of a port, whose headers say that it has len_bytes. */
 void frame_fill(uint8_t *frame, uint32_t len_bytes, uint32_t port);
-
-/** Write a frame whose every byte behind the headers depends on its number. */
-void frame_fill_number(uint8_t *frame, uint32_t len_bytes, uint32_t port, uint64_t number);
-
-/** Tell whether a frame is what frame_fill_number() wrote. */
-bool frame_is_number(const uint8_t *frame, uint32_t len_bytes, uint32_t port, uint64_t number);
 
 #endif /* FRAME_H */

@@ -11,7 +11,6 @@
 #include "vu_atomic.h"
 
 #define FRONT_BURST 64
-#define FRONT_POISON 0x5a
 #define HEADER_NB_BUFFERS_OFFSET 10
 
 static __rte_always_inline void
@@ -65,21 +64,15 @@ front_take_back(struct front_queue *fq)
 	} while (nb == FRONT_BURST);
 }
 
-/*
- * Header, addresses and number of a frame; the rest of it is in the buffer already, unless checked.
- */
+/* Header, addresses and number of a frame; the rest of it is in the buffer already. */
 static __rte_always_inline uint32_t
-front_write_frame(struct front_queue *fq, uint64_t number, const bool is_checked)
+front_write_frame(struct front_queue *fq, uint64_t number)
 {
 	uint8_t *buffer = front_buffer(fq, fq->nb_given);
 	uint32_t len_bytes = frame_size(fq->sizes, number);
 
 	memcpy(buffer, fq->prefix, FRONT_PREFIX_BYTES);
-	if (is_checked)
-		frame_fill_number(buffer + BENCH_HEADER_BYTES, len_bytes, fq->port, number);
-	else
-		memcpy(buffer + BENCH_HEADER_BYTES + FRAME_NUMBER_OFFSET, &number,
-			sizeof(number));
+	memcpy(buffer + BENCH_HEADER_BYTES + FRAME_NUMBER_OFFSET, &number, sizeof(number));
 	return BENCH_HEADER_BYTES + len_bytes;
 }
 
@@ -96,8 +89,8 @@ front_add(struct front_queue *fq, const struct vu_guest_buf *bufs, uint16_t nb, 
 		fq->flow.lens[(uintptr_t)bufs[i].cookie] = bufs[i].len_bytes;
 }
 
-static __rte_always_inline uint16_t
-front_send_frames(struct front_queue *fq, uint16_t nb, const bool is_checked)
+uint16_t
+front_send(struct front_queue *fq, uint16_t nb)
 {
 	struct vu_guest_buf bufs[FRONT_BURST];
 	uint16_t nb_sent = 0;
@@ -110,8 +103,7 @@ front_send_frames(struct front_queue *fq, uint16_t nb, const bool is_checked)
 		for (uint16_t i = 0; i < nb_now; i++, fq->nb_given++) {
 			bufs[i].gpa = (uintptr_t)front_buffer(fq, fq->nb_given);
 			bufs[i].cookie = (void *)(uintptr_t)(fq->nb_given & (fq->nb_buffers - 1));
-			bufs[i].len_bytes = front_write_frame(fq, fq->nb_frames++,
-				is_checked);
+			bufs[i].len_bytes = front_write_frame(fq, fq->nb_frames++);
 		}
 		front_add(fq, bufs, nb_now, false);
 		nb_sent += nb_now;
@@ -120,38 +112,9 @@ front_send_frames(struct front_queue *fq, uint16_t nb, const bool is_checked)
 	return nb_sent;
 }
 
-uint16_t
-front_send(struct front_queue *fq, uint16_t nb)
-{
-	return front_send_frames(fq, nb, false);
-}
-
-uint16_t
-front_send_checked(struct front_queue *fq, uint16_t nb)
-{
-	return front_send_frames(fq, nb, true);
-}
-
-/* Put a piece of a frame behind the others; a whole one must be the next one. */
-static void
-front_check_piece(struct front_queue *fq, const uint8_t *buffer, uint32_t len_bytes, bool is_last)
-{
-	uint32_t left_bytes = BENCH_HEADER_BYTES + BENCH_MAX_FRAME_BYTES - fq->frame_bytes;
-
-	/* The device may say any length. */
-	memcpy(fq->scratch + fq->frame_bytes, buffer,
-		RTE_MIN(RTE_MIN(len_bytes, left_bytes), fq->room_bytes));
-	if (is_last && (len_bytes > left_bytes ||
-			!frame_is_number(fq->scratch + BENCH_HEADER_BYTES,
-				fq->frame_bytes + len_bytes - BENCH_HEADER_BYTES, fq->port,
-				fq->nb_frames)))
-		fq->nb_faults++;
-}
-
 /* One used buffer: a frame, or a part of one. */
 static __rte_always_inline void
-front_read_buffer(struct front_queue *fq, const uint8_t *buffer, uint32_t len_bytes,
-	const bool is_checked)
+front_read_buffer(struct front_queue *fq, const uint8_t *buffer, uint32_t len_bytes)
 {
 	uint16_t nb_buffers = 1;
 
@@ -163,8 +126,6 @@ front_read_buffer(struct front_queue *fq, const uint8_t *buffer, uint32_t len_by
 		fq->frame_bytes = 0;
 		fq->nb_faults += nb_buffers == 0 || len_bytes < BENCH_HEADER_BYTES;
 	}
-	if (is_checked)
-		front_check_piece(fq, buffer, len_bytes, fq->nb_left == 1);
 	fq->frame_bytes += len_bytes;
 	if (--fq->nb_left != 0)
 		return;
@@ -173,8 +134,8 @@ front_read_buffer(struct front_queue *fq, const uint8_t *buffer, uint32_t len_by
 	fq->nb_frames++;
 }
 
-static __rte_always_inline uint16_t
-front_receive_frames(struct front_queue *fq, const bool is_checked)
+uint16_t
+front_receive(struct front_queue *fq)
 {
 	struct vu_guest_done done[FRONT_BURST];
 	struct vu_guest_buf bufs[FRONT_BURST];
@@ -187,11 +148,7 @@ front_receive_frames(struct front_queue *fq, const bool is_checked)
 			uint8_t *buffer = front_buffer(fq, fq->nb_back + i);
 
 			front_check_turn(fq, &done[i], i);
-			front_read_buffer(fq, buffer, done[i].len_bytes, is_checked);
-			/* What is not written must not look right next time. */
-			if (is_checked)
-				memset(buffer, FRONT_POISON,
-					RTE_MIN(done[i].len_bytes, fq->room_bytes));
+			front_read_buffer(fq, buffer, done[i].len_bytes);
 			bufs[i] = (struct vu_guest_buf){
 				.gpa = (uintptr_t)buffer, .cookie = done[i].cookie,
 				.len_bytes = fq->room_bytes,
@@ -205,18 +162,6 @@ front_receive_frames(struct front_queue *fq, const bool is_checked)
 	if (nb_total != 0)
 		front_publish(fq);
 	return (uint16_t)(fq->nb_frames - nb_frames);
-}
-
-uint16_t
-front_receive(struct front_queue *fq)
-{
-	return front_receive_frames(fq, false);
-}
-
-uint16_t
-front_receive_checked(struct front_queue *fq)
-{
-	return front_receive_frames(fq, true);
 }
 
 void

@@ -55,7 +55,6 @@ struct front_queue {
 	uint32_t max_frames;         /* that the buffers have room for, however long they are */
 	bool is_mergeable;
 	uint8_t prefix[FRONT_PREFIX_BYTES]; /* of every frame from the guest */
-	uint8_t *scratch;            /* verification: a frame from several buffers, with header */
 
 	/* Owner. */
 	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t nb_given; /* buffers made available */
@@ -120,14 +119,6 @@ front_nb_fitting(const struct front_queue *pair, uint16_t burst)
  * @return frames sent; less than nb if buffers are still out
  */
 uint16_t front_send(struct front_queue *fq, uint16_t nb);
-
-/**
- * The same two with every byte written and compared.
- *
- * @return as front_send() and front_receive()
- */
-uint16_t front_send_checked(struct front_queue *fq, uint16_t nb);
-uint16_t front_receive_checked(struct front_queue *fq);
 
 /** Take buffers back after sending, without sending more. */
 void front_take_back(struct front_queue *fq);

@@ -173,9 +173,8 @@ queue_init(struct front *front, const struct front_conf *conf, uint32_t idx)
 		frame_fill(front_buffer(fq, i) + BENCH_HEADER_BYTES,
 			RTE_MIN(conf->sizes->max_bytes, fq->room_bytes - BENCH_HEADER_BYTES),
 			fq->port);
-	fq->scratch = malloc(BENCH_HEADER_BYTES + BENCH_MAX_FRAME_BYTES);
-	if (conf->ops->endpoint != NULL || fq->scratch == NULL)
-		return fq->scratch != NULL ? 0 : -ENOMEM;
+	if (conf->ops->endpoint != NULL)
+		return 0;
 	fq->flow.lens = rte_zmalloc(NULL, fq->nb_buffers * sizeof(*fq->flow.lens), 0);
 	return fq->flow.lens != NULL ? 0 : -ENOMEM;
 }
@@ -251,10 +250,8 @@ front_close(struct front *front)
 {
 	for (unsigned int i = 0; i < front->nb_devices; i++)
 		vu_frontend_close(front->devices[i]);
-	for (uint32_t i = 0; front->queues != NULL && i < 2 * front->nb_pairs; i++) {
+	for (uint32_t i = 0; front->queues != NULL && i < 2 * front->nb_pairs; i++)
 		rte_free(front->queues[i].flow.lens);
-		free(front->queues[i].scratch);
-	}
 	rte_free(front->queues);
 	free(front->devices);
 }

@@ -13,7 +13,6 @@
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <rte_mbuf.h>
-#include <rte_random.h>
 
 #include "back.h"
 #include "eal_options.h"
@@ -54,8 +53,7 @@ run_points(const struct options *options, struct measure_conf *conf,
 		report_text(stdout, &results[nb], nb_new);
 		nb += nb_new;
 	}
-	if (conf->mode != BENCH_VERIFY)
-		report_text_end(stdout, results, nb);
+	report_text_end(stdout, results, nb);
 	return nb;
 }
 
@@ -120,7 +118,6 @@ run(const struct options *options, const char *command)
 	struct measure_conf conf = {
 		.mode = options->mode, .nb_rounds = options->nb_rounds,
 		.round_us = options->round_us, .nb_turns = options->nb_turns,
-		.nb_frames = options->nb_frames,
 		.has_vhost_stats = options->has_vhost_stats != 0, .folder = folder,
 		.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
 	};
@@ -130,7 +127,6 @@ run(const struct options *options, const char *command)
 		fputs("vu-bench: two lcores are needed for that: use -l 0-1\n", stderr);
 		return EXIT_FAILURE;
 	}
-	rte_srand(options->seed);
 	for (unsigned int i = 0; i < options->backends.nb; i++)
 		conf.has_backend[options->backends.item[i]] = true;
 	conf.pool = rte_pktmbuf_pool_create("bench", POOL_NB_MBUFS, POOL_CACHE_MBUFS, 0,

@@ -16,7 +16,6 @@
 #include "latency.h"
 #include "line.h"
 #include "round.h"
-#include "verify.h"
 
 /* See measure_is_disturbed(). Machines of their own stay below: few rounds, hardly any spread. */
 #define DISTURBED_PART 20
@@ -296,21 +295,6 @@ measure_costs(struct measure *measure)
 	}
 }
 
-static void
-measure_verify(struct measure *measure, struct measure_side *one)
-{
-	struct measure_result *result = one->result;
-	uint64_t nb_wrong = 0;
-
-	if (result->rc != 0)
-		return;
-	result->nb_frames = verify_run(&one->side, &measure->round.load, measure->conf->nb_frames,
-		&nb_wrong);
-	result->nb_lost = nb_wrong + side_nb_lost(&one->side);
-	if (result->nb_frames < measure->conf->nb_frames)
-		result->rc = -ETIMEDOUT;
-}
-
 /* ---- set-up ---- */
 
 static int
@@ -393,7 +377,7 @@ measure_start(struct measure *measure, struct measure_result *results)
 bool
 measure_is_disturbed(const struct measure_result *result)
 {
-	if (result->rc != 0 || result->mode == BENCH_VERIFY)
+	if (result->rc != 0)
 		return false;
 	return DISTURBED_PART * result->nb_interrupted > result->nb_rounds ||
 		(result->mode == BENCH_COST &&
@@ -407,10 +391,7 @@ measure_run(const struct measure_conf *conf, const struct bench_case *point,
 	struct measure measure = { .conf = conf, .point = point };
 
 	measure_start(&measure, results);
-	if (conf->mode != BENCH_VERIFY)
-		measure_costs(&measure);
-	for (unsigned int i = 0; i < measure.nb_sides && conf->mode == BENCH_VERIFY; i++)
-		measure_verify(&measure, &measure.sides[i]);
+	measure_costs(&measure);
 	measure_close(&measure);
 	return measure.nb_sides;
 }

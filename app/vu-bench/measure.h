@@ -54,7 +54,6 @@ struct measure_conf {
 	unsigned int nb_points_left; /* that share the time until then, this one included */
 	double round_us;
 	uint32_t nb_turns;       /* bursts of a round on one lcore; 0: by time */
-	uint64_t nb_frames;      /* BENCH_VERIFY: of each back half */
 	struct rte_mempool *pool;
 	const char *folder;      /* for sockets */
 	bool has_vhost_stats;

@@ -40,8 +40,6 @@ struct options {
 	uint32_t nb_rounds;
 	uint32_t round_us;
 	uint32_t nb_turns;            /* of a round; 0: as many as round_us takes */
-	uint32_t nb_frames;           /* to verify */
-	uint32_t seed;                /* of what is random */
 	uint32_t has_vhost_stats;     /* 0 or 1 */
 	const char *json_path;        /* NULL: none */
 	char **eal_argv;              /* NULL-terminated */

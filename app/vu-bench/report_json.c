@@ -95,8 +95,7 @@ json_result(const struct measure_result *result)
 	if (result->mode == BENCH_LATENCY)
 		json_object_set_new(json, "latency_ns", json_pack("{s:f, s:f, s:f}",
 			"p50", result->p50_ns, "p99", result->p99_ns, "p99.9", result->p999_ns));
-	if (result->mode != BENCH_VERIFY)
-		json_add_rounds(json, result);
+	json_add_rounds(json, result);
 	json_object_set_new(json, "hugepages", json_boolean(result->has_hugepages));
 	json_object_set_new(json, "packets", json_integer((json_int_t)result->nb_frames));
 	json_object_set_new(json, "lost", json_integer((json_int_t)result->nb_lost));
@@ -126,7 +125,7 @@ json_cpu_name(char *name, size_t bytes)
 static json_t *
 json_run(const struct report_run *run)
 {
-	static const char *const modes[BENCH_NB_MODES] = { "cost", "verify", "latency" };
+	static const char *const modes[BENCH_NB_MODES] = { "cost", "latency" };
 	struct utsname uts = { 0 };
 	char cpu[128];
 

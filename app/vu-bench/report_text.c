@@ -36,9 +36,7 @@ report_text_head(FILE *out, enum bench_mode mode)
 {
 	fprintf(out, "%-6s %-21s %-14s %6s %5s %6s %5s  %-9s ", "ring", "negotiated", "direction",
 		"size", "burst", "queues", "cores", "backend");
-	if (mode == BENCH_VERIFY)
-		fprintf(out, "%10s  %s\n", "frames", "result");
-	else if (mode == BENCH_LATENCY)
+	if (mode == BENCH_LATENCY)
 		fprintf(out, "%9s %9s %9s %9s %7s %6s\n", "p50 ns", "p99 ns", "p99.9 ns",
 			"rte_vhost", "line ns", "rounds");
 	else
@@ -114,9 +112,6 @@ report_text_result(FILE *out, const struct measure_result *result)
 	if (result->rc != 0)
 		fprintf(out, "%10s  %s\n", "-", result->rc == -EOPNOTSUPP ?
 			"does not offer this" : strerror(-result->rc));
-	else if (result->mode == BENCH_VERIFY)
-		fprintf(out, "%10" PRIu64 "  %s\n", result->nb_frames,
-			result->nb_lost == 0 ? "right" : "WRONG");
 	else if (result->mode == BENCH_LATENCY)
 		text_latency(out, result);
 	else

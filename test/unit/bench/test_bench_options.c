@@ -119,7 +119,6 @@ VU_TEST(bench_options, two_directions_with_back_halves_that_were_named)
 VU_TEST(bench_options, modes_have_defaults_of_their_own)
 {
 	char latency[] = "vu-bench --latency";
-	char verify[] = "vu-bench --verify --size 64";
 	struct options options;
 
 	CHECK_EQ(parse(&options, latency), OPTIONS_RUN);
@@ -129,12 +128,6 @@ VU_TEST(bench_options, modes_have_defaults_of_their_own)
 	CHECK_EQ(options_point(&options, 0).nb_cores, 2);
 	CHECK_EQ(options_point(&options, 0).burst, 1);
 	CHECK_EQ(options_point(&options, 0).direction, BENCH_BOTH);
-	options_free(&options);
-	CHECK_EQ(parse(&options, verify), OPTIONS_RUN);
-	CHECK_EQ(options.mode, BENCH_VERIFY);
-	CHECK_EQ(options.directions.nb, 4);
-	CHECK_EQ(options.sizes.nb, 1);
-	CHECK_EQ(options.sizes.item[0], 64);
 	options_free(&options);
 	return TEST_SUCCESS;
 }
@@ -184,11 +177,11 @@ VU_TEST(bench_options, what_cannot_be_is_refused)
 		"--ring-size 100", "--ring-size 32", "--rounds 0", "--backend nothing", "--rounds",
 		/* What one of them asks for, the other could not do. */
 		"--latency --cores 1", "--latency --cores 1,2", "--latency --direction to_guest",
-		"--latency --burst 32", "--latency --queues 2", "--verify --cores 2",
-		"--verify --backend none", "--backend vu,eventfd", "--verify --backend eventfd",
-		"--verify --seconds 5", "--backend vu,vu_mbuf --direction both,to_guest",
+		"--latency --burst 32", "--latency --queues 2", "--backend vu,eventfd",
+		"--verify", "--frames 5", "--seed 5",
+		"--backend vu,vu_mbuf --direction both,to_guest",
 		"--latency --backend vu_mbuf", "--latency --direction guest_to_guest",
-		"--turns 5 --cores 2", "--turns 5 --verify", "--turns 5 --latency",
+		"--turns 5 --cores 2", "--turns 5 --latency",
 		"--nonsense", "--size 18446744073709551680",
 		("--size 64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,"
 			"64,64,64,64,64,64,64,64,64"),

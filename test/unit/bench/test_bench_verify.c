@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The verification of vu-bench finds what a back half does wrong: each fault once, somewhere in a
- * run of the `limit`, in each direction.
+ * The verification of back halves (verify.h) finds what a back half does wrong: each fault once,
+ * somewhere in a run of the `limit`, in each direction.
  */
 #include "test.h"
 
@@ -119,73 +119,38 @@ faulty_forward(void *back, void *from, void *to, uint16_t nb)
 }
 
 static struct back_ops
-faulty_ops(void)
+faulty_ops(enum fault fault)
 {
 	struct back_ops ops = back_limit;
 
+	faulty.fault = fault;
+	faulty.nb_frames = 0;
 	ops.from_guest = faulty_from_guest;
 	ops.to_guest = faulty_to_guest;
-	if (faulty.fault != NO_FAULT)
+	if (fault != NO_FAULT)
 		ops.forward = faulty_forward;
 	return ops;
-}
-
-struct verify_rig {
-	struct bench_case point;
-	struct frame_sizes sizes;
-	struct front_memory memory;
-	struct rte_mempool *pool;
-	struct back_ops ops;
-	struct side side;
-};
-
-static int
-rig_open(struct verify_rig *rig, enum bench_direction direction, bool is_mergeable)
-{
-	struct side_conf conf = {
-		.point = &rig->point, .sizes = &rig->sizes, .memory = &rig->memory,
-	};
-
-	memset(rig, 0, sizeof(*rig));
-	rig->point = (struct bench_case){
-		.direction = direction, .burst = MAX_BURST, .nb_pairs = 2, .nb_cores = 1,
-		.ring_size = 256, .is_mergeable = is_mergeable,
-		.size_bytes = is_mergeable ? 5000 : BENCH_SIZE_RANDOM,
-	};
-	rig->ops = faulty_ops();
-	frame_sizes_init(&rig->sizes, rig->point.size_bytes);
-	rig->pool = rte_pktmbuf_pool_create("verify", 1023, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-		SOCKET_ID_ANY);
-	conf.pool = rig->pool;
-	CHECK(rig->pool != NULL);
-	CHECK_EQ(front_memory_create(&rig->memory, &rig->point), 0);
-	return side_open(&rig->side, &rig->ops, &conf);
-}
-
-static int
-rig_close(struct verify_rig *rig)
-{
-	side_close(&rig->side);
-	front_memory_destroy(&rig->memory);
-	CHECK_EQ(rte_mempool_avail_count(rig->pool), rig->pool->size);
-	rte_mempool_free(rig->pool);
-	return TEST_SUCCESS;
 }
 
 /* Frames found wrong or missing in a run with a fault. */
 static int
 run(enum bench_direction direction, bool is_mergeable, enum fault fault, uint64_t *nb_wrong)
 {
-	struct verify_rig rig;
-	struct load_conf load = { .point = &rig.point, .sizes = &rig.sizes };
+	const struct back_ops ops = faulty_ops(fault);
+	const struct verify_conf conf = {
+		.ops = &ops, .nb_frames = NB_FRAMES,
+		.point = {
+			.direction = direction, .burst = MAX_BURST, .nb_pairs = 2, .nb_cores = 1,
+			.ring_size = 256, .is_mergeable = is_mergeable,
+			.size_bytes = is_mergeable ? 5000 : BENCH_SIZE_RANDOM,
+		},
+	};
+	struct verify_result result = verify_run(&conf);
 
-	faulty.fault = fault;
-	faulty.nb_frames = 0;
-	CHECK_EQ(rig_open(&rig, direction, is_mergeable), 0);
-	load.pool = rig.pool;
-	CHECK(verify_run(&rig.side, &load, NB_FRAMES, nb_wrong) >= NB_FRAMES);
-	*nb_wrong += side_nb_lost(&rig.side);
-	return rig_close(&rig);
+	CHECK_EQ(result.rc, 0);
+	CHECK(result.nb_frames >= NB_FRAMES);
+	*nb_wrong = result.nb_wrong;
+	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_verify, a_right_back_half_passes)
@@ -214,5 +179,34 @@ VU_TEST(bench_verify, every_fault_is_found)
 			printf("direction %d: fault %d not found\n", direction, fault);
 			return TEST_FAILED;
 		}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(bench_verify, every_changed_byte_is_seen)
+{
+	uint8_t frame[300];
+
+	verify_fill(frame, sizeof(frame), 3, 77);
+	CHECK(verify_is_filled(frame, sizeof(frame), 3, 77));
+	CHECK(!verify_is_filled(frame, sizeof(frame), 3, 78));
+	CHECK(!verify_is_filled(frame, sizeof(frame), 4, 77));
+	CHECK(!verify_is_filled(frame, sizeof(frame) - 1, 3, 77));
+	for (unsigned int i = 0; i < sizeof(frame); i++) {
+		frame[i] ^= 0x10;
+		CHECK(!verify_is_filled(frame, sizeof(frame), 3, 77));
+		frame[i] ^= 0x10;
+	}
+	return TEST_SUCCESS;
+}
+
+VU_TEST(bench_verify, impossible_lengths_are_wrong)
+{
+	static uint8_t frame[BENCH_MAX_FRAME_BYTES];
+
+	verify_fill(frame, sizeof(frame), 0, 1);
+	CHECK(verify_is_filled(frame, sizeof(frame), 0, 1));
+	CHECK(!verify_is_filled(frame, BENCH_MAX_FRAME_BYTES + 1, 0, 1));
+	CHECK(!verify_is_filled(frame, UINT32_MAX, 0, 1));
+	CHECK(!verify_is_filled(frame, 0, 0, 1));
 	return TEST_SUCCESS;
 }
