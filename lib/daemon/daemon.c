@@ -12,16 +12,12 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
-#include "vu_device.h"
 #include "vu_fd.h"
 #include "vu_log.h"
 #include "vu_mem_fault.h"
-
-#define DAEMON_MOVE_US 500
 
 static uint64_t
 daemon_poll_sched(void *arg)
@@ -59,24 +55,6 @@ daemon_call(void *call_arg, vu_telemetry_fn fn, void *arg)
 	struct vu_daemon *daemon = call_arg;
 
 	return vu_reactor_call_sync(daemon->reactor, fn, arg);
-}
-
-/*
- * Nobody polls the queue from when its lcore lets go until vu_sched_poll() hands it over: see to
- * that at once instead of after the next sleep, but do not hang on an lcore that is busy.
- */
-static int
-daemon_move_queue(void *arg, struct vu_device *dev, uint32_t queue_idx, unsigned int lcore_id)
-{
-	const uint64_t start_tsc = rte_rdtsc();
-	const uint64_t max_cycles = rte_get_tsc_hz() / US_PER_S * DAEMON_MOVE_US;
-	struct vu_daemon *daemon = arg;
-	int rc = vu_device_queue_move(dev, queue_idx, lcore_id);
-
-	while (rc == 0 && vu_device_queue_is_moving(dev, queue_idx) &&
-			rte_rdtsc() - start_tsc < max_cycles)
-		vu_sched_poll(daemon->sched);
-	return rc;
 }
 
 static int
@@ -214,7 +192,7 @@ daemon_start(struct vu_daemon *daemon)
 {
 	struct vu_telemetry_conf telemetry = {
 		.call = daemon_call, .call_arg = daemon, .sched = daemon->sched,
-		.move = daemon_move_queue,
+		.commands = daemon_commands, .nb_commands = DAEMON_NB_COMMANDS,
 	};
 	uint64_t stats_us = daemon->stats_seconds * UINT64_C(1000000);
 	int rc = vu_sched_start(daemon->sched);

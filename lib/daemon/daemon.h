@@ -64,6 +64,10 @@ void daemon_listeners_destroy(struct vu_daemon *daemon);
 int daemon_exits_start(struct vu_daemon *daemon);
 void daemon_exits_stop(struct vu_daemon *daemon);
 
+/** Telemetry commands that change something; their argument is the daemon. */
+#define DAEMON_NB_COMMANDS 2
+extern const struct vu_telemetry_command daemon_commands[DAEMON_NB_COMMANDS];
+
 /** A port has finished closing. */
 void daemon_port_closed(struct vu_daemon *daemon);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Registers the commands and carries each request to the control lcore. The mutex guards one thing:
- * whether somebody answers at all, so that the answerer can go away while DPDK's thread lives on.
+ * whether somebody answers at all, so that the owner can go away while DPDK's thread lives on.
  */
 #include "telemetry.h"
 
@@ -18,19 +18,15 @@ static const struct {
 	const char *command;
 	telemetry_view_fn view;
 	const char *help;
-} telemetry_commands[] = {
+} telemetry_views[] = {
 	{ "/vu/list", telemetry_list, "Numbers of all vhost-user devices. No parameters" },
 	{ "/vu/info", telemetry_info, "State of a device. Parameter: device number" },
 	{ "/vu/features", telemetry_features,
 		"Offered and negotiated features. Parameter: device number" },
 	{ "/vu/queue/stats", telemetry_queue_stats,
 		"Counters of a device's queues. Parameters: device number[,queue or first-]" },
-	{ "/vu/queue/move", telemetry_queue_move, "Move running queues to another data lcore. "
-		"Parameters: device number,queue or first-last,lcore" },
 	{ "/vu/mem", telemetry_mem, "Memory regions of a device. Parameter: device number" },
 	{ "/vu/lcore", telemetry_lcore, "Busy and idle cycles of the data lcores. No parameters" },
-	{ "/vu/lcore/gaps", telemetry_lcore_gaps, "Cycles between the polls of each data lcore, by "
-		"powers of two. Parameter: start, stop, an lcore, or none to look at all" },
 };
 
 static struct {
@@ -41,7 +37,7 @@ static struct {
 } telemetry = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 struct telemetry_request {
-	telemetry_view_fn view;
+	const char *name;
 	const char *params;
 	struct rte_tel_data *data;
 	int result;
@@ -50,23 +46,28 @@ struct telemetry_request {
 static void
 telemetry_answer(void *arg)
 {
+	const struct vu_telemetry_conf *conf = &telemetry.conf;
 	struct telemetry_request *request = arg;
 
-	request->result = request->view(telemetry.conf.sched, request->params, request->data);
+	for (unsigned int i = 0; i < RTE_DIM(telemetry_views); i++)
+		if (strcmp(telemetry_views[i].command, request->name) == 0)
+			request->result = telemetry_views[i].view(conf->sched, request->params,
+				request->data);
+	for (unsigned int i = 0; i < conf->nb_commands; i++)
+		if (strcmp(conf->commands[i].name, request->name) == 0)
+			request->result = conf->commands[i].run(conf->call_arg, request->params,
+				request->data);
 }
 
 /* Runs on DPDK's telemetry thread. */
 static int
 telemetry_handle(const char *command, const char *params, struct rte_tel_data *data)
 {
-	struct telemetry_request request = { .params = params, .data = data };
+	struct telemetry_request request = {
+		.name = command, .params = params, .data = data, .result = -EINVAL,
+	};
 	int rc = -ESHUTDOWN;
 
-	for (unsigned int i = 0; i < RTE_DIM(telemetry_commands); i++)
-		if (strcmp(telemetry_commands[i].command, command) == 0)
-			request.view = telemetry_commands[i].view;
-	if (request.view == NULL)
-		return -EINVAL;
 	pthread_mutex_lock(&telemetry.mutex);
 	if (telemetry.is_answering)
 		rc = telemetry.conf.call(telemetry.conf.call_arg, telemetry_answer, &request);
@@ -75,13 +76,16 @@ telemetry_handle(const char *command, const char *params, struct rte_tel_data *d
 }
 
 static int
-telemetry_register(void)
+telemetry_register(const struct vu_telemetry_conf *conf)
 {
 	int rc = 0;
 
-	for (unsigned int i = 0; i < RTE_DIM(telemetry_commands) && rc == 0; i++)
-		rc = rte_telemetry_register_cmd(telemetry_commands[i].command, telemetry_handle,
-			telemetry_commands[i].help);
+	for (unsigned int i = 0; i < RTE_DIM(telemetry_views) && rc == 0; i++)
+		rc = rte_telemetry_register_cmd(telemetry_views[i].command, telemetry_handle,
+			telemetry_views[i].help);
+	for (unsigned int i = 0; i < conf->nb_commands && rc == 0; i++)
+		rc = rte_telemetry_register_cmd(conf->commands[i].name, telemetry_handle,
+			conf->commands[i].help);
 	return rc;
 }
 
@@ -94,7 +98,7 @@ vu_telemetry_start(const struct vu_telemetry_conf *conf)
 	if (telemetry.is_answering)
 		rc = -EBUSY;
 	if (rc == 0 && !telemetry.is_registered)
-		rc = telemetry_register();
+		rc = telemetry_register(conf);
 	if (rc == 0) {
 		telemetry.is_registered = true;
 		telemetry.is_answering = true;
@@ -110,15 +114,6 @@ vu_telemetry_stop(void)
 	pthread_mutex_lock(&telemetry.mutex);
 	telemetry.is_answering = false;
 	pthread_mutex_unlock(&telemetry.mutex);
-}
-
-int
-telemetry_order_move(struct vu_device *dev, uint32_t queue_idx, unsigned int lcore_id)
-{
-	const struct vu_telemetry_conf *conf = &telemetry.conf;
-
-	return conf->move != NULL ? conf->move(conf->call_arg, dev, queue_idx, lcore_id) :
-		-EOPNOTSUPP;
 }
 
 int

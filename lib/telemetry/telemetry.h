@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Private to lib/telemetry: one function per command, run on the control lcore.
+ * Private to lib/telemetry: one function per view, run on the control lcore.
  */
 #ifndef TELEMETRY_H
 #define TELEMETRY_H
@@ -17,9 +17,6 @@
 typedef int (*telemetry_view_fn)(struct vu_sched *sched, const char *params,
 	struct rte_tel_data *data);
 
-/** Have the owner move a queue. @return as struct vu_telemetry_conf's move */
-int telemetry_order_move(struct vu_device *dev, uint32_t queue_idx, unsigned int lcore_id);
-
 /**
  * Add a part to an answer under a name made by printf; it is freed if there is no room for it.
  * @return 0 or -ENOSPC
@@ -34,10 +31,8 @@ int telemetry_list(struct vu_sched *sched, const char *params, struct rte_tel_da
 int telemetry_info(struct vu_sched *sched, const char *params, struct rte_tel_data *data);
 int telemetry_features(struct vu_sched *sched, const char *params, struct rte_tel_data *data);
 int telemetry_queue_stats(struct vu_sched *sched, const char *params, struct rte_tel_data *data);
-int telemetry_queue_move(struct vu_sched *sched, const char *params, struct rte_tel_data *data);
 int telemetry_mem(struct vu_sched *sched, const char *params, struct rte_tel_data *data);
 int telemetry_lcore(struct vu_sched *sched, const char *params, struct rte_tel_data *data);
-int telemetry_lcore_gaps(struct vu_sched *sched, const char *params, struct rte_tel_data *data);
 
 /* The type of numbers in telemetry answers changed its name between releases. */
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)

@@ -7,10 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <rte_cycles.h>
-#include <rte_lcore.h>
 
 #include "vu_sched.h"
 
@@ -74,41 +72,25 @@ gaps_add(struct rte_tel_data *data, const struct vu_sched_gaps *gaps)
 	return telemetry_add_part(data, lcore, "lcore%u", gaps->lcore_id);
 }
 
-/* "start" and "stop" are for all workers, a number names the one lcore to show. */
-static int
-gaps_order(struct vu_sched *sched, const char *params, unsigned int *only)
+int
+vu_telemetry_gaps(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
 {
+	bool is_single = params != NULL && *params != '\0';
+	struct vu_sched_gaps gaps;
+	unsigned long lcore_id = 0;
+	bool is_found = false;
 	char *end;
 
-	*only = LCORE_ID_ANY;
-	if (params == NULL || *params == '\0')
-		return 0;
-	if (strcmp(params, "start") == 0) {
-		vu_sched_gap_start(sched);
-	} else if (strcmp(params, "stop") == 0) {
-		vu_sched_gap_stop(sched);
-	} else {
-		*only = (unsigned int)RTE_MIN(strtoul(params, &end, 10), RTE_MAX_LCORE);
+	if (is_single) {
+		lcore_id = strtoul(params, &end, 10);
 		if (*params < '0' || *params > '9' || *end != '\0')
 			return -EINVAL;
 	}
-	return 0;
-}
-
-int
-telemetry_lcore_gaps(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
-{
-	struct vu_sched_gaps gaps;
-	unsigned int only;
-	bool is_found = false;
-
-	if (gaps_order(sched, params, &only) != 0)
-		return -EINVAL;
 	rte_tel_data_start_dict(data);
 	telemetry_add_uint(data, "tsc_hz", rte_get_tsc_hz());
 	for (unsigned int i = 0; i < vu_sched_nb_workers(sched); i++) {
 		vu_sched_gap_get(sched, i, &gaps);
-		if (only != LCORE_ID_ANY && gaps.lcore_id != only)
+		if (is_single && gaps.lcore_id != lcore_id)
 			continue;
 		is_found = true;
 		if (gaps_add(data, &gaps) != 0)

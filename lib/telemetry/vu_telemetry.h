@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Views of a running process: DPDK telemetry commands under /vu, and the table of --stats. One
- * command moves queues, which it leaves to the owner. Telemetry requests arrive on a thread of
+ * Views of a running process: DPDK telemetry commands under /vu, and the table of --stats. Nothing
+ * here changes what it shows; commands that do are the owner's. Requests arrive on a thread of
  * DPDK's; they are carried to the control lcore, where all state lives, so that no lock is needed
  * anywhere else. See doc/decision/0002.
  */
@@ -11,11 +11,19 @@
 #include <stdint.h>
 #include <stdio.h>
 
-struct vu_device;
+struct rte_tel_data;
 struct vu_sched;
 
 /** A function to be run on the control lcore. */
 typedef void (*vu_telemetry_fn)(void *arg);
+
+/** A command of the owner, beside the views. */
+struct vu_telemetry_command {
+	const char *name; /**< begins with "/vu/" */
+	/** Fill the answer. Control lcore. @return 0, or -errno for an answer without content */
+	int (*run)(void *call_arg, const char *params, struct rte_tel_data *data);
+	const char *help;
+};
 
 /** What the owner of the control lcore provides. */
 struct vu_telemetry_conf {
@@ -24,19 +32,15 @@ struct vu_telemetry_conf {
 	 * @return 0, or -errno without running it
 	 */
 	int (*call)(void *call_arg, vu_telemetry_fn fn, void *arg);
-	/**
-	 * Move a queue to the data lcore of that number; NULL: refused. Control lcore.
-	 * @return 0 or -errno
-	 */
-	int (*move)(void *call_arg, struct vu_device *dev, uint32_t queue_idx,
-		unsigned int lcore_id);
 	void *call_arg;
 	struct vu_sched *sched;
+	const struct vu_telemetry_command *commands; /**< the same ones at every start */
+	unsigned int nb_commands;
 };
 
 /**
- * Register /vu/list, /vu/info, /vu/features, /vu/queue/stats, /vu/queue/move, /vu/mem, /vu/lcore
- * and /vu/lcore/gaps, and answer from now on.
+ * Register /vu/list, /vu/info, /vu/features, /vu/queue/stats, /vu/mem and /vu/lcore with the
+ * owner's commands, and answer from now on.
  *
  * @param conf  copied; its objects must live until vu_telemetry_stop()
  * @return 0; -EBUSY answering for another owner already; -errno of the registration
@@ -52,6 +56,18 @@ int vu_telemetry_start(const struct vu_telemetry_conf *conf);
  * @context control lcore
  */
 void vu_telemetry_stop(void);
+
+/**
+ * Fill an answer with the measured gaps of the data lcores. No view shows them: the owner's command
+ * does, which also starts and stops the measurement.
+ *
+ * @param sched   scheduler
+ * @param params  an lcore, or NULL or empty for all
+ * @param data    answer
+ * @return 0; -EINVAL no such lcore
+ * @context control lcore
+ */
+int vu_telemetry_gaps(struct vu_sched *sched, const char *params, struct rte_tel_data *data);
 
 /** What one queue and lcore had done when the table was last printed; zero-initialise. */
 struct vu_telemetry_table;
