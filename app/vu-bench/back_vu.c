@@ -85,8 +85,8 @@ vu_open_device(struct back_vu *vu, unsigned int idx)
 	struct vu_device_conf dev_conf = {
 		.name = name, .nb_queues = 2 * front_nb_pairs(vu->conf.point, idx),
 		.max_queue_size = 32768, .numa_node = -1, .sched = vu->sched, .assign = &assign,
-		.driver_args = vu->conf.point->direction == BENCH_GUEST_TO_GUEST ? "far=switch" :
-			"far=null",
+		.driver_args = vu->conf.point->direction == BENCH_GUEST_TO_GUEST ?
+			"forward=switch" : "forward=null",
 		.why = why, .why_bytes = sizeof(why),
 	};
 	struct vu_backend_conf session_conf = {

@@ -19,6 +19,7 @@
 #include "vu_device.h"
 #include "vu_fd.h"
 #include "vu_limits.h"
+#include "vu_parse.h"
 
 #define CONF_RECONNECT_MS 1000
 #define CONF_MAX_STATS_SECONDS 3600
@@ -186,14 +187,16 @@ static int
 port_add_driver_arg(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key,
 	const char *value)
 {
-	const char *const *keys = vu_device_driver_keys(port->device);
+	const struct vu_key *keys = vu_device_driver_keys(port->device);
 	char allowed[CONF_KEYS_BYTES] = "";
 	char *args;
 
-	for (const char *const *k = keys; *k != NULL; k++) {
-		if (strcmp(*k, key) != 0) {
+	for (const struct vu_key *k = keys; k->name != NULL; k++) {
+		if (strcmp(k->name, key) != 0) {
+			if (k->help == NULL)
+				continue;
 			strncat(allowed, ", ", sizeof(allowed) - strlen(allowed) - 1);
-			strncat(allowed, *k, sizeof(allowed) - strlen(allowed) - 1);
+			strncat(allowed, k->name, sizeof(allowed) - strlen(allowed) - 1);
 			continue;
 		}
 		if (asprintf(&args, "%s%s%s=%s", port->driver_args != NULL ? port->driver_args : "",

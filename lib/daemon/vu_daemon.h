@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vu_parse.h"
 #include "vu_sched.h"
 #include "vu_vring.h"
 
@@ -21,12 +22,6 @@ enum vu_endpoint {
 	VU_ENDPOINT_CLIENT, /**< connect to a path; again and again with a growing pause */
 	/** serve a connected socket that was inherited; then the daemon stops */
 	VU_ENDPOINT_FD,
-};
-
-/** A list of numbers from the command line. */
-struct vu_uint_list {
-	unsigned int *item;
-	unsigned int nb;
 };
 
 /** Queues tied to lcores. */

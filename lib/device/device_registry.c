@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "vu_parse.h"
+
 #define DEVICE_MAX_DRIVERS 32
 
 static const struct vu_device_ops *registry_drivers[DEVICE_MAX_DRIVERS];
@@ -27,10 +29,10 @@ device_driver_find(const char *name)
 	return NULL;
 }
 
-const char *const *
+const struct vu_key *
 vu_device_driver_keys(const char *driver)
 {
-	static const char *const no_keys[] = { NULL };
+	static const struct vu_key no_keys[] = { { .name = NULL } };
 	const struct vu_device_ops *ops = device_driver_find(driver);
 
 	if (ops == NULL)

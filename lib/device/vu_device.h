@@ -25,6 +25,7 @@ struct vu_fd_account;
 struct vu_gpu_request;
 struct vu_log_limit;
 struct vu_mem_table;
+struct vu_key;
 struct vu_sched;
 
 /** Life of a device, seen from its session. */
@@ -136,10 +137,10 @@ struct vu_device *vu_device_create(const char *driver, const struct vu_device_co
  * Argument keys of a driver.
  *
  * @param driver  name of a registered driver
- * @return NULL-terminated list; NULL if there is no such driver
+ * @return table that ends in a row without a name; NULL if there is no such driver
  * @context any thread
  */
-const char *const *vu_device_driver_keys(const char *driver);
+const struct vu_key *vu_device_driver_keys(const char *driver);
 
 /**
  * Virtqueues per unit of the option queues=, for example 2 for the pairs of a network device.

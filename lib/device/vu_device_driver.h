@@ -100,7 +100,7 @@ struct vu_device_ops {
 	uint32_t virtio_id;              /**< device type of the virtio specification */
 	/** queues that belong on one lcore together, 2 for pairs */
 	uint32_t queue_group;
-	const char *const *keys;         /**< argument keys, NULL-terminated; NULL = none */
+	const struct vu_key *keys;       /**< arguments, ends in a row without a name; NULL: none */
 	/** Allocate and check; fills queue->priv, poll and direction. @return 0 or -errno */
 	int (*create)(struct vu_device *dev, const struct vu_device_conf *conf);
 	/**

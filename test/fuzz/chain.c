@@ -58,7 +58,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	fuzz_start_eal();
 	session_rig_init(&rig);
-	RTE_VERIFY(rig_port_init(&port, &rig, "net", "far=loopback") == 0);
+	RTE_VERIFY(rig_port_init(&port, &rig, "net", "forward=loopback") == 0);
 	guest_fd = vu_fd_memfd(RIG_MEM_NAME, FILE_BYTES, 0);
 	guest = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, guest_fd, 0);
 	RTE_VERIFY(guest != MAP_FAILED);

@@ -56,7 +56,7 @@ ports_create(void)
 	int reply_fd;
 
 	RTE_VERIFY(rig_port_init(&ports[0], &rig, "net",
-		"far=loopback,mtu=1500,mac=52:54:00:00:00:01") == 0);
+		"forward=loopback,mtu=1500,mac=52:54:00:00:00:01") == 0);
 	RTE_VERIFY(rig_port_init(&ports[1], &rig, "probe", NULL) == 0);
 	/* The probe keeps the last one that it got: have one there from the start. */
 	RTE_VERIFY(vu_device_set_state_fd(ports[1].dev, VU_STATE_SAVE, vu_fd_eventfd(),

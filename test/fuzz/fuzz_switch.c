@@ -71,7 +71,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	for (unsigned int i = 0; i < NB_GUESTS; i++) {
 		struct guest *guest = &guests[i];
 
-		RTE_VERIFY(rig_port_init(&guest->port, &rig, "net", "far=switch") == 0);
+		RTE_VERIFY(rig_port_init(&guest->port, &rig, "net", "forward=switch") == 0);
 		guest->fd = vu_fd_memfd(RIG_MEM_NAME, MEM_BYTES, 0);
 		guest->mem = mmap(NULL, MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, guest->fd,
 			0);

@@ -17,6 +17,7 @@
 #include <rte_ring.h>
 
 #include "vu_device_driver.h"
+#include "vu_parse.h"
 #include "vu_virtio.h"
 
 #define NET_MAX_BURST 32            /* frames handled at once */
@@ -42,7 +43,7 @@ struct net_conf {
 	enum net_far far;
 	bool has_mac;
 	struct rte_ether_addr mac;
-	uint16_t mtu_bytes;  /* 0 = not offered */
+	uint32_t mtu_bytes;  /* 0 = not offered */
 	bool has_mrg;        /* offer mergeable receive buffers */
 	bool has_event_idx;
 	bool has_packed;     /* offer packed rings */
@@ -98,9 +99,9 @@ net_queue_to_guest(const struct net_device *net, uint32_t pair)
 	return &net->queues[2 * pair];
 }
 
-/* net_conf.c: parse "key=value,..."; on -EINVAL one line in `why`. Control lcore. */
-int net_conf_parse(struct net_conf *conf, const char *args, char *why, size_t why_bytes);
-extern const char *const net_conf_keys[];
+/* net_conf.c: parse "key=value,..."; after a failure one line in `errmsg`. Control lcore. */
+int net_conf_parse(struct net_conf *conf, const char *args, char *errmsg, size_t errmsg_bytes);
+extern const struct vu_key net_conf_keys[];
 
 /* net_pool.c: mbufs shared by all net devices of a NUMA node; counted. Control lcore. */
 struct rte_mempool *net_pool_get(int numa_node);

@@ -137,7 +137,7 @@ net_acked_features(struct vu_device *dev, uint64_t features)
 	uint64_t ignored = features & net_offload_offered() & ~net_offload_effective(features);
 
 	if (features == 0)
-		net->mtu_bytes = net->conf.mtu_bytes;
+		net->mtu_bytes = (uint16_t)net->conf.mtu_bytes;
 	/* Drivers acknowledge them blindly where a user switched off what they build on. */
 	if (ignored != 0)
 		VU_LOG(NET, WARNING, "%s: offload features 0x%" PRIx64 " ignored: acknowledged "
@@ -286,7 +286,7 @@ net_create(struct vu_device *dev, const struct vu_device_conf *conf)
 		free(net);
 		return rc;
 	}
-	net->mtu_bytes = net->conf.mtu_bytes;
+	net->mtu_bytes = (uint16_t)net->conf.mtu_bytes;
 	vu_device_set_priv(dev, net);
 	if (net->conf.far == NET_FAR_SWITCH)
 		net_far_join(net);

@@ -29,7 +29,7 @@ int vu_net_set_pool(struct vu_device_queue *queue, struct rte_mempool *pool);
  * Have frames from a guest to one on the same lcore go straight on, with one copy, where nothing
  * else needs them, or through mbufs always, to measure the difference.
  *
- * @param queue      odd queue of a net device with far=switch
+ * @param queue      odd queue of a net device with forward=switch
  * @param is_direct  true at first
  * @context control lcore before the ring is started, or owner lcore
  */
@@ -39,7 +39,7 @@ void vu_net_set_direct(struct vu_device_queue *queue, bool is_direct);
  * Tell the switch that an address is behind a port, as a frame from the port's guest does. Like all
  * it knows that is forgotten after some minutes without such a frame.
  *
- * @param queue  any queue of a net device with far=switch
+ * @param queue  any queue of a net device with forward=switch
  * @param mac    address; nothing happens if it is no unicast address
  * @context any thread
  */

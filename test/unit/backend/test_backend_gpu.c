@@ -323,7 +323,7 @@ VU_TEST(backend_gpu, refused)
 	CHECK_EQ(vu_device_gpu_get_display_info(g.f.fix.dev, NULL), -ENOTCONN);
 	CHECK_EQ(gpu_destroy(&g), 0);
 	/* A network device has no display. */
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(channel_send_socket(&fix, VHOST_USER_GPU_SET_SOCKET, &sock), 1);
 	vu_fd_close(&sock);

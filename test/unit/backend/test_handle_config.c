@@ -4,7 +4,7 @@
  */
 #include "session_fixture.h"
 
-#define CONFIG_ARGS "far=loopback,mac=52:54:00:00:00:01,mtu=1500"
+#define CONFIG_ARGS "forward=loopback,mac=52:54:00:00:00:01,mtu=1500"
 #define MTU_OFFSET 10
 
 static int
@@ -120,7 +120,7 @@ VU_TEST(handle_config, mtu_not_offered)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_NET_SET_MTU, 1400), 1);
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);

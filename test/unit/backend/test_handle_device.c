@@ -33,10 +33,10 @@ VU_TEST(handle_device, offers_follow_the_ops)
 	struct channel_fixture f;
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(session_protocol_features(fix.session), own_bits() | net_bits);
 	CHECK_EQ(fixture_destroy(&fix), 0);
-	CHECK_EQ(fixture_create(&fix, "far=switch"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=switch"), 0);
 	CHECK_EQ(session_protocol_features(fix.session), own_bits() | net_bits |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_RARP));
 	CHECK_EQ(fixture_destroy(&fix), 0);

@@ -19,7 +19,7 @@ VU_TEST(handle_feature, offers)
 	struct session_fixture fix;
 	uint64_t features, protocol;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	features = get(&fix, VHOST_USER_GET_FEATURES);
 	CHECK_EQ(features, vu_device_features(fix.dev) | BIT_PROTOCOL);
 	CHECK((features & RTE_BIT64(VHOST_F_LOG_ALL)) == 0);
@@ -35,7 +35,7 @@ VU_TEST(handle_feature, offers_what_it_can)
 	struct session_fixture fix;
 	uint64_t offered;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	offered = session_protocol_features(fix.session);
 	for (uint32_t request = 1; request < VHOST_USER_NB_REQUESTS; request++) {
 		uint64_t needed = vu_msg_spec(request)->protocol_features;
@@ -52,7 +52,7 @@ VU_TEST(handle_feature, set_features)
 	struct fake_frontend *frontend = &fix.frontend;
 	uint64_t all;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(vu_device_acked_features(fix.dev), FEATURE_BITS & ~BIT_PROTOCOL);
 	all = get(&fix, VHOST_USER_GET_FEATURES);
@@ -71,7 +71,7 @@ VU_TEST(handle_feature, set_features_while_running)
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, FEATURE_BITS), 0);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, BIT_PROTOCOL), 1);
@@ -84,7 +84,7 @@ VU_TEST(handle_feature, set_protocol_features)
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fix.session->protocol_features, PROTOCOL_BITS);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_PROTOCOL_FEATURES,
@@ -103,7 +103,7 @@ VU_TEST(handle_feature, queue_num)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(get(&fix, VHOST_USER_GET_QUEUE_NUM), 1);
 	return fixture_destroy(&fix);
@@ -115,7 +115,7 @@ VU_TEST(handle_feature, owner_requests_change_nothing)
 	struct session_fixture fix;
 	struct vu_reply frame;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	for (unsigned int i = 0; i < RTE_DIM(requests); i++) {
 		fake_frontend_begin(&fix.frontend, &frame, requests[i]);
@@ -130,7 +130,7 @@ VU_TEST(handle_feature, status)
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(get(&fix, VHOST_USER_GET_STATUS), 0);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_STATUS, 0xf), 0);
@@ -147,7 +147,7 @@ VU_TEST(handle_feature, status_0_stops_the_rings)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_STATUS, 0), 0);
 	CHECK(!fixture_is_live(&fix, 0) && !fixture_is_live(&fix, 1));
@@ -162,7 +162,7 @@ VU_TEST(handle_feature, reset_device)
 	struct vu_queue_stats stats;
 	struct vu_reply frame;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_STATUS, 0xf), 0);
 	fake_frontend_begin(&fix.frontend, &frame, VHOST_USER_RESET_DEVICE);

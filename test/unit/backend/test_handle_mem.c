@@ -41,7 +41,7 @@ VU_TEST(handle_mem, set_table)
 	};
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(nb_regions(&fix), 0);
 	CHECK_EQ(fixture_set_mem(&fix), 0);
@@ -63,7 +63,7 @@ VU_TEST(handle_mem, refused_table_leaves_the_old_one)
 	struct session_fixture fix;
 
 	wraps.mmap_offset = UINT64_MAX - 4095;
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(fixture_set_mem_regions(&fix, overlapping, 2), 1);
 	CHECK_EQ(fixture_set_mem_regions(&fix, &beyond_file, 1), 1);
@@ -79,7 +79,7 @@ VU_TEST(handle_mem, refuses_files_it_cannot_map)
 	struct session_fixture fix;
 	int pipe_fds[2];
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(pipe(pipe_fds), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, pipe_fds[0]), 1);
@@ -96,7 +96,7 @@ VU_TEST(handle_mem, refused_without_reply_ends_it)
 	const struct vhost_user_mem_region beyond_file = fixture_region(4096, GUEST_BYTES);
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	fix.frontend.need_reply = false;
 	CHECK_EQ(fixture_set_mem_regions(&fix, &beyond_file, 1), 0);
 	CHECK_EQ(fake_frontend_wait_end(&fix.frontend), 0);
@@ -110,7 +110,7 @@ VU_TEST(handle_mem, new_table_under_running_rings)
 	};
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	for (uint8_t i = 0; i < 20; i++) {
 		CHECK_EQ(guest_round_trip(&fix, i), 0);
@@ -126,7 +126,7 @@ VU_TEST(handle_mem, table_without_the_rings_stops_them)
 	const struct vhost_user_mem_region elsewhere = fixture_region(HALF, HALF);
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(fixture_set_mem_regions(&fix, &elsewhere, 1), 0);
 	CHECK(!fixture_is_live(&fix, 0) && !fixture_is_live(&fix, 1));
@@ -147,7 +147,7 @@ VU_TEST(handle_mem, add_and_remove_regions)
 	struct session_fixture fix;
 	uint64_t nb_slots;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fake_frontend_get_u64(&fix.frontend, VHOST_USER_GET_MAX_MEM_SLOTS, &nb_slots), 0);
 	CHECK_EQ(nb_slots, VU_MAX_MEM_SLOTS);
@@ -171,7 +171,7 @@ VU_TEST(handle_mem, repeated_regions_change_nothing)
 	const struct vhost_user_mem_region region = fixture_region(0, HALF);
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	for (unsigned int i = 0; i < 3; i++) {
 		CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.mem_fd), 0);
@@ -191,7 +191,8 @@ VU_TEST(handle_mem, more_than_the_port_may_have)
 	const struct vhost_user_mem_region high = fixture_region(HALF, HALF);
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create_with_mem(&fix, "net", "far=loopback", -1, GUEST_BYTES - 4096), 0);
+	CHECK_EQ(fixture_create_with_mem(&fix, "net", "forward=loopback", -1, GUEST_BYTES - 4096),
+		0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fixture_set_mem(&fix), 1);
 	CHECK_EQ(nb_regions(&fix), 0);
@@ -207,7 +208,7 @@ VU_TEST(handle_mem, a_repeat_with_other_bytes_is_refused)
 	const int other_fd = vu_fd_memfd("vu-other", GUEST_BYTES, 0);
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.mem_fd), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, other_fd), 1);
@@ -227,7 +228,7 @@ VU_TEST(handle_mem, add_and_remove_under_running_rings)
 
 	extra.gpa += GUEST_BYTES;
 	extra.uva += GUEST_BYTES;
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	for (uint8_t i = 0; i < 10; i++) {
 		CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &extra, fix.mem_fd), 0);
@@ -254,7 +255,7 @@ VU_TEST(handle_mem, region_goes_to_the_node_of_the_port)
 	const struct vhost_user_mem_region region = fixture_region(0, GUEST_BYTES);
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	if (mem_policy(&fix) == -1) {
 		fixture_destroy(&fix);
@@ -262,7 +263,7 @@ VU_TEST(handle_mem, region_goes_to_the_node_of_the_port)
 	}
 	CHECK_EQ(mem_policy(&fix), MPOL_DEFAULT);
 	CHECK_EQ(fixture_destroy(&fix), 0);
-	CHECK_EQ(fixture_create_with_mem(&fix, "net", "far=loopback", 0, 0), 0);
+	CHECK_EQ(fixture_create_with_mem(&fix, "net", "forward=loopback", 0, 0), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fixture_set_mem(&fix), 0);
 	CHECK_EQ(mem_policy(&fix), MPOL_PREFERRED);
@@ -306,7 +307,7 @@ VU_TEST(handle_mem, xen_flags_and_domain_reach_the_region)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(xen_refusal(&fix, XEN_FOREIGN | XEN_NO_ADVANCE_MAP, 1), -EINVAL);
 	fix.session->protocol_features |= RTE_BIT64(VHOST_USER_PROTOCOL_F_XEN_MMAP);
@@ -321,7 +322,7 @@ VU_TEST(handle_mem, xen_is_offered_without_post_copy)
 	struct session_fixture fix;
 	uint64_t offered;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	offered = session_protocol_features(fix.session);
 	CHECK((offered & RTE_BIT64(VHOST_USER_PROTOCOL_F_XEN_MMAP)) != 0);
 	CHECK_EQ(offered & RTE_BIT64(VHOST_USER_PROTOCOL_F_PAGEFAULT), 0);

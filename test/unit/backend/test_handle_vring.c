@@ -11,7 +11,7 @@ VU_TEST(handle_vring, sizes)
 	const uint32_t good[] = { 1, 2, 64, 256 };
 	const uint32_t bad[] = { 0, 3, 100, 512, 32768, 65536, UINT32_MAX };
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	for (unsigned int i = 0; i < RTE_DIM(good); i++)
 		CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 0, good[i]), 0);
@@ -26,7 +26,7 @@ VU_TEST(handle_vring, indices_in_full_width)
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	for (unsigned int i = 0; i < RTE_DIM(indices); i++) {
 		uint32_t idx = indices[i];
@@ -48,7 +48,7 @@ VU_TEST(handle_vring, no_changes_while_running)
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 1, 2 * RING_SIZE), 1);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, 1, 5), 1);
@@ -65,7 +65,7 @@ VU_TEST(handle_vring, base)
 	struct fake_frontend *frontend = &fix.frontend;
 	uint32_t base;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, 0, 0x10000), 1);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, 0, 0xffff), 0);
@@ -95,7 +95,7 @@ VU_TEST(handle_vring, base_of_a_packed_ring)
 	struct fake_frontend *frontend = &fix.frontend;
 	uint32_t base;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES,
 		FEATURE_BITS | RTE_BIT64(VIRTIO_F_RING_PACKED)), 0);
@@ -121,7 +121,7 @@ VU_TEST(handle_vring, stop_and_resume)
 	struct fake_frontend *frontend = &fix.frontend;
 	uint32_t base;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	for (uint8_t i = 0; i < 5; i++) {
 		CHECK_EQ(guest_round_trip(&fix, i), 0);
@@ -146,7 +146,7 @@ VU_TEST(handle_vring, stopped_ring_is_left_alone)
 	struct session_fixture fix;
 	uint32_t base;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(fake_frontend_get_base(&fix.frontend, 1, &base), 0);
 	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
@@ -166,7 +166,7 @@ VU_TEST(handle_vring, starts_with_a_kick_descriptor)
 	struct fake_frontend *frontend = &fix.frontend;
 	int kick_fd = vu_fd_eventfd();
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fixture_set_mem(&fix), 0);
 	for (uint32_t q = 0; q < 2; q++) {
@@ -190,7 +190,7 @@ VU_TEST(handle_vring, rings_start_one_by_one)
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
-	CHECK_EQ(fixture_create(&fix, "far=null"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=null"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, 1, VU_FD_NONE), 0);
 	CHECK(!fixture_is_live(&fix, 1));
@@ -211,7 +211,7 @@ VU_TEST(handle_vring, enabled_without_protocol_features)
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	frontend->need_reply = false;
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES,
 		RTE_BIT64(VIRTIO_F_VERSION_1)), 0);
@@ -233,7 +233,7 @@ VU_TEST(handle_vring, disabled_ring_discards)
 	struct fake_frontend *frontend = &fix.frontend;
 	struct vu_queue_stats stats;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fixture_set_mem(&fix), 0);
 	CHECK_EQ(fixture_start_ring(&fix, 0), 0);
@@ -264,7 +264,7 @@ VU_TEST(handle_vring, wrong_addresses_do_not_start)
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fixture_set_mem(&fix), 0);
 	CHECK_EQ(fixture_configure_ring(&fix, 0), 0);
@@ -284,7 +284,7 @@ VU_TEST(handle_vring, calls_when_buffers_are_used)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(guest_round_trip(&fix, 1), 0);
 	CHECK_EQ(event_wait(fix.call_fd[0]), 0);
@@ -299,7 +299,7 @@ VU_TEST(handle_vring, second_call_descriptor_is_signalled)
 	struct fake_frontend *frontend = &fix.frontend;
 	int new_fd = vu_fd_eventfd();
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(event_take(new_fd), 0);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 1, new_fd), 0);
@@ -320,7 +320,7 @@ VU_TEST(handle_vring, call_descriptor_of_a_stopped_ring)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	for (unsigned int i = 0; i < 3; i++)
 		CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_CALL, 1,
@@ -337,7 +337,7 @@ VU_TEST(handle_vring, only_eventfds_are_called)
 	struct fake_frontend *frontend = &fix.frontend;
 	int pipe_fds[2];
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(pipe(pipe_fds), 0);
 	for (unsigned int i = 0; i < RTE_DIM(requests); i++) {
@@ -359,7 +359,7 @@ VU_TEST(handle_vring, full_eventfd_does_not_block)
 	const uint64_t full = UINT64_MAX - 1;
 	int fd = vu_fd_eventfd();
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(write(fd, &full, sizeof(full)), (ssize_t)sizeof(full));
 	CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_CALL, 1, fd), 0);

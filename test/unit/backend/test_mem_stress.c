@@ -419,7 +419,7 @@ threads_place(struct mem_stress *stress)
 static int
 stress_begin(struct mem_stress *stress)
 {
-	CHECK_EQ(fixture_create(&stress->fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&stress->fix, "forward=loopback"), 0);
 	threads_place(stress);
 	stress->fix.frontend.turn = stress_turn;
 	stress->fix.frontend.arg = stress;

@@ -21,7 +21,7 @@ VU_TEST(session, ends_when_front_end_leaves)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(vu_device_state(fix.dev), VU_DEVICE_NEGOTIATING);
 	CHECK_EQ(fixture_disconnect(&fix), 0);
 	CHECK_EQ(fix.nb_closed, 1);
@@ -32,7 +32,7 @@ VU_TEST(session, ends_when_owner_closes_it)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	vu_backend_session_close(fix.session, "test");
 	if (fix.session != NULL)
@@ -48,7 +48,7 @@ VU_TEST(session, refuses_what_is_no_socket)
 	struct session_fixture fix;
 	struct vu_backend_conf conf = { .closed = fixture_closed, .arg = &fix };
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_disconnect(&fix), 0);
 	conf.reactor = fix.reactor;
 	conf.dev = fix.dev;
@@ -67,7 +67,7 @@ VU_TEST(session, follows_session_on_one_device)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	for (unsigned int i = 0; i < 5; i++) {
 		CHECK_EQ(fixture_start(&fix), 0);
 		CHECK_EQ(guest_round_trip(&fix, (uint8_t)(i + 1)), 0);
@@ -147,7 +147,7 @@ VU_TEST(session, disconnect_anywhere_in_a_setup)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	for (unsigned int nb_steps = 0; nb_steps <= RTE_DIM(setup_requests); nb_steps++) {
 		memset(fix.mem, 0, BUFFER_OFFSET);
 		fix.frontend.need_reply = false;
@@ -170,7 +170,7 @@ VU_TEST(session, disconnect_inside_a_frame)
 	struct session_fixture fix;
 	struct vu_reply frame;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	vu_request_begin(&frame, VHOST_USER_SET_VRING_KICK, false);
 	vu_request_append_u64(&frame, 0);
 	for (size_t len = 1; len < frame.len; len++) {
@@ -189,7 +189,7 @@ VU_TEST(session, takes_frames_byte_by_byte)
 	struct vu_reply frame;
 	struct vu_msg reply;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	vu_request_begin(&frame, VHOST_USER_SET_VRING_NUM, true);
 	vu_request_append_state(&frame, 1, RING_SIZE);
@@ -241,7 +241,7 @@ VU_TEST(session, later_requests_wait_for_a_parked_one)
 	struct vu_msg reply;
 	uint8_t byte;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	fixture_gate_close(&fix);
 	for (uint32_t q = 0; q < 2; q++) {
@@ -267,7 +267,7 @@ check_end_while_parked(bool is_hang_up)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	fixture_gate_close(&fix);
 	CHECK_EQ(send_get_base(&fix, 1), 0);
@@ -303,7 +303,7 @@ VU_TEST(session, parked_descriptors_are_closed)
 	struct session_fixture fix;
 	struct vu_reply frame;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	fixture_gate_close(&fix);
 	vu_request_begin(&frame, VHOST_USER_REM_MEM_REG, true);
@@ -326,7 +326,7 @@ VU_TEST(session, busy_peer_does_not_starve_others)
 	bool has_run = false;
 	struct vu_reactor_call call;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	vu_request_begin(&frame, VHOST_USER_SET_OWNER, false);
 	for (unsigned int i = 0; i < 200; i++)
 		CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
@@ -365,7 +365,7 @@ VU_TEST(session, memory_is_mapped_in_turns)
 	const uint32_t nb = 20;
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	for (uint32_t i = 0; i < nb; i++)
 		CHECK_EQ(send_region(&fix, i), 0);
@@ -388,7 +388,7 @@ VU_TEST(session, replies_wait_for_a_slow_reader)
 	struct vu_msg reply;
 	int bytes = 1;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	/* The kernel makes this its minimum: room for a few replies. */
 	CHECK_EQ(setsockopt(vu_conn_fd(fix.session->conn), SOL_SOCKET, SO_SNDBUF, &bytes,
 		sizeof(bytes)), 0);
@@ -409,7 +409,7 @@ VU_TEST(session, ends_for_a_peer_that_never_reads)
 	struct session_fixture fix;
 	int bytes = 1;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(setsockopt(vu_conn_fd(fix.session->conn), SOL_SOCKET, SO_SNDBUF, &bytes,
 		sizeof(bytes)), 0);
 	for (unsigned int i = 0; i < 100; i++)
@@ -427,7 +427,7 @@ VU_TEST(session, ring_fault_leaves_the_session)
 	struct guest_ring ring;
 	uint32_t base;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	ring = guest_ring(&fix, 1);
 	ring.avail->ring[0] = RING_SIZE;
@@ -451,7 +451,7 @@ VU_TEST(session, ring_fault_as_the_session_ends)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	vu_store_release(&guest_ring(&fix, 1).avail->idx, RING_SIZE + 1);
 	CHECK_EQ(event_wait(fix.err_fd[1]), 0);
@@ -494,7 +494,7 @@ VU_TEST(session, call_that_blocks_ends_it)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	for (unsigned int i = 0; i < 3; i++) {
 		CHECK_EQ(fixture_start(&fix), 0);
 		call_block(fix.call_fd[1]);
@@ -524,7 +524,7 @@ VU_TEST(session, reconnecting_does_not_fill_the_log)
 	size_t len = 0;
 	FILE *log;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	log = open_memstream(&text, &len);
 	rte_openlog_stream(log);
 	for (unsigned int i = 0; i < 400; i++) {
@@ -549,7 +549,7 @@ VU_TEST(session, call_that_blocks_as_the_session_ends)
 	size_t len = 0;
 	FILE *log;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_start(&fix), 0);
 	call_block(fix.call_fd[1]);
 	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
@@ -569,7 +569,7 @@ VU_TEST(session, check_mem_leaves_healthy_sessions)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	vu_backend_session_check_mem(fix.session);
 	CHECK_EQ(fixture_start(&fix), 0);
 	vu_backend_session_check_mem(fix.session);
@@ -661,7 +661,7 @@ VU_TEST(session, descriptors_that_do_not_close_end_it)
 	if (rc == -ENOTSUP)
 		return TEST_SKIPPED;
 	CHECK_EQ(rc, 0);
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	while (nb < 4 * VU_FD_MAX_CLOSING && fake_frontend_do_fd(&fix.frontend,
 			VHOST_USER_SET_VRING_KICK, 0, fuse.fd) == 1)

@@ -50,7 +50,7 @@ VU_TEST(session_dispatch, not_negotiated_is_refused_once)
 	struct fake_frontend *frontend = &fix.frontend;
 	struct vu_reply frame;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	for (uint32_t request = 1; request < VHOST_USER_NB_REQUESTS; request++) {
 		const struct vu_msg_spec *spec = vu_msg_spec(request);
 
@@ -74,7 +74,7 @@ VU_TEST(session_dispatch, not_negotiated_without_reply_ends_it)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	for (uint32_t request = 1; request < VHOST_USER_NB_REQUESTS; request++) {
 		const struct vu_msg_spec *spec = vu_msg_spec(request);
 		struct vu_reply frame;
@@ -94,7 +94,7 @@ VU_TEST(session_dispatch, no_acknowledgement_before_reply_ack)
 	struct session_fixture fix;
 	struct vu_reply frame;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	vu_request_begin(&frame, VHOST_USER_SET_OWNER, true);
 	CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
@@ -135,7 +135,7 @@ VU_TEST(session_dispatch, ring_out_of_range_is_explained)
 	struct session_fixture fix;
 	char *text = NULL;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	for (unsigned int i = 0; i < RTE_DIM(cases); i++) {
 		CHECK_EQ(log_of_ring(&fix, cases[i].idx, &text), 1);
@@ -155,7 +155,7 @@ VU_TEST(session_dispatch, reply_ack_counts_at_once)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_PROTOCOL_FEATURES,
 		PROTOCOL_BITS), 0);
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
@@ -166,7 +166,7 @@ VU_TEST(session_dispatch, every_request_gets_one_reply)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	for (uint32_t request = 1; request < VHOST_USER_NB_REQUESTS; request++) {
 		const struct vu_msg_spec *spec = vu_msg_spec(request);
@@ -193,7 +193,7 @@ VU_TEST(session_dispatch, unknown_requests)
 	struct session_fixture fix;
 	struct vu_reply frame;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	for (unsigned int i = 0; i < RTE_DIM(requests); i++) {
 		CHECK(session_handler_find(requests[i]) == NULL);
 		CHECK_EQ(fixture_negotiate(&fix), 0);
@@ -213,7 +213,7 @@ VU_TEST(session_dispatch, errors_are_acknowledged)
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 0, 3), 1);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 2, 8), 1);
@@ -288,7 +288,7 @@ VU_TEST(session_dispatch, broken_frames_end_it)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	for (unsigned int i = 0; i < RTE_DIM(broken_frames); i++) {
 		CHECK_EQ(fixture_negotiate(&fix), 0);
 		CHECK_EQ(send_broken(&fix, &broken_frames[i]), 0);
@@ -308,7 +308,7 @@ VU_TEST(session_dispatch, broken_frame_under_traffic)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	for (unsigned int i = 0; i < 3; i++) {
 		CHECK_EQ(fixture_start(&fix), 0);
 		CHECK_EQ(guest_round_trip(&fix, 9), 0);
@@ -325,7 +325,7 @@ VU_TEST(session_dispatch, descriptors_in_the_middle_end_it)
 	struct session_fixture fix;
 	struct vu_reply frame;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	vu_request_begin(&frame, VHOST_USER_SET_FEATURES, true);
 	vu_request_append_u64(&frame, FEATURE_BITS);

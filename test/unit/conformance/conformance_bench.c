@@ -103,7 +103,7 @@ conf_bench_init(struct conf_bench *bench, const struct conf_device *device)
 
 	memset(bench, 0, sizeof(*bench));
 	session_rig_init(&bench->rig);
-	rc = rig_port_init(&bench->bystander, &bench->rig, "net", "far=loopback");
+	rc = rig_port_init(&bench->bystander, &bench->rig, "net", "forward=loopback");
 	RTE_VERIFY(rc == 0);
 	rc = rig_port_init(&bench->subject, &bench->rig, device->driver, device->args);
 	if (rc != 0) {

@@ -30,7 +30,7 @@ prepare_probe(struct conf_bench *bench)
 static const struct conf_device devices[] = {
 	{
 		.title = "Network device", .driver = "net", .can_echo = true,
-		.args = "far=loopback,mtu=1500,mac=52:54:00:00:00:01",
+		.args = "forward=loopback,mtu=1500,mac=52:54:00:00:00:01",
 	},
 	{ .title = "Device with every operation", .driver = "probe", .prepare = prepare_probe },
 };

@@ -63,7 +63,7 @@ VU_TEST(daemon_config, keys_of_a_port)
 	const struct vu_port_conf *port;
 
 	vu_daemon_conf_init(&conf);
-	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/a.sock,far=null,mode=client,queues=4,"
+	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/a.sock,forward=null,mode=client,queues=4,"
 		"queue-size=512,lcores=3-5:9,queues-per-thread=2:2:4,numa=1,reconnect-ms=50,"
 		"max-memory=2048,notify-coalesce=32:50,notify-lcore=4,"
 		"device=net,mac=52:54:00:00:00:01"), 0);
@@ -84,7 +84,7 @@ VU_TEST(daemon_config, keys_of_a_port)
 	CHECK_EQ(port->notify.max_us, 50);
 	CHECK(port->notify.has_lcore);
 	CHECK_EQ(port->notify.lcore_id, 4);
-	CHECK_EQ(strcmp(port->driver_args, "far=null,mac=52:54:00:00:00:01"), 0);
+	CHECK_EQ(strcmp(port->driver_args, "forward=null,mac=52:54:00:00:00:01"), 0);
 	vu_daemon_conf_fini(&conf);
 	return TEST_SUCCESS;
 }
@@ -113,7 +113,7 @@ VU_TEST(daemon_config, inherited_descriptor)
 	char text[32];
 
 	vu_daemon_conf_init(&conf);
-	snprintf(text, sizeof(text), "%d,far=loopback", fd);
+	snprintf(text, sizeof(text), "%d,forward=loopback", fd);
 	CHECK_EQ(vu_daemon_conf_add_fd(&conf, text), 0);
 	CHECK_EQ(conf.ports[0].endpoint, VU_ENDPOINT_FD);
 	CHECK_EQ(conf.ports[0].fd, fd);
@@ -169,9 +169,9 @@ VU_TEST(daemon_config, refuses_sockets)
 		{ "a.sock,notify-coalesce=1:100001", "up to 32768:100000" },
 		{ "a.sock,device=tape", "device=tape: no such driver" },
 		{ "a.sock,speed=10", "unknown key speed" },
-		{ "a.sock,speed=10", "far, mac, mtu" },
-		{ "a.sock,queues=1,far=null,queues=2", "queues: given twice" },
-		{ "a.sock,far=null,far=loopback", "far: given twice" },
+		{ "a.sock,speed=10", "forward, mac, mtu" },
+		{ "a.sock,queues=1,forward=null,queues=2", "queues: given twice" },
+		{ "a.sock,forward=null,forward=loopback", "forward: given twice" },
 		{ "a.sock,device=net,device=net", "device: given twice" },
 	};
 

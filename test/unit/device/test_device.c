@@ -10,6 +10,7 @@
 #include "device.h"
 #include "device_fixture.h"
 #include "vu_limits.h"
+#include "vu_parse.h"
 
 /* Errno of a creation that must fail; 0 if it did not. */
 static int
@@ -101,7 +102,7 @@ VU_TEST(device, defaults_of_absent_operations)
 	CHECK_EQ(vu_device_config_set(f.dev, 0, &byte, 1, false), -EOPNOTSUPP);
 	CHECK_EQ(vu_device_set_mtu(f.dev, 1500), -EOPNOTSUPP);
 	CHECK(vu_device_driver_keys(FAKE_DRIVER_NAME) != NULL &&
-		vu_device_driver_keys(FAKE_DRIVER_NAME)[0] == NULL);
+		vu_device_driver_keys(FAKE_DRIVER_NAME)[0].name == NULL);
 	CHECK(vu_device_driver_keys("none") == NULL);
 	CHECK_EQ(vu_device_driver_queue_group(FAKE_DRIVER_NAME), FAKE_GROUP);
 	CHECK_EQ(vu_device_driver_queue_group("none"), 0);

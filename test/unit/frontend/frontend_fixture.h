@@ -167,7 +167,7 @@ fixture_create(struct frontend_fixture *fix)
 	struct vu_assign_conf assign = { .numa_node = -1 };
 	struct vu_device_conf conf = {
 		.name = "test", .nb_queues = 2, .max_queue_size = 256, .numa_node = -1,
-		.assign = &assign, .driver_args = "far=loopback",
+		.assign = &assign, .driver_args = "forward=loopback",
 	};
 
 	*fix = (struct frontend_fixture){ .reactor = vu_reactor_create() };

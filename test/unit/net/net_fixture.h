@@ -277,7 +277,7 @@ port_is_packed_offered(void)
 	struct net_port port;
 	bool is_offered;
 
-	port_open(&port, sched, "far=null");
+	port_open(&port, sched, "forward=null");
 	is_offered = (vu_device_features(port.dev) & F_PACKED) != 0;
 	port_close(&port);
 	vu_sched_destroy(sched);

@@ -64,7 +64,7 @@ check_scattered(bool is_packed)
 
 	frame_make(bytes, sizeof(bytes), 3);
 	ports_init(&n, 1);
-	port_open(port, n.sched, "far=null");
+	port_open(port, n.sched, "forward=null");
 	if (is_packed)
 		port_make_packed(port);
 	port_start(port, F_MERGEABLE | F_INDIRECT | (is_packed ? F_PACKED : 0));
@@ -127,7 +127,7 @@ open_spied(struct net_ports *n, unsigned int nb_ports)
 
 	ports_init(n, nb_ports);
 	for (unsigned int i = 0; i < nb_ports; i++) {
-		port_open_on(&n->ports[i], n->sched, "far=switch", 1, places[i]);
+		port_open_on(&n->ports[i], n->sched, "forward=switch", 1, places[i]);
 		port_start(&n->ports[i], F_MERGEABLE);
 		port_offer(&n->ports[i], 0, RING_SIZE, 256);
 	}

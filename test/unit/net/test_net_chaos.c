@@ -418,7 +418,7 @@ chaos_port_open(struct chaos *c, uint32_t i)
 	const unsigned int places[2 * MAX_PAIRS] = { lcores[i % 2], lcores[i / 2 % 2] };
 	struct chaos_port *cp = &c->ports[i];
 
-	port_open_on(&cp->port, c->sched, "far=switch", 1, places);
+	port_open_on(&cp->port, c->sched, "forward=switch", 1, places);
 	if (i >= NB_HOSTILE) {
 		port_start(&cp->port, F_MERGEABLE | F_INDIRECT);
 		return;

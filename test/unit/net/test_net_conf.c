@@ -15,11 +15,11 @@
 static int
 parse(struct net_conf *conf, const char *args)
 {
-	char why[128] = "";
-	int rc = net_conf_parse(conf, args, why, sizeof(why));
+	char errmsg[128] = "";
+	int rc = net_conf_parse(conf, args, errmsg, sizeof(errmsg));
 
 	/* A refusal gives its reason, in one line. */
-	if (rc != 0 && (why[0] == '\0' || strchr(why, '\n') != NULL))
+	if (rc != 0 && (errmsg[0] == '\0' || strchr(errmsg, '\n') != NULL))
 		return -EBADMSG;
 	return rc;
 }
@@ -45,7 +45,7 @@ VU_TEST(net_conf, every_key)
 	struct net_conf conf;
 
 	CHECK_EQ(parse(&conf,
-		"far=loopback,mac=52:54:00:ab:CD:ef,mtu=9000,mrg=off,event-idx=off"), 0);
+		"forward=loopback,mac=52:54:00:ab:CD:ef,mtu=9000,mrg=off,event-idx=off"), 0);
 	CHECK(conf.far == NET_FAR_LOOPBACK && !conf.has_mrg && !conf.has_event_idx);
 	CHECK(conf.has_mac && memcmp(conf.mac.addr_bytes, mac, 6) == 0);
 	CHECK(conf.has_packed && conf.has_in_order);
@@ -54,34 +54,35 @@ VU_TEST(net_conf, every_key)
 	CHECK(!conf.has_packed && conf.has_in_order && conf.has_mrg && conf.has_event_idx);
 	CHECK_EQ(parse(&conf, "in-order=off,packed=on"), 0);
 	CHECK(conf.has_packed && !conf.has_in_order && conf.has_mrg && conf.has_event_idx);
-	CHECK_EQ(parse(&conf, "far=switch,mrg=on,event-idx=on,mtu=68"), 0);
+	CHECK_EQ(parse(&conf, "forward=switch,mrg=on,event-idx=on,mtu=68"), 0);
 	CHECK(conf.far == NET_FAR_SWITCH && conf.has_mrg && conf.has_event_idx);
 	CHECK(!conf.has_mac && conf.mtu_bytes == 68);
-	CHECK_EQ(parse(&conf, "mtu=65535,far=macswap"), 0);
+	CHECK_EQ(parse(&conf, "mtu=65535,forward=macswap"), 0);
 	CHECK(conf.far == NET_FAR_MACSWAP && conf.mtu_bytes == 65535);
 	CHECK_EQ(parse(&conf, "offloads=on"), 0);
 	CHECK(conf.has_offloads);
 	CHECK_EQ(parse(&conf, "offloads=off"), 0);
 	CHECK(!conf.has_offloads);
-	CHECK_EQ(parse(&conf, "far=null"), 0);
+	CHECK_EQ(parse(&conf, "forward=null"), 0);
 	CHECK_EQ(conf.far, NET_FAR_NULL);
-	/* The last one counts. */
-	CHECK_EQ(parse(&conf, "mtu=100,mtu=200"), 0);
-	CHECK_EQ(conf.mtu_bytes, 200);
+	/* The old name of forward=. */
+	CHECK_EQ(parse(&conf, "far=loopback"), 0);
+	CHECK_EQ(conf.far, NET_FAR_LOOPBACK);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(net_conf, wrong_values_are_refused_with_a_reason)
 {
 	static const char *const wrong[] = {
-		"far=tap", "far=", "far", "far=SWITCH", "mac=", "mac", "mac=52:54:00:ab:cd",
-		"mac=52:54:00:ab:cd:ef:01", "mac=52:54:00:ab:cd:gg", "mac=01:00:5e:00:00:01",
+		"forward=tap", "forward=", "forward", "far=tap", "forward=SWITCH", "mac=", "mac",
+		"mac=52:54:00:ab:cd", "mac=52:54:00:ab:cd:ef:01", "mac=52:54:00:ab:cd:gg",
+		"mac=01:00:5e:00:00:01",
 		"mac=00:00:00:00:00:00", "mac=ff:ff:ff:ff:ff:ff", "mtu=", "mtu", "mtu=67",
 		"mtu=65536", "mtu=-1", "mtu=+1500", "mtu= 1500", "mtu=1500x", "mtu=0x5dc",
 		"mtu=18446744073709551616", "mrg=", "mrg", "mrg=1", "mrg=ON", "event-idx=yes",
 		"packed=", "packed=1", "in-order=true", "in_order=on",
 		"offloads=", "offloads=tso",
-		"queues=2", "speed=10", "far=null,unknown=1",
+		"queues=2", "speed=10", "forward=null,unknown=1", "mtu=100,mtu=200",
 	};
 	struct net_conf conf;
 
@@ -100,15 +101,15 @@ VU_TEST(net_conf, wrong_values_are_refused_with_a_reason)
 VU_TEST(net_conf, listed_keys_are_the_known_ones)
 {
 	static const char *const known[] = {
-		"far", "mac", "mtu", "mrg", "event-idx", "packed", "in-order",
+		"forward", "far", "mac", "mtu", "mrg", "event-idx", "packed", "in-order",
 		"offloads",
 	};
-	const char *const *keys = vu_device_driver_keys("net");
+	const struct vu_key *keys = vu_device_driver_keys("net");
 
 	CHECK(keys != NULL);
 	for (unsigned int i = 0; i < RTE_DIM(known); i++)
-		CHECK(keys[i] != NULL && strcmp(keys[i], known[i]) == 0);
-	CHECK(keys[RTE_DIM(known)] == NULL);
+		CHECK(keys[i].name != NULL && strcmp(keys[i].name, known[i]) == 0);
+	CHECK(keys[RTE_DIM(known)].name == NULL);
 	CHECK_EQ(vu_device_driver_queue_group("net"), 2);
 	return TEST_SUCCESS;
 }
@@ -230,10 +231,10 @@ VU_TEST(net_conf, refused_creations)
 	conf.nb_queues = 1;
 	CHECK(vu_device_create("net", &conf) == NULL);
 	conf.nb_queues = 2;
-	conf.driver_args = "far=nowhere";
+	conf.driver_args = "forward=nowhere";
 	CHECK(vu_device_create("net", &conf) == NULL);
 	CHECK_EQ(rte_errno, EINVAL);
-	CHECK(strstr(why, "far=nowhere") != NULL);
+	CHECK(strstr(why, "forward=nowhere") != NULL);
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
 }

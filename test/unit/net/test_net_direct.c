@@ -54,7 +54,7 @@ direct_open(unsigned int nb_ports, const uint64_t *features, const unsigned int 
 	RTE_VERIFY(f != NULL);
 	ports_init(&f->net, nb_ports);
 	for (unsigned int i = 0; i < nb_ports; i++) {
-		port_open_on(&f->net.ports[i], f->net.sched, "far=switch", 1,
+		port_open_on(&f->net.ports[i], f->net.sched, "forward=switch", 1,
 			i == 1 ? lcores : together);
 		if ((features[i] & F_PACKED) != 0)
 			port_make_packed(&f->net.ports[i]);
@@ -362,7 +362,7 @@ VU_TEST(net_direct, other_far_ends_and_single_ports_are_not_direct)
 	struct net_port loop;
 	uint8_t frame[FRAME_BYTES];
 
-	port_open(&loop, f->net.sched, "far=loopback");
+	port_open(&loop, f->net.sched, "forward=loopback");
 	port_start(&loop, F_MERGEABLE);
 	port_offer(&loop, 0, 8, 256);
 	frame_make_ether(frame, sizeof(frame), 0, 1, 7);

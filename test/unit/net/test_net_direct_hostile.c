@@ -120,7 +120,7 @@ hostile_ports_open(bool is_packed)
 	h->is_packed = is_packed;
 	ports_init(&h->net, NB_PORTS);
 	for (uint32_t i = 0; i < NB_PORTS; i++) {
-		port_open_on(&h->net.ports[i], h->net.sched, "far=switch", 1, lcores);
+		port_open_on(&h->net.ports[i], h->net.sched, "forward=switch", 1, lcores);
 		if (is_packed)
 			port_make_packed(&h->net.ports[i]);
 		port_start(&h->net.ports[i], F_MERGEABLE | F_INDIRECT | F_EVENT_IDX |

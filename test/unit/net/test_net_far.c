@@ -48,7 +48,7 @@ VU_TEST(net_far, loopback_returns_frames_as_they_are)
 {
 	struct net_ports f;
 
-	far_open(&f, "far=loopback", 1, 1, NULL);
+	far_open(&f, "forward=loopback", 1, 1, NULL);
 	send_frame(&f, 0, 5, 6, 1);
 	send_frame(&f, 0, BROADCAST, 6, 2);
 	net_turn(f.sched);
@@ -79,12 +79,12 @@ check_macswap(const char *args)
 
 VU_TEST(net_far, macswap_returns_frames_with_addresses_swapped)
 {
-	return check_macswap("far=macswap");
+	return check_macswap("forward=macswap");
 }
 
 VU_TEST(net_far, a_single_switch_port_echoes_like_macswap)
 {
-	return check_macswap("far=switch");
+	return check_macswap("forward=switch");
 }
 
 VU_TEST(net_far, null_swallows_everything)
@@ -92,7 +92,7 @@ VU_TEST(net_far, null_swallows_everything)
 	struct net_ports f;
 	struct vu_queue_stats stats;
 
-	far_open(&f, "far=null", 1, 1, NULL);
+	far_open(&f, "forward=null", 1, 1, NULL);
 	for (uint64_t i = 0; i < 20; i++)
 		send_frame(&f, 0, 5, 6, i);
 	net_turn(f.sched);
@@ -110,7 +110,7 @@ VU_TEST(net_far, echo_without_a_receive_ring_is_counted)
 {
 	struct net_ports f;
 
-	far_open(&f, "far=loopback", 1, 1, NULL);
+	far_open(&f, "forward=loopback", 1, 1, NULL);
 	vu_device_ring_stop(f.ports[0].dev, 0);
 	port_commit(&f.ports[0]);
 	send_frame(&f, 0, 5, 6, 1);
@@ -132,7 +132,7 @@ VU_TEST(net_far, frames_of_several_mbufs_go_round)
 	static uint8_t frame[9000];
 	struct net_ports f;
 
-	far_open(&f, "far=macswap", 1, 1, NULL);
+	far_open(&f, "forward=macswap", 1, 1, NULL);
 	fake_ring_reset(f.ports[0].rings[0].ring);
 	port_stop(&f.ports[0]);
 	port_start(&f.ports[0], F_MERGEABLE);
@@ -154,7 +154,7 @@ VU_TEST(net_far, switch_floods_what_it_does_not_know_and_learns)
 {
 	struct net_ports f;
 
-	far_open(&f, "far=switch", 3, 1, NULL);
+	far_open(&f, "forward=switch", 3, 1, NULL);
 	/* 10, 11, 12 are the guests of ports 0, 1, 2. */
 	send_frame(&f, 0, 11, 10, 1);
 	net_turn(f.sched);
@@ -183,7 +183,7 @@ VU_TEST(net_far, guest_that_moves_is_found_at_its_new_port)
 {
 	struct net_ports f;
 
-	far_open(&f, "far=switch", 3, 1, NULL);
+	far_open(&f, "forward=switch", 3, 1, NULL);
 	send_frame(&f, 0, BROADCAST, 10, 1);
 	net_turn(f.sched);
 	send_frame(&f, 2, BROADCAST, 10, 2);
@@ -201,7 +201,7 @@ VU_TEST(net_far, nothing_goes_back_where_it_came_from)
 {
 	struct net_ports f;
 
-	far_open(&f, "far=switch", 2, 1, NULL);
+	far_open(&f, "forward=switch", 2, 1, NULL);
 	/* Two addresses behind port 0, a bridge inside the guest for example. */
 	send_frame(&f, 0, BROADCAST, 10, 1);
 	send_frame(&f, 0, BROADCAST, 20, 2);
@@ -223,7 +223,7 @@ VU_TEST(net_far, mixed_destinations_of_one_burst_keep_their_order)
 	static const uint32_t dsts[] = { 11, 11, 12, BROADCAST, 11, 12, 99, 11 };
 	struct net_ports f;
 
-	far_open(&f, "far=switch", 3, 1, NULL);
+	far_open(&f, "forward=switch", 3, 1, NULL);
 	send_frame(&f, 1, BROADCAST, 11, 1);
 	send_frame(&f, 2, BROADCAST, 12, 2);
 	net_turn(f.sched);
@@ -247,7 +247,7 @@ VU_TEST(net_far, ports_without_a_guest_take_no_part)
 {
 	struct net_ports f;
 
-	far_open(&f, "far=switch", 3, 1, NULL);
+	far_open(&f, "forward=switch", 3, 1, NULL);
 	send_frame(&f, 2, BROADCAST, 12, 1);
 	net_turn(f.sched);
 	port_stop(&f.ports[2]);
@@ -276,7 +276,7 @@ VU_TEST(net_far, port_that_is_destroyed_leaves_the_switch)
 {
 	struct net_ports f;
 
-	far_open(&f, "far=switch", 2, 1, NULL);
+	far_open(&f, "forward=switch", 2, 1, NULL);
 	send_frame(&f, 1, BROADCAST, 11, 1);
 	net_turn(f.sched);
 	CHECK(check_frame(&f, 0, BROADCAST, 11, 1) == TEST_SUCCESS);
@@ -287,10 +287,10 @@ VU_TEST(net_far, port_that_is_destroyed_leaves_the_switch)
 	net_turn(f.sched);
 	CHECK(check_frame(&f, 0, 10, 11, 2) == TEST_SUCCESS);
 	/* Its place is taken by the next one, which does not inherit its addresses. */
-	port_open(&f.ports[1], f.sched, "far=switch");
+	port_open(&f.ports[1], f.sched, "forward=switch");
 	port_start(&f.ports[1], F_MERGEABLE);
 	port_offer(&f.ports[1], 0, 8, 256);
-	port_open(&f.ports[2], f.sched, "far=switch");
+	port_open(&f.ports[2], f.sched, "forward=switch");
 	port_start(&f.ports[2], F_MERGEABLE);
 	port_offer(&f.ports[2], 0, 8, 256);
 	f.nb_ports = 3;
@@ -307,8 +307,8 @@ VU_TEST(net_far, other_far_ends_are_not_in_the_switch)
 	struct net_ports f;
 	struct net_port loop;
 
-	far_open(&f, "far=switch", 2, 1, NULL);
-	port_open(&loop, f.sched, "far=loopback");
+	far_open(&f, "forward=switch", 2, 1, NULL);
+	port_open(&loop, f.sched, "forward=loopback");
 	port_start(&loop, F_MERGEABLE);
 	port_offer(&loop, 0, 8, 256);
 	send_frame(&f, 0, BROADCAST, 10, 1);
@@ -326,7 +326,7 @@ VU_TEST(net_far, flooded_frames_of_several_mbufs_are_freed_once)
 	struct rte_mempool *pool;
 	struct net_ports f;
 
-	far_open(&f, "far=switch", 3, 1, NULL);
+	far_open(&f, "forward=switch", 3, 1, NULL);
 	pool = port_queue(&f.ports[0], 1)->pool;
 	frame_make_ether(frame, sizeof(frame), BROADCAST, 10, 9);
 	for (unsigned int i = 0; i < 3; i++) {
@@ -350,7 +350,7 @@ VU_TEST(net_far, pairs_stay_apart_and_fall_back_to_the_first)
 	struct net_ports f;
 	uint8_t frame[FRAME_BYTES];
 
-	far_open(&f, "far=loopback", 1, 2, NULL);
+	far_open(&f, "forward=loopback", 1, 2, NULL);
 	frame_make_ether(frame, sizeof(frame), 1, 2, 3);
 	RTE_VERIFY(port_send(&f.ports[0], 1, frame, sizeof(frame)) >= 0);
 	net_turn(f.sched);
@@ -379,7 +379,7 @@ VU_TEST(net_far, frames_for_another_lcore_wait_in_the_handoff_ring)
 	struct net_ports f;
 	struct net_queue *nq;
 
-	far_open(&f, "far=loopback", 1, 1, crossed);
+	far_open(&f, "forward=loopback", 1, 1, crossed);
 	nq = port_queue(&f.ports[0], 0);
 	net_turn(f.sched);
 	for (uint64_t i = 0; i < 20; i++)
@@ -404,7 +404,7 @@ VU_TEST(net_far, full_handoff_ring_drops_and_counts)
 	unsigned int nb_sent = 0;
 	uint64_t nb_received = 0;
 
-	far_open(&f, "far=loopback", 1, 1, crossed);
+	far_open(&f, "forward=loopback", 1, 1, crossed);
 	net_turn(f.sched);
 	while (nb_sent < capacity + 100) {
 		for (uint64_t i = 0; i < 32; i++)
@@ -430,7 +430,7 @@ VU_TEST(net_far, frames_in_the_handoff_ring_are_freed_with_the_port)
 {
 	struct net_ports f;
 
-	far_open(&f, "far=loopback", 1, 1, crossed);
+	far_open(&f, "forward=loopback", 1, 1, crossed);
 	net_turn(f.sched);
 	for (uint64_t i = 0; i < 20; i++)
 		send_frame(&f, 0, 1, 2, i);
@@ -534,7 +534,7 @@ check_traffic(unsigned int nb_rounds)
 	struct net_loops loops;
 	struct net_ports f;
 
-	far_open(&f, "far=switch", RTE_DIM(crossed), 1, crossed);
+	far_open(&f, "forward=switch", RTE_DIM(crossed), 1, crossed);
 	/* Nobody is unknown later: a flood would make three frames of two. */
 	ports_learn(&f);
 	net_loops_start(&loops, f.sched);
@@ -562,7 +562,7 @@ VU_TEST_STRESS(net_far, ports_come_and_go_under_traffic)
 	struct net_loops loops;
 	struct net_ports f;
 
-	far_open(&f, "far=switch", RTE_DIM(crossed), 1, crossed);
+	far_open(&f, "forward=switch", RTE_DIM(crossed), 1, crossed);
 	net_loops_start(&loops, f.sched);
 	while (rte_get_tsc_cycles() < end) {
 		unsigned int gone = fake_rand_in(&rand, 0, RTE_DIM(crossed) - 1);
@@ -572,7 +572,7 @@ VU_TEST_STRESS(net_far, ports_come_and_go_under_traffic)
 			port_stop(&f.ports[gone]);
 		} else {
 			port_close(&f.ports[gone]);
-			port_open_on(&f.ports[gone], f.sched, "far=switch", 1, crossed[gone]);
+			port_open_on(&f.ports[gone], f.sched, "forward=switch", 1, crossed[gone]);
 		}
 		for (unsigned int round = 0; round < 20; round++)
 			for (unsigned int port = 0; port < RTE_DIM(crossed); port++)

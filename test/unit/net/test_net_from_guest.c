@@ -71,7 +71,7 @@ VU_TEST(net_from_guest, every_length)
 		struct loopback l;
 		uint64_t nb_bytes = 0;
 
-		loopback_open(&l, "far=loopback", features[k]);
+		loopback_open(&l, "forward=loopback", features[k]);
 		for (unsigned int i = 0; i < RTE_DIM(lengths); i++) {
 			frame_make(frame, lengths[i], i);
 			nb_bytes += lengths[i];
@@ -99,7 +99,7 @@ VU_TEST(net_from_guest, header_and_data_split_at_every_byte)
 		struct loopback l;
 		uint32_t total;
 
-		loopback_open(&l, "far=loopback", features[k]);
+		loopback_open(&l, "forward=loopback", features[k]);
 		total = l.port.header_bytes + sizeof(frame);
 		for (uint32_t a = 0; a <= total; a++) {
 			for (uint32_t b = a; b <= total; b += 1 + b / 16) {
@@ -124,7 +124,7 @@ VU_TEST(net_from_guest, a_descriptor_per_byte)
 	uint8_t frame[18];
 
 	frame_make(frame, sizeof(frame), 1);
-	loopback_open(&l, "far=loopback", F_MODERN);
+	loopback_open(&l, "forward=loopback", F_MODERN);
 	/* Half of them in one region, half in the next. */
 	for (uint16_t i = 0; i < 30; i++)
 		chain.bufs[i] = (struct fake_buf){ FAKE_MID_GPA - 15 + i, 1, false };
@@ -139,7 +139,7 @@ VU_TEST(net_from_guest, buffer_across_regions)
 	uint8_t frame[3000];
 
 	frame_make(frame, sizeof(frame), 1);
-	loopback_open(&l, "far=loopback", F_MODERN);
+	loopback_open(&l, "forward=loopback", F_MODERN);
 	for (uint32_t before = 1; before < 3012; before += 97) {
 		const struct net_chain chain = { .nb_bufs = 1, .bufs = {
 			{ FAKE_MID_GPA - before, 3012, false },
@@ -160,7 +160,7 @@ VU_TEST(net_from_guest, too_short_frames_are_dropped_and_given_back)
 		struct loopback l;
 		uint64_t nb_drops = 0;
 
-		loopback_open(&l, "far=loopback", features[k]);
+		loopback_open(&l, "forward=loopback", features[k]);
 		for (uint32_t len = 0; len <= l.port.header_bytes; len++) {
 			const struct fake_buf plain = { gpa, len, false };
 			const struct fake_buf pieces[] = { { gpa, len / 2, false },
@@ -186,7 +186,7 @@ VU_TEST(net_from_guest, too_long_frames_are_dropped_and_given_back)
 	struct loopback l;
 	struct fake_buf bufs[2];
 
-	loopback_open(&l, "far=loopback", F_MODERN);
+	loopback_open(&l, "forward=loopback", F_MODERN);
 	bufs[0] = (struct fake_buf){ l.port.rings[1].big_gpa, NET_MAX_FRAME_BYTES + 13, false };
 	fake_ring_put(l.port.rings[1].ring, bufs, 1);
 	bufs[0].len_bytes = 12;
@@ -209,7 +209,7 @@ VU_TEST(net_from_guest, more_frames_than_one_burst)
 	uint8_t frame[64];
 	unsigned int nb_turns = 0;
 
-	loopback_open(&l, "far=loopback", F_MODERN);
+	loopback_open(&l, "forward=loopback", F_MODERN);
 	port_offer(&l.port, 0, RING_SIZE, 128);
 	for (unsigned int i = 0; i < RING_SIZE; i++) {
 		frame_make(frame, sizeof(frame), i);
@@ -239,7 +239,7 @@ VU_TEST(net_from_guest, frames_come_from_the_pool_that_was_set)
 	struct vu_sched *sched = net_sched_create();
 	uint8_t frame[300];
 
-	port_open(&port, sched, "far=null");
+	port_open(&port, sched, "forward=null");
 	CHECK_EQ(vu_net_set_pool(vu_device_queue(port.dev, 1), no_room), -EINVAL);
 	CHECK_EQ(vu_net_set_pool(vu_device_queue(port.dev, 1), pool), 0);
 	port_start(&port, F_MODERN);
@@ -268,7 +268,7 @@ VU_TEST(net_from_guest, disabled_ring_consumes_and_drops)
 	struct loopback l;
 	uint8_t frame[64] = { 0 };
 
-	loopback_open(&l, "far=loopback", F_MODERN);
+	loopback_open(&l, "forward=loopback", F_MODERN);
 	port_offer(&l.port, 0, 8, 128);
 	port_send(&l.port, 0, frame, sizeof(frame));
 	net_turn(l.sched);
@@ -302,7 +302,7 @@ VU_TEST(net_from_guest, one_notification_per_burst_and_only_if_wanted)
 	struct net_guest_ring *ring;
 	uint8_t frame[64] = { 0 };
 
-	loopback_open(&l, "far=null", F_MODERN | F_EVENT_IDX);
+	loopback_open(&l, "forward=null", F_MODERN | F_EVENT_IDX);
 	ring = &l.port.rings[1];
 	for (int i = 0; i < 10; i++)
 		port_send(&l.port, 0, frame, sizeof(frame));
@@ -351,7 +351,7 @@ VU_TEST(net_from_guest, without_mbufs_frames_stay_with_the_guest)
 	unsigned int nb;
 
 	frame_make(frame, sizeof(frame), 1);
-	loopback_open(&l, "far=loopback", F_MODERN);
+	loopback_open(&l, "forward=loopback", F_MODERN);
 	pool = port_queue(&l.port, 1)->pool;
 	mbufs = calloc(pool->size + 1, sizeof(*mbufs));
 	CHECK(mbufs != NULL);
@@ -382,7 +382,7 @@ VU_TEST(net_from_guest, long_frame_without_mbufs_for_its_rest_is_dropped)
 	struct rte_mbuf **mbufs;
 	unsigned int nb;
 
-	loopback_open(&l, "far=loopback", F_MODERN);
+	loopback_open(&l, "forward=loopback", F_MODERN);
 	pool = port_queue(&l.port, 1)->pool;
 	mbufs = calloc(pool->size + 1, sizeof(*mbufs));
 	CHECK(mbufs != NULL);
@@ -427,8 +427,8 @@ VU_TEST(net_from_guest, frames_before_a_bad_entry_arrive)
 		uint8_t frame[64];
 		struct fake_ring *ring;
 
-		loopback_open(&l, "far=loopback", F_MODERN | F_INDIRECT);
-		port_open(&other, l.sched, "far=loopback");
+		loopback_open(&l, "forward=loopback", F_MODERN | F_INDIRECT);
+		port_open(&other, l.sched, "forward=loopback");
 		port_start(&other, F_MODERN);
 		ring = l.port.rings[1].ring;
 		frame_make(frame, sizeof(frame), b);
@@ -537,7 +537,7 @@ check_random(uint64_t features, uint64_t seed, unsigned int nb_rounds)
 	uint64_t nb_sent = 0, nb_bytes = 0;
 	struct vu_queue_stats stats;
 
-	loopback_open(&l, "far=loopback", features | F_INDIRECT);
+	loopback_open(&l, "forward=loopback", features | F_INDIRECT);
 	for (unsigned int round = 0; round < nb_rounds; round++) {
 		unsigned int nb;
 
@@ -580,7 +580,7 @@ VU_TEST(net_from_guest, in_order_bursts_end_with_their_last_buffer)
 	uint8_t frame[60];
 	int head = -1;
 
-	loopback_open(&l, "far=null", F_MODERN | RTE_BIT64(VIRTIO_F_IN_ORDER));
+	loopback_open(&l, "forward=null", F_MODERN | RTE_BIT64(VIRTIO_F_IN_ORDER));
 	frame_make(frame, sizeof(frame), 1);
 	for (unsigned int i = 0; i < RTE_DIM(elems); i++)
 		head = port_send(&l.port, 0, frame, sizeof(frame));

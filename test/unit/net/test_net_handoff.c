@@ -28,7 +28,7 @@ handoff_open_port(struct handoff_fixture *f, unsigned int i)
 {
 	struct rte_ether_addr mac;
 
-	port_open_on(&f->ports[i], f->sched, "far=switch", 1, places[i]);
+	port_open_on(&f->ports[i], f->sched, "forward=switch", 1, places[i]);
 	port_start(&f->ports[i], F_MERGEABLE);
 	mac_set(mac.addr_bytes, i);
 	net_fdb_learn(&mac, port_queue(&f->ports[i], 0)->net->port_id, net_fdb_age_now());
@@ -142,7 +142,7 @@ VU_TEST(net_handoff, share_is_for_all_destinations)
 	struct net_port *late = &f->ports[3];
 
 	port_close(late);
-	port_open_on(late, f->sched, "far=switch", 1, places[0]);
+	port_open_on(late, f->sched, "forward=switch", 1, places[0]);
 	port_start(late, F_MERGEABLE);
 	for (uint32_t to = 1; to < 3; to++) {
 		handoff_send(f, 0, to, SHORT_BYTES, NET_HANDOFF_FRAMES + 10);

@@ -20,7 +20,7 @@ hostile_open(struct hostile_fixture *f, uint64_t features)
 {
 	f->sched = net_sched_create();
 	f->received = net_received_create();
-	port_open(&f->port, f->sched, "far=loopback");
+	port_open(&f->port, f->sched, "forward=loopback");
 	port_start(&f->port, features | F_INDIRECT | F_EVENT_IDX);
 }
 

@@ -41,7 +41,7 @@ idle_net_open(struct idle_net *f, uint64_t features, uint32_t idle_us)
 	for (unsigned int port = 0; port < NB_PORTS; port++) {
 		struct net_port *p = &f->net.ports[port];
 
-		port_open_on(p, f->net.sched, "far=switch", 1, crossed);
+		port_open_on(p, f->net.sched, "forward=switch", 1, crossed);
 		if ((features & F_PACKED) != 0)
 			port_make_packed(p);
 		for (uint32_t i = 0; i < p->nb_queues; i++)

@@ -38,7 +38,7 @@ move_open(struct move_fixture *f, const unsigned int *places, enum vu_idle_polic
 	for (unsigned int port = 0; port < NB_PORTS; port++) {
 		struct net_port *p = &f->net.ports[port];
 
-		port_open_on(p, f->net.sched, "far=switch", NB_PAIRS, places);
+		port_open_on(p, f->net.sched, "forward=switch", NB_PAIRS, places);
 		for (uint32_t i = 0; i < p->nb_queues && f->has_kicks; i++)
 			p->rings[i].kick_fd = vu_fd_eventfd();
 		port_start(p, F_MODERN);
@@ -264,7 +264,7 @@ VU_TEST(net_move, frames_held_back_are_not_for_the_next_port)
 	CHECK(open_with_receiver_under_way(&f) == TEST_SUCCESS);
 	port_id = port_queue(next, 0)->net->port_id;
 	port_close(next);
-	port_open_on(next, f.net.sched, "far=switch", NB_PAIRS, crossed);
+	port_open_on(next, f.net.sched, "forward=switch", NB_PAIRS, crossed);
 	port_start(next, F_MODERN);
 	port_offer(next, 0, RING_SIZE, 256);
 	CHECK_EQ(port_queue(next, 0)->net->port_id, port_id);

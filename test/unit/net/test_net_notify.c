@@ -26,7 +26,7 @@ notify_open(struct notify_fixture *f, uint32_t max_us, uint64_t features)
 {
 	f->sched = net_sched_create();
 	port_notify = (struct vu_notify_conf){ 1000, max_us };
-	port_open(&f->port, f->sched, "far=loopback");
+	port_open(&f->port, f->sched, "forward=loopback");
 	port_notify = (struct vu_notify_conf){ 0 };
 	if ((features & F_PACKED) != 0)
 		port_make_packed(&f->port);
@@ -190,7 +190,7 @@ teller_open(struct notify_fixture *f, uint64_t features)
 
 	f->sched = net_sched_create();
 	port_notify = (struct vu_notify_conf){ .has_lcore = true, .lcore_id = 7 };
-	port_open_on(&f->port, f->sched, "far=loopback", 1, lcores);
+	port_open_on(&f->port, f->sched, "forward=loopback", 1, lcores);
 	port_notify = (struct vu_notify_conf){ 0 };
 	if ((features & F_PACKED) != 0)
 		port_make_packed(&f->port);
@@ -349,7 +349,7 @@ VU_TEST(net_notify, only_data_lcores_can_write)
 	char why[100] = "";
 	const struct vu_device_conf conf = {
 		.name = "port", .nb_queues = 2, .max_queue_size = 64, .numa_node = -1,
-		.sched = f.sched, .assign = &assign, .driver_args = "far=null",
+		.sched = f.sched, .assign = &assign, .driver_args = "forward=null",
 		.notify = { .has_lcore = true, .lcore_id = 5 },
 		.why = why, .why_bytes = sizeof(why),
 	};

@@ -31,7 +31,7 @@ VU_TEST(net_rarp, reaches_the_others)
 
 	ports_init(&n, 3);
 	for (unsigned int i = 0; i < n.nb_ports; i++) {
-		port_open(&n.ports[i], n.sched, "far=switch");
+		port_open(&n.ports[i], n.sched, "forward=switch");
 		port_start(&n.ports[i], F_MODERN);
 		port_offer(&n.ports[i], 0, 4, 2048);
 	}
@@ -58,12 +58,12 @@ VU_TEST(net_rarp, refused)
 	struct vu_sched *sched = net_sched_create();
 	struct net_port port;
 
-	port_open(&port, sched, "far=switch");
+	port_open(&port, sched, "forward=switch");
 	CHECK_EQ(vu_device_send_rarp(port.dev, multicast), -EINVAL);
 	CHECK_EQ(vu_device_send_rarp(port.dev, nil), -EINVAL);
 	CHECK_EQ(vu_device_send_rarp(port.dev, mac), 0); /* nobody there to hear it */
 	port_close(&port);
-	port_open(&port, sched, "far=loopback");
+	port_open(&port, sched, "forward=loopback");
 	CHECK_EQ(vu_device_send_rarp(port.dev, mac), -EOPNOTSUPP);
 	port_close(&port);
 	vu_sched_destroy(sched);
@@ -78,7 +78,7 @@ VU_TEST(net_rarp, handoff_full)
 	struct net_port ports[2];
 
 	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
-		port_open(&ports[i], sched, "far=switch");
+		port_open(&ports[i], sched, "forward=switch");
 		port_start(&ports[i], F_MODERN);
 	}
 	for (unsigned int i = 0; i < 2 * NET_HANDOFF_FRAMES; i++)

@@ -37,7 +37,7 @@ echo_open(struct echo *e, uint64_t features)
 {
 	e->sched = net_sched_create();
 	e->received = net_received_create();
-	port_open(&e->port, e->sched, "far=loopback,offloads=on");
+	port_open(&e->port, e->sched, "forward=loopback,offloads=on");
 	port_start(&e->port, features);
 }
 

@@ -23,7 +23,7 @@ pusher_open(struct pusher *p, uint64_t features)
 	p->sched = net_sched_create();
 	p->received = net_received_create();
 	p->nb_frames = 0;
-	port_open(&p->port, p->sched, "far=null");
+	port_open(&p->port, p->sched, "forward=null");
 	port_start(&p->port, features);
 }
 

@@ -46,7 +46,7 @@ offered_features(void)
 	struct net_port port;
 	uint64_t features;
 
-	port_open(&port, sched, "far=null");
+	port_open(&port, sched, "forward=null");
 	features = vu_device_features(port.dev);
 	port_close(&port);
 	vu_sched_destroy(sched);

@@ -56,7 +56,7 @@ VU_TEST(telemetry_table, shows_running_queues)
 	struct vu_telemetry_table *table;
 	char *text;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	table = vu_telemetry_table_create(fix.sched);
 	text = table_text(table);
 	CHECK_EQ(count_lines(text, "port "), 1);
@@ -155,7 +155,7 @@ VU_TEST(telemetry_table, counts_and_rates)
 	double rate;
 	char *text;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	table = vu_telemetry_table_create(fix.sched);
 	CHECK_EQ(fixture_start(&fix), 0);
 	for (uint8_t i = 0; i < 9; i++)
@@ -189,7 +189,7 @@ VU_TEST(telemetry_table, tells_states)
 	struct guest_ring ring;
 	char *text;
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	table = vu_telemetry_table_create(fix.sched);
 	CHECK_EQ(fixture_start(&fix), 0);
 	CHECK_EQ(fake_frontend_do_state(&fix.frontend, VHOST_USER_SET_VRING_ENABLE, 0, 0), 0);
@@ -211,7 +211,7 @@ VU_TEST(telemetry_table, device_of_parameters)
 	struct session_fixture fix;
 	char text[32];
 
-	CHECK_EQ(fixture_create(&fix, "far=loopback"), 0);
+	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	snprintf(text, sizeof(text), "%u", vu_device_id(fix.dev));
 	CHECK(telemetry_device(text) == fix.dev);
 	strcat(text, ",1");
