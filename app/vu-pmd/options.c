@@ -34,7 +34,6 @@ static const char options_help[] =
 "  numa=N                   prefer lcores of this NUMA node\n"
 "  max-memory=MEGABYTES     guest memory that a front-end may share, default any\n"
 "  notify-coalesce=N:US     notify a guest once for N used buffers, or after US microseconds\n"
-"  notify-lcore=N           have this data lcore write the guest's notifications\n"
 "  reconnect-ms=N           longest pause between attempts of a client, default 1000\n"
 "  forward=switch           all such ports share one learning switch (default); a port that is\n"
 "                           alone echoes frames with MAC addresses swapped\n"

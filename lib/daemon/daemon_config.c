@@ -208,7 +208,7 @@ port_add_driver_arg(struct vu_daemon_conf *conf, struct vu_port_conf *port, cons
 	}
 	return conf_refuse(conf, -EINVAL, "unknown key %s: use device, mode, queues, queue-size, "
 		"queues-per-thread, queue-map, lcores, reconnect-ms, numa, max-memory, "
-		"notify-coalesce, notify-lcore%s", key, allowed);
+		"notify-coalesce%s", key, allowed);
 }
 
 static int
@@ -239,11 +239,6 @@ port_set(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key
 		return port_set_numa(conf, port, value);
 	if (strcmp(key, "notify-coalesce") == 0)
 		return port_set_notify(conf, port, value);
-	if (strcmp(key, "notify-lcore") == 0) {
-		port->notify.has_lcore = true;
-		return conf_uint(conf, key, value, &(struct conf_range){ 0, RTE_MAX_LCORE - 1 },
-			&port->notify.lcore_id);
-	}
 	return port_add_driver_arg(conf, port, key, value);
 }
 

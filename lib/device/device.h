@@ -86,14 +86,4 @@ void device_count_hangs(struct vu_device *dev, uint32_t nb);
 /** True if some ring has a published snapshot. */
 bool device_is_running(const struct vu_device *dev);
 
-/*
- * device_teller.c, control lcore: have a worker write a new queue's notifications; start that when
- * the ring goes live; have the owner end a ring whose call descriptor blocked that worker; once
- * the ring is quiet, is one not written yet?
- */
-void device_teller_init(struct vu_device_queue *queue, unsigned int worker_idx);
-void device_teller_start(struct vu_device_queue *queue, struct vu_vring_live *live);
-void device_teller_pass_fault(struct vu_device_queue *queue);
-bool device_teller_is_behind(const struct vu_device_queue *queue);
-
 #endif /* DEVICE_H */

@@ -33,16 +33,6 @@ vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_live *live)
 	events->ring_fault(events->arg, queue->vring.idx);
 }
 
-/* A call eventfd that blocks the lcore which notifies for us ends this ring like one of our own. */
-static void
-queue_adopt_fault(struct vu_device_queue *queue)
-{
-	uint8_t fault = vu_load(&queue->teller.pos.fault);
-
-	if (unlikely(fault != VU_VRING_OK))
-		vu_store(&queue->vring.pos.fault, fault);
-}
-
 uint32_t
 device_queue_poll(struct vu_task *task)
 {
@@ -57,8 +47,6 @@ device_queue_poll(struct vu_task *task)
 		return 0;
 	}
 	nb_items = queue->poll(queue, live);
-	if (unlikely(live->notify_requests != NULL))
-		queue_adopt_fault(queue);
 	/* Until a notification that was put off is written, each turn looks at the clock. */
 	if (unlikely(vu_vring_notify_check(live, &queue->vring.pos)))
 		task->watch = (struct vu_watch)VU_WATCH_ALWAYS;
@@ -204,9 +192,6 @@ device_queue_create(struct vu_device *dev, uint32_t idx, unsigned int worker_idx
 	queue->retired_err_fd = VU_FD_NONE;
 	vu_vring_init(&queue->vring, idx);
 	queue->vring.notify = dev->notify;
-	if (dev->notify.has_lcore)
-		device_teller_init(queue, (unsigned int)
-			vu_sched_lcore_worker(dev->sched, dev->notify.lcore_id));
 	queue->vring.numa_node = node;
 	return queue;
 }
@@ -233,16 +218,8 @@ device_queues_create(struct vu_device *dev, const struct vu_device_conf *conf)
 	struct vu_assign_conf assign = *conf->assign;
 	unsigned int counts[RTE_MAX_LCORE];
 	unsigned int *worker_of_queue;
-	char text[64];
 	int rc;
 
-	if (dev->notify.has_lcore &&
-			vu_sched_lcore_worker(dev->sched, dev->notify.lcore_id) < 0) {
-		snprintf(conf->why, conf->why_bytes,
-			"notify-lcore=%u: not a data lcore; data lcores: %s", dev->notify.lcore_id,
-			vu_sched_lcores_text(dev->sched, text, sizeof(text)));
-		return -EINVAL;
-	}
 	worker_of_queue = calloc(dev->nb_queues, sizeof(*worker_of_queue));
 	dev->queues = calloc(dev->nb_queues, sizeof(*dev->queues));
 	if (worker_of_queue == NULL || dev->queues == NULL) {

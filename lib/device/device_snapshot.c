@@ -34,7 +34,7 @@ queue_release(struct vu_device_queue *queue)
 {
 	device_queue_tell(queue);
 	/* A notification that was put off; nobody else writes the position now. */
-	if (queue->vring.pos.is_delayed || device_teller_is_behind(queue)) {
+	if (queue->vring.pos.is_delayed) {
 		queue_signal(queue, queue->retired_live->call_fd);
 		vu_counter_add(&queue->vring.pos.counters.nb_notifications, 1);
 		queue->vring.pos.is_delayed = false;
@@ -138,7 +138,6 @@ queue_go_live(struct vu_device_queue *queue, struct vu_vring_live *live)
 	queue->is_fault_told = false;
 	if (dev->ops->queue_start != NULL)
 		dev->ops->queue_start(queue, live);
-	device_teller_start(queue, live);
 	vu_vring_publish(&queue->vring, live);
 	VU_LOG_LIMITED(&dev->life_log, DEVICE, INFO,
 		"%s: queue %u: started, %u entries, lcore %u", dev->name,
@@ -158,12 +157,6 @@ queue_go_quiet(struct vu_device_queue *queue)
 	queue->retired_live = vu_vring_publish(&queue->vring, NULL);
 	VU_LOG_LIMITED(&dev->life_log, DEVICE, INFO, "%s: queue %u: stopped", dev->name,
 		queue->vring.idx);
-	if (queue->teller.is_scheduled) {
-		queue->teller.is_scheduled = false;
-		change_wait_add(dev, &queue->teller.removal, queue_removed, queue);
-		RTE_VERIFY(vu_sched_task_remove(dev->sched, &queue->teller.task,
-			&queue->teller.removal) == 0);
-	}
 	if (!queue->is_scheduled)
 		return;
 	queue->is_scheduled = false;

@@ -38,7 +38,6 @@ stats_copy_vring(const struct vu_vring *vring, struct vu_queue_stats *stats)
 	stats->vring.nb_notifications_suppressed = vu_load(&counters->nb_notifications_suppressed);
 	stats->vring.nb_notification_errors = vu_load(&counters->nb_notification_errors);
 	stats->vring.nb_notifications_delayed = vu_load(&counters->nb_notifications_delayed);
-	stats->vring.nb_notifications_offloaded = vu_load(&counters->nb_notifications_offloaded);
 	stats->fault = vu_load(&vring->pos.fault);
 	stats->size = vring->conf.size;
 	stats->is_started = vring->started;
@@ -50,8 +49,7 @@ void
 device_queue_tell(struct vu_device_queue *queue)
 {
 	const struct vu_vring_pos *pos = &queue->vring.pos;
-	const uint64_t nb_hangs = vu_load(&pos->counters.nb_notification_errors) +
-		vu_load(&queue->teller.pos.counters.nb_notification_errors);
+	const uint64_t nb_hangs = vu_load(&pos->counters.nb_notification_errors);
 	const enum vu_vring_fault fault = vu_load(&pos->fault);
 
 	if (nb_hangs != queue->nb_hangs)
@@ -69,12 +67,9 @@ vu_device_tell_faults(struct vu_device *dev)
 {
 	const uint32_t nb_hangs = dev->nb_hangs;
 
-	for (uint32_t i = 0; i < dev->nb_queues; i++) {
-		if (dev->queues[i]->vring.live == NULL)
-			continue;
-		device_queue_tell(dev->queues[i]);
-		device_teller_pass_fault(dev->queues[i]);
-	}
+	for (uint32_t i = 0; i < dev->nb_queues; i++)
+		if (dev->queues[i]->vring.live != NULL)
+			device_queue_tell(dev->queues[i]);
 	return dev->nb_hangs == nb_hangs;
 }
 
@@ -106,9 +101,6 @@ vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
 		stats->nb_drops[i] = vu_load(&queue->counters.nb_drops[i]);
 	stats->nb_drops[VU_DROP_HANDOFF_FULL] += queue->nb_control_drops;
 	stats_copy_vring(&queue->vring, stats);
-	stats->vring.nb_notifications += vu_load(&queue->teller.pos.counters.nb_notifications);
-	stats->vring.nb_notification_errors +=
-		vu_load(&queue->teller.pos.counters.nb_notification_errors);
 	stats->lcore_id = (int)vu_sched_worker_lcore(dev->sched, queue->worker_idx);
 	stats->lcore_node = vu_device_queue_node(queue);
 	stats->state_node = queue_state_node(queue);

@@ -45,20 +45,6 @@ struct vu_queue_counters {
 typedef uint32_t (*vu_queue_poll_fn)(struct vu_device_queue *queue,
 	const struct vu_vring_live *live);
 
-/**
- * Writes a queue's notifications from another lcore than the one that owns it. That one counts
- * `requests`, on a cache line of its own; the rest belongs to the teller's lcore.
- */
-struct vu_queue_teller {
-	struct vu_task task;
-	struct vu_vring_pos pos;         /**< its counters and fault only */
-	uint32_t nb_done;                /**< requests that were written */
-	unsigned int worker_idx;         /**< fixed */
-	bool is_scheduled;               /**< control lcore: the task was added to its worker */
-	struct vu_sched_wait removal;    /**< control lcore */
-	uint32_t requests __rte_cache_aligned;
-} __rte_cache_aligned;
-
 /** One virtqueue of a device with its task. */
 struct vu_device_queue {
 	struct vu_task task;             /**< first: hot on the owner lcore */
@@ -73,7 +59,6 @@ struct vu_device_queue {
 	bool may_sleep;                  /**< fixed: data lcores may sleep */
 	struct vu_vring vring;
 	struct vu_queue_counters counters __rte_cache_aligned;
-	struct vu_queue_teller teller;
 
 	/* Control lcore. */
 	uint32_t worker_idx;             /**< data lcore the queue is assigned to */

@@ -136,8 +136,6 @@ queue_add(struct rte_tel_data *queue, const struct vu_queue_stats *stats)
 		stats->vring.nb_notifications_suppressed);
 	telemetry_add_uint(queue, "guest_notifications_delayed",
 		stats->vring.nb_notifications_delayed);
-	telemetry_add_uint(queue, "guest_notifications_offloaded",
-		stats->vring.nb_notifications_offloaded);
 	telemetry_add_uint(queue, "guest_notifications_error", stats->vring.nb_notification_errors);
 	queue_add_drops(queue, stats);
 }

@@ -190,7 +190,6 @@ vring_live_fill(struct vu_vring_live *live, const struct vu_vring *vring,
 		.is_enabled = vring->enabled,
 		.call_fd = vring->call_fd,
 		.err_fd = vring->err_fd,
-		.notify_requests = vring->notify_requests,
 		.notify_buffers = vring->notify.max_buffers,
 		.notify_cycles = vring->notify.max_us * rte_get_tsc_hz() / US_PER_S,
 	};

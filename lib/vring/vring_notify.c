@@ -109,13 +109,7 @@ vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 {
 	pos->is_delayed = false;
 	pos->notified_chains = pos->counters.nb_chains;
-	if (likely(live->notify_requests == NULL) || live->call_fd == VU_FD_NONE) {
-		vu_vring_call(live, pos);
-		return;
-	}
-	vu_counter_add(&pos->counters.nb_notifications_offloaded, 1);
-	/* Used buffers before the request; pairs with the acquire in teller_poll(). */
-	vu_store_release(live->notify_requests, *live->notify_requests + 1);
+	vu_vring_call(live, pos);
 }
 
 /* May what is to be told wait? It may already do so. */

@@ -56,7 +56,6 @@ struct vu_vring_counters {
 	uint64_t nb_notification_errors;
 	/** wanted, but put off: one write stands for several, or comes later */
 	uint64_t nb_notifications_delayed;
-	uint64_t nb_notifications_offloaded; /**< left to another lcore */
 };
 
 /** When a guest hears of used buffers that it wants to hear of. All zero: at once. */
@@ -64,8 +63,6 @@ struct vu_notify_conf {
 	/** used buffers since the last time that it need not hear of yet; 0 or 1: none */
 	uint32_t max_buffers;
 	uint32_t max_us; /**< microseconds until it hears of fewer */
-	bool has_lcore;  /**< the call eventfd is written by a data lcore of its own */
-	unsigned int lcore_id; /**< that lcore */
 };
 
 /**
@@ -97,8 +94,6 @@ struct vu_vring {
 	uint32_t idx;
 	int numa_node; /**< where snapshots are to be; SOCKET_ID_ANY unless the owner sets it */
 	struct vu_notify_conf notify; /**< all zero unless the owner sets it */
-	/** counts the notifications left to another lcore; NULL: the owner lcore writes them */
-	uint32_t *notify_requests;
 
 	/* Control lcore only. */
 	struct vu_vring_conf conf;

@@ -99,7 +99,6 @@ struct vu_vring_live {
 	int err_fd;
 	uint32_t notify_buffers; /**< struct vu_notify_conf */
 	uint64_t notify_cycles;  /**< the same in TSC cycles */
-	uint32_t *notify_requests; /**< of struct vu_vring */
 } __rte_cache_aligned;
 
 /**

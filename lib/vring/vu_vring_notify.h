@@ -19,7 +19,7 @@
  * @param live      set-up of the ring; without a call descriptor the front-end polls and nothing
  *                  happens
  * @param pos       for counters and fault: that of the ring, or one of the caller's own
- * @context owner lcore, or the one that live->notify_requests is for
+ * @context owner lcore
  */
 void vu_vring_call(const struct vu_vring_live *live, struct vu_vring_pos *pos);
 
@@ -34,7 +34,7 @@ void vu_vring_call(const struct vu_vring_live *live, struct vu_vring_pos *pos);
 void vu_vring_err(const struct vu_vring_live *live, struct vu_vring_pos *pos);
 
 /**
- * vu_vring_call(), or have it made by the lcore that live->notify_requests is for.
+ * Write the call eventfd and note that nothing is left to notify of.
  *
  * @param live      set-up of the ring
  * @param pos       position of the ring

@@ -65,7 +65,7 @@ VU_TEST(daemon_config, keys_of_a_port)
 	vu_daemon_conf_init(&conf);
 	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/a.sock,forward=null,mode=client,queues=4,"
 		"queue-size=512,lcores=3-5:9,queues-per-thread=2:2:4,numa=1,reconnect-ms=50,"
-		"max-memory=2048,notify-coalesce=32:50,notify-lcore=4,"
+		"max-memory=2048,notify-coalesce=32:50,"
 		"device=net,mac=52:54:00:00:00:01"), 0);
 	port = &conf.ports[0];
 	CHECK_EQ(strcmp(port->path, "/tmp/a.sock"), 0);
@@ -82,8 +82,6 @@ VU_TEST(daemon_config, keys_of_a_port)
 	CHECK_EQ(port->reconnect_ms, 50);
 	CHECK_EQ(port->notify.max_buffers, 32);
 	CHECK_EQ(port->notify.max_us, 50);
-	CHECK(port->notify.has_lcore);
-	CHECK_EQ(port->notify.lcore_id, 4);
 	CHECK_EQ(strcmp(port->driver_args, "forward=null,mac=52:54:00:00:00:01"), 0);
 	vu_daemon_conf_fini(&conf);
 	return TEST_SUCCESS;
@@ -160,7 +158,6 @@ VU_TEST(daemon_config, refuses_sockets)
 		{ "a.sock,reconnect-ms=0", "1 to 60000" },
 		{ "a.sock,numa=-1", "numa=-1" },
 		{ "a.sock,notify-coalesce=32", "BUFFERS:MICROSECONDS" },
-		{ "a.sock,notify-lcore=x", "notify-lcore=x" },
 		{ "a.sock,notify-coalesce=0:50", "notify-coalesce=0:50" },
 		{ "a.sock,notify-coalesce=32:0", "notify-coalesce=32:0" },
 		{ "a.sock,notify-coalesce=32:50us", "32:50us" },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What one notification costs the lcore that decides on it: not wanted, written, put off, left to
- * another lcore. Prints, asserts nothing about time. doc/decision/0012 rests on it.
+ * What one notification costs the lcore that decides on it: not wanted, written, put off.
+ * Prints, asserts nothing about time. doc/decision/0012 rests on it.
  */
 #include "test.h"
 
@@ -25,17 +25,15 @@ enum way {
 	WAY_INLINE,
 	WAY_INLINE_WAKING, /* a thread sleeps on the descriptor */
 	WAY_DELAYED,
-	WAY_HANDED_OVER,   /* to a thread that polls a word and writes */
 	NB_WAYS
 };
 
 static const char *const way_names[NB_WAYS] = {
-	"not wanted", "written", "written, wakes a thread", "put off", "left to another lcore",
+	"not wanted", "written", "written, wakes a thread", "put off",
 };
 
 struct perf {
 	struct guest_fixture f;
-	uint32_t requests;
 	uint32_t is_stopped;
 	uint64_t told_tsc; /* when the event arrived */
 	uint64_t nb_told;
@@ -53,27 +51,6 @@ sleeper_main(void *arg)
 		if (poll(&call, 1, 10) <= 0)
 			continue;
 		eventfd_read(call.fd, &nb);
-		vu_store(&perf->told_tsc, rte_rdtsc());
-		vu_store_release(&perf->nb_told, perf->nb_told + 1);
-	}
-	return NULL;
-}
-
-/* A thread that does nothing but write descriptors. */
-static void *
-helper_main(void *arg)
-{
-	struct perf *perf = arg;
-	struct vu_vring_pos pos = { .fault = VU_VRING_OK };
-	uint32_t nb_done = 0;
-
-	while (vu_load(&perf->is_stopped) == 0) {
-		uint32_t requests = vu_load_acquire(&perf->requests);
-
-		if (requests == nb_done)
-			continue;
-		nb_done = requests;
-		vu_vring_call(perf->f.live, &pos);
 		vu_store(&perf->told_tsc, rte_rdtsc());
 		vu_store_release(&perf->nb_told, perf->nb_told + 1);
 	}
@@ -103,8 +80,6 @@ perf_start(struct perf *perf, enum way way)
 	pair_start(f, RING_ENTRIES, F_VERSION_1);
 	if (way == WAY_DELAYED)
 		f->vring.notify = (struct vu_notify_conf){ 1000000, 1000000 };
-	if (way == WAY_HANDED_OVER)
-		f->vring.notify_requests = &perf->requests;
 	f->vring.call_fd = vu_fd_eventfd();
 	vu_vring_live_destroy(f->live);
 	f->live = vu_vring_live_create(&f->vring, f->table, F_VERSION_1);
@@ -119,7 +94,7 @@ static void
 measure(enum way way)
 {
 	static uint64_t cost[NB_ROUNDS], delay[NB_ROUNDS];
-	const bool has_thread = way == WAY_INLINE_WAKING || way == WAY_HANDED_OVER;
+	const bool has_thread = way == WAY_INLINE_WAKING;
 	/* Waking takes its time. */
 	const unsigned int nb_rounds = has_thread ? NB_ROUNDS / 20 : NB_ROUNDS;
 	struct perf perf = { .is_stopped = 0 };
@@ -127,8 +102,7 @@ measure(enum way way)
 
 	perf_start(&perf, way);
 	if (has_thread) {
-		RTE_VERIFY(pthread_create(&thread, NULL, way == WAY_HANDED_OVER ?
-			helper_main : sleeper_main, &perf) == 0);
+		RTE_VERIFY(pthread_create(&thread, NULL, sleeper_main, &perf) == 0);
 		thread_use_last_cpu(thread);
 		rte_delay_us_block(20000);
 	}
