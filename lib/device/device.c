@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Creates and destroys devices, and keeps what a session negotiates with one: features, status,
- * configuration of rings. Control lcore only. Rings become live and stop in device_snapshot.c.
+ * configuration of rings. Control lcore only. Rings become running and stop in device_snapshot.c.
  */
 #include "device.h"
 
@@ -228,7 +228,7 @@ bool
 device_is_running(const struct vu_device *dev)
 {
 	for (uint32_t i = 0; i < dev->nb_queues; i++)
-		if (dev->queues[i]->vring.live != NULL)
+		if (dev->queues[i]->vring.snapshot != NULL)
 			return true;
 	return false;
 }
@@ -339,7 +339,7 @@ vu_device_ring_set_size(struct vu_device *dev, uint32_t queue_idx, uint32_t size
 
 	if (rc != 0)
 		return rc;
-	if (queue->vring.live != NULL && size != queue->vring.conf.size)
+	if (queue->vring.snapshot != NULL && size != queue->vring.conf.size)
 		return -EBUSY;
 	queue->vring.conf.size = size;
 	queue->is_dirty = true;
@@ -353,7 +353,7 @@ vu_device_ring_set_addr(struct vu_device *dev, uint32_t queue_idx,
 	struct vu_device_queue *queue = dev->queues[queue_idx];
 	struct vu_vring_conf *conf = &queue->vring.conf;
 
-	if (queue->vring.live != NULL && (conf->desc_uva != addr->desc_uva ||
+	if (queue->vring.snapshot != NULL && (conf->desc_uva != addr->desc_uva ||
 			conf->avail_uva != addr->avail_uva || conf->used_uva != addr->used_uva))
 		return -EBUSY;
 	conf->desc_uva = addr->desc_uva;
@@ -371,7 +371,7 @@ vu_device_ring_set_base(struct vu_device *dev, uint32_t queue_idx, uint32_t base
 {
 	struct vu_vring *vring = &dev->queues[queue_idx]->vring;
 
-	if (vring->live != NULL)
+	if (vring->snapshot != NULL)
 		return -EBUSY;
 	/* A size that is not known yet is checked when the ring starts. */
 	if (vu_vring_check_base(base, device_is_packed(dev), vring->conf.size != 0 ?

@@ -18,7 +18,7 @@
 #include "vu_vring_notify.h"
 
 void
-vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_live *live)
+vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	const struct vu_device_events *events = &queue->dev->events;
 
@@ -27,9 +27,9 @@ vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_live *live)
 	queue->is_failed = true;
 	/* What was used before is still to be told, but not to a descriptor that blocks. */
 	if (queue->vring.pos.is_delayed && queue->vring.pos.fault != VU_VRING_BAD_CALL)
-		vu_vring_notify(live, &queue->vring.pos);
+		vu_vring_notify(snap, &queue->vring.pos);
 	vu_counter_add(&queue->counters.nb_faults, 1);
-	vu_vring_err(live, &queue->vring.pos);
+	vu_vring_err(snap, &queue->vring.pos);
 	events->ring_fault(events->arg, queue->vring.idx);
 }
 
@@ -37,21 +37,21 @@ uint32_t
 device_queue_poll(struct vu_task *task)
 {
 	struct vu_device_queue *queue = task->arg;
-	const struct vu_vring_live *live = vu_vring_live(&queue->vring);
+	const struct vu_vring_snapshot *snap = vu_vring_snapshot_load(&queue->vring);
 	uint32_t nb_items;
 
-	if (unlikely(live == NULL || queue->vring.pos.fault != VU_VRING_OK)) {
-		if (live != NULL && queue->dev->ops->queue_fault != NULL)
+	if (unlikely(snap == NULL || queue->vring.pos.fault != VU_VRING_OK)) {
+		if (snap != NULL && queue->dev->ops->queue_fault != NULL)
 			queue->dev->ops->queue_fault(queue);
 		task->watch = (struct vu_watch)VU_WATCH_NEVER;
 		return 0;
 	}
-	nb_items = queue->poll(queue, live);
+	nb_items = queue->poll(queue, snap);
 	/* Until a notification that was put off is written, each turn looks at the clock. */
-	if (unlikely(vu_vring_notify_check(live, &queue->vring.pos)))
+	if (unlikely(vu_vring_notify_check(snap, &queue->vring.pos)))
 		task->watch = (struct vu_watch)VU_WATCH_ALWAYS;
 	if (unlikely(queue->vring.pos.fault != VU_VRING_OK)) {
-		vu_queue_fail(queue, live);
+		vu_queue_fail(queue, snap);
 		if (queue->dev->ops->queue_fault != NULL)
 			queue->dev->ops->queue_fault(queue);
 		task->watch = (struct vu_watch)VU_WATCH_NEVER;
@@ -61,22 +61,22 @@ device_queue_poll(struct vu_task *task)
 
 /*
  * The lcore is about to sleep, or is awake again. A ring that was given up waits for the mailbox,
- * which wakes in any case. The set-up is loaded anew: it may have changed during the sleep.
+ * which wakes in any case. The snapshot is loaded again: it may have changed during the sleep.
  */
 static bool
 device_queue_arm(struct vu_task *task, bool is_armed)
 {
 	struct vu_device_queue *queue = task->arg;
-	const struct vu_vring_live *live = vu_vring_live(&queue->vring);
+	const struct vu_vring_snapshot *snap = vu_vring_snapshot_load(&queue->vring);
 
-	if (live == NULL || queue->is_woken || queue->vring.pos.fault != VU_VRING_OK)
+	if (snap == NULL || queue->is_woken || queue->vring.pos.fault != VU_VRING_OK)
 		return true;
 	if (!is_armed)
-		vu_vring_disable_kicks(live);
-	else if (live->has_kick)
-		vu_vring_enable_kicks(live, &queue->vring.pos);
+		vu_vring_disable_kicks(snap);
+	else if (snap->has_kick)
+		vu_vring_enable_kicks(snap, &queue->vring.pos);
 	/* Without kicks the front-end relies on polling. */
-	return live->has_kick;
+	return snap->has_kick;
 }
 
 void

@@ -35,7 +35,7 @@ queue_release(struct vu_device_queue *queue)
 	device_queue_tell(queue);
 	/* A notification that was put off; nobody else writes the position now. */
 	if (queue->vring.pos.is_delayed) {
-		queue_signal(queue, queue->retired_live->call_fd);
+		queue_signal(queue, queue->retired_snapshot->call_fd);
 		vu_counter_add(&queue->vring.pos.counters.nb_notifications, 1);
 		queue->vring.pos.is_delayed = false;
 	}
@@ -45,7 +45,7 @@ queue_release(struct vu_device_queue *queue)
 		queue->dev->ops->queue_stop(queue);
 }
 
-/* A ring could not become live, or not stay so. Nobody else writes its counters now. */
+/* A ring could not become snap, or not stay so. Nobody else writes its counters now. */
 static void
 queue_refuse(struct vu_device_queue *queue)
 {
@@ -64,16 +64,16 @@ change_release(struct vu_device *dev)
 	for (uint32_t i = 0; i < dev->nb_queues; i++) {
 		struct vu_device_queue *queue = dev->queues[i];
 
-		if (queue->retired_live != NULL && queue->vring.live == NULL)
+		if (queue->retired_snapshot != NULL && queue->vring.snapshot == NULL)
 			queue_release(queue);
 		if (queue->refusal != 0)
 			queue_refuse(queue);
 		/* An event on the old descriptor may have been missed: repeat it on the new one. */
-		if (queue->has_new_call && queue->vring.live != NULL)
+		if (queue->has_new_call && queue->vring.snapshot != NULL)
 			queue_signal(queue, queue->vring.call_fd);
 		queue->has_new_call = false;
-		vu_vring_live_destroy(queue->retired_live);
-		queue->retired_live = NULL;
+		vu_vring_snapshot_destroy(queue->retired_snapshot);
+		queue->retired_snapshot = NULL;
 		vu_fd_close(&queue->retired_call_fd);
 		vu_fd_close(&queue->retired_err_fd);
 	}
@@ -106,42 +106,42 @@ queue_removed(void *arg)
 }
 
 /* Snapshot that a queue should have now; NULL if it must not or cannot run. */
-static struct vu_vring_live *
+static struct vu_vring_snapshot *
 queue_prepare(struct vu_device_queue *queue)
 {
 	const struct vu_vring *vring = &queue->vring;
-	struct vu_vring_live *live;
+	struct vu_vring_snapshot *snap;
 
 	if (!vring->started || vring->conf.size == 0 || !vring->conf.has_addr ||
 			queue->dev->mem == NULL)
 		return NULL;
-	live = vu_vring_live_create(vring, queue->dev->mem, queue->dev->features);
-	if (live == NULL) {
+	snap = vu_vring_snapshot_create(vring, queue->dev->mem, queue->dev->features);
+	if (snap == NULL) {
 		queue->refusal = rte_errno;
 		return NULL;
 	}
 	device_queue_watch_kick(queue);
-	live->has_kick = queue->is_kick_watched;
-	return live;
+	snap->has_kick = queue->is_kick_watched;
+	return snap;
 }
 
 static void
-queue_go_live(struct vu_device_queue *queue, struct vu_vring_live *live)
+queue_start(struct vu_device_queue *queue, struct vu_vring_snapshot *snap)
 {
 	struct vu_device *dev = queue->dev;
 
-	if (vu_vring_seek(&queue->vring, live))
+	if (vu_vring_seek(&queue->vring, snap))
 		VU_LOG_LIMITED(&dev->fault_log, DEVICE, WARNING,
 			"%s: queue %u: base %u contradicts used index %u, which is taken",
 			dev->name, queue->vring.idx, queue->vring.conf.base, queue->vring.pos.used);
 	queue->is_failed = false;
 	queue->is_fault_told = false;
 	if (dev->ops->queue_start != NULL)
-		dev->ops->queue_start(queue, live);
-	vu_vring_publish(&queue->vring, live);
+		dev->ops->queue_start(queue, snap);
+	vu_vring_publish(&queue->vring, snap);
 	VU_LOG_LIMITED(&dev->life_log, DEVICE, INFO,
 		"%s: queue %u: started, %u entries, lcore %u", dev->name,
-		queue->vring.idx, live->size, vu_sched_worker_lcore(dev->sched, queue->worker_idx));
+		queue->vring.idx, snap->size, vu_sched_worker_lcore(dev->sched, queue->worker_idx));
 	if (vu_sched_task_add(dev->sched, &queue->task, queue->worker_idx) == 0)
 		queue->is_scheduled = true;
 	else
@@ -150,11 +150,11 @@ queue_go_live(struct vu_device_queue *queue, struct vu_vring_live *live)
 }
 
 static void
-queue_go_quiet(struct vu_device_queue *queue)
+queue_stop(struct vu_device_queue *queue)
 {
 	struct vu_device *dev = queue->dev;
 
-	queue->retired_live = vu_vring_publish(&queue->vring, NULL);
+	queue->retired_snapshot = vu_vring_publish(&queue->vring, NULL);
 	VU_LOG_LIMITED(&dev->life_log, DEVICE, INFO, "%s: queue %u: stopped", dev->name,
 		queue->vring.idx);
 	if (!queue->is_scheduled)
@@ -167,17 +167,17 @@ queue_go_quiet(struct vu_device_queue *queue)
 static void
 queue_commit(struct vu_device_queue *queue)
 {
-	struct vu_vring_live *live = queue_prepare(queue);
+	struct vu_vring_snapshot *snap = queue_prepare(queue);
 
 	queue->is_dirty = false;
-	if (queue->vring.live == NULL && live == NULL)
+	if (queue->vring.snapshot == NULL && snap == NULL)
 		return;
-	if (queue->vring.live == NULL) {
-		queue_go_live(queue, live);
-	} else if (live == NULL) {
-		queue_go_quiet(queue);
+	if (queue->vring.snapshot == NULL) {
+		queue_start(queue, snap);
+	} else if (snap == NULL) {
+		queue_stop(queue);
 	} else {
-		queue->retired_live = vu_vring_publish(&queue->vring, live);
+		queue->retired_snapshot = vu_vring_publish(&queue->vring, snap);
 		vu_sched_task_kick(queue->dev->sched, &queue->task);
 	}
 }
@@ -207,7 +207,7 @@ device_publish(struct vu_device *dev)
 
 		if (queue->is_dirty)
 			queue_commit(queue);
-		is_retired |= queue->retired_live != NULL;
+		is_retired |= queue->retired_snapshot != NULL;
 	}
 	if (is_retired) {
 		change_wait_add(dev, &dev->change.grace, change_waited, dev);

@@ -42,7 +42,7 @@ stats_copy_vring(const struct vu_vring *vring, struct vu_queue_stats *stats)
 	stats->size = vring->conf.size;
 	stats->is_started = vring->started;
 	stats->is_enabled = vring->enabled;
-	stats->is_live = vring->live != NULL;
+	stats->is_running = vring->snapshot != NULL;
 }
 
 void
@@ -68,7 +68,7 @@ vu_device_tell_faults(struct vu_device *dev)
 	const uint32_t nb_hangs = dev->nb_hangs;
 
 	for (uint32_t i = 0; i < dev->nb_queues; i++)
-		if (dev->queues[i]->vring.live != NULL)
+		if (dev->queues[i]->vring.snapshot != NULL)
 			device_queue_tell(dev->queues[i]);
 	return dev->nb_hangs == nb_hangs;
 }
@@ -78,10 +78,10 @@ static int
 queue_state_node(const struct vu_device_queue *queue)
 {
 	const struct rte_memseg_list *position = rte_mem_virt2memseg_list(queue);
-	const struct rte_memseg_list *live = queue->vring.live != NULL ?
-		rte_mem_virt2memseg_list(queue->vring.live) : position;
+	const struct rte_memseg_list *snap = queue->vring.snapshot != NULL ?
+		rte_mem_virt2memseg_list(queue->vring.snapshot) : position;
 
-	if (position == NULL || live == NULL || position->socket_id != live->socket_id)
+	if (position == NULL || snap == NULL || position->socket_id != snap->socket_id)
 		return -1;
 	return position->socket_id;
 }

@@ -112,7 +112,7 @@ struct vu_queue_stats {
 	uint32_t size;
 	bool is_started;
 	bool is_enabled;
-	bool is_live;      /**< an lcore works on it */
+	bool is_running;      /**< an lcore works on it */
 	int lcore_id;      /**< lcore it is assigned to */
 	int lcore_node;    /**< NUMA node of that lcore, -1 unknown */
 	int state_node;    /**< NUMA node of our own state of the ring, -1 unknown */
@@ -216,7 +216,7 @@ uint64_t vu_device_protocol_features(const struct vu_device *dev);
  *
  * @param dev       device
  * @param features  feature word without vhost-user's own bits
- * @return 0; -EINVAL not a subset of what is offered; -EBUSY other features while rings are live
+ * @return 0; -EINVAL not a subset of what is offered; -EBUSY other features while rings are running
  * @context control lcore
  */
 int vu_device_set_features(struct vu_device *dev, uint64_t features);
@@ -303,12 +303,12 @@ uint32_t vu_device_nb_queues(const struct vu_device *dev);
  */
 uint32_t vu_device_queue_num(const struct vu_device *dev);
 
-/** Set the ring size. @return 0; -EINVAL size; -EBUSY ring is live. @context control lcore */
+/** Set the ring size. @return 0; -EINVAL size; -EBUSY ring is running. @context control lcore */
 int vu_device_ring_set_size(struct vu_device *dev, uint32_t queue_idx, uint32_t size);
 
 /**
  * Set the ring addresses.
- * @return 0; -EBUSY other addresses while the ring is live.
+ * @return 0; -EBUSY other addresses while the ring is running.
  * @context control lcore
  */
 int vu_device_ring_set_addr(struct vu_device *dev, uint32_t queue_idx,
@@ -316,16 +316,16 @@ int vu_device_ring_set_addr(struct vu_device *dev, uint32_t queue_idx,
 
 /**
  * Set the vring base.
- * @return 0; -EINVAL not a position of this layout; -EBUSY ring is live.
+ * @return 0; -EINVAL not a position of this layout; -EBUSY ring is running.
  * @context control lcore
  */
 int vu_device_ring_set_base(struct vu_device *dev, uint32_t queue_idx, uint32_t base);
 
-/** Vring base of a ring that is not live. @context control lcore */
+/** Vring base of a ring that does not run. @context control lcore */
 uint32_t vu_device_ring_base(const struct vu_device *dev, uint32_t queue_idx);
 
 /**
- * Start a ring (SET_VRING_KICK): it becomes live with the next commit for which everything is
+ * Start a ring (SET_VRING_KICK): it becomes running with the next commit for which everything is
  * configured.
  *
  * @param dev        device
@@ -408,8 +408,8 @@ enum vu_device_state vu_device_state(const struct vu_device *dev);
 const char *vu_device_state_name(enum vu_device_state state);
 
 /**
- * Poll a queue on another data lcore from now on. A ring that is live goes on while it moves: it is
- * never polled by two lcores, and what waits for it waits in order. The place stays the queue's
+ * Poll a queue on another data lcore from now on. A ring that is running goes on while it moves: it
+ * is never polled by two lcores, and what waits for it waits in order. The place stays the queue's
  * when its ring stops and starts again.
  *
  * @param dev        device

@@ -17,7 +17,7 @@
 #include "vu_device.h"
 #include "vu_device_control.h"
 #include "vu_sched.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 #include "vu_vring_packed.h"
 #include "vu_vring_poll.h"
 #include "vu_vring_split.h"
@@ -37,18 +37,19 @@ struct vu_queue_counters {
  * Handle one queue: take what is there, at most a burst or two, and leave the next watch in
  * queue->task.watch.
  *
- * @param queue  queue with a live ring
- * @param live   its set-up, valid during the call
+ * @param queue  queue with a running ring
+ * @param snap   its snapshot, valid during the call
  * @return items handled; 0 = nothing to do
  * @context owner lcore
  */
 typedef uint32_t (*vu_queue_poll_fn)(struct vu_device_queue *queue,
-	const struct vu_vring_live *live);
+	const struct vu_vring_snapshot *snap);
 
 /** One virtqueue of a device with its task. */
 struct vu_device_queue {
 	struct vu_task task;             /**< first: hot on the owner lcore */
-	vu_queue_poll_fn poll;           /**< while the ring is live the owner lcore's to change */
+	/** while the ring is running the owner lcore's to change */
+	vu_queue_poll_fn poll;
 	struct vu_device *dev;           /**< fixed */
 	void *priv;                      /**< driver's, fixed after its create op */
 	/**
@@ -72,8 +73,8 @@ struct vu_device_queue {
 	bool is_scheduled;               /**< the task was added to its worker */
 	bool is_kick_watched;            /**< a kick wakes the worker */
 	struct vu_sched_wait removal;
-	struct vu_vring_live *retired_live;
-	int refusal;                     /**< errno of a set-up that failed, not reported yet */
+	struct vu_vring_snapshot *retired_snapshot;
+	int refusal;                     /**< errno of a snapshot that could not be built */
 	bool has_new_call;               /**< a call descriptor came: signal it once */
 	int retired_call_fd;
 	int retired_err_fd;
@@ -169,8 +170,8 @@ struct vu_device_ops {
 	 * VU_FD_NONE = none; default: none.
 	 */
 	int (*exit_event)(struct vu_device *dev, unsigned int worker_idx);
-	/** A ring is about to become live; may choose queue->poll. */
-	void (*queue_start)(struct vu_device_queue *queue, const struct vu_vring_live *live);
+	/** A ring is about to become snap; may choose queue->poll. */
+	void (*queue_start)(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
 	/** Owner lcore: a ring was given up; release what waits for it. Default: nothing. */
 	void (*queue_fault)(struct vu_device_queue *queue);
 	/** A ring is quiet; what the driver held for it is released. */
@@ -201,10 +202,10 @@ int vu_device_queue_node(const struct vu_device_queue *queue);
  * not call this for its own queue.
  *
  * @param queue  queue owned by the calling lcore; reported only once
- * @param live   its set-up
+ * @param snap   its snapshot
  * @context owner lcore
  */
-void vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_live *live);
+void vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
 
 /**
  * Result of a state transfer for which check_device_state answered -EINPROGRESS. Nothing happens if
@@ -236,13 +237,13 @@ vu_queue_count(struct vu_device_queue *queue, uint64_t nb_packets, uint64_t nb_b
  * @context owner lcore
  */
 static inline void
-vu_queue_watch_avail(struct vu_device_queue *queue, const struct vu_vring_live *live)
+vu_queue_watch_avail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	struct vu_watch *watch = &queue->task.watch;
 	const struct vu_vring_pos *pos = &queue->vring.pos;
 
-	watch->word = live->is_packed ? vu_packed_watch(live, pos, &watch->idle, &watch->mask) :
-		vu_split_watch(live, pos, &watch->idle, &watch->mask);
+	watch->word = snap->is_packed ? vu_packed_watch(snap, pos, &watch->idle, &watch->mask) :
+		vu_split_watch(snap, pos, &watch->idle, &watch->mask);
 }
 
 /**

@@ -123,7 +123,7 @@ queue_add(struct rte_tel_data *queue, const struct vu_queue_stats *stats)
 	telemetry_add_uint(queue, "size", stats->size);
 	telemetry_add_uint(queue, "started", stats->is_started);
 	telemetry_add_uint(queue, "enabled", stats->is_enabled);
-	telemetry_add_uint(queue, "live", stats->is_live);
+	telemetry_add_uint(queue, "live", stats->is_running);
 	rte_tel_data_add_dict_string(queue, "variant", stats->variant);
 	rte_tel_data_add_dict_string(queue, "fault", vu_vring_fault_name(stats->fault));
 	telemetry_add_uint(queue, "faults", stats->nb_faults);

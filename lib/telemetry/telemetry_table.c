@@ -88,7 +88,7 @@ table_print_queue(struct vu_telemetry_table *table, const struct vu_device *dev,
 	uint64_t nb_drops = 0;
 
 	vu_device_queue_stats_get(dev, idx, &stats);
-	if (last == NULL || !stats.is_live)
+	if (last == NULL || !stats.is_running)
 		return;
 	for (unsigned int i = 0; i < VU_NB_DROPS; i++)
 		nb_drops += stats.nb_drops[i];

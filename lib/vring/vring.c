@@ -20,7 +20,7 @@
 #include "vu_limits.h"
 #include "vu_mem_translate.h"
 #include "vu_virtio.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 #include "vu_vring_notify.h"
 #include "vu_vring_packed.h"
 #include "vu_vring_split.h"
@@ -62,7 +62,7 @@ vu_vring_reset(struct vu_vring *vring)
 {
 	struct vu_vring_counters counters = vring->pos.counters;
 
-	RTE_VERIFY(vring->live == NULL);
+	RTE_VERIFY(vring->snapshot == NULL);
 	vu_fd_close(&vring->kick_fd);
 	vu_fd_close(&vring->call_fd);
 	vu_fd_close(&vring->err_fd);
@@ -101,31 +101,31 @@ vring_part(const struct vu_mem_table *mem, uint64_t uva, uint64_t len_bytes, uin
 }
 
 static bool
-vring_live_map_split(struct vu_vring_live *live, const struct vu_vring_conf *conf)
+vring_snapshot_map_split(struct vu_vring_snapshot *snap, const struct vu_vring_conf *conf)
 {
 	/* The event fields behind the rings exist only with EVENT_IDX. */
-	uint64_t event_bytes = live->has_event_idx ? sizeof(uint16_t) : 0;
+	uint64_t event_bytes = snap->has_event_idx ? sizeof(uint16_t) : 0;
 
-	live->desc = vring_part(live->mem, conf->desc_uva,
-		(uint64_t)live->size * sizeof(struct vu_split_desc), 16);
-	live->avail = vring_part(live->mem, conf->avail_uva, sizeof(struct vu_split_avail) +
-		(uint64_t)live->size * sizeof(uint16_t) + event_bytes, 2);
-	live->used = vring_part(live->mem, conf->used_uva, sizeof(struct vu_split_used) +
-		(uint64_t)live->size * sizeof(struct vu_split_used_elem) + event_bytes, 4);
-	return live->desc != NULL && live->avail != NULL && live->used != NULL;
+	snap->desc = vring_part(snap->mem, conf->desc_uva,
+		(uint64_t)snap->size * sizeof(struct vu_split_desc), 16);
+	snap->avail = vring_part(snap->mem, conf->avail_uva, sizeof(struct vu_split_avail) +
+		(uint64_t)snap->size * sizeof(uint16_t) + event_bytes, 2);
+	snap->used = vring_part(snap->mem, conf->used_uva, sizeof(struct vu_split_used) +
+		(uint64_t)snap->size * sizeof(struct vu_split_used_elem) + event_bytes, 4);
+	return snap->desc != NULL && snap->avail != NULL && snap->used != NULL;
 }
 
 static bool
-vring_live_map_packed(struct vu_vring_live *live, const struct vu_vring_conf *conf)
+vring_snapshot_map_packed(struct vu_vring_snapshot *snap, const struct vu_vring_conf *conf)
 {
-	live->packed_desc = vring_part(live->mem, conf->desc_uva,
-		(uint64_t)live->size * sizeof(struct vu_packed_desc), 16);
-	live->driver_event = vring_part(live->mem, conf->avail_uva,
+	snap->packed_desc = vring_part(snap->mem, conf->desc_uva,
+		(uint64_t)snap->size * sizeof(struct vu_packed_desc), 16);
+	snap->driver_event = vring_part(snap->mem, conf->avail_uva,
 		sizeof(struct vu_packed_event), 4);
-	live->device_event = vring_part(live->mem, conf->used_uva,
+	snap->device_event = vring_part(snap->mem, conf->used_uva,
 		sizeof(struct vu_packed_event), 4);
-	return live->packed_desc != NULL && live->driver_event != NULL &&
-		live->device_event != NULL;
+	return snap->packed_desc != NULL && snap->driver_event != NULL &&
+		snap->device_event != NULL;
 }
 
 /*
@@ -144,13 +144,13 @@ packed_seek(const struct vu_vring_conf *conf, struct vu_vring_pos *pos)
 int
 vu_vring_check_pos(const struct vu_vring_pos *pos, uint32_t size)
 {
-	const struct vu_vring_live live = { .size = (uint16_t)size };
+	const struct vu_vring_snapshot snap = { .size = (uint16_t)size };
 
 	if (!pos->is_packed)
 		return 0;
 	if ((pos->avail & VU_PACKED_SLOT) >= size || (pos->used & VU_PACKED_SLOT) >= size)
 		return -EINVAL;
-	return vu_packed_nb_taken(&live, pos) <= size ? 0 : -EINVAL;
+	return vu_packed_nb_taken(&snap, pos) <= size ? 0 : -EINVAL;
 }
 
 int
@@ -166,7 +166,7 @@ vu_vring_check_base(uint32_t base, bool is_packed, uint32_t size)
 }
 
 static int
-vring_live_fill(struct vu_vring_live *live, const struct vu_vring *vring,
+vring_snapshot_fill(struct vu_vring_snapshot *snap, const struct vu_vring *vring,
 	const struct vu_mem_table *mem, uint64_t features)
 {
 	const struct vu_vring_conf *conf = &vring->conf;
@@ -179,7 +179,7 @@ vring_live_fill(struct vu_vring_live *live, const struct vu_vring *vring,
 	/* The layout may have been negotiated after the base was set. */
 	if (conf->has_base && vu_vring_check_base(conf->base, is_packed, conf->size) != 0)
 		return -EINVAL;
-	*live = (struct vu_vring_live){
+	*snap = (struct vu_vring_snapshot){
 		.mem = mem,
 		.features = features,
 		.size = (uint16_t)conf->size,
@@ -193,47 +193,47 @@ vring_live_fill(struct vu_vring_live *live, const struct vu_vring *vring,
 		.notify_buffers = vring->notify.max_buffers,
 		.notify_cycles = vring->notify.max_us * rte_get_tsc_hz() / US_PER_S,
 	};
-	is_mapped = is_packed ? vring_live_map_packed(live, conf) :
-		vring_live_map_split(live, conf);
+	is_mapped = is_packed ? vring_snapshot_map_packed(snap, conf) :
+		vring_snapshot_map_split(snap, conf);
 	return is_mapped ? 0 : -EFAULT;
 }
 
-struct vu_vring_live *
-vu_vring_live_create(const struct vu_vring *vring, const struct vu_mem_table *mem,
+struct vu_vring_snapshot *
+vu_vring_snapshot_create(const struct vu_vring *vring, const struct vu_mem_table *mem,
 	uint64_t features)
 {
-	struct vu_vring_live *live = rte_malloc_socket("vu_vring_live", sizeof(*live),
+	struct vu_vring_snapshot *snap = rte_malloc_socket("vu_vring_snapshot", sizeof(*snap),
 		RTE_CACHE_LINE_SIZE, vring->numa_node);
 	int rc;
 
 	/* Memory of another node is slow, none is fatal. */
-	if (live == NULL)
-		live = rte_malloc("vu_vring_live", sizeof(*live), RTE_CACHE_LINE_SIZE);
-	if (live == NULL) {
+	if (snap == NULL)
+		snap = rte_malloc("vu_vring_snapshot", sizeof(*snap), RTE_CACHE_LINE_SIZE);
+	if (snap == NULL) {
 		rte_errno = ENOMEM;
 		return NULL;
 	}
-	rc = vring_live_fill(live, vring, mem, features);
+	rc = vring_snapshot_fill(snap, vring, mem, features);
 	if (rc != 0) {
-		rte_free(live);
+		rte_free(snap);
 		rte_errno = -rc;
 		return NULL;
 	}
-	return live;
+	return snap;
 }
 
 void
-vu_vring_live_destroy(struct vu_vring_live *live)
+vu_vring_snapshot_destroy(struct vu_vring_snapshot *snap)
 {
-	rte_free(live);
+	rte_free(snap);
 }
 
 /* Take the used index for both if the base contradicts it. */
 static bool
-split_seek(const struct vu_vring_live *live, uint16_t base, struct vu_vring_pos *pos)
+split_seek(const struct vu_vring_snapshot *snap, uint16_t base, struct vu_vring_pos *pos)
 {
-	uint16_t used_idx = vu_load(&live->used->idx);
-	bool is_inconsistent = (uint16_t)(base - used_idx) > live->size;
+	uint16_t used_idx = vu_load(&snap->used->idx);
+	bool is_inconsistent = (uint16_t)(base - used_idx) > snap->size;
 
 	pos->avail = is_inconsistent ? used_idx : base;
 	pos->used = used_idx;
@@ -241,33 +241,33 @@ split_seek(const struct vu_vring_live *live, uint16_t base, struct vu_vring_pos 
 }
 
 bool
-vu_vring_seek(struct vu_vring *vring, const struct vu_vring_live *live)
+vu_vring_seek(struct vu_vring *vring, const struct vu_vring_snapshot *snap)
 {
 	struct vu_vring_pos *pos = &vring->pos;
 	bool is_inconsistent = false;
 
 	*pos = (struct vu_vring_pos){
 		.counters = pos->counters,
-		.is_packed = live->is_packed,
+		.is_packed = snap->is_packed,
 	};
-	if (live->is_packed) {
+	if (snap->is_packed) {
 		packed_seek(&vring->conf, pos);
-		vu_packed_suppress_kicks(live);
+		vu_packed_suppress_kicks(snap);
 	} else {
-		is_inconsistent = split_seek(live, (uint16_t)vring->conf.base, pos);
+		is_inconsistent = split_seek(snap, (uint16_t)vring->conf.base, pos);
 		pos->signalled = pos->used;
-		vu_split_suppress_kicks(live);
+		vu_split_suppress_kicks(snap);
 	}
 	return is_inconsistent;
 }
 
-struct vu_vring_live *
-vu_vring_publish(struct vu_vring *vring, struct vu_vring_live *live)
+struct vu_vring_snapshot *
+vu_vring_publish(struct vu_vring *vring, struct vu_vring_snapshot *snap)
 {
-	struct vu_vring_live *old = vring->live;
+	struct vu_vring_snapshot *old = vring->snapshot;
 
-	/* Set-up before pointer; pairs with the acquire in vu_vring_live(). */
-	vu_store_release(&vring->live, live);
+	/* Set-up before pointer; pairs with the acquire in vu_vring_snapshot_load(). */
+	vu_store_release(&vring->snapshot, snap);
 	return old;
 }
 

@@ -22,7 +22,7 @@ struct desc_table {
 };
 
 struct chain_walk {
-	const struct vu_vring_live *live;
+	const struct vu_vring_snapshot *snapshot;
 	struct vu_vring_pos *pos;
 	struct vu_chain *chain;
 	struct desc_table table;
@@ -48,7 +48,7 @@ chain_read_indirect(struct chain_walk *walk, uint64_t gpa, void *desc)
 
 	while (left_bytes != 0) {
 		uint64_t piece_bytes = left_bytes;
-		const void *src = vu_mem_gpa_to_hva(walk->live->mem, gpa, &piece_bytes,
+		const void *src = vu_mem_gpa_to_hva(walk->snapshot->mem, gpa, &piece_bytes,
 			&walk->pos->region_hint);
 
 		if (src == NULL)
@@ -81,7 +81,7 @@ chain_read_desc(struct chain_walk *walk, uint32_t i, struct vu_split_desc *desc)
 static enum vu_vring_fault
 chain_enter_indirect(struct chain_walk *walk, const struct vu_split_desc *desc)
 {
-	if (!walk->live->has_indirect || walk->table.direct == NULL ||
+	if (!walk->snapshot->has_indirect || walk->table.direct == NULL ||
 			(desc->flags & VU_DESC_F_NEXT) != 0 || desc->len_bytes == 0 ||
 			desc->len_bytes % sizeof(*desc) != 0)
 		return VU_VRING_BAD_INDIRECT;
@@ -106,7 +106,7 @@ chain_append(struct chain_walk *walk, uint64_t gpa, uint64_t left_bytes, bool is
 	while (left_bytes != 0) {
 		uint32_t nb_segs = (uint32_t)chain->nb_read + chain->nb_write;
 		uint64_t piece_bytes = left_bytes;
-		uint8_t *hva = vu_mem_gpa_to_hva(walk->live->mem, gpa, &piece_bytes,
+		uint8_t *hva = vu_mem_gpa_to_hva(walk->snapshot->mem, gpa, &piece_bytes,
 			&walk->pos->region_hint);
 
 		if (hva == NULL)
@@ -150,13 +150,13 @@ chain_step(struct chain_walk *walk, uint32_t i, uint32_t *next, bool *is_last)
 }
 
 enum vu_vring_fault
-vu_split_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos, uint16_t head,
+vu_split_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, uint16_t head,
 	struct vu_chain *chain)
 {
 	struct chain_walk walk = {
-		.live = live, .pos = pos, .chain = chain,
-		.table = { .direct = live->desc, .nb_entries = live->size },
-		.max_nb_descs = RTE_MIN((uint32_t)live->size, (uint32_t)VU_MAX_CHAIN_SEGS) + 1,
+		.snapshot = snap, .pos = pos, .chain = chain,
+		.table = { .direct = snap->desc, .nb_entries = snap->size },
+		.max_nb_descs = RTE_MIN((uint32_t)snap->size, (uint32_t)VU_MAX_CHAIN_SEGS) + 1,
 	};
 	enum vu_vring_fault fault;
 	uint32_t next = head;
@@ -170,16 +170,16 @@ vu_split_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos, uint1
 }
 
 uint16_t
-vu_packed_follow(const struct vu_vring_live *live, uint16_t slot, uint16_t room, uint16_t *id)
+vu_packed_follow(const struct vu_vring_snapshot *snap, uint16_t slot, uint16_t room, uint16_t *id)
 {
 	uint16_t max = RTE_MIN(room, (uint16_t)VU_MAX_CHAIN_SEGS);
 
 	for (uint16_t nb = 2; nb <= max; nb++) {
 		uint64_t word;
 
-		slot = slot + 1 < live->size ? (uint16_t)(slot + 1) : 0;
+		slot = slot + 1 < snap->size ? (uint16_t)(slot + 1) : 0;
 		/* Behind the acquire of the chain's first descriptor. */
-		word = vu_load(packed_word(&live->packed_desc[slot]));
+		word = vu_load(packed_word(&snap->packed_desc[slot]));
 		*id = (uint16_t)(word >> 32);
 		if (((word >> 48) & VU_DESC_F_NEXT) == 0)
 			return nb;
@@ -193,7 +193,7 @@ packed_walk_indirect(struct chain_walk *walk, uint64_t gpa, uint32_t len_bytes)
 {
 	struct vu_packed_desc desc;
 
-	if (!walk->live->has_indirect || len_bytes == 0 || len_bytes % sizeof(desc) != 0)
+	if (!walk->snapshot->has_indirect || len_bytes == 0 || len_bytes % sizeof(desc) != 0)
 		return VU_VRING_BAD_INDIRECT;
 	if (len_bytes / sizeof(desc) > VU_MAX_CHAIN_SEGS)
 		return VU_VRING_CHAIN_TOO_LONG;
@@ -214,18 +214,18 @@ packed_walk_indirect(struct chain_walk *walk, uint64_t gpa, uint32_t len_bytes)
 }
 
 enum vu_vring_fault
-vu_packed_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_packed_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t i, struct vu_chain *chain)
 {
-	struct chain_walk walk = { .live = live, .pos = pos, .chain = chain };
+	struct chain_walk walk = { .snapshot = snap, .pos = pos, .chain = chain };
 	enum vu_vring_fault fault = VU_VRING_OK;
 	uint16_t position = pos->avail;
 
 	for (uint16_t before = 0; before < i; before++)
-		position = vu_packed_advance(live, position, burst->nb_descs[before]);
+		position = vu_packed_advance(snap, position, burst->nb_descs[before]);
 	chain_clear(chain);
 	for (uint16_t nb = 0; nb < burst->nb_descs[i] && fault == VU_VRING_OK; nb++) {
-		struct vu_packed_desc *desc = &live->packed_desc[position & VU_PACKED_SLOT];
+		struct vu_packed_desc *desc = &snap->packed_desc[position & VU_PACKED_SLOT];
 		uint64_t word = vu_load(packed_word(desc));
 		uint64_t gpa = vu_load(&desc->gpa);
 		uint16_t flags = (uint16_t)(word >> 48);
@@ -238,7 +238,7 @@ vu_packed_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 			fault = packed_walk_indirect(&walk, gpa, (uint32_t)word);
 		else
 			fault = VU_VRING_BAD_INDIRECT;
-		position = vu_packed_advance(live, position, 1);
+		position = vu_packed_advance(snap, position, 1);
 	}
 	return fault;
 }

@@ -16,7 +16,7 @@
 #include "vu_fd.h"
 #include "vu_limits.h"
 #include "vu_virtio.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 
 
 static struct vu_vring_guard *
@@ -76,7 +76,7 @@ vu_vring_guard_destroy(struct vu_vring_guard *guard)
 	if (guard == NULL)
 		return;
 	if (guard->is_own) {
-		vu_vring_live_destroy(vu_vring_publish(&guard->own, NULL));
+		vu_vring_snapshot_destroy(vu_vring_publish(&guard->own, NULL));
 		vu_vring_reset(&guard->own);
 	}
 	rte_free(guard);
@@ -112,7 +112,7 @@ uint16_t
 vu_vring_next_avail(struct vu_vring_guard *guard)
 {
 	const struct vu_vring *vring = vu_vring_guard_lock_shared(guard);
-	uint16_t idx = vu_vring_live(vring) != NULL ? vring->pos.avail :
+	uint16_t idx = vu_vring_snapshot_load(vring) != NULL ? vring->pos.avail :
 		(uint16_t)vring->conf.base;
 
 	vu_vring_guard_unlock_shared(guard);
@@ -123,7 +123,7 @@ bool
 vu_vring_is_ready(struct vu_vring_guard *guard)
 {
 	const struct vu_vring *vring = vu_vring_guard_lock_shared(guard);
-	bool is_ready = vu_vring_live(vring) != NULL && vring->pos.fault == VU_VRING_OK;
+	bool is_ready = vu_vring_snapshot_load(vring) != NULL && vring->pos.fault == VU_VRING_OK;
 
 	vu_vring_guard_unlock_shared(guard);
 	return is_ready;
@@ -133,8 +133,8 @@ bool
 vu_vring_is_enabled(struct vu_vring_guard *guard)
 {
 	const struct vu_vring *vring = vu_vring_guard_lock_shared(guard);
-	const struct vu_vring_live *live = vu_vring_live(vring);
-	bool is_enabled = live != NULL ? live->is_enabled : vring->enabled;
+	const struct vu_vring_snapshot *snap = vu_vring_snapshot_load(vring);
+	bool is_enabled = snap != NULL ? snap->is_enabled : vring->enabled;
 
 	vu_vring_guard_unlock_shared(guard);
 	return is_enabled;
@@ -173,7 +173,7 @@ guard_begin_stopped(struct vu_vring_guard *guard)
 {
 	int rc = guard_begin(guard);
 
-	if (rc != 0 || guard->own.live == NULL)
+	if (rc != 0 || guard->own.snapshot == NULL)
 		return rc;
 	vu_vring_guard_unlock(guard);
 	return -EBUSY;
@@ -264,7 +264,7 @@ vu_vring_set_next_avail(struct vu_vring_guard *guard, uint16_t idx)
 		return rc;
 	vring->conf.base = idx;
 	vring->conf.has_base = true;
-	if (vring->live != NULL)
+	if (vring->snapshot != NULL)
 		vring->pos.avail = idx;
 	return guard_end(guard, 0);
 }
@@ -277,9 +277,9 @@ vu_vring_set_next_used(struct vu_vring_guard *guard, uint16_t idx)
 
 	if (rc != 0)
 		return rc;
-	guard->has_next_used = vring->live == NULL;
+	guard->has_next_used = vring->snapshot == NULL;
 	guard->next_used = idx;
-	if (vring->live != NULL)
+	if (vring->snapshot != NULL)
 		vring->pos.used = idx;
 	return guard_end(guard, 0);
 }
@@ -293,56 +293,56 @@ vu_vring_set_enabled(struct vu_vring_guard *guard, bool is_enabled)
 	if (rc != 0)
 		return rc;
 	vring->enabled = is_enabled;
-	if (vring->live != NULL)
-		vring->live->is_enabled = is_enabled;
+	if (vring->snapshot != NULL)
+		vring->snapshot->is_enabled = is_enabled;
 	return guard_end(guard, 0);
 }
 
 /* Position of a ring that starts. */
 static int
-guard_seek(struct vu_vring_guard *guard, const struct vu_vring_live *live)
+guard_seek(struct vu_vring_guard *guard, const struct vu_vring_snapshot *snap)
 {
 	struct vu_vring_pos *pos = &guard->own.pos;
 
-	vu_vring_seek(&guard->own, live);
+	vu_vring_seek(&guard->own, snap);
 	if (!guard->has_next_used)
 		return 0;
 	pos->used = guard->next_used;
-	return vu_vring_check_pos(pos, live->size);
+	return vu_vring_check_pos(pos, snap->size);
 }
 
 static int
 guard_start(struct vu_vring_guard *guard)
 {
 	struct vu_vring *vring = &guard->own;
-	struct vu_vring_live *live;
+	struct vu_vring_snapshot *snap;
 	int rc;
 
-	if (vring->live != NULL)
+	if (vring->snapshot != NULL)
 		return 0;
-	live = vu_vring_live_create(vring, guard->mem, guard->features);
-	if (live == NULL)
+	snap = vu_vring_snapshot_create(vring, guard->mem, guard->features);
+	if (snap == NULL)
 		return -rte_errno;
-	rc = guard_seek(guard, live);
+	rc = guard_seek(guard, snap);
 	if (rc != 0) {
-		vu_vring_live_destroy(live);
+		vu_vring_snapshot_destroy(snap);
 		return rc;
 	}
 	guard->has_next_used = false;
 	vring->started = true;
-	vu_vring_publish(vring, live);
+	vu_vring_publish(vring, snap);
 	return 0;
 }
 
 static void
 guard_stop(struct vu_vring *vring)
 {
-	if (vring->live == NULL)
+	if (vring->snapshot == NULL)
 		return;
 	vring->conf.base = vu_vring_base(vring);
 	vring->conf.has_base = true;
 	vring->started = false;
-	vu_vring_live_destroy(vu_vring_publish(vring, NULL));
+	vu_vring_snapshot_destroy(vu_vring_publish(vring, NULL));
 }
 
 int
@@ -372,9 +372,9 @@ guard_set_fd(struct vu_vring_guard *guard, int *own_fd, int fd)
 	}
 	vu_fd_close(own_fd);
 	*own_fd = fd;
-	if (vring->live != NULL) {
-		vring->live->call_fd = vring->call_fd;
-		vring->live->err_fd = vring->err_fd;
+	if (vring->snapshot != NULL) {
+		vring->snapshot->call_fd = vring->call_fd;
+		vring->snapshot->err_fd = vring->err_fd;
 	}
 	return guard_end(guard, 0);
 }

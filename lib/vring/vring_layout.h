@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Private to lib/vring: what the ring API does with the live set-up of a ring, for each layout and,
+ * Private to lib/vring: what the ring API does with the snapshot of a ring, for each layout and,
  * at the end, for either. The caller holds the lock. Between taking and giving back any time may
  * pass and the order may change, so `avail` runs ahead of `used` here.
  */
@@ -14,16 +14,16 @@
 #include "vu_vring_poll.h"
 
 static __rte_always_inline uint16_t
-split_pop(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct vu_vring_item *items,
-	uint16_t max)
+split_pop(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+	struct vu_vring_item *items, uint16_t max)
 {
-	uint16_t nb = RTE_MIN(vu_split_nb_avail(live, pos), max);
+	uint16_t nb = RTE_MIN(vu_split_nb_avail(snap, pos), max);
 
 	for (uint16_t i = 0; i < nb; i++) {
-		uint16_t head = vu_load(&live->avail->ring[pos->avail & live->mask]);
+		uint16_t head = vu_load(&snap->avail->ring[pos->avail & snap->mask]);
 
-		pos->fault = (uint8_t)(unlikely(head >= live->size) ? VU_VRING_BAD_HEAD :
-			vu_split_chain(live, pos, head, &items[i].chain));
+		pos->fault = (uint8_t)(unlikely(head >= snap->size) ? VU_VRING_BAD_HEAD :
+			vu_split_chain(snap, pos, head, &items[i].chain));
 		if (unlikely(pos->fault != VU_VRING_OK))
 			return i;
 		items[i].head = head;
@@ -36,15 +36,15 @@ split_pop(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct vu_
 
 /* Used elements first, then the index, once. */
 static __rte_always_inline int
-split_push(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+split_push(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_vring_item *items, uint16_t nb)
 {
 	for (uint16_t i = 0; i < nb; i++)
-		if (unlikely(items[i].head >= live->size))
+		if (unlikely(items[i].head >= snap->size))
 			return -EINVAL;
 	for (uint16_t i = 0; i < nb; i++) {
 		struct vu_split_used_elem *elem =
-			&live->used->ring[(uint16_t)(pos->used + i) & live->mask];
+			&snap->used->ring[(uint16_t)(pos->used + i) & snap->mask];
 
 		vu_store(&elem->id, items[i].head);
 		vu_store(&elem->len_bytes, items[i].used_bytes);
@@ -52,43 +52,43 @@ split_push(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 	pos->used += nb;
 	vu_counter_add(&pos->counters.nb_chains, nb);
 	/* Entries before index; pairs with the acquire in the guest's driver. */
-	vu_store_release(&live->used->idx, pos->used);
+	vu_store_release(&snap->used->idx, pos->used);
 	return 0;
 }
 
 /* Take the next entry; false if there is none, or with the fault set. */
 static __rte_always_inline bool
-packed_pop_one(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+packed_pop_one(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	struct vu_vring_item *item)
 {
 	struct vu_burst burst;
 
-	if (vu_packed_peek(live, pos, &burst, 1, 0) == 0)
+	if (vu_packed_peek(snap, pos, &burst, 1, 0) == 0)
 		return false;
-	pos->fault = (uint8_t)vu_packed_chain(live, pos, &burst, 0, &item->chain);
+	pos->fault = (uint8_t)vu_packed_chain(snap, pos, &burst, 0, &item->chain);
 	if (unlikely(pos->fault != VU_VRING_OK))
 		return false;
 	item->head = burst.head[0];
 	item->nb_descs = burst.nb_descs[0];
 	item->used_bytes = 0;
-	pos->avail = vu_packed_advance(live, pos->avail, item->nb_descs);
+	pos->avail = vu_packed_advance(snap, pos->avail, item->nb_descs);
 	return true;
 }
 
 static __rte_always_inline uint16_t
-packed_pop(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct vu_vring_item *items,
-	uint16_t max)
+packed_pop(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+	struct vu_vring_item *items, uint16_t max)
 {
 	uint16_t nb = 0;
 
-	while (nb < max && packed_pop_one(live, pos, &items[nb]))
+	while (nb < max && packed_pop_one(snap, pos, &items[nb]))
 		nb++;
 	return nb;
 }
 
 /* Slots of nb items; 0 if they cannot all have been taken from the ring. */
 static __rte_always_inline uint32_t
-packed_nb_slots(const struct vu_vring_live *live, const struct vu_vring_pos *pos,
+packed_nb_slots(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos,
 	const struct vu_vring_item *items, uint16_t nb)
 {
 	uint32_t nb_slots = 0;
@@ -98,97 +98,97 @@ packed_nb_slots(const struct vu_vring_live *live, const struct vu_vring_pos *pos
 			return 0;
 		nb_slots += items[i].nb_descs;
 	}
-	return nb_slots <= vu_packed_nb_taken(live, pos) ? nb_slots : 0;
+	return nb_slots <= vu_packed_nb_taken(snap, pos) ? nb_slots : 0;
 }
 
 /* The first one last: until then the guest sees none of them. */
 static __rte_always_inline int
-packed_push(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+packed_push(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_vring_item *items, uint16_t nb)
 {
-	uint32_t nb_slots = packed_nb_slots(live, pos, items, nb);
+	uint32_t nb_slots = packed_nb_slots(snap, pos, items, nb);
 	uint16_t position = pos->used;
 
 	if (nb_slots == 0)
 		return nb == 0 ? 0 : -EINVAL;
 	for (uint16_t i = 0; i < nb; i++) {
 		if (i != 0)
-			vu_store(packed_word(&live->packed_desc[position & VU_PACKED_SLOT]),
+			vu_store(packed_word(&snap->packed_desc[position & VU_PACKED_SLOT]),
 				packed_used_word(position, items[i].head, items[i].used_bytes));
-		position = vu_packed_advance(live, position, items[i].nb_descs);
+		position = vu_packed_advance(snap, position, items[i].nb_descs);
 	}
 	/* Entries before the first one's flags; pairs with the acquire in the guest's driver. */
-	vu_store_release(packed_word(&live->packed_desc[pos->used & VU_PACKED_SLOT]),
+	vu_store_release(packed_word(&snap->packed_desc[pos->used & VU_PACKED_SLOT]),
 		packed_used_word(pos->used, items[0].head, items[0].used_bytes));
-	packed_move_used(live, pos, nb, nb_slots);
+	packed_move_used(snap, pos, nb, nb_slots);
 	return 0;
 }
 
 static __rte_always_inline bool
-packed_has_more(const struct vu_vring_live *live, const struct vu_vring_pos *pos)
+packed_has_more(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos)
 {
 	uint32_t idle, mask;
-	const uint32_t *word = vu_packed_watch(live, pos, &idle, &mask);
+	const uint32_t *word = vu_packed_watch(snap, pos, &idle, &mask);
 
-	return vu_packed_nb_taken(live, pos) < live->size &&
+	return vu_packed_nb_taken(snap, pos) < snap->size &&
 		((vu_load(word) ^ idle) & mask) != 0;
 }
 
 static __rte_always_inline uint16_t
-ring_pop(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct vu_vring_item *items,
-	uint16_t max)
+ring_pop(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+	struct vu_vring_item *items, uint16_t max)
 {
-	return live->is_packed ? packed_pop(live, pos, items, max) :
-		split_pop(live, pos, items, max);
+	return snap->is_packed ? packed_pop(snap, pos, items, max) :
+		split_pop(snap, pos, items, max);
 }
 
 static __rte_always_inline int
-ring_push(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+ring_push(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_vring_item *items, uint16_t nb)
 {
-	return live->is_packed ? packed_push(live, pos, items, nb) :
-		split_push(live, pos, items, nb);
+	return snap->is_packed ? packed_push(snap, pos, items, nb) :
+		split_push(snap, pos, items, nb);
 }
 
 static __rte_always_inline int
-ring_signal_used(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+ring_signal_used(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
-	vu_vring_notify(live, pos);
+	vu_vring_notify(snap, pos);
 	return 0;
 }
 
 static __rte_always_inline int
-ring_needs_notification(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+ring_needs_notification(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
-	return live->is_packed ? vu_packed_wants_notification(live, pos) :
-		vu_split_wants_notification(live, pos);
+	return snap->is_packed ? vu_packed_wants_notification(snap, pos) :
+		vu_split_wants_notification(snap, pos);
 }
 
 static __rte_always_inline int
-ring_enable_notification(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+ring_enable_notification(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
-	vu_vring_enable_kicks(live, pos);
+	vu_vring_enable_kicks(snap, pos);
 	/*
 	 * Request before look; pairs with the guest's full barrier between publishing a buffer and
 	 * reading the request.
 	 */
 	rte_smp_mb();
-	return live->is_packed ? packed_has_more(live, pos) :
-		vu_load(&live->avail->idx) != pos->avail;
+	return snap->is_packed ? packed_has_more(snap, pos) :
+		vu_load(&snap->avail->idx) != pos->avail;
 }
 
 static __rte_always_inline int
-ring_disable_notification(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+ring_disable_notification(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
 	(void)pos;
-	vu_vring_disable_kicks(live);
+	vu_vring_disable_kicks(snap);
 	return 0;
 }
 
 static __rte_always_inline int
-ring_used_idx(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+ring_used_idx(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
-	return live->is_packed ? pos->used : vu_load(&live->used->idx);
+	return snap->is_packed ? pos->used : vu_load(&snap->used->idx);
 }
 
 #endif /* VRING_LAYOUT_H */

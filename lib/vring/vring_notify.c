@@ -45,10 +45,10 @@ signal_measured(int fd, uint64_t *cpu_us)
 }
 
 static __rte_noinline int
-call_suspected(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+call_suspected(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
 	uint64_t cpu_us;
-	int rc = signal_measured(live->call_fd, &cpu_us);
+	int rc = signal_measured(snap->call_fd, &cpu_us);
 
 	pos->nb_slow_calls = (uint8_t)(cpu_us > SLOW_US ? pos->nb_slow_calls + SLOW_STEP :
 		pos->nb_slow_calls - 1);
@@ -59,39 +59,39 @@ call_suspected(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 }
 
 static int
-call_write(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+call_write(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
 	uint64_t start_tsc;
 	int rc;
 
 	if (unlikely(pos->nb_slow_calls != 0))
-		return call_suspected(live, pos);
+		return call_suspected(snap, pos);
 	start_tsc = rte_rdtsc();
-	rc = vu_fd_signal(live->call_fd);
+	rc = vu_fd_signal(snap->call_fd);
 	if (unlikely(rte_rdtsc() - start_tsc > rte_get_tsc_hz() / (US_PER_S / SLOW_US)))
 		pos->nb_slow_calls = SLOW_STEP;
 	return rc;
 }
 
 void
-vu_vring_err(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+vu_vring_err(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
 	uint64_t cpu_us;
 
 	/* Only a call that blocks is interrupted, as below. */
-	if (signal_measured(live->err_fd, &cpu_us) == -EINTR || cpu_us > SLOW_ERR_US)
+	if (signal_measured(snap->err_fd, &cpu_us) == -EINTR || cpu_us > SLOW_ERR_US)
 		vu_counter_add(&pos->counters.nb_notification_errors, 1);
 }
 
 void
-vu_vring_call(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+vu_vring_call(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
 	struct vu_vring_counters *counters = &pos->counters;
 	int rc;
 
-	if (live->call_fd == VU_FD_NONE)
+	if (snap->call_fd == VU_FD_NONE)
 		return;
-	rc = call_write(live, pos);
+	rc = call_write(snap, pos);
 	if (rc == 0 || rc == -EAGAIN)
 		vu_counter_add(&counters->nb_notifications, 1);
 	else
@@ -105,43 +105,43 @@ vu_vring_call(const struct vu_vring_live *live, struct vu_vring_pos *pos)
 }
 
 void
-vu_vring_notify(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+vu_vring_notify(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
 	pos->is_delayed = false;
 	pos->notified_chains = pos->counters.nb_chains;
-	vu_vring_call(live, pos);
+	vu_vring_call(snap, pos);
 }
 
 /* May what is to be told wait? It may already do so. */
 static bool
-notify_can_wait(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+notify_can_wait(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
 	uint64_t now_tsc;
 
-	if (pos->counters.nb_chains - pos->notified_chains >= live->notify_buffers)
+	if (pos->counters.nb_chains - pos->notified_chains >= snap->notify_buffers)
 		return false;
 	now_tsc = rte_rdtsc();
 	if (pos->is_delayed)
 		return (int64_t)(now_tsc - pos->delayed_tsc) < 0;
 	pos->is_delayed = true;
-	pos->delayed_tsc = now_tsc + live->notify_cycles;
+	pos->delayed_tsc = now_tsc + snap->notify_cycles;
 	return true;
 }
 
 void
-vu_vring_notify_soon(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+vu_vring_notify_soon(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
-	/* A set-up without a delay may follow one with. */
-	if (likely(live->notify_buffers == 0) || live->call_fd == VU_FD_NONE ||
-			!notify_can_wait(live, pos))
-		vu_vring_notify(live, pos);
+	/* A snapshot without a delay may follow one with. */
+	if (likely(snap->notify_buffers == 0) || snap->call_fd == VU_FD_NONE ||
+			!notify_can_wait(snap, pos))
+		vu_vring_notify(snap, pos);
 	else
 		vu_counter_add(&pos->counters.nb_notifications_delayed, 1);
 }
 
 void
-vu_vring_notify_due(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+vu_vring_notify_due(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
-	if (!notify_can_wait(live, pos))
-		vu_vring_notify(live, pos);
+	if (!notify_can_wait(snap, pos))
+		vu_vring_notify(snap, pos);
 }

@@ -12,25 +12,25 @@
 #include "vring_layout.h"
 
 /* Set-up of a ring that works; NULL if it is stopped or was given up. */
-static __rte_always_inline const struct vu_vring_live *
+static __rte_always_inline const struct vu_vring_snapshot *
 guard_live(const struct vu_vring_guard *guard)
 {
 	const struct vu_vring *vring = guard->vring;
 
-	return likely(vring->pos.fault == VU_VRING_OK) ? vu_vring_live(vring) : NULL;
+	return likely(vring->pos.fault == VU_VRING_OK) ? vu_vring_snapshot_load(vring) : NULL;
 }
 
 static __rte_always_inline uint16_t
 guard_pop(struct vu_vring_guard *guard, struct vu_vring_item *items, uint16_t max,
 	const enum vu_lock_model model)
 {
-	const struct vu_vring_live *live;
+	const struct vu_vring_snapshot *snap;
 	uint16_t nb = 0;
 
 	vring_lock_write(&guard->lock, model);
-	live = guard_live(guard);
-	if (live != NULL)
-		nb = ring_pop(live, &guard->vring->pos, items, max);
+	snap = guard_live(guard);
+	if (snap != NULL)
+		nb = ring_pop(snap, &guard->vring->pos, items, max);
 	vring_unlock_write(&guard->lock, model);
 	return nb;
 }
@@ -39,13 +39,13 @@ static __rte_always_inline int
 guard_push(struct vu_vring_guard *guard, const struct vu_vring_item *items, uint16_t nb,
 	const enum vu_lock_model model)
 {
-	const struct vu_vring_live *live;
+	const struct vu_vring_snapshot *snap;
 	int rc = -ESHUTDOWN;
 
 	vring_lock_write(&guard->lock, model);
-	live = guard_live(guard);
-	if (live != NULL)
-		rc = ring_push(live, &guard->vring->pos, items, nb);
+	snap = guard_live(guard);
+	if (snap != NULL)
+		rc = ring_push(snap, &guard->vring->pos, items, nb);
 	vring_unlock_write(&guard->lock, model);
 	return rc;
 }
@@ -53,15 +53,15 @@ guard_push(struct vu_vring_guard *guard, const struct vu_vring_item *items, uint
 /* What has no parameters; position and counters have one writer at a time. */
 static __rte_always_inline int
 guard_do(struct vu_vring_guard *guard, const enum vu_lock_model model,
-	int (*op)(const struct vu_vring_live *live, struct vu_vring_pos *pos))
+	int (*op)(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos))
 {
-	const struct vu_vring_live *live;
+	const struct vu_vring_snapshot *snap;
 	int rc = -ESHUTDOWN;
 
 	vring_lock_write(&guard->lock, model);
-	live = guard_live(guard);
-	if (live != NULL)
-		rc = op(live, &guard->vring->pos);
+	snap = guard_live(guard);
+	if (snap != NULL)
+		rc = op(snap, &guard->vring->pos);
 	vring_unlock_write(&guard->lock, model);
 	return rc;
 }
@@ -69,13 +69,13 @@ guard_do(struct vu_vring_guard *guard, const enum vu_lock_model model,
 static __rte_always_inline int
 guard_used_idx(struct vu_vring_guard *guard, const enum vu_lock_model model)
 {
-	const struct vu_vring_live *live;
+	const struct vu_vring_snapshot *snap;
 	int rc = -ESHUTDOWN;
 
 	vring_lock_read(&guard->lock, model);
-	live = guard_live(guard);
-	if (live != NULL)
-		rc = ring_used_idx(live, &guard->vring->pos);
+	snap = guard_live(guard);
+	if (snap != NULL)
+		rc = ring_used_idx(snap, &guard->vring->pos);
 	vring_unlock_read(&guard->lock, model);
 	return rc;
 }

@@ -12,7 +12,7 @@
 #include <rte_common.h>
 
 #include "vu_atomic.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 
 /** A buffer to make available. */
 struct vu_guest_buf {

@@ -12,7 +12,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 
 /** Parts of a position. */
 #define VU_PACKED_SLOT 0x7fff

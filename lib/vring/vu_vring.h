@@ -2,7 +2,7 @@
  *
  * One virtqueue as the control lcore sees it: what the messages said about it, whether it is
  * started and enabled, its descriptors, its saved position and its fault. The owner lcore sees only
- * `live` and `pos` (vu_vring_poll.h).
+ * `snapshot` and `pos` (vu_vring_poll.h).
  */
 #ifndef VU_VRING_H
 #define VU_VRING_H
@@ -14,7 +14,7 @@
 #include <rte_spinlock.h>
 
 struct vu_mem_table;
-struct vu_vring_live;
+struct vu_vring_snapshot;
 
 /** Why a ring was given up; the ring stays stopped until the front-end sets it up again. */
 enum vu_vring_fault {
@@ -104,7 +104,7 @@ struct vu_vring {
 	bool enabled;
 
 	/* Control lcore publishes with release, owner lcore loads with acquire. */
-	struct vu_vring_live *live;
+	struct vu_vring_snapshot *snapshot;
 
 	/* Owner lcore; control touches it only while the ring is stopped and quiet. */
 	struct vu_vring_pos pos __rte_cache_aligned;
@@ -163,7 +163,7 @@ int vu_vring_check_base(uint32_t base, bool is_packed, uint32_t size);
 int vu_vring_check_pos(const struct vu_vring_pos *pos, uint32_t size);
 
 /**
- * Build the immutable set-up that the owner lcore will work with (VIRTIO 1.2, 2.7 and 2.8).
+ * Build the immutable snapshot that the owner lcore works with (VIRTIO 1.2, 2.7 and 2.8).
  *
  * @param vring     configured ring
  * @param mem       guest memory the snapshot refers to; must outlive it
@@ -173,31 +173,31 @@ int vu_vring_check_pos(const struct vu_vring_pos *pos, uint32_t size);
  *         ENOMEM
  * @context control lcore
  */
-struct vu_vring_live *vu_vring_live_create(const struct vu_vring *vring,
+struct vu_vring_snapshot *vu_vring_snapshot_create(const struct vu_vring *vring,
 	const struct vu_mem_table *mem, uint64_t features);
 
 /** Free a snapshot after its grace period; NULL is allowed. @context control lcore */
-void vu_vring_live_destroy(struct vu_vring_live *live);
+void vu_vring_snapshot_destroy(struct vu_vring_snapshot *snap);
 
 /**
  * Set the position from the configured base and, split, from the used index in guest memory.
  *
  * @param vring  ring that is stopped and quiet
- * @param live   snapshot about to be published for it
+ * @param snap   snapshot about to be published for it
  * @return true if base and used index contradicted each other and the used index was taken
  * @context control lcore
  */
-bool vu_vring_seek(struct vu_vring *vring, const struct vu_vring_live *live);
+bool vu_vring_seek(struct vu_vring *vring, const struct vu_vring_snapshot *snap);
 
 /**
  * Publish a snapshot, NULL to take the ring away from the owner lcore.
  *
  * @param vring  ring
- * @param live   new set-up
+ * @param snap   new snapshot
  * @return the former snapshot, to be destroyed after a grace period
  * @context control lcore
  */
-struct vu_vring_live *vu_vring_publish(struct vu_vring *vring, struct vu_vring_live *live);
+struct vu_vring_snapshot *vu_vring_publish(struct vu_vring *vring, struct vu_vring_snapshot *snap);
 
 /**
  * Saved position, as GET_VRING_BASE answers it.

@@ -12,7 +12,7 @@
 #include <rte_common.h>
 
 #include "vu_limits.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 
 /** A run of guest memory that is contiguous in our address space. */
 struct vu_seg {
@@ -34,14 +34,14 @@ struct vu_chain {
  * Walk a split-layout chain with any mix of direct and indirect descriptors (VIRTIO 1.2, 2.7.5).
  * Every descriptor is read once, checked, and only the checked values end up in `chain`.
  *
- * @param live   set-up of the ring
+ * @param snap   snapshot of the ring
  * @param pos    position, for the region hint
- * @param head   index of the first descriptor, below live->size
+ * @param head   index of the first descriptor, below snap->size
  * @param chain  filled on success
  * @return VU_VRING_OK or the fault of the ring
  * @context owner lcore
  */
-enum vu_vring_fault vu_split_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+enum vu_vring_fault vu_split_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	uint16_t head, struct vu_chain *chain);
 
 struct vu_burst;
@@ -49,14 +49,14 @@ struct vu_burst;
 /**
  * Worker of vu_packed_peek(): find the end of a chain in the ring.
  *
- * @param live  set-up of the ring
- * @param slot  of the first descriptor, below live->size, which has NEXT set
- * @param room  slots that the chain may take, 1..live->size
+ * @param snap  snapshot of the ring
+ * @param slot  of the first descriptor, below snap->size, which has NEXT set
+ * @param room  slots that the chain may take, 1..snap->size
  * @param id    set to the buffer id, that of the last descriptor
  * @return slots that the chain takes; 0 if it does not end within `room` or VU_MAX_CHAIN_SEGS
  * @context owner lcore
  */
-uint16_t vu_packed_follow(const struct vu_vring_live *live, uint16_t slot, uint16_t room,
+uint16_t vu_packed_follow(const struct vu_vring_snapshot *snap, uint16_t slot, uint16_t room,
 	uint16_t *id);
 
 /**
@@ -65,7 +65,7 @@ uint16_t vu_packed_follow(const struct vu_vring_live *live, uint16_t slot, uint1
  * found; other than that every descriptor is read once, checked, and only the checked values end up
  * in `chain`.
  *
- * @param live   set-up of the ring
+ * @param snap   snapshot of the ring
  * @param pos    position, as at the peek
  * @param burst  result of the peek
  * @param i      0..burst->nb - 1
@@ -73,7 +73,7 @@ uint16_t vu_packed_follow(const struct vu_vring_live *live, uint16_t slot, uint1
  * @return VU_VRING_OK or the fault of the ring
  * @context owner lcore
  */
-enum vu_vring_fault vu_packed_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+enum vu_vring_fault vu_packed_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t i, struct vu_chain *chain);
 
 /** Reads or writes a list of segments from front to back. */

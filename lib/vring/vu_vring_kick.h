@@ -13,36 +13,36 @@
  * Ask for a kick with the next entry that is made available (VIRTIO 1.2, 2.7.10 and 2.8.14). A full
  * barrier and another look at the ring have to follow: what came before is not kicked for.
  *
- * @param live  set-up of the ring
+ * @param snap  snapshot of the ring
  * @param pos   position
  * @context owner lcore
  */
 static inline void
-vu_vring_enable_kicks(const struct vu_vring_live *live, const struct vu_vring_pos *pos)
+vu_vring_enable_kicks(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos)
 {
-	if (live->is_packed)
-		packed_event_set(live->device_event, pos->avail, live->has_event_idx ?
+	if (snap->is_packed)
+		packed_event_set(snap->device_event, pos->avail, snap->has_event_idx ?
 			VU_PACKED_EVENT_DESC : VU_PACKED_EVENT_ENABLE);
-	else if (live->has_event_idx)
-		vu_store((uint16_t *)(void *)&live->used->ring[live->size], pos->avail);
+	else if (snap->has_event_idx)
+		vu_store((uint16_t *)(void *)&snap->used->ring[snap->size], pos->avail);
 	else
-		vu_store(&live->used->flags, 0);
+		vu_store(&snap->used->flags, 0);
 }
 
 /**
  * Ask the guest not to kick: the ring is polled. With EVENT_IDX in a split ring there is nothing to
  * do, the event of the last time lies behind the guest.
  *
- * @param live  set-up of the ring
+ * @param snap  snapshot of the ring
  * @context owner lcore
  */
 static inline void
-vu_vring_disable_kicks(const struct vu_vring_live *live)
+vu_vring_disable_kicks(const struct vu_vring_snapshot *snap)
 {
-	if (live->is_packed)
-		vu_packed_suppress_kicks(live);
+	if (snap->is_packed)
+		vu_packed_suppress_kicks(snap);
 	else
-		vu_split_suppress_kicks(live);
+		vu_split_suppress_kicks(snap);
 }
 
 #endif /* VU_VRING_KICK_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Driver SDK: one name per step for both ring layouts. Code for one kind of ring passes a constant
- * and gets that layout's engine inlined; code for any ring passes live->is_packed.
+ * and gets that layout's engine inlined; code for any ring passes snap->is_packed.
  */
 #ifndef VU_VRING_LAYOUT_H
 #define VU_VRING_LAYOUT_H
@@ -12,22 +12,22 @@
 
 /** vu_split_peek() or vu_packed_peek(). @context owner lcore */
 static __rte_always_inline uint16_t
-vu_ring_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct vu_burst *burst,
+vu_ring_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, struct vu_burst *burst,
 	uint16_t max, const uint16_t direction, const bool is_packed)
 {
 	if (is_packed)
-		return vu_packed_peek(live, pos, burst, max, direction);
-	return vu_split_peek(live, pos, burst, max, direction);
+		return vu_packed_peek(snap, pos, burst, max, direction);
+	return vu_split_peek(snap, pos, burst, max, direction);
 }
 
 /** vu_split_peek_plain() or vu_packed_peek_plain(). @context owner lcore */
 static __rte_always_inline uint16_t
-vu_ring_peek_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_ring_peek_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	struct vu_burst *burst, uint16_t max, const uint16_t direction, const bool is_packed)
 {
 	if (is_packed)
-		return vu_packed_peek_plain(live, pos, burst, max, direction);
-	return vu_split_peek_plain(live, pos, burst, max, direction);
+		return vu_packed_peek_plain(snap, pos, burst, max, direction);
+	return vu_split_peek_plain(snap, pos, burst, max, direction);
 }
 
 /**
@@ -35,55 +35,55 @@ vu_ring_peek_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
  * @context owner lcore
  */
 static inline enum vu_vring_fault
-vu_ring_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_ring_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t i, struct vu_chain *chain)
 {
-	if (live->is_packed)
-		return vu_packed_chain(live, pos, burst, i, chain);
-	return vu_split_chain(live, pos, burst->head[i], chain);
+	if (snap->is_packed)
+		return vu_packed_chain(snap, pos, burst, i, chain);
+	return vu_split_chain(snap, pos, burst->head[i], chain);
 }
 
 /** vu_split_commit() or vu_packed_commit(). @context owner lcore */
 static __rte_always_inline void
-vu_ring_commit(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_ring_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool has_bytes, const bool is_packed)
 {
 	if (is_packed)
-		vu_packed_commit(live, pos, burst, nb, has_bytes);
+		vu_packed_commit(snap, pos, burst, nb, has_bytes);
 	else
-		vu_split_commit(live, pos, burst, nb, has_bytes);
+		vu_split_commit(snap, pos, burst, nb, has_bytes);
 }
 
 /** The same for at least one entry of vu_ring_peek_plain(). @context owner lcore */
 static __rte_always_inline void
-vu_ring_commit_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_ring_commit_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool has_bytes, const bool is_packed)
 {
 	if (is_packed)
-		vu_packed_commit_plain(live, pos, burst, nb, has_bytes);
+		vu_packed_commit_plain(snap, pos, burst, nb, has_bytes);
 	else
-		vu_split_commit(live, pos, burst, nb, has_bytes);
+		vu_split_commit(snap, pos, burst, nb, has_bytes);
 }
 
 /** vu_split_commit_batch() or vu_packed_commit_batch(). @context owner lcore */
 static __rte_always_inline void
-vu_ring_commit_batch(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_ring_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool is_plain, const bool is_packed)
 {
 	if (is_packed)
-		vu_packed_commit_batch(live, pos, burst, nb, is_plain);
+		vu_packed_commit_batch(snap, pos, burst, nb, is_plain);
 	else
-		vu_split_commit_batch(live, pos, burst, nb);
+		vu_split_commit_batch(snap, pos, burst, nb);
 }
 
 /** vu_split_signal() or vu_packed_signal(). @context owner lcore */
 static __rte_always_inline void
-vu_ring_signal(const struct vu_vring_live *live, struct vu_vring_pos *pos, const bool is_packed)
+vu_ring_signal(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, const bool is_packed)
 {
 	if (is_packed)
-		vu_packed_signal(live, pos);
+		vu_packed_signal(snap, pos);
 	else
-		vu_split_signal(live, pos);
+		vu_split_signal(snap, pos);
 }
 
 #endif /* VU_VRING_LAYOUT_H */

@@ -23,32 +23,32 @@
 #include "vu_packed.h"
 #include "vu_vring_burst.h"
 #include "vu_vring_chain.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 #include "vu_vring_packed_avx512.h"
 
 _Static_assert(VU_VRING_MAX_PEEK_DESCS >= VU_MAX_CHAIN_SEGS, "the first chain is seen whole");
 
 /** Position `nb` slots further on; nb up to the ring size. @context owner lcore */
 static __rte_always_inline uint16_t
-vu_packed_advance(const struct vu_vring_live *live, uint16_t position, uint32_t nb)
+vu_packed_advance(const struct vu_vring_snapshot *snap, uint16_t position, uint32_t nb)
 {
-	return packed_step(live->size, position, nb);
+	return packed_step(snap->size, position, nb);
 }
 
 /** Slots taken from the ring and not given back. @context owner lcore */
 static __rte_always_inline uint16_t
-vu_packed_nb_taken(const struct vu_vring_live *live, const struct vu_vring_pos *pos)
+vu_packed_nb_taken(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos)
 {
 	uint16_t nb = (uint16_t)((pos->avail & VU_PACKED_SLOT) - (pos->used & VU_PACKED_SLOT));
 
-	return ((pos->avail ^ pos->used) & VU_PACKED_WRAP) != 0 ? nb + live->size : nb;
+	return ((pos->avail ^ pos->used) & VU_PACKED_WRAP) != 0 ? nb + snap->size : nb;
 }
 
 /*
  * hva of a plain buffer: one descriptor, the right direction, contiguous; NULL for anything else.
  */
 static __rte_always_inline uint8_t *
-packed_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos, uint64_t gpa,
+packed_plain_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, uint64_t gpa,
 	uint64_t word, uint16_t direction)
 {
 	const uint16_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT;
@@ -57,7 +57,7 @@ packed_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos, 
 
 	if (unlikely(((word >> 48) & flags) != direction || len_bytes == 0))
 		return NULL;
-	hva = vu_mem_gpa_to_hva(live->mem, gpa, &len_bytes, &pos->region_hint);
+	hva = vu_mem_gpa_to_hva(snap->mem, gpa, &len_bytes, &pos->region_hint);
 	return likely(len_bytes == (uint32_t)word) ? hva : NULL;
 }
 
@@ -66,7 +66,7 @@ packed_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos, 
  * the ring. Chains are followed to their end for the buffer id and the place of the next entry, no
  * further than the slots that the guest may own, and not more of them than is worth the time.
  *
- * @param live       set-up of the ring
+ * @param snap       snapshot of the ring
  * @param pos        position; fault is set only if the very first entry is bad
  * @param burst      filled
  * @param max        1..VU_VRING_MAX_BURST
@@ -75,17 +75,17 @@ packed_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos, 
  * @context owner lcore
  */
 static __rte_always_inline uint16_t
-vu_packed_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct vu_burst *burst,
-	uint16_t max, const uint16_t direction)
+vu_packed_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+	struct vu_burst *burst, uint16_t max, const uint16_t direction)
 {
-	uint16_t room = RTE_MIN((uint16_t)(live->size - vu_packed_nb_taken(live, pos)),
+	uint16_t room = RTE_MIN((uint16_t)(snap->size - vu_packed_nb_taken(snap, pos)),
 		(uint16_t)VU_VRING_MAX_PEEK_DESCS);
 	uint16_t slot = pos->avail & VU_PACKED_SLOT;
 	uint16_t avail_flags = packed_avail_flags(pos->avail);
 	uint16_t nb;
 
 	for (nb = 0; nb < max && room != 0; nb++) {
-		struct vu_packed_desc *desc = &live->packed_desc[slot];
+		struct vu_packed_desc *desc = &snap->packed_desc[slot];
 		/* Pairs with the guest's release of the flags after the rest of the entry. */
 		uint64_t word = vu_load_acquire(packed_word(desc));
 		uint16_t nb_descs = 1;
@@ -94,14 +94,14 @@ vu_packed_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struc
 			break;
 		burst->head[nb] = (uint16_t)(word >> 32);
 		burst->len_bytes[nb] = (uint32_t)word;
-		burst->hva[nb] = packed_plain_buffer(live, pos, vu_load(&desc->gpa), word,
+		burst->hva[nb] = packed_plain_buffer(snap, pos, vu_load(&desc->gpa), word,
 			direction);
 		if (direction == VU_DESC_F_WRITE)
 			rte_prefetch0_write(burst->hva[nb]);
 		else
 			rte_prefetch0(burst->hva[nb]);
 		if (unlikely(((word >> 48) & VU_DESC_F_NEXT) != 0)) {
-			nb_descs = vu_packed_follow(live, slot, room, &burst->head[nb]);
+			nb_descs = vu_packed_follow(snap, slot, room, &burst->head[nb]);
 			if (nb_descs == 0) {
 				if (nb == 0)
 					pos->fault = VU_VRING_CHAIN_TOO_LONG;
@@ -111,8 +111,8 @@ vu_packed_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struc
 		burst->nb_descs[nb] = nb_descs;
 		room -= nb_descs;
 		slot += nb_descs;
-		if (unlikely(slot >= live->size)) {
-			slot -= live->size;
+		if (unlikely(slot >= snap->size)) {
+			slot -= snap->size;
 			avail_flags ^= VU_PACKED_F_OWNER;
 		}
 	}
@@ -137,7 +137,7 @@ burst_prefetch(const struct vu_burst *burst, const uint16_t direction)
  * the short way through a ring whose driver does nothing unusual. What stops it is left to
  * vu_packed_peek().
  *
- * @param live       set-up of the ring
+ * @param snap       snapshot of the ring
  * @param pos        position
  * @param burst      filled but for nb_descs, which are all 1; hva is never NULL, a length may be 0
  * @param max        1..VU_VRING_MAX_BURST
@@ -146,20 +146,20 @@ burst_prefetch(const struct vu_burst *burst, const uint16_t direction)
  * @context owner lcore
  */
 static __rte_always_inline uint16_t
-vu_packed_peek_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_packed_peek_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	struct vu_burst *burst, uint16_t max, const uint16_t direction)
 {
 	const uint64_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT |
 		VU_PACKED_F_OWNER;
 	const uint64_t plain_flags = direction | packed_avail_flags(pos->avail);
 	const uint16_t slot = pos->avail & VU_PACKED_SLOT;
-	struct vu_packed_desc *descs = &live->packed_desc[slot];
-	struct vu_mem_region region = *vu_mem_region_hinted(live->mem, pos->region_hint);
-	uint16_t nb = RTE_MIN(max, (uint16_t)(live->size - slot));
+	struct vu_packed_desc *descs = &snap->packed_desc[slot];
+	struct vu_mem_region region = *vu_mem_region_hinted(snap->mem, pos->region_hint);
+	uint16_t nb = RTE_MIN(max, (uint16_t)(snap->size - slot));
 	uint16_t i = 0;
 
 	/* The guest may own no more than the ring has: what we hold is not available again. */
-	nb = RTE_MIN(nb, (uint16_t)(live->size - vu_packed_nb_taken(live, pos)));
+	nb = RTE_MIN(nb, (uint16_t)(snap->size - vu_packed_nb_taken(snap, pos)));
 #if VU_PACKED_HAS_EIGHTS
 	/* Nothing there yet: stay off the lines that the driver is about to write. */
 	if (((vu_load(packed_word(descs)) >> 48) & flags) == plain_flags)
@@ -173,7 +173,7 @@ vu_packed_peek_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 		if (((word >> 48) & flags) != plain_flags)
 			break;
 		if (unlikely(!vu_mem_region_has(&region, gpa, (uint32_t)word))) {
-			region = *vu_mem_region_find(live->mem, gpa, &pos->region_hint);
+			region = *vu_mem_region_find(snap->mem, gpa, &pos->region_hint);
 			if (!vu_mem_region_has(&region, gpa, (uint32_t)word))
 				break;
 		}
@@ -202,11 +202,11 @@ packed_used_word(uint16_t position, uint16_t id, uint32_t used_bytes)
 
 /* Account for nb entries in nb_slots slots, at most as many as there are. */
 static __rte_always_inline void
-packed_move_used(const struct vu_vring_live *live, struct vu_vring_pos *pos, uint16_t nb,
+packed_move_used(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, uint16_t nb,
 	uint32_t nb_slots)
 {
-	pos->used = vu_packed_advance(live, pos->used, nb_slots);
-	pos->signalled = (uint16_t)RTE_MIN(pos->signalled + nb_slots, (uint32_t)live->size);
+	pos->used = vu_packed_advance(snap, pos->used, nb_slots);
+	pos->signalled = (uint16_t)RTE_MIN(pos->signalled + nb_slots, (uint32_t)snap->size);
 	vu_counter_add(&pos->counters.nb_chains, nb);
 }
 
@@ -214,7 +214,7 @@ packed_move_used(const struct vu_vring_live *live, struct vu_vring_pos *pos, uin
  * Give the first `nb` entries of a burst back to the guest. It sees none of them before it sees the
  * first: that one is written last (VIRTIO 1.2, 2.8.10).
  *
- * @param live      set-up of the ring
+ * @param snap      snapshot of the ring
  * @param pos       position, moved on
  * @param burst     entries of the last peek; used_bytes[] set if `has_bytes`
  * @param nb        0..burst->nb
@@ -222,7 +222,7 @@ packed_move_used(const struct vu_vring_live *live, struct vu_vring_pos *pos, uin
  * @context owner lcore
  */
 static __rte_always_inline void
-vu_packed_commit(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_packed_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool has_bytes)
 {
 	uint16_t position = pos->used;
@@ -231,19 +231,19 @@ vu_packed_commit(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 
 	for (i = 0; i < nb; i++) {
 		if (i != 0)
-			vu_store(packed_word(&live->packed_desc[position & VU_PACKED_SLOT]),
+			vu_store(packed_word(&snap->packed_desc[position & VU_PACKED_SLOT]),
 				packed_used_word(position, burst->head[i],
 					has_bytes ? burst->used_bytes[i] : 0));
-		position = vu_packed_advance(live, position, burst->nb_descs[i]);
+		position = vu_packed_advance(snap, position, burst->nb_descs[i]);
 		nb_slots += burst->nb_descs[i];
 	}
 	if (nb == 0)
 		return;
 	/* Entries before the first one's flags; pairs with the acquire in the guest's driver. */
-	vu_store_release(packed_word(&live->packed_desc[pos->used & VU_PACKED_SLOT]),
+	vu_store_release(packed_word(&snap->packed_desc[pos->used & VU_PACKED_SLOT]),
 		packed_used_word(pos->used, burst->head[0], has_bytes ? burst->used_bytes[0] : 0));
-	packed_move_used(live, pos, nb, nb_slots);
-	pos->avail = vu_packed_advance(live, pos->avail, nb_slots);
+	packed_move_used(snap, pos, nb, nb_slots);
+	pos->avail = vu_packed_advance(snap, pos->avail, nb_slots);
 }
 
 /*
@@ -273,7 +273,7 @@ packed_write_used(struct vu_packed_desc *descs, const struct vu_burst *burst, ui
 /**
  * vu_packed_commit() for the entries of vu_packed_peek_plain(), one slot each.
  *
- * @param live      set-up of the ring
+ * @param snap      snapshot of the ring
  * @param pos       position, moved on
  * @param burst     entries of the last peek; used_bytes[] set if `has_bytes`
  * @param nb        1..burst->nb
@@ -281,22 +281,22 @@ packed_write_used(struct vu_packed_desc *descs, const struct vu_burst *burst, ui
  * @context owner lcore
  */
 static __rte_always_inline void
-vu_packed_commit_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_packed_commit_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool has_bytes)
 {
 	const uint16_t slot = pos->used & VU_PACKED_SLOT;
-	const uint16_t nb_to_end = RTE_MIN(nb, (uint16_t)(live->size - slot));
-	struct vu_packed_desc *first = &live->packed_desc[slot];
+	const uint16_t nb_to_end = RTE_MIN(nb, (uint16_t)(snap->size - slot));
+	struct vu_packed_desc *first = &snap->packed_desc[slot];
 
 	packed_write_used(first, burst, 0, nb_to_end, pos->used, has_bytes);
 	if (unlikely(nb_to_end != nb))
-		packed_write_used(live->packed_desc, burst, nb_to_end, nb,
+		packed_write_used(snap->packed_desc, burst, nb_to_end, nb,
 			pos->used ^ VU_PACKED_WRAP, has_bytes);
 	/* Entries before the first one's flags; pairs with the acquire in the guest's driver. */
 	vu_store_release(packed_word(first), packed_used_word(pos->used, burst->head[0],
 		has_bytes ? burst->used_bytes[0] : 0));
-	packed_move_used(live, pos, nb, nb);
-	pos->avail = vu_packed_advance(live, pos->avail, nb);
+	packed_move_used(snap, pos, nb, nb);
+	pos->avail = vu_packed_advance(snap, pos->avail, nb);
 }
 
 /**
@@ -304,7 +304,7 @@ vu_packed_commit_plain(const struct vu_vring_live *live, struct vu_vring_pos *po
  * (VIRTIO 1.2, 2.8.9): for a ring with IN_ORDER and buffers that nothing was written to, as the
  * guest takes those that are skipped for used in full.
  *
- * @param live      set-up of the ring
+ * @param snap      snapshot of the ring
  * @param pos       position, moved on
  * @param burst     entries of the last peek
  * @param nb        0..burst->nb
@@ -312,7 +312,7 @@ vu_packed_commit_plain(const struct vu_vring_live *live, struct vu_vring_pos *po
  * @context owner lcore
  */
 static __rte_always_inline void
-vu_packed_commit_batch(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_packed_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool is_plain)
 {
 	uint32_t nb_slots = is_plain ? nb : 0;
@@ -322,10 +322,10 @@ vu_packed_commit_batch(const struct vu_vring_live *live, struct vu_vring_pos *po
 	for (uint16_t i = 0; i < nb && !is_plain; i++)
 		nb_slots += burst->nb_descs[i];
 	/* Reads of the buffers before it; pairs with the acquire in the guest's driver. */
-	vu_store_release(packed_word(&live->packed_desc[pos->used & VU_PACKED_SLOT]),
+	vu_store_release(packed_word(&snap->packed_desc[pos->used & VU_PACKED_SLOT]),
 		packed_used_word(pos->used, burst->head[nb - 1], 0));
-	packed_move_used(live, pos, nb, nb_slots);
-	pos->avail = vu_packed_advance(live, pos->avail, nb_slots);
+	packed_move_used(snap, pos, nb, nb_slots);
+	pos->avail = vu_packed_advance(snap, pos->avail, nb_slots);
 }
 
 /**
@@ -335,7 +335,7 @@ vu_packed_commit_batch(const struct vu_vring_live *live, struct vu_vring_pos *po
  * @context owner lcore
  */
 static __rte_always_inline bool
-vu_packed_wants_notification(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+vu_packed_wants_notification(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
 	bool is_first = !pos->signalled_valid;
 	uint16_t nb_slots = pos->signalled;
@@ -349,7 +349,7 @@ vu_packed_wants_notification(const struct vu_vring_live *live, struct vu_vring_p
 	rte_smp_mb();
 	if (unlikely(is_first))
 		return true;
-	return packed_event_wants(live->driver_event, live->has_event_idx, live->size, pos->used,
+	return packed_event_wants(snap->driver_event, snap->has_event_idx, snap->size, pos->used,
 		nb_slots);
 }
 
@@ -358,9 +358,9 @@ vu_packed_wants_notification(const struct vu_vring_live *live, struct vu_vring_p
  * @context owner lcore or control while the ring is stopped
  */
 static inline void
-vu_packed_suppress_kicks(const struct vu_vring_live *live)
+vu_packed_suppress_kicks(const struct vu_vring_snapshot *snap)
 {
-	vu_store(&live->device_event->flags, VU_PACKED_EVENT_DISABLE);
+	vu_store(&snap->device_event->flags, VU_PACKED_EVENT_DISABLE);
 }
 
 /**
@@ -368,21 +368,21 @@ vu_packed_suppress_kicks(const struct vu_vring_live *live)
  * It looks at AVAIL of the next slot; USED tells nothing new, the slot may be a former used or a
  * skipped one.
  *
- * @param live  set-up of the ring
+ * @param snap  snapshot of the ring
  * @param pos   position
  * @param idle  set to the idle value
  * @param mask  set to the mask
- * @return word, valid as long as the set-up
+ * @return word, valid as long as the snapshot
  * @context owner lcore
  */
 static __rte_always_inline const uint32_t *
-vu_packed_watch(const struct vu_vring_live *live, const struct vu_vring_pos *pos, uint32_t *idle,
-	uint32_t *mask)
+vu_packed_watch(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos,
+	uint32_t *idle, uint32_t *mask)
 {
 	*mask = VU_PACKED_F_AVAIL << 16;
 	*idle = (pos->avail & VU_PACKED_WRAP) != 0 ? 0 : *mask;
 	/* id and flags as one word. */
-	return (const uint32_t *)(const void *)&live->packed_desc[pos->avail & VU_PACKED_SLOT].id;
+	return (const uint32_t *)(const void *)&snap->packed_desc[pos->avail & VU_PACKED_SLOT].id;
 }
 
 #endif /* VU_VRING_PACKED_H */

@@ -16,7 +16,7 @@
 
 #include "vu_mem_translate.h"
 #include "vu_vring_burst.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 
 /** Descriptors handled at once: two cache lines. */
 #define VU_PACKED_LANES 8

@@ -22,7 +22,7 @@
 #include "vu_mem_translate.h"
 #include "vu_vring_burst.h"
 #include "vu_vring_chain.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 
 /**
  * Number of entries the guest has made available.
@@ -31,12 +31,12 @@
  * @context owner lcore
  */
 static __rte_always_inline uint16_t
-vu_split_nb_avail(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+vu_split_nb_avail(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
 	/* Pairs with the guest's release of idx after the entries. */
-	uint16_t nb = (uint16_t)(vu_load_acquire(&live->avail->idx) - pos->avail);
+	uint16_t nb = (uint16_t)(vu_load_acquire(&snap->avail->idx) - pos->avail);
 
-	if (unlikely(nb > live->size)) {
+	if (unlikely(nb > snap->size)) {
 		pos->fault = VU_VRING_BAD_AVAIL_IDX;
 		return 0;
 	}
@@ -61,7 +61,7 @@ split_load_desc(const struct vu_split_desc *desc, struct vu_split_desc *local)
  * hva of a plain buffer: one descriptor, the right direction, contiguous; NULL for anything else.
  */
 static __rte_always_inline uint8_t *
-split_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+split_plain_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_split_desc *desc, uint16_t direction)
 {
 	const uint16_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT;
@@ -70,7 +70,7 @@ split_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 
 	if (unlikely((desc->flags & flags) != direction || len_bytes == 0))
 		return NULL;
-	hva = vu_mem_gpa_to_hva(live->mem, desc->gpa, &len_bytes, &pos->region_hint);
+	hva = vu_mem_gpa_to_hva(snap->mem, desc->gpa, &len_bytes, &pos->region_hint);
 	return likely(len_bytes == desc->len_bytes) ? hva : NULL;
 }
 
@@ -78,7 +78,7 @@ split_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos,
  * Load up to `max` available entries and translate the plain buffers among them; takes nothing from
  * the ring.
  *
- * @param live       set-up of the ring
+ * @param snap       snapshot of the ring
  * @param pos        position; fault is set only if the very first entry is bad
  * @param burst      filled
  * @param max        1..VU_VRING_MAX_BURST
@@ -87,29 +87,29 @@ split_plain_buffer(const struct vu_vring_live *live, struct vu_vring_pos *pos,
  * @context owner lcore
  */
 static __rte_always_inline uint16_t
-vu_split_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct vu_burst *burst,
-	uint16_t max, const uint16_t direction)
+vu_split_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+	struct vu_burst *burst, uint16_t max, const uint16_t direction)
 {
-	uint16_t nb = RTE_MIN(vu_split_nb_avail(live, pos), max);
+	uint16_t nb = RTE_MIN(vu_split_nb_avail(snap, pos), max);
 	uint16_t i;
 
 	for (i = 0; i < nb; i++) {
 		burst->head[i] =
-			vu_load(&live->avail->ring[(uint16_t)(pos->avail + i) & live->mask]);
-		if (unlikely(burst->head[i] >= live->size)) {
+			vu_load(&snap->avail->ring[(uint16_t)(pos->avail + i) & snap->mask]);
+		if (unlikely(burst->head[i] >= snap->size)) {
 			if (i == 0)
 				pos->fault = VU_VRING_BAD_HEAD;
 			nb = i;
 			break;
 		}
-		rte_prefetch0(&live->desc[burst->head[i]]);
+		rte_prefetch0(&snap->desc[burst->head[i]]);
 	}
 	for (i = 0; i < nb; i++) {
 		struct vu_split_desc desc;
 
-		split_load_desc(&live->desc[burst->head[i]], &desc);
+		split_load_desc(&snap->desc[burst->head[i]], &desc);
 		burst->len_bytes[i] = desc.len_bytes;
-		burst->hva[i] = split_plain_buffer(live, pos, &desc, direction);
+		burst->hva[i] = split_plain_buffer(snap, pos, &desc, direction);
 		if (direction == VU_DESC_F_WRITE)
 			rte_prefetch0_write(burst->hva[i]);
 		else
@@ -124,7 +124,7 @@ vu_split_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct
  * the short way through a ring whose driver does nothing unusual. What stops it is left to
  * vu_split_peek().
  *
- * @param live       set-up of the ring
+ * @param snap       snapshot of the ring
  * @param pos        position; fault is set if the available index is impossible
  * @param burst      filled; hva is never NULL, a length may be 0
  * @param max        1..VU_VRING_MAX_BURST
@@ -133,16 +133,16 @@ vu_split_peek(const struct vu_vring_live *live, struct vu_vring_pos *pos, struct
  * @context owner lcore
  */
 static __rte_always_inline uint16_t
-vu_split_peek_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_split_peek_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	struct vu_burst *burst, uint16_t max, const uint16_t direction)
 {
 	const uint16_t other_flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT;
-	const struct vu_split_desc *table = live->desc;
-	const uint16_t size = live->size;
-	const uint16_t first = pos->avail & live->mask;
-	const uint16_t *entries = &live->avail->ring[first];
-	uint16_t nb = RTE_MIN(vu_split_nb_avail(live, pos), max);
-	struct vu_mem_region region = *vu_mem_region_hinted(live->mem, pos->region_hint);
+	const struct vu_split_desc *table = snap->desc;
+	const uint16_t size = snap->size;
+	const uint16_t first = pos->avail & snap->mask;
+	const uint16_t *entries = &snap->avail->ring[first];
+	uint16_t nb = RTE_MIN(vu_split_nb_avail(snap, pos), max);
+	struct vu_mem_region region = *vu_mem_region_hinted(snap->mem, pos->region_hint);
 	uint16_t i;
 
 	nb = RTE_MIN(nb, (uint16_t)(size - first));
@@ -156,7 +156,7 @@ vu_split_peek_plain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
 		if (unlikely((desc.flags & other_flags) != direction))
 			break;
 		if (unlikely(!vu_mem_region_has(&region, desc.gpa, desc.len_bytes))) {
-			region = *vu_mem_region_find(live->mem, desc.gpa, &pos->region_hint);
+			region = *vu_mem_region_find(snap->mem, desc.gpa, &pos->region_hint);
 			if (!vu_mem_region_has(&region, desc.gpa, desc.len_bytes))
 				break;
 		}
@@ -201,7 +201,7 @@ split_write_used(struct vu_split_used_elem *elems, const struct vu_burst *burst,
 /**
  * Give the first `nb` entries of a burst back to the guest with one index update.
  *
- * @param live      set-up of the ring
+ * @param snap      snapshot of the ring
  * @param pos       position, moved on
  * @param burst     entries of the last peek; used_bytes[] set if `has_bytes`
  * @param nb        0..burst->nb
@@ -209,20 +209,20 @@ split_write_used(struct vu_split_used_elem *elems, const struct vu_burst *burst,
  * @context owner lcore
  */
 static __rte_always_inline void
-vu_split_commit(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_split_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool has_bytes)
 {
-	uint16_t first = pos->used & live->mask;
-	uint16_t nb_to_end = RTE_MIN(nb, (uint16_t)(live->size - first));
+	uint16_t first = pos->used & snap->mask;
+	uint16_t nb_to_end = RTE_MIN(nb, (uint16_t)(snap->size - first));
 
-	split_write_used(&live->used->ring[first], burst, 0, nb_to_end, has_bytes);
+	split_write_used(&snap->used->ring[first], burst, 0, nb_to_end, has_bytes);
 	if (unlikely(nb_to_end != nb))
-		split_write_used(live->used->ring, burst, nb_to_end, nb, has_bytes);
+		split_write_used(snap->used->ring, burst, nb_to_end, nb, has_bytes);
 	pos->avail += nb;
 	pos->used += nb;
 	vu_counter_add(&pos->counters.nb_chains, nb);
 	/* Entries before index; pairs with the acquire in the guest's driver. */
-	vu_store_release(&live->used->idx, pos->used);
+	vu_store_release(&snap->used->idx, pos->used);
 }
 
 /**
@@ -230,24 +230,24 @@ vu_split_commit(const struct vu_vring_live *live, struct vu_vring_pos *pos,
  * 2.7.9): for a ring with IN_ORDER and buffers that nothing was written to, as the guest takes
  * those that are skipped for used in full.
  *
- * @param live   set-up of the ring
+ * @param snap   snapshot of the ring
  * @param pos    position, moved on
  * @param burst  entries of the last peek
  * @param nb     0..burst->nb
  * @context owner lcore
  */
 static __rte_always_inline void
-vu_split_commit_batch(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+vu_split_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb)
 {
 	if (unlikely(nb == 0))
 		return;
-	*(vu_split_used_word *)&live->used->ring[pos->used & live->mask] = burst->head[nb - 1];
+	*(vu_split_used_word *)&snap->used->ring[pos->used & snap->mask] = burst->head[nb - 1];
 	pos->avail += nb;
 	pos->used += nb;
 	vu_counter_add(&pos->counters.nb_chains, nb);
 	/* Entry before index; pairs with the acquire in the guest's driver. */
-	vu_store_release(&live->used->idx, pos->used);
+	vu_store_release(&snap->used->idx, pos->used);
 }
 
 /**
@@ -258,7 +258,7 @@ vu_split_commit_batch(const struct vu_vring_live *live, struct vu_vring_pos *pos
  * @context owner lcore
  */
 static __rte_always_inline bool
-vu_split_wants_notification(const struct vu_vring_live *live, struct vu_vring_pos *pos)
+vu_split_wants_notification(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
 	uint16_t old = pos->signalled;
 	bool is_first = !pos->signalled_valid;
@@ -273,9 +273,9 @@ vu_split_wants_notification(const struct vu_vring_live *live, struct vu_vring_po
 	rte_smp_mb();
 	if (unlikely(is_first))
 		return true;
-	if (!live->has_event_idx)
-		return (vu_load(&live->avail->flags) & VU_AVAIL_F_NO_INTERRUPT) == 0;
-	event = vu_load(&live->avail->ring[live->size]);
+	if (!snap->has_event_idx)
+		return (vu_load(&snap->avail->flags) & VU_AVAIL_F_NO_INTERRUPT) == 0;
+	event = vu_load(&snap->avail->ring[snap->size]);
 	return (uint16_t)(pos->used - event - 1) < (uint16_t)(pos->used - old);
 }
 
@@ -284,30 +284,30 @@ vu_split_wants_notification(const struct vu_vring_live *live, struct vu_vring_po
  * @context owner lcore or control while the ring is stopped
  */
 static inline void
-vu_split_suppress_kicks(const struct vu_vring_live *live)
+vu_split_suppress_kicks(const struct vu_vring_snapshot *snap)
 {
-	if (!live->has_event_idx)
-		vu_store(&live->used->flags, VU_USED_F_NO_NOTIFY);
+	if (!snap->has_event_idx)
+		vu_store(&snap->used->flags, VU_USED_F_NO_NOTIFY);
 }
 
 /**
  * Word to watch while the ring is idle: there are entries if ((*word ^ idle) & mask) != 0.
  *
- * @param live  set-up of the ring
+ * @param snap  snapshot of the ring
  * @param pos   position
  * @param idle  set to the idle value
  * @param mask  set to the mask
- * @return word, aligned to 2 bytes, valid as long as the set-up
+ * @return word, aligned to 2 bytes, valid as long as the snapshot
  * @context owner lcore
  */
 static __rte_always_inline const uint32_t *
-vu_split_watch(const struct vu_vring_live *live, const struct vu_vring_pos *pos, uint32_t *idle,
+vu_split_watch(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos, uint32_t *idle,
 	uint32_t *mask)
 {
 	/* flags and idx as one word; only the upper half, idx, is compared. */
 	*mask = 0xffff0000;
 	*idle = (uint32_t)pos->avail << 16;
-	return (const uint32_t *)(const void *)live->avail;
+	return (const uint32_t *)(const void *)snap->avail;
 }
 
 #endif /* VU_VRING_SPLIT_H */

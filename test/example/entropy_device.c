@@ -55,18 +55,18 @@ entropy_fill(struct entropy_device *entropy, struct vu_vring_item *item)
 
 /* Owner lcore: take a burst, fill it, give it back, notify at most once. */
 static uint32_t
-entropy_poll(struct vu_device_queue *queue, const struct vu_vring_live *live)
+entropy_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	struct entropy_device *entropy = queue->priv;
 	uint16_t nb;
 
 	/* Started but disabled: leave the buffers where they are until that changes. */
-	if (!live->is_enabled) {
+	if (!snap->is_enabled) {
 		queue->task.watch = (struct vu_watch)VU_WATCH_NEVER;
 		return 0;
 	}
 	nb = vu_vring_pop(entropy->guard, entropy->items, ENTROPY_BURST);
-	vu_queue_watch_avail(queue, live);
+	vu_queue_watch_avail(queue, snap);
 	if (nb == 0)
 		return 0;
 	for (uint16_t i = 0; i < nb; i++) {
@@ -126,11 +126,11 @@ entropy_features(const struct vu_device *dev)
 
 /* Control lcore: the place for system calls. */
 static void
-entropy_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live)
+entropy_queue_start(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	struct entropy_device *entropy = queue->priv;
 
-	(void)live;
+	(void)snap;
 	if (getrandom(&entropy->state, sizeof(entropy->state), 0) < 0 || entropy->state == 0)
 		entropy->state = 1; /* the generator never leaves 0 */
 }

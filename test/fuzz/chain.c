@@ -82,51 +82,52 @@ is_guest_memory(const struct vu_mem_table *mem, const uint8_t *hva, uint64_t len
 }
 
 static void
-check_chain(const struct vu_vring_live *live, struct vu_vring_pos *pos,
+check_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t i)
 {
 	uint64_t sums[2] = { 0 };
 	struct vu_chain chain;
 
 	memset(&chain, 0xa5, sizeof(chain));
-	if (vu_ring_chain(live, pos, burst, i, &chain) != VU_VRING_OK)
+	if (vu_ring_chain(snap, pos, burst, i, &chain) != VU_VRING_OK)
 		return;
 	RTE_VERIFY(chain.nb_read + chain.nb_write <= VU_MAX_CHAIN_SEGS);
 	for (unsigned int s = 0; s < (unsigned int)chain.nb_read + chain.nb_write; s++) {
-		RTE_VERIFY(is_guest_memory(live->mem, chain.seg[s].hva, chain.seg[s].len_bytes));
+		RTE_VERIFY(is_guest_memory(snap->mem, chain.seg[s].hva, chain.seg[s].len_bytes));
 		sums[s < chain.nb_read ? 0 : 1] += chain.seg[s].len_bytes;
 	}
 	RTE_VERIFY(sums[0] == chain.read_bytes && sums[1] == chain.write_bytes);
 }
 
 static void
-check_entries(const struct vu_vring_live *live, struct vu_vring_pos pos, uint16_t direction)
+check_entries(const struct vu_vring_snapshot *snap, struct vu_vring_pos pos, uint16_t direction)
 {
 	struct vu_burst burst;
 	uint32_t nb_descs = 0;
 
-	vu_ring_peek(live, &pos, &burst, VU_VRING_BURST, direction, live->is_packed);
-	RTE_VERIFY(burst.nb <= VU_VRING_BURST && burst.nb <= live->size);
+	vu_ring_peek(snap, &pos, &burst, VU_VRING_BURST, direction, snap->is_packed);
+	RTE_VERIFY(burst.nb <= VU_VRING_BURST && burst.nb <= snap->size);
 	for (uint16_t i = 0; i < burst.nb; i++) {
-		RTE_VERIFY(live->is_packed || burst.head[i] < live->size);
+		RTE_VERIFY(snap->is_packed || burst.head[i] < snap->size);
 		if (burst.hva[i] != NULL)
-			RTE_VERIFY(is_guest_memory(live->mem, burst.hva[i], burst.len_bytes[i]));
-		check_chain(live, &pos, &burst, i);
+			RTE_VERIFY(is_guest_memory(snap->mem, burst.hva[i], burst.len_bytes[i]));
+		check_chain(snap, &pos, &burst, i);
 		nb_descs += burst.nb_descs[i];
 	}
-	RTE_VERIFY(!live->is_packed || nb_descs <= live->size);
+	RTE_VERIFY(!snap->is_packed || nb_descs <= snap->size);
 }
 
 /* The short way stops at what is not plain, so that every entry must be good. */
 static void
-check_plain_entries(const struct vu_vring_live *live, struct vu_vring_pos pos, uint16_t direction)
+check_plain_entries(
+	const struct vu_vring_snapshot *snap, struct vu_vring_pos pos, uint16_t direction)
 {
 	struct vu_burst burst;
 
-	vu_ring_peek_plain(live, &pos, &burst, VU_VRING_BURST, direction, live->is_packed);
-	RTE_VERIFY(burst.nb <= VU_VRING_BURST && burst.nb <= live->size);
+	vu_ring_peek_plain(snap, &pos, &burst, VU_VRING_BURST, direction, snap->is_packed);
+	RTE_VERIFY(burst.nb <= VU_VRING_BURST && burst.nb <= snap->size);
 	for (uint16_t i = 0; i < burst.nb; i++)
-		RTE_VERIFY(is_guest_memory(live->mem, burst.hva[i], burst.len_bytes[i]));
+		RTE_VERIFY(is_guest_memory(snap->mem, burst.hva[i], burst.len_bytes[i]));
 }
 
 static void
@@ -135,12 +136,12 @@ check_rings(void)
 	for (uint32_t q = 0; q < 2; q++) {
 		const struct vu_vring *vring = &vu_device_queue(port.dev, q)->vring;
 
-		if (vring->live == NULL)
+		if (vring->snapshot == NULL)
 			continue;
-		check_entries(vring->live, vring->pos, 0);
-		check_entries(vring->live, vring->pos, VU_DESC_F_WRITE);
-		check_plain_entries(vring->live, vring->pos, 0);
-		check_plain_entries(vring->live, vring->pos, VU_DESC_F_WRITE);
+		check_entries(vring->snapshot, vring->pos, 0);
+		check_entries(vring->snapshot, vring->pos, VU_DESC_F_WRITE);
+		check_plain_entries(vring->snapshot, vring->pos, 0);
+		check_plain_entries(vring->snapshot, vring->pos, VU_DESC_F_WRITE);
 	}
 }
 

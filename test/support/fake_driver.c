@@ -23,14 +23,14 @@ fake_driver_queue(const struct vu_device *dev, uint32_t queue_idx)
 /* Read entry i. */
 static enum vu_vring_fault
 entry_read(struct fake_queue *fake, struct vu_device_queue *queue,
-	const struct vu_vring_live *live, const struct vu_burst *burst, uint16_t i)
+	const struct vu_vring_snapshot *snap, const struct vu_burst *burst, uint16_t i)
 {
 	struct vu_chain chain = { .nb_read = 1, .read_bytes = burst->len_bytes[i] };
 	enum vu_vring_fault fault = VU_VRING_OK;
 
 	chain.seg[0] = (struct vu_seg){ burst->hva[i], burst->len_bytes[i] };
 	if (burst->hva[i] == NULL)
-		fault = vu_split_chain(live, &queue->vring.pos, burst->head[i], &chain);
+		fault = vu_split_chain(snap, &queue->vring.pos, burst->head[i], &chain);
 	if (fault == VU_VRING_OK && chain.nb_write != 0)
 		fault = VU_VRING_BAD_DIRECTION;
 	if (fault == VU_VRING_OK && chain.nb_read == 0)
@@ -44,7 +44,7 @@ entry_read(struct fake_queue *fake, struct vu_device_queue *queue,
 }
 
 static uint32_t
-fake_poll(struct vu_device_queue *queue, const struct vu_vring_live *live)
+fake_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	struct fake_queue *fake = queue->priv;
 	struct vu_burst burst;
@@ -55,20 +55,20 @@ fake_poll(struct vu_device_queue *queue, const struct vu_vring_live *live)
 		sched_yield();
 	vu_store_release(&fake->is_inside, 0);
 	vu_counter_add(&fake->nb_polls, 1);
-	vu_store(&fake->was_enabled, live->is_enabled);
-	vu_split_peek(live, &queue->vring.pos, &burst, VU_VRING_BURST, 0);
+	vu_store(&fake->was_enabled, snap->is_enabled);
+	vu_split_peek(snap, &queue->vring.pos, &burst, VU_VRING_BURST, 0);
 	for (; nb < burst.nb; nb++) {
-		enum vu_vring_fault fault = entry_read(fake, queue, live, &burst, nb);
+		enum vu_vring_fault fault = entry_read(fake, queue, snap, &burst, nb);
 
 		if (fault != VU_VRING_OK) {
 			queue->vring.pos.fault = (uint8_t)fault;
 			break;
 		}
 	}
-	vu_split_commit(live, &queue->vring.pos, &burst, nb, false);
-	vu_queue_watch_avail(queue, live);
+	vu_split_commit(snap, &queue->vring.pos, &burst, nb, false);
+	vu_queue_watch_avail(queue, snap);
 	if (nb != 0)
-		vu_split_signal(live, &queue->vring.pos);
+		vu_split_signal(snap, &queue->vring.pos);
 	vu_queue_count(queue, nb, 0);
 	return nb;
 }
@@ -133,11 +133,11 @@ fake_reset(struct vu_device *dev)
 }
 
 static void
-fake_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live)
+fake_queue_start(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	struct fake_queue *fake = queue->priv;
 
-	(void)live;
+	(void)snap;
 	fake->nb_starts++;
 }
 

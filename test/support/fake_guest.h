@@ -13,7 +13,7 @@
 
 #include "vu_mem.h"
 #include "vu_vring.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 
 /* LOW and MID are neighbours in guest memory, but not in anyone's address space. */
 enum fake_region {

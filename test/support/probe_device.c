@@ -25,13 +25,13 @@ probe_of(const struct vu_device *dev)
 }
 
 static uint32_t
-probe_poll(struct vu_device_queue *queue, const struct vu_vring_live *live)
+probe_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	struct vu_vring_guard *guard = queue->priv;
 	struct vu_vring_item items[PROBE_BURST];
 	uint16_t nb = vu_vring_pop(guard, items, PROBE_BURST);
 
-	vu_queue_watch_avail(queue, live);
+	vu_queue_watch_avail(queue, snap);
 	if (nb == 0)
 		return 0;
 	vu_vring_push(guard, items, nb);

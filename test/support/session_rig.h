@@ -15,7 +15,7 @@
 #include "vu_device.h"
 #include "vu_reactor.h"
 #include "vu_sched.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 
 #define RIG_MEM_BYTES UINT64_C(0x100000)
 #define RIG_GPA UINT64_C(0x40000000)

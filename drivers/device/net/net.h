@@ -107,21 +107,21 @@ extern const struct vu_key net_conf_keys[];
 struct rte_mempool *net_pool_get(int numa_node);
 void net_pool_put(struct rte_mempool *pool);
 
-/* net_driver.c: what a queue's frames are made of; what a ring about to be live gets. Control. */
+/* net_driver.c: what a queue's frames are made of; what a ring about to start gets. Control. */
 int net_queue_set_pool(struct net_queue *nq, struct rte_mempool *pool);
-void net_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live);
+void net_queue_start(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
 
 /* net_from_guest.c, net_to_guest.c: poll functions. Owner lcore. */
-uint32_t net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *live);
-uint32_t net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *live);
+uint32_t net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
+uint32_t net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
 
 /*
  * Copy frames into the guest's buffers; what does not fit is dropped and counted. put leaves them
  * with the caller, push frees them. Owner lcore of the queue.
  */
-void net_to_guest_put(struct net_queue *nq, const struct vu_vring_live *live,
+void net_to_guest_put(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames);
-void net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
+void net_to_guest_push(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames);
 
 /*
@@ -130,7 +130,7 @@ void net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
  */
 void net_far_send(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames);
 /* Poll function of a queue from the guest that holds frames back. Owner lcore. */
-uint32_t net_held_poll(struct vu_device_queue *queue, const struct vu_vring_live *live);
+uint32_t net_held_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
 /* Give up what a queue from the guest holds back. Owner lcore, or control while it is quiet. */
 void net_held_drop(struct net_queue *from, enum vu_drop reason);
 /* Does the destination address decide where the port's frames go? Any data lcore. */
@@ -158,7 +158,7 @@ uint16_t net_handoff_take(struct net_queue *to, struct rte_mbuf **frames);
  * net_direct.c: forward frames from the guest's memory to another guest's with one copy. Returns
  * the ring entries dealt with; 0: the next frame has to go the ordinary way. Owner lcore.
  */
-uint16_t net_direct_forward(struct net_queue *from, const struct vu_vring_live *live);
+uint16_t net_direct_forward(struct net_queue *from, const struct vu_vring_snapshot *snap);
 
 /*
  * Give a device its number, and take it back when no data lcore can know it any more. Control

@@ -18,7 +18,7 @@ struct net_burst_ops {
 	 * Take frames from the guest, with at most one look at the ring. Returns the ring entries
 	 * dealt with, *nb_frames of which are frames that go on.
 	 */
-	uint16_t (*take)(struct net_queue *nq, const struct vu_vring_live *live,
+	uint16_t (*take)(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 		struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames);
 	/*
 	 * Deliver frames in order until the ring has no room for the next one. Returns the frames
@@ -26,16 +26,16 @@ struct net_burst_ops {
 	 * caller's, and may be views of another guest's memory (net_direct.c): their lengths,
 	 * segments and buffer addresses are all that counts.
 	 */
-	uint16_t (*put)(struct net_queue *nq, const struct vu_vring_live *live,
+	uint16_t (*put)(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 		struct rte_mbuf **frames, uint16_t nb_frames);
 	/* vu_copy() for pieces of long frames: out of line, with the widest vectors. */
 	void (*copy)(void *dst, const void *src, size_t len_bytes);
 };
 
 /* net_from_guest.c, net_to_guest.c: any ring, any processor. Owner lcore. */
-uint16_t net_take_any(struct net_queue *nq, const struct vu_vring_live *live,
+uint16_t net_take_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames);
-uint16_t net_put_any(struct net_queue *nq, const struct vu_vring_live *live,
+uint16_t net_put_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames);
 
 /** A variant and where it can be used. */
@@ -43,13 +43,13 @@ struct net_variant {
 	const struct net_burst_ops *ops;
 	uint16_t simd_bits; /* its widest vectors; the user may forbid them */
 	bool (*is_runnable)(void); /* has this processor its instructions? */
-	bool (*is_fit)(const struct vu_vring_live *live); /* does it serve such a ring? */
+	bool (*is_fit)(const struct vu_vring_snapshot *snap); /* does it serve such a ring? */
 };
 
 /* net_variant.c: all that were compiled in, best first; the last one is net_burst_any. */
 const struct net_variant *net_variant_list(unsigned int *nb_variants);
-/* net_variant.c: choose for a ring that is about to become live. Control lcore. */
-const struct net_burst_ops *net_variant_choose(const struct vu_vring_live *live);
+/* net_variant.c: choose for a ring that is about to become running. Control lcore. */
+const struct net_burst_ops *net_variant_choose(const struct vu_vring_snapshot *snap);
 extern const struct net_burst_ops net_burst_any;
 
 /* net_fast_*.c: per layout and instruction set, without and with offloads; AVX on x86 only. */

@@ -22,7 +22,7 @@
 /* What lies between peek and commit. */
 struct direct {
 	struct net_queue *from;
-	const struct vu_vring_live *live;
+	const struct vu_vring_snapshot *snapshot;
 	struct vu_burst burst;
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	uint16_t ports[NET_MAX_BURST]; /* where each frame goes */
@@ -82,7 +82,7 @@ direct_chain(struct direct *direct, uint16_t i)
 	uint32_t frame_bytes;
 
 	/* Whatever is wrong with a chain is dealt with, and counted, on the ordinary way. */
-	if (vu_ring_chain(direct->live, &direct->from->queue->vring.pos, &direct->burst, i,
+	if (vu_ring_chain(direct->snapshot, &direct->from->queue->vring.pos, &direct->burst, i,
 			&chain) != VU_VRING_OK || chain.nb_write != 0)
 		return NULL;
 	frame_bytes = direct_frame_bytes(direct, chain.read_bytes);
@@ -189,7 +189,7 @@ direct_put(struct direct *direct, uint16_t nb)
 }
 
 uint16_t
-net_direct_forward(struct net_queue *from, const struct vu_vring_live *live)
+net_direct_forward(struct net_queue *from, const struct vu_vring_snapshot *snap)
 {
 	struct vu_vring_pos *pos = &from->queue->vring.pos;
 	uint16_t max = from->direct_max;
@@ -197,13 +197,13 @@ net_direct_forward(struct net_queue *from, const struct vu_vring_live *live)
 	bool is_plain;
 	uint16_t nb;
 
-	if (max == 0 || !net_far_is_switched(from->net) || unlikely(!live->is_enabled))
+	if (max == 0 || !net_far_is_switched(from->net) || unlikely(!snap->is_enabled))
 		return 0;
-	is_plain = vu_ring_peek_plain(live, pos, &direct.burst, max, 0, live->is_packed) != 0;
+	is_plain = vu_ring_peek_plain(snap, pos, &direct.burst, max, 0, snap->is_packed) != 0;
 	if (!is_plain)
-		vu_ring_peek(live, pos, &direct.burst, max, 0, live->is_packed);
+		vu_ring_peek(snap, pos, &direct.burst, max, 0, snap->is_packed);
 	direct.from = from;
-	direct.live = live;
+	direct.snapshot = snap;
 	direct.nb_views = 0;
 	direct.nb_bytes = 0;
 	nb = direct_put(&direct, direct_find(&direct));
@@ -212,10 +212,10 @@ net_direct_forward(struct net_queue *from, const struct vu_vring_live *live)
 	if (nb == 0)
 		return 0;
 	if (likely(is_plain))
-		vu_ring_commit_plain(live, pos, &direct.burst, nb, false, live->is_packed);
+		vu_ring_commit_plain(snap, pos, &direct.burst, nb, false, snap->is_packed);
 	else
-		vu_ring_commit(live, pos, &direct.burst, nb, false, live->is_packed);
-	vu_ring_signal(live, pos, live->is_packed);
+		vu_ring_commit(snap, pos, &direct.burst, nb, false, snap->is_packed);
+	vu_ring_signal(snap, pos, snap->is_packed);
 	vu_queue_count(from->queue, nb, direct.nb_bytes);
 	vu_counter_add(&from->queue->counters.nb_direct, nb);
 	return nb;

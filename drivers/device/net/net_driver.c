@@ -145,18 +145,18 @@ net_acked_features(struct vu_device *dev, uint64_t features)
 }
 
 void
-net_queue_start(struct vu_device_queue *queue, const struct vu_vring_live *live)
+net_queue_start(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	struct net_queue *nq = queue->priv;
 	const uint64_t long_header = RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
 		RTE_BIT64(VIRTIO_F_VERSION_1);
 
-	nq->header_bytes = (live->features & long_header) != 0 ? NET_HEADER_BYTES :
+	nq->header_bytes = (snap->features & long_header) != 0 ? NET_HEADER_BYTES :
 		NET_HEADER_LEGACY_BYTES;
-	nq->is_mergeable = (live->features & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF)) != 0;
-	nq->is_in_order = (live->features & RTE_BIT64(VIRTIO_F_IN_ORDER)) != 0;
-	nq->offloads = net_offload_effective(live->features);
-	nq->burst = net_variant_choose(live);
+	nq->is_mergeable = (snap->features & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF)) != 0;
+	nq->is_in_order = (snap->features & RTE_BIT64(VIRTIO_F_IN_ORDER)) != 0;
+	nq->offloads = net_offload_effective(snap->features);
+	nq->burst = net_variant_choose(snap);
 	queue->variant = nq->burst->name;
 }
 

@@ -75,10 +75,10 @@ far_port(uint16_t port_id)
 
 /* A ring that was given up takes no frames: they would only wait in its handoff ring. */
 static inline bool
-far_queue_is_open(const struct net_queue *nq, const struct vu_vring_live **live)
+far_queue_is_open(const struct net_queue *nq, const struct vu_vring_snapshot **snap)
 {
-	*live = vu_vring_live(&nq->queue->vring);
-	return *live != NULL && (*live)->is_enabled &&
+	*snap = vu_vring_snapshot_load(&nq->queue->vring);
+	return *snap != NULL && (*snap)->is_enabled &&
 		vu_load(&nq->queue->vring.pos.fault) == VU_VRING_OK;
 }
 
@@ -87,14 +87,14 @@ far_queue_is_open(const struct net_queue *nq, const struct vu_vring_live **live)
  * first.
  */
 static inline struct net_queue *
-far_queue(const struct net_device *net, uint32_t pair, const struct vu_vring_live **live)
+far_queue(const struct net_device *net, uint32_t pair, const struct vu_vring_snapshot **snap)
 {
 	struct net_queue *nq = net_queue_to_guest(net, pair % net->nb_pairs);
 
-	if (likely(far_queue_is_open(nq, live)))
+	if (likely(far_queue_is_open(nq, snap)))
 		return nq;
 	nq = net_queue_to_guest(net, 0);
-	return far_queue_is_open(nq, live) ? nq : NULL;
+	return far_queue_is_open(nq, snap) ? nq : NULL;
 }
 
 /*
@@ -103,7 +103,7 @@ far_queue(const struct net_device *net, uint32_t pair, const struct vu_vring_liv
  * it at a time, so that the guest can give buffers back.
  */
 static inline bool
-far_can_push(struct net_queue *nq, const struct vu_vring_live *live)
+far_can_push(struct net_queue *nq, const struct vu_vring_snapshot *snap)
 {
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	uint16_t nb;
@@ -113,7 +113,7 @@ far_can_push(struct net_queue *nq, const struct vu_vring_live *live)
 	if (likely(rte_ring_empty(nq->handoff)))
 		return true;
 	nb = net_handoff_take(nq, frames);
-	net_to_guest_push(nq, live, frames, nb);
+	net_to_guest_push(nq, snap, frames, nb);
 	return rte_ring_empty(nq->handoff) && nq->queue->vring.pos.fault == VU_VRING_OK;
 }
 
@@ -167,14 +167,14 @@ static void
 far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbuf **frames,
 	uint16_t nb_frames)
 {
-	const struct vu_vring_live *live;
-	struct net_queue *nq = far_queue(net, from->pair, &live);
+	const struct vu_vring_snapshot *snap;
+	struct net_queue *nq = far_queue(net, from->pair, &snap);
 	const bool is_behind_others = far_is_held_for(from, net);
 	enum vu_drop why = nq != NULL ? VU_DROP_HANDOFF_FULL : VU_DROP_NO_PORT;
 	unsigned int nb_sent = 0;
 
-	if (nq != NULL && likely(!is_behind_others) && far_can_push(nq, live)) {
-		net_to_guest_push(nq, live, frames, nb_frames);
+	if (nq != NULL && likely(!is_behind_others) && far_can_push(nq, snap)) {
+		net_to_guest_push(nq, snap, frames, nb_frames);
 		return;
 	}
 	if (nq != NULL && !is_behind_others)
@@ -217,7 +217,7 @@ far_deliver_held(struct net_queue *from)
 }
 
 uint32_t
-net_held_poll(struct vu_device_queue *queue, const struct vu_vring_live *live)
+net_held_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	struct net_queue *from = queue->priv;
 	const uint32_t nb_held = from->nb_held;
@@ -227,7 +227,7 @@ net_held_poll(struct vu_device_queue *queue, const struct vu_vring_live *live)
 		far_deliver_held(from);
 		return nb_held - from->nb_held;
 	}
-	nb_items = net_from_guest_poll(queue, live);
+	nb_items = net_from_guest_poll(queue, snap);
 	if (from->nb_held != 0)
 		return nb_items;
 	/* One that never came is not waited for again before the ring starts anew. */
@@ -259,11 +259,11 @@ far_flood(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 	uint16_t nb_ports = 0;
 
 	for (uint16_t id = 0; id < end_port; id++) {
-		const struct vu_vring_live *live;
+		const struct vu_vring_snapshot *snap;
 		struct net_device *net = far_port(id);
 
 		/* A port without a guest takes no part; its share of a flood is no drop. */
-		if (net == NULL || net == from->net || far_queue(net, from->pair, &live) == NULL)
+		if (net == NULL || net == from->net || far_queue(net, from->pair, &snap) == NULL)
 			continue;
 		nb_ports++;
 		for (uint16_t i = 0; i < nb_frames; i++) {
@@ -360,16 +360,16 @@ bool
 net_far_put(struct net_queue *from, uint16_t port_id, struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	const struct net_device *net = far_port(port_id);
-	const struct vu_vring_live *live;
+	const struct vu_vring_snapshot *snap;
 	struct net_queue *nq;
 
 	if (net == NULL || net == from->net)
 		return false;
-	nq = far_queue(net, from->pair, &live);
+	nq = far_queue(net, from->pair, &snap);
 	/* Frames in the handoff ring may be older ones of the same flow. */
 	if (nq == NULL || !vu_task_is_mine(&nq->queue->task) || !rte_ring_empty(nq->handoff))
 		return false;
-	net_to_guest_put(nq, live, frames, nb_frames);
+	net_to_guest_put(nq, snap, frames, nb_frames);
 	return true;
 }
 
@@ -397,13 +397,13 @@ void
 net_far_announce(struct net_device *from, struct rte_mbuf *frame)
 {
 	for (uint16_t id = 0; id < far_end_port; id++) {
-		const struct vu_vring_live *live;
+		const struct vu_vring_snapshot *snap;
 		struct net_device *net = far_port(id);
 		struct net_queue *nq;
 
 		if (net == NULL || net == from)
 			continue;
-		nq = far_queue(net, 0, &live);
+		nq = far_queue(net, 0, &snap);
 		if (nq == NULL)
 			continue;
 		/* This lcore owns no queue: the frame waits for the one that does. */

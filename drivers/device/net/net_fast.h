@@ -101,7 +101,7 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 }
 
 static __rte_always_inline uint16_t
-fast_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+fast_take(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t max, uint16_t *nb_frames, const bool is_packed, const bool has_offloads)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
@@ -110,9 +110,9 @@ fast_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbu
 	uint16_t nb;
 
 	max = RTE_MIN(max, VU_VRING_BURST);
-	if (unlikely(!live->is_enabled) ||
-			vu_ring_peek_plain(live, pos, &burst, max, 0, is_packed) == 0)
-		return net_take_any(nq, live, frames, max, nb_frames);
+	if (unlikely(!snap->is_enabled) ||
+			vu_ring_peek_plain(snap, pos, &burst, max, 0, is_packed) == 0)
+		return net_take_any(nq, snap, frames, max, nb_frames);
 	*nb_frames = 0;
 	/* Without mbufs the frames stay with the guest. */
 	if (unlikely(rte_mempool_get_bulk(nq->pool, (void **)frames, burst.nb) != 0))
@@ -121,13 +121,13 @@ fast_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbu
 	if (unlikely(nb != burst.nb)) {
 		rte_mempool_put_bulk(nq->pool, (void **)&frames[nb], burst.nb - nb);
 		if (nb == 0)
-			return net_take_any(nq, live, frames, max, nb_frames);
+			return net_take_any(nq, snap, frames, max, nb_frames);
 	}
 	if (nq->is_in_order)
-		vu_ring_commit_batch(live, pos, &burst, nb, true, is_packed);
+		vu_ring_commit_batch(snap, pos, &burst, nb, true, is_packed);
 	else
-		vu_ring_commit_plain(live, pos, &burst, nb, false, is_packed);
-	vu_ring_signal(live, pos, is_packed);
+		vu_ring_commit_plain(snap, pos, &burst, nb, false, is_packed);
+	vu_ring_signal(snap, pos, is_packed);
 	vu_queue_count(nq->queue, nb, nb_bytes);
 	*nb_frames = nb;
 	return nb;
@@ -219,7 +219,7 @@ fast_copy_out(const struct net_queue *nq, struct vu_burst *burst, struct rte_mbu
 }
 
 static __rte_always_inline uint16_t
-fast_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+fast_put(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t nb_frames, const bool is_packed, const bool has_offloads)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
@@ -230,18 +230,18 @@ fast_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf
 		uint16_t nb = RTE_MIN((uint16_t)(nb_frames - done), VU_VRING_BURST);
 		uint64_t nb_bytes;
 
-		vu_ring_peek_plain(live, pos, &burst, nb, VU_DESC_F_WRITE, is_packed);
+		vu_ring_peek_plain(snap, pos, &burst, nb, VU_DESC_F_WRITE, is_packed);
 		nb = fast_copy_out(nq, &burst, &frames[done], &nb_bytes, has_offloads);
 		if (nb == 0)
 			break;
-		vu_ring_commit_plain(live, pos, &burst, nb, true, is_packed);
+		vu_ring_commit_plain(snap, pos, &burst, nb, true, is_packed);
 		vu_queue_count(nq->queue, nb, nb_bytes);
 		done += nb;
 	}
 	if (likely(done != 0))
-		vu_ring_signal(live, pos, is_packed);
+		vu_ring_signal(snap, pos, is_packed);
 	if (unlikely(done != nb_frames))
-		done += net_put_any(nq, live, &frames[done], nb_frames - done);
+		done += net_put_any(nq, snap, &frames[done], nb_frames - done);
 	return done;
 }
 
@@ -254,16 +254,16 @@ fast_copy(void *dst, const void *src, size_t len_bytes)
 /* The functions of one layout, one instruction set, without and with offloads; their table. */
 #define NET_FAST_DEFINE_ONE(layout, isa, is_packed, kind, kind_name, has_offloads) \
 static uint16_t \
-fast_take_##layout##kind(struct net_queue *nq, const struct vu_vring_live *live, \
+fast_take_##layout##kind(struct net_queue *nq, const struct vu_vring_snapshot *snap, \
 	struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames) \
 { \
-	return fast_take(nq, live, frames, max, nb_frames, is_packed, has_offloads); \
+	return fast_take(nq, snap, frames, max, nb_frames, is_packed, has_offloads); \
 } \
 static uint16_t \
-fast_put_##layout##kind(struct net_queue *nq, const struct vu_vring_live *live, \
+fast_put_##layout##kind(struct net_queue *nq, const struct vu_vring_snapshot *snap, \
 	struct rte_mbuf **frames, uint16_t nb_frames) \
 { \
-	return fast_put(nq, live, frames, nb_frames, is_packed, has_offloads); \
+	return fast_put(nq, snap, frames, nb_frames, is_packed, has_offloads); \
 } \
 const struct net_burst_ops net_fast_##layout##kind##_##isa = { \
 	.name = #layout " fast" kind_name " " #isa, \

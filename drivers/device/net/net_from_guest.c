@@ -105,11 +105,11 @@ frame_from_segs(struct net_queue *nq, struct rte_mbuf *frame, const struct vu_se
  * none.
  */
 static __rte_noinline enum vu_vring_fault
-frame_from_chain(struct net_queue *nq, const struct vu_vring_live *live,
+frame_from_chain(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	const struct vu_burst *burst, uint16_t i, struct rte_mbuf *frame, bool *is_taken)
 {
 	struct vu_chain chain;
-	enum vu_vring_fault fault = vu_ring_chain(live, &nq->queue->vring.pos, burst, i,
+	enum vu_vring_fault fault = vu_ring_chain(snap, &nq->queue->vring.pos, burst, i,
 		&chain);
 
 	if (fault != VU_VRING_OK)
@@ -122,7 +122,7 @@ frame_from_chain(struct net_queue *nq, const struct vu_vring_live *live,
 
 /* Copy entry i of the burst into a frame. A fault leaves the entry in the ring. */
 static __rte_always_inline enum vu_vring_fault
-frame_take(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst,
+frame_take(struct net_queue *nq, const struct vu_vring_snapshot *snap, const struct vu_burst *burst,
 	uint16_t i, struct rte_mbuf *frame, bool *is_taken)
 {
 	uint32_t frame_bytes = burst->len_bytes[i] - nq->header_bytes;
@@ -130,7 +130,7 @@ frame_take(struct net_queue *nq, const struct vu_vring_live *live, const struct 
 	struct net_header header;
 
 	if (unlikely(burst->hva[i] == NULL))
-		return frame_from_chain(nq, live, burst, i, frame, is_taken);
+		return frame_from_chain(nq, snap, burst, i, frame, is_taken);
 	/* A buffer shorter than the header wraps to a huge length and takes the checked way. */
 	if (unlikely(frame_bytes - 1 >= rte_pktmbuf_tailroom(frame))) {
 		*is_taken = frame_from_segs(nq, frame, &seg, 1, seg.len_bytes);
@@ -152,8 +152,8 @@ struct net_taken {
 
 /* Copy a burst; frames that are not used stay behind the used ones in the array. */
 static __rte_always_inline struct net_taken
-frames_take(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst,
-	struct rte_mbuf **frames)
+frames_take(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+	const struct vu_burst *burst, struct rte_mbuf **frames)
 {
 	struct net_taken taken = { 0 };
 	struct rte_mbuf *unused[NET_MAX_BURST];
@@ -162,7 +162,7 @@ frames_take(struct net_queue *nq, const struct vu_vring_live *live, const struct
 	for (; taken.nb_entries < burst->nb; taken.nb_entries++) {
 		struct rte_mbuf *frame = frames[taken.nb_entries];
 		bool is_taken = false;
-		enum vu_vring_fault fault = frame_take(nq, live, burst, taken.nb_entries, frame,
+		enum vu_vring_fault fault = frame_take(nq, snap, burst, taken.nb_entries, frame,
 			&is_taken);
 
 		if (unlikely(fault != VU_VRING_OK)) {
@@ -183,16 +183,17 @@ frames_take(struct net_queue *nq, const struct vu_vring_live *live, const struct
 
 /* The ring is started but disabled: consume without side effects (vhost-user, ring states). */
 static void
-net_discard(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst)
+net_discard(
+	struct net_queue *nq, const struct vu_vring_snapshot *snap, const struct vu_burst *burst)
 {
-	vu_ring_commit(live, &nq->queue->vring.pos, burst, burst->nb, false, live->is_packed);
+	vu_ring_commit(snap, &nq->queue->vring.pos, burst, burst->nb, false, snap->is_packed);
 	/* A guest that waits for its buffers would not start again when the ring is enabled. */
-	vu_ring_signal(live, &nq->queue->vring.pos, live->is_packed);
+	vu_ring_signal(snap, &nq->queue->vring.pos, snap->is_packed);
 	vu_queue_drop(nq->queue, VU_DROP_DISABLED, burst->nb);
 }
 
 uint16_t
-net_take_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+net_take_any(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t max, uint16_t *nb_frames)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
@@ -200,11 +201,11 @@ net_take_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_
 	struct net_taken taken;
 
 	*nb_frames = 0;
-	vu_ring_peek(live, pos, &burst, RTE_MIN(max, VU_VRING_BURST), 0, live->is_packed);
+	vu_ring_peek(snap, pos, &burst, RTE_MIN(max, VU_VRING_BURST), 0, snap->is_packed);
 	if (burst.nb == 0)
 		return 0;
-	if (unlikely(!live->is_enabled)) {
-		net_discard(nq, live, &burst);
+	if (unlikely(!snap->is_enabled)) {
+		net_discard(nq, snap, &burst);
 		return burst.nb;
 	}
 	/*
@@ -212,9 +213,9 @@ net_take_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_
 	 */
 	if (unlikely(rte_pktmbuf_alloc_bulk(nq->pool, frames, burst.nb) != 0))
 		return 0;
-	taken = frames_take(nq, live, &burst, frames);
-	vu_ring_commit(live, pos, &burst, taken.nb_entries, false, live->is_packed);
-	vu_ring_signal(live, pos, live->is_packed);
+	taken = frames_take(nq, snap, &burst, frames);
+	vu_ring_commit(snap, pos, &burst, taken.nb_entries, false, snap->is_packed);
+	vu_ring_signal(snap, pos, snap->is_packed);
 	vu_queue_count(nq->queue, taken.nb_frames, taken.nb_bytes);
 	*nb_frames = taken.nb_frames;
 	return taken.nb_entries;
@@ -223,13 +224,13 @@ net_take_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_
 uint16_t
 vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, uint16_t max)
 {
-	const struct vu_vring_live *live = vu_vring_live(&queue->vring);
+	const struct vu_vring_snapshot *snap = vu_vring_snapshot_load(&queue->vring);
 	struct net_queue *nq = queue->priv;
 	uint16_t done = 0;
 
-	while (done < max && likely(live != NULL && queue->vring.pos.fault == VU_VRING_OK)) {
+	while (done < max && likely(snap != NULL && queue->vring.pos.fault == VU_VRING_OK)) {
 		uint16_t nb_frames;
-		uint16_t nb_entries = nq->burst->take(nq, live, &frames[done], max - done,
+		uint16_t nb_entries = nq->burst->take(nq, snap, &frames[done], max - done,
 			&nb_frames);
 
 		done += nb_frames;
@@ -240,16 +241,16 @@ vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames,
 }
 
 uint32_t
-net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *live)
+net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	struct net_queue *nq = queue->priv;
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	uint16_t nb_frames = 0;
-	uint16_t nb_entries = net_direct_forward(nq, live);
+	uint16_t nb_entries = net_direct_forward(nq, snap);
 
 	if (nb_entries == 0 && likely(queue->vring.pos.fault == VU_VRING_OK))
-		nb_entries = nq->burst->take(nq, live, frames, NET_MAX_BURST, &nb_frames);
-	vu_queue_watch_avail(queue, live);
+		nb_entries = nq->burst->take(nq, snap, frames, NET_MAX_BURST, &nb_frames);
+	vu_queue_watch_avail(queue, snap);
 	if (nb_frames != 0)
 		net_far_send(nq, frames, nb_frames);
 	return nb_entries;

@@ -83,7 +83,7 @@ frame_read(const struct net_queue *nq, struct frame_reader *reader, uint8_t *dst
 
 /* Walk entry i, a plain buffer too, into `chain`: writable segments. @return false: a fault */
 static bool
-entry_walk(struct net_queue *nq, const struct vu_vring_live *live, const struct vu_burst *burst,
+entry_walk(struct net_queue *nq, const struct vu_vring_snapshot *snap, const struct vu_burst *burst,
 	uint16_t i, struct vu_chain *chain)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
@@ -96,7 +96,7 @@ entry_walk(struct net_queue *nq, const struct vu_vring_live *live, const struct 
 		chain->write_bytes = burst->len_bytes[i];
 		chain->seg[0] = (struct vu_seg){ burst->hva[i], burst->len_bytes[i] };
 	} else {
-		fault = vu_ring_chain(live, pos, burst, i, chain);
+		fault = vu_ring_chain(snap, pos, burst, i, chain);
 	}
 	if (fault == VU_VRING_OK && chain->nb_read != 0)
 		fault = VU_VRING_BAD_DIRECTION;
@@ -113,7 +113,7 @@ entry_walk(struct net_queue *nq, const struct vu_vring_live *live, const struct 
  * @return 0: the entries at hand do not suffice, have too many descriptors, or a fault
  */
 static uint16_t
-frame_nb_entries(struct net_queue *nq, const struct vu_vring_live *live,
+frame_nb_entries(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	const struct vu_burst *burst, uint16_t first, uint32_t total_bytes)
 {
 	uint16_t end = nq->is_mergeable ? burst->nb : RTE_MIN(burst->nb, (uint16_t)(first + 1));
@@ -121,7 +121,7 @@ frame_nb_entries(struct net_queue *nq, const struct vu_vring_live *live,
 	struct vu_chain chain;
 
 	for (uint16_t i = first; i < end && nb_descs <= NET_MAX_FRAME_DESCS; i++) {
-		if (!entry_walk(nq, live, burst, i, &chain))
+		if (!entry_walk(nq, snap, burst, i, &chain))
 			return 0;
 		nb_descs += chain.nb_descs;
 		room_bytes += RTE_MIN(chain.write_bytes, total_bytes);
@@ -133,13 +133,13 @@ frame_nb_entries(struct net_queue *nq, const struct vu_vring_live *live,
 
 /* Fill entry i with up to left_bytes. @return bytes written; 0 with the fault set */
 static uint32_t
-entry_fill(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burst *burst,
+entry_fill(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu_burst *burst,
 	uint16_t i, struct frame_reader *reader, uint32_t left_bytes)
 {
 	struct vu_chain chain;
 	uint32_t done_bytes = 0;
 
-	if (!entry_walk(nq, live, burst, i, &chain))
+	if (!entry_walk(nq, snap, burst, i, &chain))
 		return 0;
 	for (uint16_t s = 0; s < chain.nb_write && done_bytes < left_bytes; s++) {
 		uint32_t nb = RTE_MIN(chain.seg[s].len_bytes, left_bytes - done_bytes);
@@ -153,19 +153,19 @@ entry_fill(struct net_queue *nq, const struct vu_vring_live *live, struct vu_bur
 
 /* Copy a frame into several buffers or a chain; 0 entries on a fault or if it does not fit. */
 static __rte_noinline uint16_t
-frame_put_slow(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burst *burst,
+frame_put_slow(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu_burst *burst,
 	uint16_t first, const struct rte_mbuf *frame, uint8_t header[NET_HEADER_MAX_BYTES])
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	uint32_t left_bytes = frame->pkt_len + nq->header_bytes;
-	uint16_t nb_entries = frame_nb_entries(nq, live, burst, first, left_bytes);
+	uint16_t nb_entries = frame_nb_entries(nq, snap, burst, first, left_bytes);
 	struct frame_reader reader = { header, nq->header_bytes, frame };
 
 	if (nb_entries == 0)
 		return 0;
 	header_set_nb_buffers(header, nb_entries);
 	for (uint16_t i = first; i < first + nb_entries && pos->fault == VU_VRING_OK; i++)
-		left_bytes -= entry_fill(nq, live, burst, i, &reader, left_bytes);
+		left_bytes -= entry_fill(nq, snap, burst, i, &reader, left_bytes);
 	/* The guest shortened a buffer between the two walks. */
 	if (left_bytes != 0 && pos->fault == VU_VRING_OK)
 		pos->fault = VU_VRING_BAD_LENGTH;
@@ -177,7 +177,7 @@ frame_put_slow(struct net_queue *nq, const struct vu_vring_live *live, struct vu
  * @return entries filled, 0 if it did not fit, needs software or on a fault
  */
 static __rte_always_inline uint16_t
-frame_put(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burst *burst,
+frame_put(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu_burst *burst,
 	uint16_t i, const struct rte_mbuf *frame)
 {
 	uint32_t total_bytes = frame->pkt_len + nq->header_bytes;
@@ -187,7 +187,7 @@ frame_put(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burs
 	if (unlikely(!header_make(nq, frame, header)))
 		return 0;
 	if (unlikely(dst == NULL || burst->len_bytes[i] < total_bytes || frame->nb_segs != 1))
-		return frame_put_slow(nq, live, burst, i, frame, header);
+		return frame_put_slow(nq, snap, burst, i, frame, header);
 	memcpy(dst, header, 8);
 	if (likely(nq->header_bytes == NET_HEADER_MAX_BYTES))
 		memcpy(dst + 8, header + 8, 4);
@@ -206,14 +206,14 @@ struct net_put {
 
 /* Deliver as many of the frames, in order, as the burst's entries hold. */
 static __rte_always_inline struct net_put
-frames_put(struct net_queue *nq, const struct vu_vring_live *live, struct vu_burst *burst,
+frames_put(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu_burst *burst,
 	struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	struct net_put put = { 0 };
 
 	while (put.nb_frames < nb_frames && put.nb_entries < burst->nb) {
 		const struct rte_mbuf *frame = frames[put.nb_frames];
-		uint16_t nb_entries = frame_put(nq, live, burst, put.nb_entries, frame);
+		uint16_t nb_entries = frame_put(nq, snap, burst, put.nb_entries, frame);
 
 		if (nb_entries == 0)
 			break;
@@ -237,7 +237,7 @@ never_fits(const struct net_queue *nq, const struct vu_burst *burst)
 
 /* net_put_any() up to the first frame that needs software; the guest is not told. */
 static uint16_t
-put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+put_run(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t nb_frames)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
@@ -249,8 +249,8 @@ put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf 
 			!frame_needs_software(nq, frames[done])) {
 		struct net_put put;
 
-		vu_ring_peek(live, pos, &burst, nb_peek, VU_DESC_F_WRITE, live->is_packed);
-		put = frames_put(nq, live, &burst, &frames[done], nb_frames - done);
+		vu_ring_peek(snap, pos, &burst, nb_peek, VU_DESC_F_WRITE, snap->is_packed);
+		put = frames_put(nq, snap, &burst, &frames[done], nb_frames - done);
 		if (put.nb_frames == 0) {
 			if (nq->is_mergeable && nb_peek == burst.nb && burst.nb == VU_VRING_BURST) {
 				nb_peek = VU_VRING_MAX_BURST;
@@ -262,7 +262,7 @@ put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf 
 			done++;
 			continue;
 		}
-		vu_ring_commit(live, pos, &burst, put.nb_entries, true, live->is_packed);
+		vu_ring_commit(snap, pos, &burst, put.nb_entries, true, snap->is_packed);
 		vu_queue_count(nq->queue, put.nb_frames, put.nb_bytes);
 		done += put.nb_frames;
 	}
@@ -271,7 +271,7 @@ put_run(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf 
 
 /* Deliver what software makes of a frame. @return false: there was no room for any of it */
 static __rte_noinline bool
-put_in_software(struct net_queue *nq, const struct vu_vring_live *live,
+put_in_software(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	const struct rte_mbuf *frame)
 {
 	struct net_software work = { .offloads = nq->offloads, .pool = nq->pool };
@@ -283,7 +283,7 @@ put_in_software(struct net_queue *nq, const struct vu_vring_live *live,
 		return true;
 	}
 	while ((nb = net_software_next(&work, parts, NET_MAX_BURST)) != 0) {
-		uint16_t done = put_run(nq, live, parts, nb);
+		uint16_t done = put_run(nq, snap, parts, nb);
 
 		rte_pktmbuf_free_bulk(parts, nb);
 		if (done != nb && nb_before + done == 0)
@@ -302,7 +302,7 @@ put_in_software(struct net_queue *nq, const struct vu_vring_live *live,
 }
 
 uint16_t
-net_put_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+net_put_any(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t nb_frames)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
@@ -310,35 +310,35 @@ net_put_any(struct net_queue *nq, const struct vu_vring_live *live, struct rte_m
 	uint16_t done = 0;
 
 	for (;;) {
-		done += put_run(nq, live, &frames[done], nb_frames - done);
+		done += put_run(nq, snap, &frames[done], nb_frames - done);
 		if (done == nb_frames || pos->fault != VU_VRING_OK ||
 				!frame_needs_software(nq, frames[done]) ||
-				!put_in_software(nq, live, frames[done]))
+				!put_in_software(nq, snap, frames[done]))
 			break;
 		done++;
 	}
 	if (pos->counters.nb_chains != nb_chains)
-		vu_ring_signal(live, pos, live->is_packed);
+		vu_ring_signal(snap, pos, snap->is_packed);
 	return done;
 }
 
 uint16_t
 vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	const struct vu_vring_live *live = vu_vring_live(&queue->vring);
+	const struct vu_vring_snapshot *snap = vu_vring_snapshot_load(&queue->vring);
 	struct net_queue *nq = queue->priv;
 
-	if (unlikely(live == NULL || !live->is_enabled ||
+	if (unlikely(snap == NULL || !snap->is_enabled ||
 			queue->vring.pos.fault != VU_VRING_OK))
 		return 0;
-	return nq->burst->put(nq, live, frames, nb_frames);
+	return nq->burst->put(nq, snap, frames, nb_frames);
 }
 
 void
-net_to_guest_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
-	uint16_t nb_frames)
+net_to_guest_put(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+	struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	uint16_t done = nq->burst->put(nq, live, frames, nb_frames);
+	uint16_t done = nq->burst->put(nq, snap, frames, nb_frames);
 	bool is_ok = likely(nq->queue->vring.pos.fault == VU_VRING_OK);
 
 	vu_queue_drop(nq->queue, is_ok ? VU_DROP_RING_FULL : VU_DROP_FAULT, nb_frames - done);
@@ -346,14 +346,14 @@ net_to_guest_put(struct net_queue *nq, const struct vu_vring_live *live, struct 
 	if (unlikely(nq->queue->vring.pos.is_delayed))
 		vu_task_poll_next(&nq->queue->task);
 	if (unlikely(!is_ok))
-		vu_queue_fail(nq->queue, live);
+		vu_queue_fail(nq->queue, snap);
 }
 
 void
-net_to_guest_push(struct net_queue *nq, const struct vu_vring_live *live,
+net_to_guest_push(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	net_to_guest_put(nq, live, frames, nb_frames);
+	net_to_guest_put(nq, snap, frames, nb_frames);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
@@ -368,7 +368,7 @@ handoff_watch(struct net_queue *nq)
 }
 
 uint32_t
-net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *live)
+net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	struct net_queue *nq = queue->priv;
 	struct rte_mbuf *frames[NET_MAX_BURST];
@@ -377,8 +377,8 @@ net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_live *liv
 	handoff_watch(nq);
 	if (nb_frames == 0)
 		return 0;
-	if (likely(live->is_enabled)) {
-		net_to_guest_push(nq, live, frames, nb_frames);
+	if (likely(snap->is_enabled)) {
+		net_to_guest_push(nq, snap, frames, nb_frames);
 	} else {
 		vu_queue_drop(queue, VU_DROP_DISABLED, nb_frames);
 		rte_pktmbuf_free_bulk(frames, nb_frames);

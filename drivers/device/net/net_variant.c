@@ -30,48 +30,48 @@ runs_everywhere(void)
 }
 
 static bool
-fits_every_ring(const struct vu_vring_live *live)
+fits_every_ring(const struct vu_vring_snapshot *snap)
 {
-	(void)live;
+	(void)snap;
 	return true;
 }
 
 /* The fast ones know the 12-byte header only. */
 static bool
-has_long_header(const struct vu_vring_live *live)
+has_long_header(const struct vu_vring_snapshot *snap)
 {
-	return (live->features & (RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
+	return (snap->features & (RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
 		RTE_BIT64(VIRTIO_F_VERSION_1))) != 0;
 }
 
 static bool
-has_offloads(const struct vu_vring_live *live)
+has_offloads(const struct vu_vring_snapshot *snap)
 {
-	return net_offload_effective(live->features) != 0;
+	return net_offload_effective(snap->features) != 0;
 }
 
 static bool
-fits_split_offload(const struct vu_vring_live *live)
+fits_split_offload(const struct vu_vring_snapshot *snap)
 {
-	return !live->is_packed && has_long_header(live);
+	return !snap->is_packed && has_long_header(snap);
 }
 
 static bool
-fits_packed_offload(const struct vu_vring_live *live)
+fits_packed_offload(const struct vu_vring_snapshot *snap)
 {
-	return live->is_packed && has_long_header(live);
+	return snap->is_packed && has_long_header(snap);
 }
 
 static bool
-fits_split(const struct vu_vring_live *live)
+fits_split(const struct vu_vring_snapshot *snap)
 {
-	return fits_split_offload(live) && !has_offloads(live);
+	return fits_split_offload(snap) && !has_offloads(snap);
 }
 
 static bool
-fits_packed(const struct vu_vring_live *live)
+fits_packed(const struct vu_vring_snapshot *snap)
 {
-	return fits_packed_offload(live) && !has_offloads(live);
+	return fits_packed_offload(snap) && !has_offloads(snap);
 }
 
 #ifdef RTE_ARCH_X86
@@ -114,13 +114,13 @@ net_variant_list(unsigned int *nb_variants)
 }
 
 const struct net_burst_ops *
-net_variant_choose(const struct vu_vring_live *live)
+net_variant_choose(const struct vu_vring_snapshot *snap)
 {
 	const uint16_t max_simd_bits = rte_vect_get_max_simd_bitwidth();
 	const struct net_variant *variant = net_variants;
 
 	/* Ends at net_burst_any. */
-	while (variant->simd_bits > max_simd_bits || !variant->is_fit(live) ||
+	while (variant->simd_bits > max_simd_bits || !variant->is_fit(snap) ||
 			!variant->is_runnable())
 		variant++;
 	return variant->ops;

@@ -47,7 +47,7 @@ void vu_net_learn(const struct vu_device_queue *queue, const struct rte_ether_ad
 
 /**
  * Take frames that the guest sent (a transmit queue, VIRTIO 1.2, 5.1.6.2). A ring that is not
- * live, or was given up (queue->vring.pos.fault), has none.
+ * snap, or was given up (queue->vring.pos.fault), has none.
  *
  * @param queue   odd queue of a net device
  * @param frames  filled; the caller's from now on. Where offloads were negotiated a frame may

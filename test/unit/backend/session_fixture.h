@@ -24,7 +24,7 @@
 #include "vu_fd.h"
 #include "vu_mem.h"
 #include "vu_virtio.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 
 #define GUEST_BYTES UINT64_C(0x100000)
 #define GUEST_GPA UINT64_C(0x40000000)
@@ -321,7 +321,7 @@ fixture_is_live(const struct session_fixture *fix, uint32_t q)
 	struct vu_queue_stats stats;
 
 	vu_device_queue_stats_get(fix->dev, q, &stats);
-	return stats.is_live;
+	return stats.is_running;
 }
 
 /* ---- the guest ---- */

@@ -170,7 +170,7 @@ VU_TEST(handle_feature, reset_device)
 	CHECK_EQ(get(&fix, VHOST_USER_GET_STATUS), 0);
 	for (uint32_t q = 0; q < 2; q++) {
 		vu_device_queue_stats_get(fix.dev, q, &stats);
-		CHECK(!stats.is_live && !stats.is_started && !stats.is_enabled);
+		CHECK(!stats.is_running && !stats.is_started && !stats.is_enabled);
 	}
 	/* The protocol stays negotiated, memory stays shared: rings may start again. */
 	CHECK(vu_device_mem(fix.dev) != NULL);

@@ -180,7 +180,7 @@ fixture_configure(struct device_fixture *f, uint32_t i)
 	vu_device_ring_enable(f->dev, i, true);
 }
 
-/* Both rings live. */
+/* Both rings running. */
 static inline void
 fixture_run(struct device_fixture *f)
 {
@@ -193,7 +193,7 @@ fixture_run(struct device_fixture *f)
 	}
 	fixture_commit(f);
 	RTE_VERIFY(vu_device_state(f->dev) == VU_DEVICE_RUNNING);
-	/* A call descriptor that is new to a live ring is signalled once. */
+	/* A call descriptor that is new to a running ring is signalled once. */
 	for (uint32_t i = 0; i < NB_RINGS; i++)
 		while (fixture_events(f->call_fds[i]) != 0)
 			;

@@ -285,7 +285,7 @@ VU_TEST(device, reset_stops_and_disables_everything)
 	for (uint32_t i = 0; i < NB_RINGS; i++) {
 		struct vu_queue_stats stats = fixture_stats(&f, i);
 
-		CHECK(!stats.is_started && !stats.is_enabled && !stats.is_live);
+		CHECK(!stats.is_started && !stats.is_enabled && !stats.is_running);
 		CHECK_EQ(fake_driver_queue(f.dev, i)->nb_stops, 1);
 		fixture_put(&f, i, 1, 1);
 	}

@@ -74,7 +74,7 @@ VU_TEST(device_queue, stats_tell_what_happened)
 
 	fixture_open(&f);
 	stats = fixture_stats(&f, 0);
-	CHECK(!stats.is_started && !stats.is_enabled && !stats.is_live && stats.size == 0);
+	CHECK(!stats.is_started && !stats.is_enabled && !stats.is_running && stats.size == 0);
 	fixture_run(&f);
 	fixture_put(&f, 0, 5, 1);
 	fixture_turn(&f);
@@ -84,7 +84,7 @@ VU_TEST(device_queue, stats_tell_what_happened)
 	vu_queue_drop(vu_device_queue(f.dev, 0), VU_DROP_TOO_BIG, 3);
 	vu_queue_count(vu_device_queue(f.dev, 0), 1, 1000);
 	stats = fixture_stats(&f, 0);
-	CHECK(stats.is_started && stats.is_enabled && stats.is_live);
+	CHECK(stats.is_started && stats.is_enabled && stats.is_running);
 	CHECK_EQ(stats.size, RING_SIZE);
 	CHECK_EQ(stats.direction, VU_QUEUE_FROM_GUEST);
 	CHECK_EQ(stats.nb_packets, 11);

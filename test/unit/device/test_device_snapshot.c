@@ -9,7 +9,7 @@
 
 /* ---- start ---- */
 
-/* What a ring needs to become live; each is one message. */
+/* What a ring needs to become snap; each is one message. */
 enum piece { PIECE_SIZE, PIECE_ADDR, PIECE_MEM, PIECE_START, NB_PIECES };
 
 static void
@@ -43,11 +43,11 @@ VU_TEST(device_snapshot, ring_is_live_with_the_last_piece_in_any_order)
 	for (unsigned int first = 0; first < NB_PIECES; first++) {
 		fixture_connect(&f);
 		for (unsigned int i = 0; i < NB_PIECES; i++) {
-			CHECK(!fixture_stats(&f, 0).is_live);
+			CHECK(!fixture_stats(&f, 0).is_running);
 			piece_set(&f, (first + i) % NB_PIECES);
 			CHECK_EQ(fixture_commit(&f), 0);
 		}
-		CHECK(fixture_stats(&f, 0).is_live);
+		CHECK(fixture_stats(&f, 0).is_running);
 		CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_starts, first + 1);
 		CHECK_EQ(fixture_stats(&f, 0).fault, VU_VRING_OK);
 		fixture_put(&f, 0, 2, 3);
@@ -90,7 +90,7 @@ VU_TEST(device_snapshot, rings_start_one_by_one)
 	fixture_configure(&f, 1);
 	vu_device_ring_start(f.dev, 1, VU_FD_NONE);
 	fixture_commit(&f);
-	CHECK(!fixture_stats(&f, 0).is_live && fixture_stats(&f, 1).is_live);
+	CHECK(!fixture_stats(&f, 0).is_running && fixture_stats(&f, 1).is_running);
 	fixture_put(&f, 0, 1, 1);
 	fixture_put(&f, 1, 1, 1);
 	fixture_turn(&f);
@@ -120,7 +120,7 @@ VU_TEST(device_snapshot, restart_goes_on_at_the_saved_base)
 		fixture_put(&f, 0, 2, 9);
 		vu_device_ring_stop(f.dev, 0);
 		CHECK_EQ(fixture_commit(&f), -EINPROGRESS);
-		CHECK(!fixture_stats(&f, 0).is_live && !fixture_stats(&f, 0).is_started);
+		CHECK(!fixture_stats(&f, 0).is_running && !fixture_stats(&f, 0).is_started);
 		CHECK_EQ(vu_device_ring_base(f.dev, 0), (uint16_t)(65530 + round * 7 - 2));
 		CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_stops, round);
 		fixture_turn(&f);
@@ -175,7 +175,7 @@ VU_TEST(device_snapshot, ring_outside_memory_is_refused_until_memory_is_right)
 	fixture_configure(&f, 0);
 	vu_device_ring_start(f.dev, 0, VU_FD_NONE);
 	CHECK_EQ(fixture_commit(&f), 0);
-	CHECK(!fixture_stats(&f, 0).is_live);
+	CHECK(!fixture_stats(&f, 0).is_running);
 	CHECK_EQ(fixture_stats(&f, 0).fault, VU_VRING_BAD_ADDRESS);
 	CHECK_EQ(fixture_stats(&f, 0).nb_faults, 1);
 	CHECK_EQ(fixture_events(f.err_fds[0]), 1);
@@ -184,12 +184,12 @@ VU_TEST(device_snapshot, ring_outside_memory_is_refused_until_memory_is_right)
 	CHECK_EQ(vu_device_ring_set_addr(f.dev, 0, &conf), 0);
 	vu_device_set_mem(f.dev, fake_guest_mem(&f.guest));
 	CHECK_EQ(fixture_commit(&f), 0);
-	CHECK(!fixture_stats(&f, 0).is_live);
+	CHECK(!fixture_stats(&f, 0).is_running);
 	CHECK_EQ(fixture_stats(&f, 0).nb_faults, 2);
 	conf.used_uva -= 2;
 	CHECK_EQ(vu_device_ring_set_addr(f.dev, 0, &conf), 0);
 	CHECK_EQ(fixture_commit(&f), 0);
-	CHECK(fixture_stats(&f, 0).is_live);
+	CHECK(fixture_stats(&f, 0).is_running);
 	CHECK_EQ(fixture_stats(&f, 0).fault, VU_VRING_OK);
 	CHECK_EQ(fixture_stats(&f, 0).nb_faults, 2);
 	fixture_disconnect(&f);
@@ -200,7 +200,7 @@ VU_TEST(device_snapshot, ring_outside_memory_is_refused_until_memory_is_right)
 	fixture_configure(&f, 0);
 	vu_device_ring_start(f.dev, 0, VU_FD_NONE);
 	CHECK_EQ(fixture_commit(&f), 0);
-	CHECK(!fixture_stats(&f, 0).is_live);
+	CHECK(!fixture_stats(&f, 0).is_running);
 	CHECK_EQ(fixture_stats(&f, 0).nb_faults, 3);
 	fixture_disconnect(&f);
 	fixture_close(&f);
@@ -275,7 +275,7 @@ VU_TEST(device_snapshot, memory_gone_and_back)
 	fixture_turn(&f);
 	vu_device_set_mem(f.dev, NULL);
 	CHECK_EQ(fixture_commit(&f), -EINPROGRESS);
-	CHECK(vu_device_mem(f.dev) == NULL && !fixture_stats(&f, 0).is_live);
+	CHECK(vu_device_mem(f.dev) == NULL && !fixture_stats(&f, 0).is_running);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_READY);
 	CHECK_EQ(fixture_stats(&f, 0).nb_faults, 0);
 	fixture_put(&f, 0, 4, 1);
@@ -312,7 +312,7 @@ VU_TEST(device_snapshot, running_ring_left_without_memory_is_reported_once)
 		CHECK_EQ(fixture_stats(&f, i).fault, VU_VRING_BAD_ADDRESS);
 		CHECK_EQ(fixture_stats(&f, i).nb_faults, 1);
 		CHECK_EQ(fixture_events(f.err_fds[i]), 1);
-		CHECK(!fixture_stats(&f, i).is_live && fixture_stats(&f, i).is_started);
+		CHECK(!fixture_stats(&f, i).is_running && fixture_stats(&f, i).is_started);
 	}
 	CHECK_EQ(f.nb_ring_faults, 0);
 	vu_device_set_mem(f.dev, fake_guest_mem(&f.guest));
@@ -357,7 +357,7 @@ VU_TEST(device_snapshot, enable_reaches_the_lcore)
 	CHECK(fake->was_enabled);
 	vu_device_ring_enable(f.dev, 0, false);
 	CHECK_EQ(fixture_commit(&f), -EINPROGRESS);
-	CHECK(!fixture_stats(&f, 0).is_enabled && fixture_stats(&f, 0).is_live);
+	CHECK(!fixture_stats(&f, 0).is_enabled && fixture_stats(&f, 0).is_running);
 	fixture_turn(&f);
 	CHECK(!fake->was_enabled && fake_driver_queue(f.dev, 1)->was_enabled);
 	vu_device_ring_enable(f.dev, 0, true);

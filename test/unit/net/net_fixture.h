@@ -182,7 +182,7 @@ port_make_packed(struct net_port *port)
 	}
 }
 
-/* Configure and start one ring; becomes live with the next commit. */
+/* Configure and start one ring; becomes running with the next commit. */
 static inline void
 port_start_ring(struct net_port *port, uint32_t i)
 {
@@ -219,7 +219,7 @@ port_connect(struct net_port *port, uint64_t features)
 	vu_device_set_mem(port->dev, fake_guest_mem(&port->guest));
 }
 
-/* All rings live. */
+/* All rings running. */
 static inline void
 port_start(struct net_port *port, uint64_t features)
 {
@@ -227,7 +227,7 @@ port_start(struct net_port *port, uint64_t features)
 	for (uint32_t i = 0; i < port->nb_queues; i++)
 		port_start_ring(port, i);
 	port_commit(port);
-	/* A call descriptor that is new to a live ring is signalled once. */
+	/* A call descriptor that is new to a running ring is signalled once. */
 	for (uint32_t i = 0; i < port->nb_queues; i++)
 		while (port_events(port->rings[i].call_fd) != 0)
 			;

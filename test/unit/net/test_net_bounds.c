@@ -51,7 +51,7 @@ push_frame(struct net_port *port, const uint8_t *bytes, uint32_t len_bytes)
 		memcpy(rte_pktmbuf_append(seg, (uint16_t)nb), bytes + done, nb);
 		RTE_VERIFY(rte_pktmbuf_chain(frame, seg) == 0);
 	}
-	net_to_guest_push(nq, vu_vring_live(&nq->queue->vring), &frame, 1);
+	net_to_guest_push(nq, vu_vring_snapshot_load(&nq->queue->vring), &frame, 1);
 }
 
 static int
@@ -97,19 +97,19 @@ static struct {
 } spy;
 
 static uint16_t
-spy_take(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+spy_take(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t max, uint16_t *nb_frames)
 {
 	spy.nb_takes++;
-	return net_take_any(nq, live, frames, max, nb_frames);
+	return net_take_any(nq, snap, frames, max, nb_frames);
 }
 
 /* Meets a fault at once. */
 static uint16_t
-spy_put(struct net_queue *nq, const struct vu_vring_live *live, struct rte_mbuf **frames,
+spy_put(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t nb_frames)
 {
-	(void)live;
+	(void)snap;
 	(void)frames;
 	(void)nb_frames;
 	spy.nb_puts++;

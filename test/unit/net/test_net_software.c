@@ -263,7 +263,7 @@ VU_TEST(net_software, mixed_bursts_in_every_variant)
 {
 	unsigned int nb_variants;
 	const struct net_variant *variants = net_variant_list(&nb_variants);
-	const struct vu_vring_live split = { .features = F_MODERN | F_SEND };
+	const struct vu_vring_snapshot split = { .features = F_MODERN | F_SEND };
 
 	for (unsigned int i = 0; i < nb_variants; i++) {
 		if (!variants[i].is_runnable() || !variants[i].is_fit(&split))
@@ -284,12 +284,12 @@ VU_TEST(net_software, variant_says_offload)
 	};
 
 	for (unsigned int i = 0; i < 2 * RTE_DIM(cases); i++) {
-		const struct vu_vring_live live = { .features = cases[i / 2].features,
+		const struct vu_vring_snapshot snap = { .features = cases[i / 2].features,
 			.is_packed = i % 2 != 0 };
-		const struct net_burst_ops *ops = net_variant_choose(&live);
+		const struct net_burst_ops *ops = net_variant_choose(&snap);
 
 		CHECK_EQ(strstr(ops->name, "fast offload ") != NULL, cases[i / 2].has_offload);
-		CHECK_EQ(strncmp(ops->name, "packed", 6) == 0, live.is_packed);
+		CHECK_EQ(strncmp(ops->name, "packed", 6) == 0, snap.is_packed);
 	}
 	return TEST_SUCCESS;
 }

@@ -7,7 +7,7 @@
 
 #include "net_fixture.h"
 #include "vu_vring_burst.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 
 struct pusher {
 	struct vu_sched *sched;
@@ -65,7 +65,7 @@ push(struct pusher *p)
 {
 	struct net_queue *nq = port_queue(&p->port, 0);
 
-	net_to_guest_push(nq, vu_vring_live(&nq->queue->vring), p->frames, p->nb_frames);
+	net_to_guest_push(nq, vu_vring_snapshot_load(&nq->queue->vring), p->frames, p->nb_frames);
 	p->nb_frames = 0;
 }
 

@@ -187,7 +187,7 @@ step_from_guest(struct variant_rig *rig, struct fake_rand *rand)
 
 	guests_act(rig, rand, is_short ? 12 + RIG_SMALL_ROOM : 0);
 	for (unsigned int i = 0; i < 2; i++)
-		rig->side[i].live->is_enabled = is_enabled;
+		rig->side[i].snapshot->is_enabled = is_enabled;
 	if (is_short && !drain_short_of_mbufs(rig, rand, max))
 		return false;
 	for (unsigned int i = 0; i < 2; i++)
@@ -327,7 +327,7 @@ side_put(struct variant_rig *rig, struct rig_side *side, uint16_t nb)
 	side->nb_frames = nb;
 	for (uint16_t i = 0; i < nb; i++)
 		before[i] = *side->frames[i];
-	side->nb_put = side->ops->put(&side->nq, side->live, side->frames, nb);
+	side->nb_put = side->ops->put(&side->nq, side->snapshot, side->frames, nb);
 	for (uint16_t i = 0; i < nb; i++) {
 		if (memcmp(&before[i], side->frames[i], sizeof(before[i])) == 0)
 			continue;

@@ -109,7 +109,7 @@ pick_table(struct rig_side *side, const struct rig_plan *plan, struct fake_chain
 	uint16_t nb = shape->nb_bufs;
 
 	shape->nb_direct = nb;
-	if (!side->live->has_indirect || nb > RIG_TABLE_DESCS ||
+	if (!side->snapshot->has_indirect || nb > RIG_TABLE_DESCS ||
 			!fake_rand_one_in(&side->rand, plan->is_plain ? 64 : 4))
 		return;
 	shape->nb_direct = plan->is_packed ? 0 : fake_rand_in(&side->rand, 0, nb - 1);
@@ -235,7 +235,7 @@ used_fill(const struct rig_side *side, uint16_t position, uint16_t id)
 	desc->len_bytes = 0;
 	desc->id = id;
 	desc->flags = packed_used_flags(position);
-	return vu_packed_advance(side->live, position, ring->next_desc[id]);
+	return vu_packed_advance(side->snapshot, position, ring->next_desc[id]);
 }
 
 bool
@@ -281,10 +281,10 @@ guest_set_event(struct rig_side *side, const struct rig_plan *plan)
 		return;
 	}
 	fake_ring_set_no_interrupt(ring, fake_rand_one_in(&side->rand, 3));
-	if (!side->live->has_event_idx || fake_rand_one_in(&side->rand, 4))
+	if (!side->snapshot->has_event_idx || fake_rand_one_in(&side->rand, 4))
 		return;
 	if (plan->is_packed)
-		fake_ring_set_used_event(ring, vu_packed_advance(side->live, ring->used_idx,
+		fake_ring_set_used_event(ring, vu_packed_advance(side->snapshot, ring->used_idx,
 			ahead % ring->size));
 	else
 		fake_ring_set_used_event(ring, (uint16_t)(ring->used_idx + ahead - 1));

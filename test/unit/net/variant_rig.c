@@ -150,7 +150,7 @@ side_hold(struct rig_side *side, const struct rig_plan *plan)
 	struct vu_vring_pos *pos = &side->queue.vring.pos;
 
 	if (plan->is_packed)
-		pos->used = vu_packed_advance(side->live, pos->used,
+		pos->used = vu_packed_advance(side->snapshot, pos->used,
 			plan->ring_size - plan->nb_held) ^ VU_PACKED_WRAP;
 	else
 		pos->used -= plan->nb_held;
@@ -173,12 +173,12 @@ side_open_queue(struct rig_side *side, const struct rig_plan *plan)
 	nq->queue = queue;
 	nq->net = &side->net;
 	RTE_VERIFY(net_queue_set_pool(nq, side->pools[plan->pool]) == 0);
-	side->live = vu_vring_live_create(&queue->vring, side->mem, plan->features);
-	RTE_VERIFY(side->live != NULL);
-	RTE_VERIFY(!vu_vring_seek(&queue->vring, side->live));
+	side->snapshot = vu_vring_snapshot_create(&queue->vring, side->mem, plan->features);
+	RTE_VERIFY(side->snapshot != NULL);
+	RTE_VERIFY(!vu_vring_seek(&queue->vring, side->snapshot));
 	side_hold(side, plan);
-	vu_vring_publish(&queue->vring, side->live);
-	net_queue_start(queue, side->live);
+	vu_vring_publish(&queue->vring, side->snapshot);
+	net_queue_start(queue, side->snapshot);
 	nq->burst = side->ops;
 }
 
@@ -201,7 +201,7 @@ rig_begin(struct variant_rig *rig, const struct rig_plan *plan, const struct net
 		side_open_ring(side, plan);
 		side_open_queue(side, plan);
 	}
-	if (variant->is_fit(rig->side[1].live))
+	if (variant->is_fit(rig->side[1].snapshot))
 		return true;
 	rig_end(rig);
 	return false;
@@ -216,7 +216,7 @@ rig_end(struct variant_rig *rig)
 	for (unsigned int i = 0; i < 2; i++) {
 		struct rig_side *side = &rig->side[i];
 
-		vu_vring_live_destroy(vu_vring_publish(&side->queue.vring, NULL));
+		vu_vring_snapshot_destroy(vu_vring_publish(&side->queue.vring, NULL));
 		fake_ring_destroy(side->ring);
 		eventfd_read(side->call_fd, &nb);
 	}
@@ -228,7 +228,7 @@ side_restart(struct rig_side *side, const struct rig_plan *plan, uint16_t start)
 	fake_ring_reset(side->ring);
 	fake_ring_start_at(side->ring, start);
 	side->queue.vring.conf = fake_ring_conf(side->ring);
-	RTE_VERIFY(!vu_vring_seek(&side->queue.vring, side->live));
+	RTE_VERIFY(!vu_vring_seek(&side->queue.vring, side->snapshot));
 	side_hold(side, plan);
 	side->out_bytes = 0;
 	side->nb_order = 0;
@@ -247,7 +247,7 @@ side_drain(struct rig_side *side, uint16_t max)
 			side->nb_frames + NET_MAX_BURST <= RIG_MAX_FRAMES) {
 		uint16_t nb = 0;
 
-		if (side->ops->take(&side->nq, side->live, &side->frames[side->nb_frames], max,
+		if (side->ops->take(&side->nq, side->snapshot, &side->frames[side->nb_frames], max,
 				&nb) == 0)
 			break;
 		side->nb_frames += nb;

@@ -51,7 +51,7 @@ struct rig_side {
 
 	/* Made anew for each scenario. */
 	struct fake_ring *ring;
-	struct vu_vring_live *live;
+	struct vu_vring_snapshot *snapshot;
 	struct vu_device_queue queue;
 	struct net_queue nq;
 	struct net_device net;

@@ -27,7 +27,8 @@ put_many(struct vring_fixture *f, unsigned int nb)
 static inline uint16_t
 peek_for(struct vring_fixture *f, struct vu_burst *burst, uint16_t max, uint16_t direction)
 {
-	return vu_ring_peek(f->live, &f->vring.pos, burst, max, direction, f->live->is_packed);
+	return vu_ring_peek(
+		f->snapshot, &f->vring.pos, burst, max, direction, f->snapshot->is_packed);
 }
 
 /* Entries to read. */
@@ -40,7 +41,7 @@ peek(struct vring_fixture *f, struct vu_burst *burst, uint16_t max)
 static inline void
 commit(struct vring_fixture *f, const struct vu_burst *burst, uint16_t nb, bool has_bytes)
 {
-	vu_ring_commit(f->live, &f->vring.pos, burst, nb, has_bytes, f->live->is_packed);
+	vu_ring_commit(f->snapshot, &f->vring.pos, burst, nb, has_bytes, f->snapshot->is_packed);
 }
 
 /* Take and give back up to max entries as reads. */
@@ -58,8 +59,8 @@ take(struct vring_fixture *f, uint16_t max)
 static inline bool
 is_wanted(struct vring_fixture *f)
 {
-	return f->live->is_packed ? vu_packed_wants_notification(f->live, &f->vring.pos) :
-		vu_split_wants_notification(f->live, &f->vring.pos);
+	return f->snapshot->is_packed ? vu_packed_wants_notification(f->snapshot, &f->vring.pos) :
+		vu_split_wants_notification(f->snapshot, &f->vring.pos);
 }
 
 /* Start an empty ring again at an index or position that both sides agree on. */

@@ -29,7 +29,7 @@ struct guest_fixture {
 	struct vu_mem_table *table;
 	struct vu_vring_guest *ring;
 	struct vu_vring vring;
-	struct vu_vring_live *live;
+	struct vu_vring_snapshot *snapshot;
 };
 
 static inline void
@@ -42,9 +42,9 @@ pair_attach(struct guest_fixture *f, uint64_t features, uint32_t base)
 		.used_uva = (uintptr_t)f->ring->used,
 	};
 	f->vring.enabled = true;
-	f->live = vu_vring_live_create(&f->vring, f->table, features);
-	RTE_VERIFY(f->live != NULL);
-	RTE_VERIFY(!vu_vring_seek(&f->vring, f->live));
+	f->snapshot = vu_vring_snapshot_create(&f->vring, f->table, features);
+	RTE_VERIFY(f->snapshot != NULL);
+	RTE_VERIFY(!vu_vring_seek(&f->vring, f->snapshot));
 }
 
 static inline void
@@ -70,14 +70,14 @@ pair_start(struct guest_fixture *f, uint16_t size, uint64_t features)
 static inline void
 pair_restart(struct guest_fixture *f, uint64_t features)
 {
-	vu_vring_live_destroy(f->live);
+	vu_vring_snapshot_destroy(f->snapshot);
 	pair_attach(f, features, vu_vring_guest_restart(f->ring));
 }
 
 static inline void
 pair_stop(struct guest_fixture *f)
 {
-	vu_vring_live_destroy(f->live);
+	vu_vring_snapshot_destroy(f->snapshot);
 	vu_vring_guest_destroy(f->ring);
 	vu_mem_table_destroy(f->table);
 	munmap(f->mem, MEM_BYTES);
@@ -115,12 +115,12 @@ static inline uint16_t
 use(struct guest_fixture *f, uint16_t max, uint32_t len, uint16_t direction)
 {
 	struct vu_burst burst;
-	uint16_t nb = vu_ring_peek(f->live, &f->vring.pos, &burst, max, direction,
-		f->live->is_packed);
+	uint16_t nb = vu_ring_peek(f->snapshot, &f->vring.pos, &burst, max, direction,
+		f->snapshot->is_packed);
 
 	for (uint16_t i = 0; i < nb; i++)
 		burst.used_bytes[i] = len;
-	vu_ring_commit(f->live, &f->vring.pos, &burst, nb, true, f->live->is_packed);
+	vu_ring_commit(f->snapshot, &f->vring.pos, &burst, nb, true, f->snapshot->is_packed);
 	return nb;
 }
 
@@ -128,8 +128,8 @@ use(struct guest_fixture *f, uint16_t max, uint32_t len, uint16_t direction)
 static inline bool
 wants_notification(struct guest_fixture *f)
 {
-	return f->live->is_packed ? vu_packed_wants_notification(f->live, &f->vring.pos) :
-		vu_split_wants_notification(f->live, &f->vring.pos);
+	return f->snapshot->is_packed ? vu_packed_wants_notification(f->snapshot, &f->vring.pos) :
+		vu_split_wants_notification(f->snapshot, &f->vring.pos);
 }
 
 static inline uintptr_t

@@ -17,10 +17,10 @@
 static bool
 starts(struct vring_fixture *f, uint64_t features)
 {
-	struct vu_vring_live *live = vu_vring_live_create(&f->vring, f->mem, features);
-	bool is_ok = live != NULL;
+	struct vu_vring_snapshot *snap = vu_vring_snapshot_create(&f->vring, f->mem, features);
+	bool is_ok = snap != NULL;
 
-	vu_vring_live_destroy(live);
+	vu_vring_snapshot_destroy(snap);
 	return is_ok;
 }
 
@@ -28,11 +28,11 @@ starts(struct vring_fixture *f, uint64_t features)
 static int
 refusal(struct vring_fixture *f, const struct vu_mem_table *mem, uint64_t features)
 {
-	struct vu_vring_live *live = vu_vring_live_create(&f->vring, mem, features);
+	struct vu_vring_snapshot *snap = vu_vring_snapshot_create(&f->vring, mem, features);
 
-	if (live == NULL)
+	if (snap == NULL)
 		return rte_errno;
-	vu_vring_live_destroy(live);
+	vu_vring_snapshot_destroy(snap);
 	return 0;
 }
 
@@ -61,7 +61,7 @@ VU_TEST(vring, init_owns_nothing)
 	CHECK_EQ(vring.idx, 7);
 	CHECK(vring.kick_fd == VU_FD_NONE && vring.call_fd == VU_FD_NONE &&
 		vring.err_fd == VU_FD_NONE);
-	CHECK(!vring.started && !vring.enabled && vring.live == NULL && !vring.conf.has_addr);
+	CHECK(!vring.started && !vring.enabled && vring.snapshot == NULL && !vring.conf.has_addr);
 	CHECK_EQ(vring.conf.size, 0);
 	return TEST_SUCCESS;
 }
@@ -96,21 +96,21 @@ VU_TEST(vring, live_holds_what_was_configured)
 	struct vring_fixture f;
 
 	fixture_start(&f, 64, F_EVENT_IDX);
-	CHECK_EQ(f.live->size, 64);
-	CHECK_EQ(f.live->mask, 63);
-	CHECK(f.live->has_event_idx && !f.live->has_indirect && f.live->is_enabled);
-	CHECK_EQ(f.live->call_fd, VU_FD_NONE);
-	CHECK(f.live->mem == f.mem && vu_vring_live(&f.vring) == f.live);
+	CHECK_EQ(f.snapshot->size, 64);
+	CHECK_EQ(f.snapshot->mask, 63);
+	CHECK(f.snapshot->has_event_idx && !f.snapshot->has_indirect && f.snapshot->is_enabled);
+	CHECK_EQ(f.snapshot->call_fd, VU_FD_NONE);
+	CHECK(f.snapshot->mem == f.mem && vu_vring_snapshot_load(&f.vring) == f.snapshot);
 	/* The same memory by two mappings. */
 	f.ring->desc[63].gpa = 0x1234;
 	f.ring->avail->ring[63] = 0x77;
 	f.ring->used->ring[63].id = 0x55;
-	CHECK_EQ(f.live->desc[63].gpa, 0x1234);
-	CHECK_EQ(f.live->avail->ring[63], 0x77);
-	CHECK_EQ(f.live->used->ring[63].id, 0x55);
+	CHECK_EQ(f.snapshot->desc[63].gpa, 0x1234);
+	CHECK_EQ(f.snapshot->avail->ring[63], 0x77);
+	CHECK_EQ(f.snapshot->used->ring[63].id, 0x55);
 	f.vring.enabled = false;
 	fixture_restart(&f, F_INDIRECT);
-	CHECK(!f.live->has_event_idx && f.live->has_indirect && !f.live->is_enabled);
+	CHECK(!f.snapshot->has_event_idx && f.snapshot->has_indirect && !f.snapshot->is_enabled);
 	fixture_stop(&f);
 	return TEST_SUCCESS;
 }
@@ -216,11 +216,11 @@ VU_TEST(vring, largest_and_smallest_ring)
 	struct vring_fixture f;
 
 	fixture_start(&f, 32768, F_EVENT_IDX);
-	CHECK_EQ(f.live->size, 32768);
-	CHECK_EQ(f.live->mask, 32767);
+	CHECK_EQ(f.snapshot->size, 32768);
+	CHECK_EQ(f.snapshot->mask, 32767);
 	fixture_stop(&f);
 	fixture_start(&f, 1, F_EVENT_IDX);
-	CHECK_EQ(f.live->mask, 0);
+	CHECK_EQ(f.snapshot->mask, 0);
 	fixture_stop(&f);
 	return TEST_SUCCESS;
 }
@@ -230,7 +230,7 @@ seek(struct vring_fixture *f, uint32_t base, uint16_t used_idx)
 {
 	f->vring.conf.base = base;
 	f->ring->used->idx = used_idx;
-	return vu_vring_seek(&f->vring, f->live);
+	return vu_vring_seek(&f->vring, f->snapshot);
 }
 
 VU_TEST(vring, seek_takes_base_and_used_index)
@@ -273,14 +273,14 @@ VU_TEST(vring, packed_live_holds_what_was_configured)
 	struct vring_fixture f;
 
 	fixture_start(&f, 100, F_PACKED | F_EVENT_IDX);
-	CHECK_EQ(f.live->size, 100);
-	CHECK(f.live->is_packed && f.live->has_event_idx && !f.live->has_indirect);
+	CHECK_EQ(f.snapshot->size, 100);
+	CHECK(f.snapshot->is_packed && f.snapshot->has_event_idx && !f.snapshot->has_indirect);
 	f.ring->packed_desc[99].gpa = 0x1234;
 	f.ring->driver_event->position = 0x77;
-	CHECK_EQ(f.live->packed_desc[99].gpa, 0x1234);
-	CHECK_EQ(f.live->driver_event->position, 0x77);
+	CHECK_EQ(f.snapshot->packed_desc[99].gpa, 0x1234);
+	CHECK_EQ(f.snapshot->driver_event->position, 0x77);
 	CHECK_EQ(f.ring->device_event->flags, VU_PACKED_EVENT_DISABLE);
-	CHECK_EQ(f.live->device_event->flags, VU_PACKED_EVENT_DISABLE);
+	CHECK_EQ(f.snapshot->device_event->flags, VU_PACKED_EVENT_DISABLE);
 	fixture_stop(&f);
 	return TEST_SUCCESS;
 }
@@ -292,7 +292,7 @@ VU_TEST(vring, packed_rings_have_any_size)
 
 	for (unsigned int i = 0; i < RTE_DIM(sizes); i++) {
 		fixture_start(&f, (uint16_t)sizes[i], F_PACKED);
-		CHECK_EQ(f.live->size, sizes[i]);
+		CHECK_EQ(f.snapshot->size, sizes[i]);
 		f.vring.conf.size = 32769;
 		CHECK_EQ(refusal(&f, f.mem, F_PACKED), EINVAL);
 		f.vring.conf.size = 0;
@@ -363,7 +363,7 @@ static uint32_t
 packed_base_after(struct vring_fixture *f, uint32_t base)
 {
 	f->vring.conf.base = base;
-	vu_vring_seek(&f->vring, f->live);
+	vu_vring_seek(&f->vring, f->snapshot);
 	return vu_vring_base(&f->vring);
 }
 
@@ -411,17 +411,17 @@ VU_TEST(vring, start_tells_guest_not_to_kick)
 VU_TEST(vring, publish_returns_the_former_set_up)
 {
 	struct vring_fixture f;
-	struct vu_vring_live *second;
+	struct vu_vring_snapshot *second;
 
 	fixture_start(&f, 16, 0);
-	second = vu_vring_live_create(&f.vring, f.mem, 0);
+	second = vu_vring_snapshot_create(&f.vring, f.mem, 0);
 	CHECK(second != NULL);
-	CHECK(vu_vring_publish(&f.vring, second) == f.live);
-	CHECK(vu_vring_live(&f.vring) == second);
-	vu_vring_live_destroy(f.live);
-	vu_vring_live_destroy(NULL);
+	CHECK(vu_vring_publish(&f.vring, second) == f.snapshot);
+	CHECK(vu_vring_snapshot_load(&f.vring) == second);
+	vu_vring_snapshot_destroy(f.snapshot);
+	vu_vring_snapshot_destroy(NULL);
 	fixture_stop(&f);
-	CHECK(vu_vring_live(&f.vring) == NULL);
+	CHECK(vu_vring_snapshot_load(&f.vring) == NULL);
 	return TEST_SUCCESS;
 }
 
@@ -432,17 +432,17 @@ VU_TEST(vring, notify_writes_call_descriptor_and_counts)
 
 	fixture_start(&f, 16, 0);
 	/* Without a descriptor the front-end polls: nothing happened, nothing is counted. */
-	vu_vring_notify(f.live, &f.vring.pos);
+	vu_vring_notify(f.snapshot, &f.vring.pos);
 	CHECK_EQ(f.vring.pos.counters.nb_notifications, 0);
 	f.vring.call_fd = vu_fd_eventfd();
 	fixture_restart(&f, 0);
-	vu_vring_notify(f.live, &f.vring.pos);
-	vu_vring_notify(f.live, &f.vring.pos);
+	vu_vring_notify(f.snapshot, &f.vring.pos);
+	vu_vring_notify(f.snapshot, &f.vring.pos);
 	CHECK_EQ(fixture_events(f.vring.call_fd), 2);
 	CHECK_EQ(f.vring.pos.counters.nb_notifications, 2);
 	/* A full eventfd will wake its reader all the same. */
 	CHECK(eventfd_write(f.vring.call_fd, UINT64_MAX - 1) == 0);
-	vu_vring_notify(f.live, &f.vring.pos);
+	vu_vring_notify(f.snapshot, &f.vring.pos);
 	CHECK_EQ(f.vring.pos.counters.nb_notifications, 3);
 	CHECK_EQ(f.vring.pos.counters.nb_notification_errors, 0);
 	/* The reading end of a pipe cannot be written. */
@@ -450,7 +450,7 @@ VU_TEST(vring, notify_writes_call_descriptor_and_counts)
 	vu_fd_close(&f.vring.call_fd);
 	f.vring.call_fd = pipe_fds[0];
 	fixture_restart(&f, 0);
-	vu_vring_notify(f.live, &f.vring.pos);
+	vu_vring_notify(f.snapshot, &f.vring.pos);
 	CHECK_EQ(f.vring.pos.counters.nb_notifications, 3);
 	CHECK_EQ(f.vring.pos.counters.nb_notification_errors, 1);
 	close(pipe_fds[1]);
@@ -478,7 +478,7 @@ VU_TEST(vring, notification_that_blocks_and_is_interrupted_gives_the_ring_up)
 	fixture_restart(&f, 0);
 	CHECK(sigaction(SIGALRM, &action, &before) == 0);
 	CHECK(setitimer(ITIMER_REAL, &interval, NULL) == 0);
-	vu_vring_notify(f.live, &f.vring.pos);
+	vu_vring_notify(f.snapshot, &f.vring.pos);
 	CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
 	CHECK(sigaction(SIGALRM, &before, NULL) == 0);
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_BAD_CALL);

@@ -29,7 +29,7 @@ static enum vu_vring_fault
 walk(struct vring_fixture *f, uint16_t head, struct vu_chain *chain)
 {
 	f->vring.pos.region_hint = 0;
-	return vu_split_chain(f->live, &f->vring.pos, head, chain);
+	return vu_split_chain(f->snapshot, &f->vring.pos, head, chain);
 }
 
 /* Write a descriptor as it is. */
@@ -496,7 +496,7 @@ VU_TEST(vring_chain, random_chains_are_what_the_guest_meant)
 		model_read(&model, &f.guest);
 		fake_ring_reset(f.ring);
 		f.vring.pos.region_hint = (uint16_t)fake_rand_u64(&rand);
-		CHECK_EQ(vu_split_chain(f.live, &f.vring.pos,
+		CHECK_EQ(vu_split_chain(f.snapshot, &f.vring.pos,
 			(uint16_t)fake_ring_add(f.ring, &shape), &chain), VU_VRING_OK);
 		CHECK(model_check(&model, &chain) == TEST_SUCCESS);
 	}

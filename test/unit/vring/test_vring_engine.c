@@ -78,7 +78,7 @@ check_shapes(uint64_t features)
 	for (int i = 0; i < 7; i++) {
 		CHECK((burst.hva[i] != NULL) == (i == plain));
 		CHECK_EQ(burst.head[i], heads[i]);
-		if (f.live->is_packed)
+		if (f.snapshot->is_packed)
 			CHECK_EQ(burst.nb_descs[i], i == 0 ? 3 : 1);
 	}
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
@@ -204,7 +204,7 @@ check_first_notification(uint64_t features)
 		CHECK(is_wanted(&f));
 		take(&f, 1);
 		CHECK(!is_wanted(&f));
-		start_at(&f, f.live->is_packed ? 0x8003 : 3, features);
+		start_at(&f, f.snapshot->is_packed ? 0x8003 : 3, features);
 	}
 	fixture_stop(&f);
 	return TEST_SUCCESS;
@@ -233,7 +233,7 @@ check_signal(uint64_t features)
 		/* Wanted, not wanted, wanted again. */
 		fake_ring_set_no_interrupt(f.ring, i == 1);
 		take(&f, 1);
-		vu_ring_signal(f.live, &f.vring.pos, f.live->is_packed);
+		vu_ring_signal(f.snapshot, &f.vring.pos, f.snapshot->is_packed);
 		CHECK_EQ(fixture_events(f.vring.call_fd), i != 1);
 	}
 	CHECK_EQ(counters->nb_notifications, 2);

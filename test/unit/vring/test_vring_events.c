@@ -165,7 +165,7 @@ check_pair(uint64_t features, uint16_t size, uint64_t nb_bufs, uint64_t deadline
 
 	pair = (struct pair){ .is_in_order = (features & F_IN_ORDER) != 0 };
 	pair_start(&pair.f, size, features);
-	vu_vring_publish(&pair.f.vring, pair.f.live);
+	vu_vring_publish(&pair.f.vring, pair.f.snapshot);
 	pair.guard = vu_vring_guard_attach(&pair.f.vring, VU_LOCK_NONE);
 	pair.kick_fd = eventfd(0, EFD_CLOEXEC);
 	pair.call_fd = eventfd(0, EFD_CLOEXEC);

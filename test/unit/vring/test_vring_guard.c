@@ -44,7 +44,7 @@ idx_after(const struct vring_fixture *f, uint16_t idx, uint16_t nb)
 		(uint16_t)(idx + nb);
 }
 
-/* What works the same for any guard with a live ring of RING_SIZE. */
+/* What works the same for any guard with a running ring of RING_SIZE. */
 static int
 check_buffers(struct vring_fixture *f, struct vu_vring_guard *guard)
 {

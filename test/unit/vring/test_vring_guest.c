@@ -140,16 +140,18 @@ check_chains(uint64_t features)
 		CHECK_EQ(vu_vring_guest_add_chain(f.ring, bufs, 1, 1), -ENOSPC);
 		CHECK_EQ(vu_vring_guest_nb_free(f.ring), 1);
 		vu_vring_guest_publish(f.ring);
-		CHECK_EQ(vu_ring_peek(f.live, &f.vring.pos, &burst, 4, 0, f.live->is_packed), 2);
-		CHECK_EQ(vu_ring_chain(f.live, &f.vring.pos, &burst, 0, &chain), VU_VRING_OK);
+		CHECK_EQ(
+			vu_ring_peek(f.snapshot, &f.vring.pos, &burst, 4, 0, f.snapshot->is_packed),
+			2);
+		CHECK_EQ(vu_ring_chain(f.snapshot, &f.vring.pos, &burst, 0, &chain), VU_VRING_OK);
 		CHECK_EQ(chain.nb_read, 2);
 		CHECK_EQ(chain.read_bytes, 2 * BUF_BYTES);
 		CHECK_EQ(chain.write_bytes, BUF_BYTES);
-		CHECK_EQ(vu_ring_chain(f.live, &f.vring.pos, &burst, 1, &chain), VU_VRING_OK);
+		CHECK_EQ(vu_ring_chain(f.snapshot, &f.vring.pos, &burst, 1, &chain), VU_VRING_OK);
 		CHECK_EQ(chain.write_bytes, 4 * BUF_BYTES);
 		burst.used_bytes[0] = 5000;
 		burst.used_bytes[1] = 1000;
-		vu_ring_commit(f.live, &f.vring.pos, &burst, 2, true, f.live->is_packed);
+		vu_ring_commit(f.snapshot, &f.vring.pos, &burst, 2, true, f.snapshot->is_packed);
 		CHECK_EQ(vu_vring_guest_collect(f.ring, done, 4), 2);
 		CHECK_EQ(number(&done[0]), 4 * round);
 		CHECK_EQ(done[0].len_bytes, BUF_BYTES);
@@ -278,10 +280,11 @@ static uint16_t
 use_batch(struct guest_fixture *f, uint16_t max)
 {
 	struct vu_burst burst;
-	uint16_t nb = vu_ring_peek(f->live, &f->vring.pos, &burst, max, 0, f->live->is_packed);
+	uint16_t nb =
+		vu_ring_peek(f->snapshot, &f->vring.pos, &burst, max, 0, f->snapshot->is_packed);
 
-	vu_ring_commit_batch(f->live, &f->vring.pos, &burst, nb, false,
-		f->live->is_packed);
+	vu_ring_commit_batch(f->snapshot, &f->vring.pos, &burst, nb, false,
+		f->snapshot->is_packed);
 	return nb;
 }
 
@@ -376,9 +379,9 @@ check_indirect(uint64_t features)
 	if ((features & F_INDIRECT) != 0) {
 		CHECK_EQ(add(&f, 1, 8, false), 7);
 		CHECK_EQ(vu_vring_guest_add_indirect(f.ring, bufs, 1, 0, &table), -ENOSPC);
-		CHECK_EQ(vu_ring_peek(f.live, &f.vring.pos, &burst, 32, 0,
-			f.live->is_packed), 8);
-		CHECK_EQ(vu_ring_chain(f.live, &f.vring.pos, &burst, 0, &chain), VU_VRING_OK);
+		CHECK_EQ(vu_ring_peek(f.snapshot, &f.vring.pos, &burst, 32, 0,
+			f.snapshot->is_packed), 8);
+		CHECK_EQ(vu_ring_chain(f.snapshot, &f.vring.pos, &burst, 0, &chain), VU_VRING_OK);
 		CHECK(chain.read_bytes == 4 * BUF_BYTES && chain.write_bytes == 2 * BUF_BYTES);
 		use(&f, 2, 10000, 0);
 		CHECK_EQ(vu_vring_guest_collect(f.ring, done, 2), 2);
@@ -423,7 +426,7 @@ VU_TEST(vring_guest, kicks_follow_the_event_structure)
 
 	for (unsigned int i = 0; i < RTE_DIM(events); i++) {
 		pair_start(&f, 3, F_VERSION_1 | F_PACKED | F_EVENT_IDX);
-		event = f.live->device_event;
+		event = f.snapshot->device_event;
 		event->flags = VU_PACKED_EVENT_DESC;
 		event->position = events[i].position;
 		add(&f, 0, 2, false);

@@ -14,7 +14,7 @@ struct kick_ring {
 	_Alignas(4) uint8_t used[sizeof(struct vu_split_used) +
 		SIZE * sizeof(struct vu_split_used_elem) + sizeof(uint16_t)];
 	struct vu_packed_event event;
-	struct vu_vring_live live;
+	struct vu_vring_snapshot snapshot;
 	struct vu_vring_pos pos;
 };
 
@@ -22,15 +22,15 @@ static void
 ring_init(struct kick_ring *ring, bool is_packed, bool has_event_idx)
 {
 	memset(ring, 0, sizeof(*ring));
-	ring->live = (struct vu_vring_live){
+	ring->snapshot = (struct vu_vring_snapshot){
 		.size = SIZE, .mask = SIZE - 1, .is_packed = is_packed,
 		.has_event_idx = has_event_idx,
 	};
 	ring->pos.avail = 0x8003;
 	if (is_packed)
-		ring->live.device_event = &ring->event;
+		ring->snapshot.device_event = &ring->event;
 	else
-		ring->live.used = (struct vu_split_used *)(void *)ring->used;
+		ring->snapshot.used = (struct vu_split_used *)(void *)ring->used;
 }
 
 VU_TEST(vring_kick, split_flag)
@@ -38,12 +38,12 @@ VU_TEST(vring_kick, split_flag)
 	struct kick_ring ring;
 
 	ring_init(&ring, false, false);
-	vu_vring_disable_kicks(&ring.live);
-	CHECK_EQ(ring.live.used->flags, VU_USED_F_NO_NOTIFY);
-	vu_vring_enable_kicks(&ring.live, &ring.pos);
-	CHECK_EQ(ring.live.used->flags, 0);
-	vu_vring_disable_kicks(&ring.live);
-	CHECK_EQ(ring.live.used->flags, VU_USED_F_NO_NOTIFY);
+	vu_vring_disable_kicks(&ring.snapshot);
+	CHECK_EQ(ring.snapshot.used->flags, VU_USED_F_NO_NOTIFY);
+	vu_vring_enable_kicks(&ring.snapshot, &ring.pos);
+	CHECK_EQ(ring.snapshot.used->flags, 0);
+	vu_vring_disable_kicks(&ring.snapshot);
+	CHECK_EQ(ring.snapshot.used->flags, VU_USED_F_NO_NOTIFY);
 	return TEST_SUCCESS;
 }
 
@@ -54,13 +54,13 @@ VU_TEST(vring_kick, split_event_index)
 	uint16_t event;
 
 	ring_init(&ring, false, true);
-	vu_vring_enable_kicks(&ring.live, &ring.pos);
+	vu_vring_enable_kicks(&ring.snapshot, &ring.pos);
 	memcpy(&event, &ring.used[sizeof(ring.used) - sizeof(event)], sizeof(event));
 	CHECK_EQ(event, ring.pos.avail);
 	for (size_t i = 0; i < sizeof(ring.used) - sizeof(event); i++)
 		CHECK_EQ(ring.used[i], 0);
-	vu_vring_disable_kicks(&ring.live);
-	CHECK_EQ(ring.live.used->flags, 0);
+	vu_vring_disable_kicks(&ring.snapshot);
+	CHECK_EQ(ring.snapshot.used->flags, 0);
 	return TEST_SUCCESS;
 }
 
@@ -69,9 +69,9 @@ VU_TEST(vring_kick, packed_flags)
 	struct kick_ring ring;
 
 	ring_init(&ring, true, false);
-	vu_vring_disable_kicks(&ring.live);
+	vu_vring_disable_kicks(&ring.snapshot);
 	CHECK_EQ(ring.event.flags, VU_PACKED_EVENT_DISABLE);
-	vu_vring_enable_kicks(&ring.live, &ring.pos);
+	vu_vring_enable_kicks(&ring.snapshot, &ring.pos);
 	CHECK_EQ(ring.event.flags, VU_PACKED_EVENT_ENABLE);
 	return TEST_SUCCESS;
 }
@@ -81,10 +81,10 @@ VU_TEST(vring_kick, packed_position)
 	struct kick_ring ring;
 
 	ring_init(&ring, true, true);
-	vu_vring_enable_kicks(&ring.live, &ring.pos);
+	vu_vring_enable_kicks(&ring.snapshot, &ring.pos);
 	CHECK_EQ(ring.event.flags, VU_PACKED_EVENT_DESC);
 	CHECK_EQ(ring.event.position, 0x8003);
-	vu_vring_disable_kicks(&ring.live);
+	vu_vring_disable_kicks(&ring.snapshot);
 	CHECK_EQ(ring.event.flags, VU_PACKED_EVENT_DISABLE);
 	return TEST_SUCCESS;
 }

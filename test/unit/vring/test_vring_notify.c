@@ -31,9 +31,9 @@ notify_start(struct guest_fixture *f, uint64_t features, struct vu_notify_conf n
 	pair_start(f, RING_ENTRIES, F_VERSION_1 | features);
 	f->vring.notify = notify;
 	f->vring.call_fd = vu_fd_eventfd();
-	vu_vring_live_destroy(f->live);
-	f->live = vu_vring_live_create(&f->vring, f->table, F_VERSION_1 | features);
-	RTE_VERIFY(f->live != NULL);
+	vu_vring_snapshot_destroy(f->snapshot);
+	f->snapshot = vu_vring_snapshot_create(&f->vring, f->table, F_VERSION_1 | features);
+	RTE_VERIFY(f->snapshot != NULL);
 }
 
 static void
@@ -61,7 +61,7 @@ carry(struct guest_fixture *f, uint16_t nb)
 	RTE_VERIFY(add(f, 0, nb, false) == nb);
 	vu_vring_guest_arm(f->ring);
 	RTE_VERIFY(use(f, nb, 0, 0) == nb);
-	vu_ring_signal(f->live, &f->vring.pos, f->live->is_packed);
+	vu_ring_signal(f->snapshot, &f->vring.pos, f->snapshot->is_packed);
 	RTE_VERIFY(vu_vring_guest_collect(f->ring, done, RING_ENTRIES) == nb);
 }
 
@@ -76,7 +76,7 @@ VU_TEST(vring_notify, at_once_unless_told_otherwise)
 		for (unsigned int n = 0; n < 5; n++) {
 			carry(&f, 1);
 			CHECK_EQ(events(&f), 1);
-			CHECK(!vu_vring_notify_check(f.live, &f.vring.pos));
+			CHECK(!vu_vring_notify_check(f.snapshot, &f.vring.pos));
 		}
 		CHECK_EQ(f.vring.pos.counters.nb_notifications, 5);
 		CHECK_EQ(f.vring.pos.counters.nb_notifications_delayed, 0);
@@ -95,10 +95,10 @@ VU_TEST(vring_notify, waits_for_a_number_of_buffers)
 			carry(&f, 4);
 			carry(&f, 5);
 			CHECK_EQ(events(&f), 0);
-			CHECK(vu_vring_notify_check(f.live, &f.vring.pos));
+			CHECK(vu_vring_notify_check(f.snapshot, &f.vring.pos));
 			carry(&f, 1);
 			CHECK_EQ(events(&f), 1);
-			CHECK(!vu_vring_notify_check(f.live, &f.vring.pos));
+			CHECK(!vu_vring_notify_check(f.snapshot, &f.vring.pos));
 		}
 		/* A burst that is large enough does not wait. */
 		carry(&f, 32);
@@ -122,7 +122,7 @@ VU_TEST(vring_notify, what_waits_is_told_though_the_guest_looked_away)
 		vu_vring_guest_disarm(f.ring);
 		add(&f, 0, 2, false);
 		use(&f, 2, 0, 0);
-		vu_ring_signal(f.live, &f.vring.pos, f.live->is_packed);
+		vu_ring_signal(f.snapshot, &f.vring.pos, f.snapshot->is_packed);
 		CHECK_EQ(events(&f), 1);
 		vu_vring_guest_collect(f.ring, done, RING_ENTRIES);
 		notify_stop(&f);
@@ -137,7 +137,7 @@ VU_TEST(vring_notify, waits_no_longer_than_a_time)
 
 		notify_start(&f, layouts[i], (struct vu_notify_conf){ 1000, 50 });
 		carry(&f, 1);
-		while (vu_vring_notify_check(f.live, &f.vring.pos))
+		while (vu_vring_notify_check(f.snapshot, &f.vring.pos))
 			;
 		CHECK_EQ(events(&f), 1);
 		/* Without anyone looking at the clock, the next burst does. */
@@ -161,7 +161,7 @@ count_writes(struct guest_fixture *f)
 	unsigned int nb = 0;
 
 	for (; nb < NB_WRITES && f->vring.pos.fault == VU_VRING_OK; nb++) {
-		vu_vring_call(f->live, &f->vring.pos);
+		vu_vring_call(f->snapshot, &f->vring.pos);
 		events(f);
 	}
 	return nb;
@@ -218,7 +218,7 @@ VU_TEST(vring_notify, a_front_end_that_polls_is_not_waited_for)
 	struct guest_fixture f;
 
 	notify_start(&f, 0, (struct vu_notify_conf){ 100, LONG_US });
-	f.live->call_fd = VU_FD_NONE;
+	f.snapshot->call_fd = VU_FD_NONE;
 	carry(&f, 1);
 	CHECK(!f.vring.pos.is_delayed);
 	notify_stop(&f);
@@ -243,8 +243,8 @@ device_main(void *arg)
 
 	while (vu_load(&s->is_stopped) == 0) {
 		if (use(&s->f, (uint16_t)fake_rand_in(&rand, 1, 32), 0, 0) != 0)
-			vu_ring_signal(s->f.live, &s->f.vring.pos, s->f.live->is_packed);
-		vu_vring_notify_check(s->f.live, &s->f.vring.pos);
+			vu_ring_signal(s->f.snapshot, &s->f.vring.pos, s->f.snapshot->is_packed);
+		vu_vring_notify_check(s->f.snapshot, &s->f.vring.pos);
 	}
 	return NULL;
 }

@@ -81,9 +81,9 @@ perf_start(struct perf *perf, enum way way)
 	if (way == WAY_DELAYED)
 		f->vring.notify = (struct vu_notify_conf){ 1000000, 1000000 };
 	f->vring.call_fd = vu_fd_eventfd();
-	vu_vring_live_destroy(f->live);
-	f->live = vu_vring_live_create(&f->vring, f->table, F_VERSION_1);
-	RTE_VERIFY(f->live != NULL);
+	vu_vring_snapshot_destroy(f->snapshot);
+	f->snapshot = vu_vring_snapshot_create(&f->vring, f->table, F_VERSION_1);
+	RTE_VERIFY(f->snapshot != NULL);
 	if (way == WAY_UNWANTED)
 		vu_vring_guest_disarm(f->ring);
 	else
@@ -109,7 +109,7 @@ measure(enum way way)
 	for (unsigned int i = 0; i < nb_rounds; i++) {
 		uint64_t start_tsc = rte_rdtsc_precise();
 
-		vu_split_signal(perf.f.live, &perf.f.vring.pos);
+		vu_split_signal(perf.f.snapshot, &perf.f.vring.pos);
 		cost[i] = rte_rdtsc_precise() - start_tsc;
 		while (has_thread && vu_load_acquire(&perf.nb_told) != i + 1)
 			;

@@ -25,8 +25,8 @@ start(struct packed_chain_fixture *c, uint16_t size, uint64_t features)
 static enum vu_vring_fault
 walk(struct packed_chain_fixture *c)
 {
-	RTE_VERIFY(vu_packed_peek(c->f.live, &c->f.vring.pos, &c->burst, 1, 0) == 1);
-	return vu_packed_chain(c->f.live, &c->f.vring.pos, &c->burst, 0, &c->chain);
+	RTE_VERIFY(vu_packed_peek(c->f.snapshot, &c->f.vring.pos, &c->burst, 1, 0) == 1);
+	return vu_packed_chain(c->f.snapshot, &c->f.vring.pos, &c->burst, 0, &c->chain);
 }
 
 /* Start over with an entry of these buffers, and walk it. */
@@ -35,7 +35,7 @@ walk_bufs(struct packed_chain_fixture *c, const struct fake_buf *bufs, uint16_t 
 {
 	fake_ring_reset(c->f.ring);
 	c->f.vring.conf.base = VU_PACKED_FRESH_BASE;
-	vu_vring_seek(&c->f.vring, c->f.live);
+	vu_vring_seek(&c->f.vring, c->f.snapshot);
 	RTE_VERIFY(fake_ring_put(c->f.ring, bufs, nb_bufs) >= 0);
 	return walk(c);
 }
@@ -45,7 +45,7 @@ walk_chain(struct packed_chain_fixture *c, const struct fake_chain *chain)
 {
 	fake_ring_reset(c->f.ring);
 	c->f.vring.conf.base = VU_PACKED_FRESH_BASE;
-	vu_vring_seek(&c->f.vring, c->f.live);
+	vu_vring_seek(&c->f.vring, c->f.snapshot);
 	RTE_VERIFY(fake_ring_add(c->f.ring, chain) >= 0);
 	fake_ring_publish(c->f.ring);
 	return walk(c);
@@ -64,7 +64,7 @@ VU_TEST(vring_packed_chain, direct_chain_over_the_wrap)
 		fake_ring_reset(c.f.ring);
 		fake_ring_start_at(c.f.ring, slot);
 		c.f.vring.conf.base = slot | (uint32_t)slot << 16;
-		vu_vring_seek(&c.f.vring, c.f.live);
+		vu_vring_seek(&c.f.vring, c.f.snapshot);
 		CHECK(fake_ring_put(c.f.ring, bufs, 4) >= 0);
 		CHECK_EQ(walk(&c), VU_VRING_OK);
 		CHECK_EQ(c.burst.nb_descs[0], 4);
@@ -92,9 +92,9 @@ VU_TEST(vring_packed_chain, later_entries_of_a_burst)
 			bufs[b] = (struct fake_buf){ FAKE_HIGH_GPA + i, 100 * i + b + 1, false };
 		CHECK(fake_ring_put(c.f.ring, bufs, (uint16_t)(1 + i % 3)) >= 0);
 	}
-	CHECK_EQ(vu_packed_peek(c.f.live, &c.f.vring.pos, &c.burst, 32, 0), 10);
+	CHECK_EQ(vu_packed_peek(c.f.snapshot, &c.f.vring.pos, &c.burst, 32, 0), 10);
 	for (uint16_t i = 0; i < 10; i++) {
-		CHECK_EQ(vu_packed_chain(c.f.live, &c.f.vring.pos, &c.burst, i, &c.chain),
+		CHECK_EQ(vu_packed_chain(c.f.snapshot, &c.f.vring.pos, &c.burst, i, &c.chain),
 			VU_VRING_OK);
 		CHECK_EQ(c.chain.nb_read, 1 + i % 3);
 		CHECK_EQ(c.chain.seg[0].len_bytes, 100u * i + 1);
@@ -277,9 +277,9 @@ VU_TEST(vring_packed_chain, longest_chain)
 	bufs[3] = (struct fake_buf){ FAKE_MID_GPA - 5, 10, false };
 	CHECK_EQ(walk_bufs(&c, bufs, VU_MAX_CHAIN_SEGS), VU_VRING_CHAIN_TOO_LONG);
 	fake_ring_reset(c.f.ring);
-	vu_vring_seek(&c.f.vring, c.f.live);
+	vu_vring_seek(&c.f.vring, c.f.snapshot);
 	CHECK(fake_ring_put(c.f.ring, bufs, VU_MAX_CHAIN_SEGS + 1) >= 0);
-	CHECK_EQ(vu_packed_peek(c.f.live, &c.f.vring.pos, &c.burst, 1, 0), 0);
+	CHECK_EQ(vu_packed_peek(c.f.snapshot, &c.f.vring.pos, &c.burst, 1, 0), 0);
 	CHECK_EQ(c.f.vring.pos.fault, VU_VRING_CHAIN_TOO_LONG);
 	fixture_stop(&c.f);
 	return TEST_SUCCESS;
@@ -298,10 +298,10 @@ VU_TEST(vring_packed_chain, guest_that_changes_its_mind_gains_nothing)
 	CHECK_EQ(walk_bufs(&c, bufs, 3), VU_VRING_OK);
 	for (int i = 0; i < 4; i++)
 		c.f.ring->packed_desc[i].flags ^= VU_DESC_F_NEXT;
-	CHECK_EQ(vu_packed_chain(c.f.live, &c.f.vring.pos, &c.burst, 0, &c.chain), VU_VRING_OK);
+	CHECK_EQ(vu_packed_chain(c.f.snapshot, &c.f.vring.pos, &c.burst, 0, &c.chain), VU_VRING_OK);
 	CHECK_EQ(c.chain.nb_read, 3);
 	c.f.ring->packed_desc[1].flags |= VU_DESC_F_INDIRECT;
-	CHECK_EQ(vu_packed_chain(c.f.live, &c.f.vring.pos, &c.burst, 0, &c.chain),
+	CHECK_EQ(vu_packed_chain(c.f.snapshot, &c.f.vring.pos, &c.burst, 0, &c.chain),
 		VU_VRING_BAD_INDIRECT);
 	fixture_stop(&c.f);
 	return TEST_SUCCESS;

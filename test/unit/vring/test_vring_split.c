@@ -58,10 +58,10 @@ VU_TEST(vring_split, full_ring_at_the_wrap)
 	fixture_start(&f, 32768, 0);
 	start_at(&f, 40000, 0);
 	put_many(&f, 32768);
-	CHECK_EQ(vu_split_nb_avail(f.live, &f.vring.pos), 32768);
+	CHECK_EQ(vu_split_nb_avail(f.snapshot, &f.vring.pos), 32768);
 	for (unsigned int i = 0; i < 32768 / 32; i++)
 		CHECK_EQ(take(&f, 32), 32);
-	CHECK_EQ(vu_split_nb_avail(f.live, &f.vring.pos), 0);
+	CHECK_EQ(vu_split_nb_avail(f.snapshot, &f.vring.pos), 0);
 	CHECK_EQ(fake_ring_nb_used(f.ring), 32768);
 	fixture_stop(&f);
 	return TEST_SUCCESS;
@@ -74,7 +74,7 @@ VU_TEST(vring_split, available_index_too_far_is_a_fault)
 
 	fixture_start(&f, 8, 0);
 	f.ring->avail->idx = 8;
-	CHECK_EQ(vu_split_nb_avail(f.live, &f.vring.pos), 8);
+	CHECK_EQ(vu_split_nb_avail(f.snapshot, &f.vring.pos), 8);
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
 	f.ring->avail->idx = 9;
 	CHECK_EQ(peek(&f, &burst, 32), 0);

@@ -19,7 +19,7 @@
 #include "vu_virtio.h"
 #include "vu_vring.h"
 #include "vu_vring_chain.h"
-#include "vu_vring_live.h"
+#include "vu_vring_snapshot.h"
 
 #define F_INDIRECT RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC)
 #define F_EVENT_IDX RTE_BIT64(VIRTIO_RING_F_EVENT_IDX)
@@ -30,7 +30,7 @@ struct vring_fixture {
 	struct fake_ring *ring;
 	struct vu_mem_table *mem;
 	struct vu_vring vring;
-	struct vu_vring_live *live;
+	struct vu_vring_snapshot *snapshot;
 };
 
 static inline void
@@ -41,7 +41,7 @@ fixture_configure(struct vring_fixture *f, uint16_t size, const struct fake_ring
 	fake_guest_alloc(&f->guest, FAKE_MID, 0x10000, 1);
 	f->ring = fake_ring_create(&f->guest, size, place);
 	f->mem = fake_guest_mem(&f->guest);
-	f->live = NULL;
+	f->snapshot = NULL;
 	vu_vring_init(&f->vring, 0);
 	f->vring.conf = fake_ring_conf(f->ring);
 	f->vring.enabled = true;
@@ -50,11 +50,11 @@ fixture_configure(struct vring_fixture *f, uint16_t size, const struct fake_ring
 static inline void
 fixture_restart(struct vring_fixture *f, uint64_t features)
 {
-	vu_vring_live_destroy(vu_vring_publish(&f->vring, NULL));
-	f->live = vu_vring_live_create(&f->vring, f->mem, features);
-	RTE_VERIFY(f->live != NULL);
-	vu_vring_seek(&f->vring, f->live);
-	vu_vring_publish(&f->vring, f->live);
+	vu_vring_snapshot_destroy(vu_vring_publish(&f->vring, NULL));
+	f->snapshot = vu_vring_snapshot_create(&f->vring, f->mem, features);
+	RTE_VERIFY(f->snapshot != NULL);
+	vu_vring_seek(&f->vring, f->snapshot);
+	vu_vring_publish(&f->vring, f->snapshot);
 }
 
 /* Ring parts aligned no better than they must be. */
@@ -70,7 +70,7 @@ fixture_start(struct vring_fixture *f, uint16_t size, uint64_t features)
 static inline void
 fixture_stop(struct vring_fixture *f)
 {
-	vu_vring_live_destroy(vu_vring_publish(&f->vring, NULL));
+	vu_vring_snapshot_destroy(vu_vring_publish(&f->vring, NULL));
 	vu_vring_reset(&f->vring);
 	vu_mem_table_destroy(f->mem);
 	fake_ring_destroy(f->ring);

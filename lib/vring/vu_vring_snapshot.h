@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Driver SDK: the immutable set-up of a started ring. Control builds and publishes it, the owner
+ * Driver SDK: the immutable snapshot of a started ring. Control builds and publishes it, the owner
  * lcore loads the pointer once per burst; it stays valid until the lcore's next safe point.
  */
-#ifndef VU_VRING_LIVE_H
-#define VU_VRING_LIVE_H
+#ifndef VU_VRING_SNAPSHOT_H
+#define VU_VRING_SNAPSHOT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -72,8 +72,8 @@ struct vu_packed_event {
 #define VU_PACKED_EVENT_DISABLE 1
 #define VU_PACKED_EVENT_DESC 2     /**< at a position; with EVENT_IDX only */
 
-/** Set-up of a started ring; read-only once published. */
-struct vu_vring_live {
+/** Snapshot of a started ring: read-only once published. */
+struct vu_vring_snapshot {
 	union {
 		struct vu_split_desc *desc;
 		struct vu_packed_desc *packed_desc;
@@ -107,11 +107,11 @@ struct vu_vring_live {
  * @return snapshot valid until the lcore's next safe point; NULL while stopped
  * @context owner lcore
  */
-static inline const struct vu_vring_live *
-vu_vring_live(const struct vu_vring *vring)
+static inline const struct vu_vring_snapshot *
+vu_vring_snapshot_load(const struct vu_vring *vring)
 {
 	/* Pairs with the release in vu_vring_publish(). */
-	return vu_load_acquire(&vring->live);
+	return vu_load_acquire(&vring->snapshot);
 }
 
-#endif /* VU_VRING_LIVE_H */
+#endif /* VU_VRING_SNAPSHOT_H */
