@@ -133,7 +133,8 @@ queue_start(struct vu_device_queue *queue, struct vu_vring_snapshot *snap)
 	if (vu_vring_seek(&queue->vring, snap))
 		VU_LOG_LIMITED(&dev->fault_log, DEVICE, WARNING,
 			"%s: queue %u: base %u contradicts used index %u, which is taken",
-			dev->name, queue->vring.idx, queue->vring.conf.base, queue->vring.pos.used);
+			dev->name, queue->vring.idx, queue->vring.conf.base,
+			queue->vring.pos.last_used_idx);
 	queue->is_failed = false;
 	queue->is_fault_told = false;
 	if (dev->ops->queue_start != NULL)

@@ -66,7 +66,7 @@ vu_vring_reset(struct vu_vring *vring)
 	vu_fd_close(&vring->kick_fd);
 	vu_fd_close(&vring->call_fd);
 	vu_fd_close(&vring->err_fd);
-	/* Not `live`: other lcores may look at it at any time. */
+	/* Not `snapshot`: other lcores may look at it at any time. */
 	vring->conf = (struct vu_vring_conf){ .size = 0 };
 	vring->started = false;
 	vring->enabled = false;
@@ -137,8 +137,8 @@ packed_seek(const struct vu_vring_conf *conf, struct vu_vring_pos *pos)
 {
 	uint32_t base = conf->has_base ? conf->base : VU_PACKED_FRESH_BASE;
 
-	pos->avail = (uint16_t)base;
-	pos->used = base >> 16 != 0 ? (uint16_t)(base >> 16) : pos->avail;
+	pos->last_avail_idx = (uint16_t)base;
+	pos->last_used_idx = base >> 16 != 0 ? (uint16_t)(base >> 16) : pos->last_avail_idx;
 }
 
 int
@@ -148,7 +148,8 @@ vu_vring_check_pos(const struct vu_vring_pos *pos, uint32_t size)
 
 	if (!pos->is_packed)
 		return 0;
-	if ((pos->avail & VU_PACKED_SLOT) >= size || (pos->used & VU_PACKED_SLOT) >= size)
+	if ((pos->last_avail_idx & VU_PACKED_SLOT) >= size ||
+		(pos->last_used_idx & VU_PACKED_SLOT) >= size)
 		return -EINVAL;
 	return vu_packed_nb_taken(&snap, pos) <= size ? 0 : -EINVAL;
 }
@@ -235,8 +236,8 @@ split_seek(const struct vu_vring_snapshot *snap, uint16_t base, struct vu_vring_
 	uint16_t used_idx = vu_load(&snap->used->idx);
 	bool is_inconsistent = (uint16_t)(base - used_idx) > snap->size;
 
-	pos->avail = is_inconsistent ? used_idx : base;
-	pos->used = used_idx;
+	pos->last_avail_idx = is_inconsistent ? used_idx : base;
+	pos->last_used_idx = used_idx;
 	return is_inconsistent;
 }
 
@@ -255,7 +256,7 @@ vu_vring_seek(struct vu_vring *vring, const struct vu_vring_snapshot *snap)
 		vu_packed_suppress_kicks(snap);
 	} else {
 		is_inconsistent = split_seek(snap, (uint16_t)vring->conf.base, pos);
-		pos->signalled = pos->used;
+		pos->signalled_used = pos->last_used_idx;
 		vu_split_suppress_kicks(snap);
 	}
 	return is_inconsistent;
@@ -276,5 +277,6 @@ vu_vring_base(const struct vu_vring *vring)
 {
 	const struct vu_vring_pos *pos = &vring->pos;
 
-	return pos->is_packed ? pos->avail | (uint32_t)pos->used << 16 : pos->avail;
+	return pos->is_packed ? pos->last_avail_idx | (uint32_t)pos->last_used_idx << 16
+			      : pos->last_avail_idx;
 }

@@ -219,7 +219,7 @@ vu_packed_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 {
 	struct chain_walk walk = { .snapshot = snap, .pos = pos, .chain = chain };
 	enum vu_vring_fault fault = VU_VRING_OK;
-	uint16_t position = pos->avail;
+	uint16_t position = pos->last_avail_idx;
 
 	for (uint16_t before = 0; before < i; before++)
 		position = vu_packed_advance(snap, position, burst->nb_descs[before]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Life cycle and state of a ring behind a lock policy, and the configuration of one that has no
- * session. Everybody holds the lock (or is the one thread there is), so a set-up can be changed and
+ * session. Everybody holds the lock (or is the only thread), so a snapshot can be changed and
  * freed on the spot: no grace period is needed for a ring of our own.
  */
 #include "vring_ops.h"
@@ -112,7 +112,7 @@ uint16_t
 vu_vring_next_avail(struct vu_vring_guard *guard)
 {
 	const struct vu_vring *vring = vu_vring_guard_lock_shared(guard);
-	uint16_t idx = vu_vring_snapshot_load(vring) != NULL ? vring->pos.avail :
+	uint16_t idx = vu_vring_snapshot_load(vring) != NULL ? vring->pos.last_avail_idx :
 		(uint16_t)vring->conf.base;
 
 	vu_vring_guard_unlock_shared(guard);
@@ -265,7 +265,7 @@ vu_vring_set_next_avail(struct vu_vring_guard *guard, uint16_t idx)
 	vring->conf.base = idx;
 	vring->conf.has_base = true;
 	if (vring->snapshot != NULL)
-		vring->pos.avail = idx;
+		vring->pos.last_avail_idx = idx;
 	return guard_end(guard, 0);
 }
 
@@ -280,7 +280,7 @@ vu_vring_set_next_used(struct vu_vring_guard *guard, uint16_t idx)
 	guard->has_next_used = vring->snapshot == NULL;
 	guard->next_used = idx;
 	if (vring->snapshot != NULL)
-		vring->pos.used = idx;
+		vring->pos.last_used_idx = idx;
 	return guard_end(guard, 0);
 }
 
@@ -307,7 +307,7 @@ guard_seek(struct vu_vring_guard *guard, const struct vu_vring_snapshot *snap)
 	vu_vring_seek(&guard->own, snap);
 	if (!guard->has_next_used)
 		return 0;
-	pos->used = guard->next_used;
+	pos->last_used_idx = guard->next_used;
 	return vu_vring_check_pos(pos, snap->size);
 }
 

@@ -2,7 +2,7 @@
  *
  * Private to lib/vring: what the ring API does with the snapshot of a ring, for each layout and,
  * at the end, for either. The caller holds the lock. Between taking and giving back any time may
- * pass and the order may change, so `avail` runs ahead of `used` here.
+ * pass and the order may change, so last_avail_idx runs ahead of last_used_idx.
  */
 #ifndef VRING_LAYOUT_H
 #define VRING_LAYOUT_H
@@ -20,7 +20,7 @@ split_pop(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	uint16_t nb = RTE_MIN(vu_split_nb_avail(snap, pos), max);
 
 	for (uint16_t i = 0; i < nb; i++) {
-		uint16_t head = vu_load(&snap->avail->ring[pos->avail & snap->mask]);
+		uint16_t head = vu_load(&snap->avail->ring[pos->last_avail_idx & snap->mask]);
 
 		pos->fault = (uint8_t)(unlikely(head >= snap->size) ? VU_VRING_BAD_HEAD :
 			vu_split_chain(snap, pos, head, &items[i].chain));
@@ -29,7 +29,7 @@ split_pop(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 		items[i].head = head;
 		items[i].nb_descs = 1;
 		items[i].used_bytes = 0;
-		pos->avail++;
+		pos->last_avail_idx++;
 	}
 	return nb;
 }
@@ -44,15 +44,15 @@ split_push(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 			return -EINVAL;
 	for (uint16_t i = 0; i < nb; i++) {
 		struct vu_split_used_elem *elem =
-			&snap->used->ring[(uint16_t)(pos->used + i) & snap->mask];
+			&snap->used->ring[(uint16_t)(pos->last_used_idx + i) & snap->mask];
 
 		vu_store(&elem->id, items[i].head);
 		vu_store(&elem->len_bytes, items[i].used_bytes);
 	}
-	pos->used += nb;
+	pos->last_used_idx += nb;
 	vu_counter_add(&pos->counters.nb_chains, nb);
 	/* Entries before index; pairs with the acquire in the guest's driver. */
-	vu_store_release(&snap->used->idx, pos->used);
+	vu_store_release(&snap->used->idx, pos->last_used_idx);
 	return 0;
 }
 
@@ -71,7 +71,7 @@ packed_pop_one(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	item->head = burst.head[0];
 	item->nb_descs = burst.nb_descs[0];
 	item->used_bytes = 0;
-	pos->avail = vu_packed_advance(snap, pos->avail, item->nb_descs);
+	pos->last_avail_idx = vu_packed_advance(snap, pos->last_avail_idx, item->nb_descs);
 	return true;
 }
 
@@ -107,7 +107,7 @@ packed_push(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_vring_item *items, uint16_t nb)
 {
 	uint32_t nb_slots = packed_nb_slots(snap, pos, items, nb);
-	uint16_t position = pos->used;
+	uint16_t position = pos->last_used_idx;
 
 	if (nb_slots == 0)
 		return nb == 0 ? 0 : -EINVAL;
@@ -118,8 +118,8 @@ packed_push(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 		position = vu_packed_advance(snap, position, items[i].nb_descs);
 	}
 	/* Entries before the first one's flags; pairs with the acquire in the guest's driver. */
-	vu_store_release(packed_word(&snap->packed_desc[pos->used & VU_PACKED_SLOT]),
-		packed_used_word(pos->used, items[0].head, items[0].used_bytes));
+	vu_store_release(packed_word(&snap->packed_desc[pos->last_used_idx & VU_PACKED_SLOT]),
+		packed_used_word(pos->last_used_idx, items[0].head, items[0].used_bytes));
 	packed_move_used(snap, pos, nb, nb_slots);
 	return 0;
 }
@@ -174,7 +174,7 @@ ring_enable_notification(const struct vu_vring_snapshot *snap, struct vu_vring_p
 	 */
 	rte_smp_mb();
 	return snap->is_packed ? packed_has_more(snap, pos) :
-		vu_load(&snap->avail->idx) != pos->avail;
+		vu_load(&snap->avail->idx) != pos->last_avail_idx;
 }
 
 static __rte_always_inline int
@@ -188,7 +188,7 @@ ring_disable_notification(const struct vu_vring_snapshot *snap, struct vu_vring_
 static __rte_always_inline int
 ring_used_idx(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
-	return snap->is_packed ? pos->used : vu_load(&snap->used->idx);
+	return snap->is_packed ? pos->last_used_idx : vu_load(&snap->used->idx);
 }
 
 #endif /* VRING_LAYOUT_H */

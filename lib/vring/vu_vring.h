@@ -70,14 +70,14 @@ struct vu_notify_conf {
  * wrap counter in bit 15, as in the vring base.
  */
 struct vu_vring_pos {
-	uint16_t avail;        /**< next entry to read */
-	uint16_t used;         /**< next entry to write */
+	uint16_t last_avail_idx; /**< next entry to read */
+	uint16_t last_used_idx;  /**< next entry to write */
 	/**
 	 * split: used index at the last notification decision; packed: slots given back since,
 	 * no more than the ring has
 	 */
-	uint16_t signalled;
-	bool signalled_valid;  /**< false after a start: notify once */
+	uint16_t signalled_used;
+	bool signalled_used_valid; /**< false after a start: notify once */
 	bool is_packed;        /**< what the fields mean; set when the ring starts */
 	uint8_t fault;         /**< enum vu_vring_fault; set by the owner lcore */
 	uint16_t region_hint;  /**< last region hit; always re-checked against the table */

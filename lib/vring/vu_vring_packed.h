@@ -3,14 +3,14 @@
  * Driver SDK: engine of the packed layout (VIRTIO 1.2, 2.8), inlined into the device drivers'
  * loops. The same steps as vu_vring_split.h, on the same burst.
  *
- *   descriptor ring, read at `avail`, overwritten at `used`     driver event (guest writes)
- *   +------------------+---+---+---+---+                        device event (we write)
+ *   descriptor ring, read at last_avail_idx, overwritten        driver event (guest writes)
+ *   +------------------+---+---+---+---+  at last_used_idx      device event (we write)
  *   | gpa len id flags |   |   |   |   | wraps at any size      position and wrap, flags
  *   +------------------+---+---+---+---+
  *
  * flags say who owns a slot: available if AVAIL equals the wrap counter of the lap and USED does
  * not, used if both equal it. id, length and flags share one aligned word: we read and write them
- * as one, so that no half of them is ever seen or believed.
+ * as one, so that no half of them is ever seen.
  */
 #ifndef VU_VRING_PACKED_H
 #define VU_VRING_PACKED_H
@@ -39,9 +39,11 @@ vu_packed_advance(const struct vu_vring_snapshot *snap, uint16_t position, uint3
 static __rte_always_inline uint16_t
 vu_packed_nb_taken(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos)
 {
-	uint16_t nb = (uint16_t)((pos->avail & VU_PACKED_SLOT) - (pos->used & VU_PACKED_SLOT));
+	uint16_t nb = (uint16_t)((pos->last_avail_idx & VU_PACKED_SLOT) -
+		(pos->last_used_idx & VU_PACKED_SLOT));
 
-	return ((pos->avail ^ pos->used) & VU_PACKED_WRAP) != 0 ? nb + snap->size : nb;
+	return ((pos->last_avail_idx ^ pos->last_used_idx) & VU_PACKED_WRAP) != 0 ? nb + snap->size
+										  : nb;
 }
 
 /*
@@ -80,8 +82,8 @@ vu_packed_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 {
 	uint16_t room = RTE_MIN((uint16_t)(snap->size - vu_packed_nb_taken(snap, pos)),
 		(uint16_t)VU_VRING_MAX_PEEK_DESCS);
-	uint16_t slot = pos->avail & VU_PACKED_SLOT;
-	uint16_t avail_flags = packed_avail_flags(pos->avail);
+	uint16_t slot = pos->last_avail_idx & VU_PACKED_SLOT;
+	uint16_t avail_flags = packed_avail_flags(pos->last_avail_idx);
 	uint16_t nb;
 
 	for (nb = 0; nb < max && room != 0; nb++) {
@@ -151,8 +153,8 @@ vu_packed_peek_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *
 {
 	const uint64_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT |
 		VU_PACKED_F_OWNER;
-	const uint64_t plain_flags = direction | packed_avail_flags(pos->avail);
-	const uint16_t slot = pos->avail & VU_PACKED_SLOT;
+	const uint64_t plain_flags = direction | packed_avail_flags(pos->last_avail_idx);
+	const uint16_t slot = pos->last_avail_idx & VU_PACKED_SLOT;
 	struct vu_packed_desc *descs = &snap->packed_desc[slot];
 	struct vu_mem_region region = *vu_mem_region_hinted(snap->mem, pos->region_hint);
 	uint16_t nb = RTE_MIN(max, (uint16_t)(snap->size - slot));
@@ -205,8 +207,9 @@ static __rte_always_inline void
 packed_move_used(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, uint16_t nb,
 	uint32_t nb_slots)
 {
-	pos->used = vu_packed_advance(snap, pos->used, nb_slots);
-	pos->signalled = (uint16_t)RTE_MIN(pos->signalled + nb_slots, (uint32_t)snap->size);
+	pos->last_used_idx = vu_packed_advance(snap, pos->last_used_idx, nb_slots);
+	pos->signalled_used =
+		(uint16_t)RTE_MIN(pos->signalled_used + nb_slots, (uint32_t)snap->size);
 	vu_counter_add(&pos->counters.nb_chains, nb);
 }
 
@@ -225,7 +228,7 @@ static __rte_always_inline void
 vu_packed_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool has_bytes)
 {
-	uint16_t position = pos->used;
+	uint16_t position = pos->last_used_idx;
 	uint32_t nb_slots = 0;
 	uint16_t i;
 
@@ -240,10 +243,11 @@ vu_packed_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	if (nb == 0)
 		return;
 	/* Entries before the first one's flags; pairs with the acquire in the guest's driver. */
-	vu_store_release(packed_word(&snap->packed_desc[pos->used & VU_PACKED_SLOT]),
-		packed_used_word(pos->used, burst->head[0], has_bytes ? burst->used_bytes[0] : 0));
+	vu_store_release(packed_word(&snap->packed_desc[pos->last_used_idx & VU_PACKED_SLOT]),
+		packed_used_word(
+			pos->last_used_idx, burst->head[0], has_bytes ? burst->used_bytes[0] : 0));
 	packed_move_used(snap, pos, nb, nb_slots);
-	pos->avail = vu_packed_advance(snap, pos->avail, nb_slots);
+	pos->last_avail_idx = vu_packed_advance(snap, pos->last_avail_idx, nb_slots);
 }
 
 /*
@@ -284,19 +288,19 @@ static __rte_always_inline void
 vu_packed_commit_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool has_bytes)
 {
-	const uint16_t slot = pos->used & VU_PACKED_SLOT;
+	const uint16_t slot = pos->last_used_idx & VU_PACKED_SLOT;
 	const uint16_t nb_to_end = RTE_MIN(nb, (uint16_t)(snap->size - slot));
 	struct vu_packed_desc *first = &snap->packed_desc[slot];
 
-	packed_write_used(first, burst, 0, nb_to_end, pos->used, has_bytes);
+	packed_write_used(first, burst, 0, nb_to_end, pos->last_used_idx, has_bytes);
 	if (unlikely(nb_to_end != nb))
 		packed_write_used(snap->packed_desc, burst, nb_to_end, nb,
-			pos->used ^ VU_PACKED_WRAP, has_bytes);
+			pos->last_used_idx ^ VU_PACKED_WRAP, has_bytes);
 	/* Entries before the first one's flags; pairs with the acquire in the guest's driver. */
-	vu_store_release(packed_word(first), packed_used_word(pos->used, burst->head[0],
+	vu_store_release(packed_word(first), packed_used_word(pos->last_used_idx, burst->head[0],
 		has_bytes ? burst->used_bytes[0] : 0));
 	packed_move_used(snap, pos, nb, nb);
-	pos->avail = vu_packed_advance(snap, pos->avail, nb);
+	pos->last_avail_idx = vu_packed_advance(snap, pos->last_avail_idx, nb);
 }
 
 /**
@@ -322,10 +326,10 @@ vu_packed_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos
 	for (uint16_t i = 0; i < nb && !is_plain; i++)
 		nb_slots += burst->nb_descs[i];
 	/* Reads of the buffers before it; pairs with the acquire in the guest's driver. */
-	vu_store_release(packed_word(&snap->packed_desc[pos->used & VU_PACKED_SLOT]),
-		packed_used_word(pos->used, burst->head[nb - 1], 0));
+	vu_store_release(packed_word(&snap->packed_desc[pos->last_used_idx & VU_PACKED_SLOT]),
+		packed_used_word(pos->last_used_idx, burst->head[nb - 1], 0));
 	packed_move_used(snap, pos, nb, nb_slots);
-	pos->avail = vu_packed_advance(snap, pos->avail, nb_slots);
+	pos->last_avail_idx = vu_packed_advance(snap, pos->last_avail_idx, nb_slots);
 }
 
 /**
@@ -337,11 +341,11 @@ vu_packed_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos
 static __rte_always_inline bool
 vu_packed_wants_notification(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
-	bool is_first = !pos->signalled_valid;
-	uint16_t nb_slots = pos->signalled;
+	bool is_first = !pos->signalled_used_valid;
+	uint16_t nb_slots = pos->signalled_used;
 
-	pos->signalled = 0;
-	pos->signalled_valid = true;
+	pos->signalled_used = 0;
+	pos->signalled_used_valid = true;
 	/*
 	 * Flags before event; pairs with the guest's full barrier between writing its event and
 	 * reading the flags.
@@ -349,8 +353,8 @@ vu_packed_wants_notification(const struct vu_vring_snapshot *snap, struct vu_vri
 	rte_smp_mb();
 	if (unlikely(is_first))
 		return true;
-	return packed_event_wants(snap->driver_event, snap->has_event_idx, snap->size, pos->used,
-		nb_slots);
+	return packed_event_wants(
+		snap->driver_event, snap->has_event_idx, snap->size, pos->last_used_idx, nb_slots);
 }
 
 /**
@@ -380,9 +384,11 @@ vu_packed_watch(const struct vu_vring_snapshot *snap, const struct vu_vring_pos 
 	uint32_t *idle, uint32_t *mask)
 {
 	*mask = VU_PACKED_F_AVAIL << 16;
-	*idle = (pos->avail & VU_PACKED_WRAP) != 0 ? 0 : *mask;
+	*idle = (pos->last_avail_idx & VU_PACKED_WRAP) != 0 ? 0 : *mask;
 	/* id and flags as one word. */
-	return (const uint32_t *)(const void *)&snap->packed_desc[pos->avail & VU_PACKED_SLOT].id;
+	return (const uint32_t *)(const void *)&snap
+		->packed_desc[pos->last_avail_idx & VU_PACKED_SLOT]
+		.id;
 }
 
 #endif /* VU_VRING_PACKED_H */

@@ -34,7 +34,7 @@ static __rte_always_inline uint16_t
 vu_split_nb_avail(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
 	/* Pairs with the guest's release of idx after the entries. */
-	uint16_t nb = (uint16_t)(vu_load_acquire(&snap->avail->idx) - pos->avail);
+	uint16_t nb = (uint16_t)(vu_load_acquire(&snap->avail->idx) - pos->last_avail_idx);
 
 	if (unlikely(nb > snap->size)) {
 		pos->fault = VU_VRING_BAD_AVAIL_IDX;
@@ -94,8 +94,8 @@ vu_split_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	uint16_t i;
 
 	for (i = 0; i < nb; i++) {
-		burst->head[i] =
-			vu_load(&snap->avail->ring[(uint16_t)(pos->avail + i) & snap->mask]);
+		burst->head[i] = vu_load(
+			&snap->avail->ring[(uint16_t)(pos->last_avail_idx + i) & snap->mask]);
 		if (unlikely(burst->head[i] >= snap->size)) {
 			if (i == 0)
 				pos->fault = VU_VRING_BAD_HEAD;
@@ -139,7 +139,7 @@ vu_split_peek_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *p
 	const uint16_t other_flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT;
 	const struct vu_split_desc *table = snap->desc;
 	const uint16_t size = snap->size;
-	const uint16_t first = pos->avail & snap->mask;
+	const uint16_t first = pos->last_avail_idx & snap->mask;
 	const uint16_t *entries = &snap->avail->ring[first];
 	uint16_t nb = RTE_MIN(vu_split_nb_avail(snap, pos), max);
 	struct vu_mem_region region = *vu_mem_region_hinted(snap->mem, pos->region_hint);
@@ -212,17 +212,17 @@ static __rte_always_inline void
 vu_split_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool has_bytes)
 {
-	uint16_t first = pos->used & snap->mask;
+	uint16_t first = pos->last_used_idx & snap->mask;
 	uint16_t nb_to_end = RTE_MIN(nb, (uint16_t)(snap->size - first));
 
 	split_write_used(&snap->used->ring[first], burst, 0, nb_to_end, has_bytes);
 	if (unlikely(nb_to_end != nb))
 		split_write_used(snap->used->ring, burst, nb_to_end, nb, has_bytes);
-	pos->avail += nb;
-	pos->used += nb;
+	pos->last_avail_idx += nb;
+	pos->last_used_idx += nb;
 	vu_counter_add(&pos->counters.nb_chains, nb);
 	/* Entries before index; pairs with the acquire in the guest's driver. */
-	vu_store_release(&snap->used->idx, pos->used);
+	vu_store_release(&snap->used->idx, pos->last_used_idx);
 }
 
 /**
@@ -242,12 +242,13 @@ vu_split_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
 {
 	if (unlikely(nb == 0))
 		return;
-	*(vu_split_used_word *)&snap->used->ring[pos->used & snap->mask] = burst->head[nb - 1];
-	pos->avail += nb;
-	pos->used += nb;
+	*(vu_split_used_word *)&snap->used->ring[pos->last_used_idx & snap->mask] =
+		burst->head[nb - 1];
+	pos->last_avail_idx += nb;
+	pos->last_used_idx += nb;
 	vu_counter_add(&pos->counters.nb_chains, nb);
 	/* Entry before index; pairs with the acquire in the guest's driver. */
-	vu_store_release(&snap->used->idx, pos->used);
+	vu_store_release(&snap->used->idx, pos->last_used_idx);
 }
 
 /**
@@ -260,12 +261,12 @@ vu_split_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
 static __rte_always_inline bool
 vu_split_wants_notification(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {
-	uint16_t old = pos->signalled;
-	bool is_first = !pos->signalled_valid;
+	uint16_t old = pos->signalled_used;
+	bool is_first = !pos->signalled_used_valid;
 	uint16_t event;
 
-	pos->signalled = pos->used;
-	pos->signalled_valid = true;
+	pos->signalled_used = pos->last_used_idx;
+	pos->signalled_used_valid = true;
 	/*
 	 * Index before event; pairs with the guest's full barrier between writing its event and
 	 * reading idx.
@@ -276,7 +277,7 @@ vu_split_wants_notification(const struct vu_vring_snapshot *snap, struct vu_vrin
 	if (!snap->has_event_idx)
 		return (vu_load(&snap->avail->flags) & VU_AVAIL_F_NO_INTERRUPT) == 0;
 	event = vu_load(&snap->avail->ring[snap->size]);
-	return (uint16_t)(pos->used - event - 1) < (uint16_t)(pos->used - old);
+	return (uint16_t)(pos->last_used_idx - event - 1) < (uint16_t)(pos->last_used_idx - old);
 }
 
 /**
@@ -306,7 +307,7 @@ vu_split_watch(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *
 {
 	/* flags and idx as one word; only the upper half, idx, is compared. */
 	*mask = 0xffff0000;
-	*idle = (uint32_t)pos->avail << 16;
+	*idle = (uint32_t)pos->last_avail_idx << 16;
 	return (const uint32_t *)(const void *)snap->avail;
 }
 

@@ -467,7 +467,7 @@ static int
 check_left_alone(struct rig_side *side, bool is_write)
 {
 	const struct fake_buf buf = { arena_gpa(RIG_ARENA_HIGH), 100, is_write };
-	const uint16_t used = side->queue.vring.pos.used;
+	const uint16_t used = side->queue.vring.pos.last_used_idx;
 	struct rte_mbuf *frame = rte_pktmbuf_alloc(side->nq.pool);
 	struct rte_mbuf *taken;
 
@@ -475,7 +475,7 @@ check_left_alone(struct rig_side *side, bool is_write)
 	side->queue.vring.pos.fault = VU_VRING_BAD_HEAD;
 	CHECK_EQ(vu_net_to_guest_burst(&side->queue, &frame, 1), 0);
 	CHECK_EQ(vu_net_from_guest_burst(&side->queue, &taken, 1), 0);
-	CHECK_EQ(side->queue.vring.pos.used, used);
+	CHECK_EQ(side->queue.vring.pos.last_used_idx, used);
 	rte_pktmbuf_free(frame);
 	return TEST_SUCCESS;
 }

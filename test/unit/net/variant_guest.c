@@ -256,7 +256,7 @@ guest_settle(struct rig_side *side, const struct rig_plan *plan)
 	}
 	side->nb_order -= nb;
 	memmove(side->order, &side->order[nb], side->nb_order * sizeof(side->order[0]));
-	return position == side->queue.vring.pos.used;
+	return position == side->queue.vring.pos.last_used_idx;
 }
 
 void
@@ -395,7 +395,7 @@ break_split(struct rig_side *side)
 		ring->avail->ring[place] = (uint16_t)fake_rand_u64(&side->rand);
 		break;
 	case 2: /* more entries than the ring has, or as many */
-		ring->avail_idx = side->queue.vring.pos.avail + ring->size +
+		ring->avail_idx = side->queue.vring.pos.last_avail_idx + ring->size +
 			fake_rand_in(&side->rand, 0, 2);
 		break;
 	default:
@@ -409,7 +409,7 @@ break_packed(struct rig_side *side)
 {
 	struct fake_ring *ring = side->ring;
 	uint32_t nb = ring->size - ring->nb_free;
-	uint32_t slot = (side->queue.vring.pos.avail & VU_PACKED_SLOT) +
+	uint32_t slot = (side->queue.vring.pos.last_avail_idx & VU_PACKED_SLOT) +
 		fake_rand_in(&side->rand, 0, nb);
 
 	break_packed_desc(side, &ring->packed_desc[slot % ring->size]);
@@ -475,7 +475,7 @@ scribble_split(struct rig_side *side, const struct rig_plan *plan, uint16_t i)
 static void
 scribble_packed(struct rig_side *side, const struct rig_plan *plan, uint16_t i)
 {
-	const uint16_t position = side->queue.vring.pos.avail;
+	const uint16_t position = side->queue.vring.pos.last_avail_idx;
 	struct vu_packed_desc *desc = &side->ring->packed_desc[i];
 	bool is_wrap = ((position & VU_PACKED_WRAP) != 0) == (i >= (position & VU_PACKED_SLOT));
 
@@ -504,7 +504,8 @@ guest_scribble(struct rig_side *side, const struct rig_plan *plan)
 			scribble_split(side, plan, i);
 	}
 	if (!plan->is_packed)
-		vu_store_release(&ring->avail->idx, (uint16_t)(side->queue.vring.pos.avail +
-			fake_rand_in(&side->rand, 0, ring->size + fake_rand_one_in(&side->rand,
-				30))));
+		vu_store_release(&ring->avail->idx,
+			(uint16_t)(side->queue.vring.pos.last_avail_idx +
+				fake_rand_in(&side->rand, 0,
+					ring->size + fake_rand_one_in(&side->rand, 30))));
 }

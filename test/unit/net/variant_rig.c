@@ -150,10 +150,10 @@ side_hold(struct rig_side *side, const struct rig_plan *plan)
 	struct vu_vring_pos *pos = &side->queue.vring.pos;
 
 	if (plan->is_packed)
-		pos->used = vu_packed_advance(side->snapshot, pos->used,
+		pos->last_used_idx = vu_packed_advance(side->snapshot, pos->last_used_idx,
 			plan->ring_size - plan->nb_held) ^ VU_PACKED_WRAP;
 	else
-		pos->used -= plan->nb_held;
+		pos->last_used_idx -= plan->nb_held;
 }
 
 static void
@@ -406,10 +406,11 @@ same_position(struct variant_rig *rig)
 	const struct vu_vring_pos *variant = &rig->side[1].queue.vring.pos;
 
 	return same(rig, "fault", any->fault, variant->fault) &&
-		same(rig, "avail position", any->avail, variant->avail) &&
-		same(rig, "used position", any->used, variant->used) &&
-		same(rig, "signalled", any->signalled, variant->signalled) &&
-		same(rig, "signalled_valid", any->signalled_valid, variant->signalled_valid);
+		same(rig, "avail position", any->last_avail_idx, variant->last_avail_idx) &&
+		same(rig, "used position", any->last_used_idx, variant->last_used_idx) &&
+		same(rig, "signalled", any->signalled_used, variant->signalled_used) &&
+		same(rig, "signalled_used_valid", any->signalled_used_valid,
+			variant->signalled_used_valid);
 }
 
 static bool

@@ -77,14 +77,14 @@ VU_TEST(vring, reset_closes_and_keeps_counters)
 	err = vring.err_fd = vu_fd_eventfd();
 	vring.started = vring.enabled = true;
 	vring.conf = (struct vu_vring_conf){ .size = 256, .has_addr = true };
-	vring.pos.avail = 99;
+	vring.pos.last_avail_idx = 99;
 	vring.pos.fault = VU_VRING_BAD_NEXT;
 	vring.pos.counters.nb_chains = 5;
 	vu_vring_reset(&vring);
 	CHECK(fcntl(kick, F_GETFD) < 0 && fcntl(call, F_GETFD) < 0 && fcntl(err, F_GETFD) < 0);
 	CHECK(vring.kick_fd == VU_FD_NONE && vring.call_fd == VU_FD_NONE);
 	CHECK(!vring.started && !vring.enabled && !vring.conf.has_addr && vring.conf.size == 0);
-	CHECK_EQ(vring.pos.avail, 0);
+	CHECK_EQ(vring.pos.last_avail_idx, 0);
 	CHECK_EQ(vring.pos.fault, VU_VRING_OK);
 	CHECK_EQ(vring.pos.counters.nb_chains, 5);
 	CHECK_EQ(vring.idx, 3);
@@ -239,16 +239,17 @@ VU_TEST(vring, seek_takes_base_and_used_index)
 
 	fixture_start(&f, 16, 0);
 	f.vring.pos.fault = VU_VRING_BAD_HEAD;
-	f.vring.pos.signalled_valid = true;
+	f.vring.pos.signalled_used_valid = true;
 	CHECK(!seek(&f, 100, 100));
-	CHECK(f.vring.pos.avail == 100 && f.vring.pos.used == 100 && f.vring.pos.signalled == 100);
-	CHECK(!f.vring.pos.signalled_valid && f.vring.pos.fault == VU_VRING_OK);
+	CHECK(f.vring.pos.last_avail_idx == 100 && f.vring.pos.last_used_idx == 100 &&
+		f.vring.pos.signalled_used == 100);
+	CHECK(!f.vring.pos.signalled_used_valid && f.vring.pos.fault == VU_VRING_OK);
 	CHECK_EQ(vu_vring_base(&f.vring), 100);
 	/* Up to a whole ring may be in flight. */
 	CHECK(!seek(&f, 116, 100));
-	CHECK(f.vring.pos.avail == 116 && f.vring.pos.used == 100);
+	CHECK(f.vring.pos.last_avail_idx == 116 && f.vring.pos.last_used_idx == 100);
 	CHECK(!seek(&f, 5, 65530));
-	CHECK(f.vring.pos.avail == 5 && f.vring.pos.used == 65530);
+	CHECK(f.vring.pos.last_avail_idx == 5 && f.vring.pos.last_used_idx == 65530);
 	fixture_stop(&f);
 	return TEST_SUCCESS;
 }
@@ -259,11 +260,11 @@ VU_TEST(vring, contradictory_base_yields_to_used_index)
 
 	fixture_start(&f, 16, 0);
 	CHECK(seek(&f, 117, 100));
-	CHECK(f.vring.pos.avail == 100 && f.vring.pos.used == 100);
+	CHECK(f.vring.pos.last_avail_idx == 100 && f.vring.pos.last_used_idx == 100);
 	CHECK(seek(&f, 99, 100));
-	CHECK(f.vring.pos.avail == 100 && f.vring.pos.used == 100);
+	CHECK(f.vring.pos.last_avail_idx == 100 && f.vring.pos.last_used_idx == 100);
 	CHECK(seek(&f, 0, 32768));
-	CHECK(f.vring.pos.avail == 32768 && f.vring.pos.used == 32768);
+	CHECK(f.vring.pos.last_avail_idx == 32768 && f.vring.pos.last_used_idx == 32768);
 	fixture_stop(&f);
 	return TEST_SUCCESS;
 }
@@ -382,7 +383,7 @@ VU_TEST(vring, packed_base_survives_start_and_stop)
 	/* Nobody said where to start: as a fresh ring does. */
 	f.vring.conf.has_base = false;
 	CHECK_EQ(packed_base_after(&f, 0), 0x80008000);
-	CHECK(!f.vring.pos.signalled_valid);
+	CHECK(!f.vring.pos.signalled_used_valid);
 	/* A base that was set before the layout was known. */
 	f.vring.conf.has_base = true;
 	f.vring.conf.base = 100;

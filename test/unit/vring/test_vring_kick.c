@@ -26,7 +26,7 @@ ring_init(struct kick_ring *ring, bool is_packed, bool has_event_idx)
 		.size = SIZE, .mask = SIZE - 1, .is_packed = is_packed,
 		.has_event_idx = has_event_idx,
 	};
-	ring->pos.avail = 0x8003;
+	ring->pos.last_avail_idx = 0x8003;
 	if (is_packed)
 		ring->snapshot.device_event = &ring->event;
 	else
@@ -56,7 +56,7 @@ VU_TEST(vring_kick, split_event_index)
 	ring_init(&ring, false, true);
 	vu_vring_enable_kicks(&ring.snapshot, &ring.pos);
 	memcpy(&event, &ring.used[sizeof(ring.used) - sizeof(event)], sizeof(event));
-	CHECK_EQ(event, ring.pos.avail);
+	CHECK_EQ(event, ring.pos.last_avail_idx);
 	for (size_t i = 0; i < sizeof(ring.used) - sizeof(event); i++)
 		CHECK_EQ(ring.used[i], 0);
 	vu_vring_disable_kicks(&ring.snapshot);

@@ -65,8 +65,8 @@ check_run(struct vring_fixture *f, unsigned int nb_rounds)
 		CHECK_EQ(take(f, 32), 0);
 	}
 	CHECK_EQ(f->vring.pos.fault, VU_VRING_OK);
-	CHECK_EQ(f->vring.pos.avail, f->ring->avail_idx);
-	CHECK_EQ(f->vring.pos.used, f->ring->used_idx);
+	CHECK_EQ(f->vring.pos.last_avail_idx, f->ring->avail_idx);
+	CHECK_EQ(f->vring.pos.last_used_idx, f->ring->used_idx);
 	CHECK_EQ(vu_packed_nb_taken(f->snapshot, &f->vring.pos), 0);
 	return TEST_SUCCESS;
 }
@@ -102,7 +102,7 @@ VU_TEST(vring_packed, full_ring_from_every_position)
 			CHECK_EQ(take(&f, 32), 7);
 			CHECK_EQ(take(&f, 32), 0);
 			CHECK_EQ(fake_ring_collect(f.ring, used, 7), 7);
-			CHECK_EQ(f.vring.pos.avail, slot | (wrap ^ 1) << 15);
+			CHECK_EQ(f.vring.pos.last_avail_idx, slot | (wrap ^ 1) << 15);
 		}
 	}
 	fixture_stop(&f);
@@ -138,14 +138,14 @@ VU_TEST(vring_packed, guest_cannot_make_us_lap)
 	put_many(&f, 3);
 	CHECK_EQ(peek(&f, &burst, 32), 3);
 	/* Taken, as by vu_vring_pop(), and made available for the next lap. */
-	f.vring.pos.avail = vu_packed_advance(f.snapshot, f.vring.pos.avail, 3);
+	f.vring.pos.last_avail_idx = vu_packed_advance(f.snapshot, f.vring.pos.last_avail_idx, 3);
 	CHECK_EQ(vu_packed_nb_taken(f.snapshot, &f.vring.pos), 3);
 	for (int i = 0; i < 3; i++)
 		f.ring->packed_desc[i].flags = VU_PACKED_F_USED;
 	CHECK_EQ(peek(&f, &burst, 32), 0);
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
 	/* One given back: room for one, and not for a chain of two. */
-	f.vring.pos.used = vu_packed_advance(f.snapshot, f.vring.pos.used, 1);
+	f.vring.pos.last_used_idx = vu_packed_advance(f.snapshot, f.vring.pos.last_used_idx, 1);
 	CHECK_EQ(peek(&f, &burst, 32), 1);
 	f.ring->packed_desc[0].flags |= VU_DESC_F_NEXT;
 	CHECK_EQ(peek(&f, &burst, 32), 0);
@@ -273,13 +273,13 @@ check_events(struct vring_fixture *f, uint16_t old)
 		for (uint32_t i = 0; i < 2u * size; i++) {
 			uint16_t event = i < size ? i : (i - size) | VU_PACKED_WRAP;
 
-			f->vring.pos.used = vu_packed_advance(f->snapshot, old, step);
-			f->vring.pos.signalled = (uint16_t)step;
-			f->vring.pos.signalled_valid = true;
+			f->vring.pos.last_used_idx = vu_packed_advance(f->snapshot, old, step);
+			f->vring.pos.signalled_used = (uint16_t)step;
+			f->vring.pos.signalled_used_valid = true;
 			fake_ring_set_used_event(f->ring, event);
 			CHECK_EQ(vu_packed_wants_notification(f->snapshot, &f->vring.pos),
 				passes(f->ring, old, step, event));
-			CHECK_EQ(f->vring.pos.signalled, 0);
+			CHECK_EQ(f->vring.pos.signalled_used, 0);
 		}
 	}
 	return TEST_SUCCESS;

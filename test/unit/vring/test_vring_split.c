@@ -29,8 +29,8 @@ check_run(struct vring_fixture *f, unsigned int nb)
 		nb -= nb_round;
 	}
 	CHECK_EQ(f->vring.pos.fault, VU_VRING_OK);
-	CHECK_EQ(f->vring.pos.avail, f->ring->avail_idx);
-	CHECK_EQ(f->vring.pos.used, f->ring->used_idx);
+	CHECK_EQ(f->vring.pos.last_avail_idx, f->ring->avail_idx);
+	CHECK_EQ(f->vring.pos.last_used_idx, f->ring->used_idx);
 	return TEST_SUCCESS;
 }
 
@@ -45,7 +45,7 @@ VU_TEST(vring_split, indices_wrap_at_65536)
 		CHECK(check_run(&f, 100) == TEST_SUCCESS);
 		start_at(&f, 65500, F_EVENT_IDX);
 		CHECK(check_run(&f, 200) == TEST_SUCCESS);
-		CHECK_EQ(f.vring.pos.avail, (uint16_t)(65500 + 200));
+		CHECK_EQ(f.vring.pos.last_avail_idx, (uint16_t)(65500 + 200));
 		fixture_stop(&f);
 	}
 	return TEST_SUCCESS;
@@ -155,13 +155,13 @@ VU_TEST(vring_split, event_index_decides_as_counted_one_by_one)
 			for (int event = -12; event < 12; event++) {
 				uint16_t old = starts[s], new = old + step;
 
-				f.vring.pos.signalled = old;
-				f.vring.pos.signalled_valid = true;
-				f.vring.pos.used = new;
+				f.vring.pos.signalled_used = old;
+				f.vring.pos.signalled_used_valid = true;
+				f.vring.pos.last_used_idx = new;
 				fake_ring_set_used_event(f.ring, (uint16_t)(old + event));
 				CHECK_EQ(is_wanted(&f),
 					passes(old, new, (uint16_t)(old + event)));
-				CHECK_EQ(f.vring.pos.signalled, new);
+				CHECK_EQ(f.vring.pos.signalled_used, new);
 			}
 		}
 	}
