@@ -119,7 +119,7 @@ uint32_t net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_
  * Copy frames into the guest's buffers; what does not fit is dropped and counted. put leaves them
  * with the caller, push frees them. Owner lcore of the queue.
  */
-void net_to_guest_put(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+void net_to_guest_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames);
 void net_to_guest_push(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames);
@@ -147,12 +147,12 @@ bool net_far_put(struct net_queue *from, uint16_t port_id, struct rte_mbuf **fra
  * many there was room for, the first ones; `why` is what keeps the next one out. Owner lcore of
  * `from`.
  */
-unsigned int net_handoff_put(struct net_queue *from, const struct net_queue *to,
+unsigned int net_handoff_enqueue(struct net_queue *from, const struct net_queue *to,
 	struct rte_mbuf **frames, unsigned int nb_frames, enum vu_drop *why);
 /* The same for one frame that no guest sent. Control lcore. */
-bool net_handoff_put_own(const struct net_queue *to, struct rte_mbuf *frame);
+bool net_handoff_enqueue_own(const struct net_queue *to, struct rte_mbuf *frame);
 /* Take up to NET_MAX_BURST frames out. Owner lcore of the queue, or control while it is quiet. */
-uint16_t net_handoff_take(struct net_queue *to, struct rte_mbuf **frames);
+uint16_t net_handoff_dequeue(struct net_queue *to, struct rte_mbuf **frames);
 
 /*
  * net_direct.c: forward frames from the guest's memory to another guest's with one copy. Returns

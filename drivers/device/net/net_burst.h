@@ -18,7 +18,7 @@ struct net_burst_ops {
 	 * Take frames from the guest, with at most one look at the ring. Returns the ring entries
 	 * dealt with, *nb_frames of which are frames that go on.
 	 */
-	uint16_t (*take)(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+	uint16_t (*dequeue)(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 		struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames);
 	/*
 	 * Deliver frames in order until the ring has no room for the next one. Returns the frames
@@ -26,16 +26,16 @@ struct net_burst_ops {
 	 * caller's, and may be views of another guest's memory (net_direct.c): their lengths,
 	 * segments and buffer addresses are all that counts.
 	 */
-	uint16_t (*put)(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+	uint16_t (*enqueue)(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 		struct rte_mbuf **frames, uint16_t nb_frames);
 	/* vu_copy() for pieces of long frames: out of line, with the widest vectors. */
 	void (*copy)(void *dst, const void *src, size_t len_bytes);
 };
 
 /* net_from_guest.c, net_to_guest.c: any ring, any processor. Owner lcore. */
-uint16_t net_take_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+uint16_t net_dequeue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames);
-uint16_t net_put_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+uint16_t net_enqueue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames);
 
 /** A variant and where it can be used. */

@@ -172,7 +172,7 @@ net_queue_drain(struct vu_device_queue *queue, enum vu_drop reason)
 		net_held_drop(nq, reason);
 		return;
 	}
-	while ((nb = net_handoff_take(nq, frames)) != 0) {
+	while ((nb = net_handoff_dequeue(nq, frames)) != 0) {
 		vu_queue_drop(queue, reason, nb);
 		rte_pktmbuf_free_bulk(frames, nb);
 	}

@@ -112,7 +112,7 @@ far_can_push(struct net_queue *nq, const struct vu_vring_snapshot *snap)
 		return false;
 	if (likely(rte_ring_empty(nq->handoff)))
 		return true;
-	nb = net_handoff_take(nq, frames);
+	nb = net_handoff_dequeue(nq, frames);
 	net_to_guest_push(nq, snap, frames, nb);
 	return rte_ring_empty(nq->handoff) && nq->queue->vring.pos.fault == VU_VRING_OK;
 }
@@ -178,7 +178,7 @@ far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbu
 		return;
 	}
 	if (nq != NULL && !is_behind_others)
-		nb_sent = net_handoff_put(from, nq, frames, nb_frames, &why);
+		nb_sent = net_handoff_enqueue(from, nq, frames, nb_frames, &why);
 	if (nq != NULL && nb_sent < nb_frames)
 		nb_sent += far_hold(from, net, nq, &frames[nb_sent], nb_frames - nb_sent);
 	if (nb_sent == nb_frames)
@@ -369,7 +369,7 @@ net_far_put(struct net_queue *from, uint16_t port_id, struct rte_mbuf **frames, 
 	/* Frames in the handoff ring may be older ones of the same flow. */
 	if (nq == NULL || !vu_task_is_mine(&nq->queue->task) || !rte_ring_empty(nq->handoff))
 		return false;
-	net_to_guest_put(nq, snap, frames, nb_frames);
+	net_to_guest_enqueue(nq, snap, frames, nb_frames);
 	return true;
 }
 
@@ -408,7 +408,7 @@ net_far_announce(struct net_device *from, struct rte_mbuf *frame)
 			continue;
 		/* This lcore owns no queue: the frame waits for the one that does. */
 		rte_pktmbuf_refcnt_update(frame, 1);
-		if (!net_handoff_put_own(nq, frame)) {
+		if (!net_handoff_enqueue_own(nq, frame)) {
 			nq->queue->nb_control_drops++;
 			rte_pktmbuf_free(frame);
 		}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Template of the fast burst functions: frames that fill one plain buffer each, with the 12-byte
- * header. Whatever is unusual ends the run and goes to net_take_any() or net_put_any(), which see
- * the ring as it is. Included by one file per instruction set, each with its own compiler options.
- * Owner lcore.
+ * header. Whatever is unusual ends the run and goes to net_dequeue_any() or net_enqueue_any(),
+ * which see the ring as it is. Included by one file per instruction set, each with its own compiler
+ * options. Owner lcore.
  */
 #ifndef NET_FAST_H
 #define NET_FAST_H
@@ -47,7 +47,7 @@ struct fast_asks {
 
 /*
  * Do what headers ask for, when all frames are copied: a short load right behind a wide store of
- * the same bytes waits for it. @return frames before the first one that net_take_any() drops
+ * the same bytes waits for it. @return frames before the first one that net_dequeue_any() drops
  */
 static __rte_always_inline uint16_t
 fast_offload_in(const struct net_queue *nq, const struct fast_asks *asks, struct rte_mbuf **frames,
@@ -56,8 +56,8 @@ fast_offload_in(const struct net_queue *nq, const struct fast_asks *asks, struct
 	for (uint16_t i = 0; i < asks->nb; i++) {
 		uint16_t at = asks->frame[i];
 
-		if (likely(net_offload_take_usual(frames[at], &asks->header[i])) ||
-				net_offload_take(nq->offloads, frames[at], &asks->header[i]))
+		if (likely(net_offload_from_header_fast(frames[at], &asks->header[i])) ||
+				net_offload_from_header(nq->offloads, frames[at], &asks->header[i]))
 			continue;
 		while (nb > at)
 			*nb_bytes -= frames[--nb]->pkt_len;
@@ -101,7 +101,7 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 }
 
 static __rte_always_inline uint16_t
-fast_take(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
+fast_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t max, uint16_t *nb_frames, const bool is_packed, const bool has_offloads)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
@@ -112,7 +112,7 @@ fast_take(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte
 	max = RTE_MIN(max, VU_VRING_BURST);
 	if (unlikely(!snap->is_enabled) ||
 			vu_ring_peek_plain(snap, pos, &burst, max, 0, is_packed) == 0)
-		return net_take_any(nq, snap, frames, max, nb_frames);
+		return net_dequeue_any(nq, snap, frames, max, nb_frames);
 	*nb_frames = 0;
 	/* Without mbufs the frames stay with the guest. */
 	if (unlikely(rte_mempool_get_bulk(nq->pool, (void **)frames, burst.nb) != 0))
@@ -121,7 +121,7 @@ fast_take(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte
 	if (unlikely(nb != burst.nb)) {
 		rte_mempool_put_bulk(nq->pool, (void **)&frames[nb], burst.nb - nb);
 		if (nb == 0)
-			return net_take_any(nq, snap, frames, max, nb_frames);
+			return net_dequeue_any(nq, snap, frames, max, nb_frames);
 	}
 	if (nq->is_in_order)
 		vu_ring_commit_batch(snap, pos, &burst, nb, true, is_packed);
@@ -172,7 +172,7 @@ fast_header_out_any(uint64_t offloads, const struct rte_mbuf *frame, struct net_
 {
 	struct net_header header;
 
-	if (!net_offload_put(offloads, frame, &header))
+	if (!net_offload_to_header(offloads, frame, &header))
 		return false;
 	*words = net_header_words(&header);
 	return true;
@@ -182,7 +182,7 @@ fast_header_out_any(uint64_t offloads, const struct rte_mbuf *frame, struct net_
 static __rte_always_inline bool
 fast_header_out(uint64_t offloads, const struct rte_mbuf *frame, struct net_header_words *words)
 {
-	return likely(net_offload_put_usual(offloads, frame, words)) ||
+	return likely(net_offload_to_header_fast(offloads, frame, words)) ||
 		fast_header_out_any(offloads, frame, words);
 }
 
@@ -219,7 +219,7 @@ fast_copy_out(const struct net_queue *nq, struct vu_burst *burst, struct rte_mbu
 }
 
 static __rte_always_inline uint16_t
-fast_put(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
+fast_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t nb_frames, const bool is_packed, const bool has_offloads)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
@@ -241,7 +241,7 @@ fast_put(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_
 	if (likely(done != 0))
 		vu_ring_signal(snap, pos, is_packed);
 	if (unlikely(done != nb_frames))
-		done += net_put_any(nq, snap, &frames[done], nb_frames - done);
+		done += net_enqueue_any(nq, snap, &frames[done], nb_frames - done);
 	return done;
 }
 
@@ -254,21 +254,21 @@ fast_copy(void *dst, const void *src, size_t len_bytes)
 /* The functions of one layout, one instruction set, without and with offloads; their table. */
 #define NET_FAST_DEFINE_ONE(layout, isa, is_packed, kind, kind_name, has_offloads) \
 static uint16_t \
-fast_take_##layout##kind(struct net_queue *nq, const struct vu_vring_snapshot *snap, \
+fast_dequeue_##layout##kind(struct net_queue *nq, const struct vu_vring_snapshot *snap, \
 	struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames) \
 { \
-	return fast_take(nq, snap, frames, max, nb_frames, is_packed, has_offloads); \
+	return fast_dequeue(nq, snap, frames, max, nb_frames, is_packed, has_offloads); \
 } \
 static uint16_t \
-fast_put_##layout##kind(struct net_queue *nq, const struct vu_vring_snapshot *snap, \
+fast_enqueue_##layout##kind(struct net_queue *nq, const struct vu_vring_snapshot *snap, \
 	struct rte_mbuf **frames, uint16_t nb_frames) \
 { \
-	return fast_put(nq, snap, frames, nb_frames, is_packed, has_offloads); \
+	return fast_enqueue(nq, snap, frames, nb_frames, is_packed, has_offloads); \
 } \
 const struct net_burst_ops net_fast_##layout##kind##_##isa = { \
 	.name = #layout " fast" kind_name " " #isa, \
-	.take = fast_take_##layout##kind, \
-	.put = fast_put_##layout##kind, \
+	.dequeue = fast_dequeue_##layout##kind, \
+	.enqueue = fast_enqueue_##layout##kind, \
 	.copy = fast_copy, \
 };
 #define NET_FAST_DEFINE(layout, isa, is_packed) \

@@ -69,7 +69,7 @@ frame_offload(struct net_queue *nq, struct rte_mbuf *frame, const struct net_hea
 {
 	if (likely((nq->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) == 0 ||
 			!net_header_asks(header)) ||
-			net_offload_take(nq->offloads, frame, header))
+			net_offload_from_header(nq->offloads, frame, header))
 		return true;
 	vu_queue_drop(nq->queue, VU_DROP_BAD_HEADER, 1);
 	return false;
@@ -106,7 +106,7 @@ frame_from_segs(struct net_queue *nq, struct rte_mbuf *frame, const struct vu_se
  */
 static __rte_noinline enum vu_vring_fault
 frame_from_chain(struct net_queue *nq, const struct vu_vring_snapshot *snap,
-	const struct vu_burst *burst, uint16_t i, struct rte_mbuf *frame, bool *is_taken)
+	const struct vu_burst *burst, uint16_t i, struct rte_mbuf *frame, bool *is_kept)
 {
 	struct vu_chain chain;
 	enum vu_vring_fault fault = vu_ring_chain(snap, &nq->queue->vring.pos, burst, i,
@@ -116,69 +116,69 @@ frame_from_chain(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 		return fault;
 	if (chain.nb_write != 0)
 		return VU_VRING_BAD_DIRECTION;
-	*is_taken = frame_from_segs(nq, frame, chain.seg, chain.nb_read, chain.read_bytes);
+	*is_kept = frame_from_segs(nq, frame, chain.seg, chain.nb_read, chain.read_bytes);
 	return VU_VRING_OK;
 }
 
 /* Copy entry i of the burst into a frame. A fault leaves the entry in the ring. */
 static __rte_always_inline enum vu_vring_fault
-frame_take(struct net_queue *nq, const struct vu_vring_snapshot *snap, const struct vu_burst *burst,
-	uint16_t i, struct rte_mbuf *frame, bool *is_taken)
+frame_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+	const struct vu_burst *burst, uint16_t i, struct rte_mbuf *frame, bool *is_kept)
 {
 	uint32_t frame_bytes = burst->len_bytes[i] - nq->header_bytes;
 	struct vu_seg seg = { burst->hva[i], burst->len_bytes[i] };
 	struct net_header header;
 
 	if (unlikely(burst->hva[i] == NULL))
-		return frame_from_chain(nq, snap, burst, i, frame, is_taken);
+		return frame_from_chain(nq, snap, burst, i, frame, is_kept);
 	/* A buffer shorter than the header wraps to a huge length and takes the checked way. */
 	if (unlikely(frame_bytes - 1 >= rte_pktmbuf_tailroom(frame))) {
-		*is_taken = frame_from_segs(nq, frame, &seg, 1, seg.len_bytes);
+		*is_kept = frame_from_segs(nq, frame, &seg, 1, seg.len_bytes);
 		return VU_VRING_OK;
 	}
 	net_header_read(&header, burst->hva[i]);
 	vu_copy(rte_pktmbuf_mtod(frame, void *), burst->hva[i] + nq->header_bytes, frame_bytes);
 	frame->data_len = (uint16_t)frame_bytes;
 	frame->pkt_len = frame_bytes;
-	*is_taken = frame_offload(nq, frame, &header);
+	*is_kept = frame_offload(nq, frame, &header);
 	return VU_VRING_OK;
 }
 
-struct net_taken {
+struct net_dequeued {
 	uint16_t nb_entries; /* ring entries dealt with */
 	uint16_t nb_frames;  /* frames among them that go on, first in the array */
 	uint64_t nb_bytes;
 };
 
 /* Copy a burst; frames that are not used stay behind the used ones in the array. */
-static __rte_always_inline struct net_taken
-frames_take(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+static __rte_always_inline struct net_dequeued
+frames_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	const struct vu_burst *burst, struct rte_mbuf **frames)
 {
-	struct net_taken taken = { 0 };
+	struct net_dequeued dequeued = { 0 };
 	struct rte_mbuf *unused[NET_MAX_BURST];
 	uint16_t nb_unused = 0;
 
-	for (; taken.nb_entries < burst->nb; taken.nb_entries++) {
-		struct rte_mbuf *frame = frames[taken.nb_entries];
-		bool is_taken = false;
-		enum vu_vring_fault fault = frame_take(nq, snap, burst, taken.nb_entries, frame,
-			&is_taken);
+	for (; dequeued.nb_entries < burst->nb; dequeued.nb_entries++) {
+		struct rte_mbuf *frame = frames[dequeued.nb_entries];
+		bool is_kept = false;
+		enum vu_vring_fault fault = frame_dequeue(nq, snap, burst, dequeued.nb_entries, frame,
+			&is_kept);
 
 		if (unlikely(fault != VU_VRING_OK)) {
 			nq->queue->vring.pos.fault = (uint8_t)fault;
 			break;
 		}
-		if (likely(is_taken)) {
-			taken.nb_bytes += frame->pkt_len;
-			frames[taken.nb_frames++] = frame;
+		if (likely(is_kept)) {
+			dequeued.nb_bytes += frame->pkt_len;
+			frames[dequeued.nb_frames++] = frame;
 		} else {
 			unused[nb_unused++] = frame;
 		}
 	}
 	rte_pktmbuf_free_bulk(unused, nb_unused);
-	rte_pktmbuf_free_bulk(&frames[taken.nb_entries], burst->nb - taken.nb_entries);
-	return taken;
+	rte_pktmbuf_free_bulk(&frames[dequeued.nb_entries], burst->nb - dequeued.nb_entries);
+	return dequeued;
 }
 
 /* The ring is started but disabled: consume without side effects (vhost-user, ring states). */
@@ -193,12 +193,12 @@ net_discard(
 }
 
 uint16_t
-net_take_any(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
-	uint16_t max, uint16_t *nb_frames)
+net_dequeue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+	struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	struct vu_burst burst;
-	struct net_taken taken;
+	struct net_dequeued dequeued;
 
 	*nb_frames = 0;
 	vu_ring_peek(snap, pos, &burst, RTE_MIN(max, VU_VRING_BURST), 0, snap->is_packed);
@@ -213,12 +213,12 @@ net_take_any(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct 
 	 */
 	if (unlikely(rte_pktmbuf_alloc_bulk(nq->pool, frames, burst.nb) != 0))
 		return 0;
-	taken = frames_take(nq, snap, &burst, frames);
-	vu_ring_commit(snap, pos, &burst, taken.nb_entries, false, snap->is_packed);
+	dequeued = frames_dequeue(nq, snap, &burst, frames);
+	vu_ring_commit(snap, pos, &burst, dequeued.nb_entries, false, snap->is_packed);
 	vu_ring_signal(snap, pos, snap->is_packed);
-	vu_queue_count(nq->queue, taken.nb_frames, taken.nb_bytes);
-	*nb_frames = taken.nb_frames;
-	return taken.nb_entries;
+	vu_queue_count(nq->queue, dequeued.nb_frames, dequeued.nb_bytes);
+	*nb_frames = dequeued.nb_frames;
+	return dequeued.nb_entries;
 }
 
 uint16_t
@@ -230,7 +230,7 @@ vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames,
 
 	while (done < max && likely(snap != NULL && queue->vring.pos.fault == VU_VRING_OK)) {
 		uint16_t nb_frames;
-		uint16_t nb_entries = nq->burst->take(nq, snap, &frames[done], max - done,
+		uint16_t nb_entries = nq->burst->dequeue(nq, snap, &frames[done], max - done,
 			&nb_frames);
 
 		done += nb_frames;
@@ -249,7 +249,7 @@ net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapsho
 	uint16_t nb_entries = net_direct_forward(nq, snap);
 
 	if (nb_entries == 0 && likely(queue->vring.pos.fault == VU_VRING_OK))
-		nb_entries = nq->burst->take(nq, snap, frames, NET_MAX_BURST, &nb_frames);
+		nb_entries = nq->burst->dequeue(nq, snap, frames, NET_MAX_BURST, &nb_frames);
 	vu_queue_watch_avail(queue, snap);
 	if (nb_frames != 0)
 		net_far_send(nq, frames, nb_frames);

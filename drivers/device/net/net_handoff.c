@@ -76,7 +76,7 @@ handoff_enqueue(const struct net_queue *to, struct rte_mbuf **frames, unsigned i
 }
 
 unsigned int
-net_handoff_put(struct net_queue *from, const struct net_queue *to, struct rte_mbuf **frames,
+net_handoff_enqueue(struct net_queue *from, const struct net_queue *to, struct rte_mbuf **frames,
 	unsigned int nb_frames, enum vu_drop *why)
 {
 	const uint16_t port_id = from->net->port_id;
@@ -94,13 +94,13 @@ net_handoff_put(struct net_queue *from, const struct net_queue *to, struct rte_m
 }
 
 bool
-net_handoff_put_own(const struct net_queue *to, struct rte_mbuf *frame)
+net_handoff_enqueue_own(const struct net_queue *to, struct rte_mbuf *frame)
 {
 	return handoff_enqueue(to, &frame, 1) == 1;
 }
 
 uint16_t
-net_handoff_take(struct net_queue *to, struct rte_mbuf **frames)
+net_handoff_dequeue(struct net_queue *to, struct rte_mbuf **frames)
 {
 	unsigned int nb = rte_ring_sc_dequeue_burst(to->handoff, (void **)frames, NET_MAX_BURST,
 		NULL);

@@ -279,7 +279,7 @@ take_segments(uint64_t offloads, struct rte_mbuf *frame, const struct net_header
 }
 
 bool
-net_offload_take(uint64_t offloads, struct rte_mbuf *frame, const struct net_header *header)
+net_offload_from_header(uint64_t offloads, struct rte_mbuf *frame, const struct net_header *header)
 {
 	if ((header->flags & NET_HEADER_F_NEEDS_CSUM) == 0)
 		return header->gso_type == NET_GSO_NONE;
@@ -323,7 +323,8 @@ net_offload_has_headers(const struct rte_mbuf *frame)
 }
 
 bool
-net_offload_put_segments(uint64_t offloads, const struct rte_mbuf *frame, struct net_header *header)
+net_offload_to_header_segments(
+	uint64_t offloads, const struct rte_mbuf *frame, struct net_header *header)
 {
 	bool is_ipv4 = (frame->ol_flags & RTE_MBUF_F_TX_IPV4) != 0;
 	uint64_t needs = RTE_BIT64(is_ipv4 ? VIRTIO_NET_F_GUEST_TSO4 : VIRTIO_NET_F_GUEST_TSO6);
@@ -361,7 +362,7 @@ put_checksum(uint64_t offloads, const struct rte_mbuf *frame, struct net_header 
 }
 
 bool
-net_offload_put(uint64_t offloads, const struct rte_mbuf *frame, struct net_header *header)
+net_offload_to_header(uint64_t offloads, const struct rte_mbuf *frame, struct net_header *header)
 {
 	uint64_t flags = frame->ol_flags;
 
@@ -370,7 +371,7 @@ net_offload_put(uint64_t offloads, const struct rte_mbuf *frame, struct net_head
 		return false;
 	if ((flags & (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)) != 0)
 		return put_checksum(offloads, frame, header) && (!net_offload_is_segmented(frame) ||
-			net_offload_put_segments(offloads, frame, header));
+			net_offload_to_header_segments(offloads, frame, header));
 	if ((flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
 			(offloads & RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM)) != 0)
 		header->flags = NET_HEADER_F_DATA_VALID;

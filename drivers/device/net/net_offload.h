@@ -95,7 +95,8 @@ net_header_asks(const struct net_header *header)
  * @param header    read once, believed in nothing
  * @return false: the header contradicts the frame or what was negotiated
  */
-bool net_offload_take(uint64_t offloads, struct rte_mbuf *frame, const struct net_header *header);
+bool net_offload_from_header(
+	uint64_t offloads, struct rte_mbuf *frame, const struct net_header *header);
 
 /**
  * Make the header of a frame for a guest.
@@ -105,10 +106,11 @@ bool net_offload_take(uint64_t offloads, struct rte_mbuf *frame, const struct ne
  * @param header    filled if true
  * @return false: it asks for what this guest cannot take; software has to do it first
  */
-bool net_offload_put(uint64_t offloads, const struct rte_mbuf *frame, struct net_header *header);
+bool net_offload_to_header(
+	uint64_t offloads, const struct rte_mbuf *frame, struct net_header *header);
 
 /** Fill in what a receiver of large frames needs to know; false: this guest is none. */
-bool net_offload_put_segments(uint64_t offloads, const struct rte_mbuf *frame,
+bool net_offload_to_header_segments(uint64_t offloads, const struct rte_mbuf *frame,
 	struct net_header *header);
 
 /**
@@ -166,11 +168,11 @@ net_header_words(const struct net_header *header)
 }
 
 /*
- * net_offload_take() for what most frames of a guest are, TCP or UDP over IP without options, if no
- * segmentation is asked for. @return false: something else, nothing was changed
+ * net_offload_from_header() for what most frames of a guest are, TCP or UDP over IP without
+ * options, if no segmentation is asked for. @return false: something else, nothing was changed
  */
 static __rte_always_inline bool
-net_offload_take_usual(struct rte_mbuf *frame, const struct net_header *header)
+net_offload_from_header_fast(struct rte_mbuf *frame, const struct net_header *header)
 {
 	struct usual_headers {
 		uint8_t macs[2 * RTE_ETHER_ADDR_LEN];
@@ -225,11 +227,11 @@ net_offload_take_usual(struct rte_mbuf *frame, const struct net_header *header)
 }
 
 /*
- * net_offload_put() for a frame that asks for a checksum, or that a device found right, and nothing
- * else. @return false: something else, nothing was written
+ * net_offload_to_header() for a frame that asks for a checksum, or that a device found right, and
+ * nothing else. @return false: something else, nothing was written
  */
 static __rte_always_inline bool
-net_offload_put_usual(uint64_t offloads, const struct rte_mbuf *frame,
+net_offload_to_header_fast(uint64_t offloads, const struct rte_mbuf *frame,
 	struct net_header_words *words)
 {
 	uint64_t flags = frame->ol_flags & NET_OFFLOAD_FLAGS;

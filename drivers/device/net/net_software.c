@@ -68,7 +68,8 @@ net_software_begin(struct net_software *work, const struct rte_mbuf *frame)
 	if ((frame->ol_flags & NET_TX_UNKNOWN) != 0 || !checksums_are_inside(frame))
 		return false;
 	return !net_offload_is_segmented(frame) ||
-		net_offload_put_segments(work->offloads, frame, &header) || segments_begin(work);
+		net_offload_to_header_segments(work->offloads, frame, &header) ||
+		segments_begin(work);
 }
 
 /* Sum over addresses, protocol and length, which a TCP checksum begins with. */

@@ -27,7 +27,7 @@ struct net_software {
 };
 
 /**
- * Begin with a frame for which net_offload_put() said no.
+ * Begin with a frame for which net_offload_to_header() said no.
  *
  * @param work   filled, but for offloads and pool
  * @param frame  read until the work is done
@@ -36,7 +36,7 @@ struct net_software {
 bool net_software_begin(struct net_software *work, const struct rte_mbuf *frame);
 
 /**
- * Make the next frames, for which net_offload_put() will say yes.
+ * Make the next frames, for which net_offload_to_header() will say yes.
  *
  * @param work    has_no_mbuf is set if the pool ran empty
  * @param frames  filled; the caller's

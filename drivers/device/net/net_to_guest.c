@@ -30,7 +30,7 @@ frame_needs_software(const struct net_queue *nq, const struct rte_mbuf *frame)
 	struct net_header header;
 
 	return unlikely((frame->ol_flags & NET_TX_REQUESTS) != 0) &&
-		!net_offload_put(nq->offloads, frame, &header);
+		!net_offload_to_header(nq->offloads, frame, &header);
 }
 
 static __rte_always_inline void
@@ -49,7 +49,7 @@ header_make(const struct net_queue *nq, const struct rte_mbuf *frame,
 {
 	header_set_nb_buffers(header, 1);
 	if (unlikely((frame->ol_flags & NET_OFFLOAD_FLAGS) != 0))
-		return net_offload_put(nq->offloads, frame, (struct net_header *)header);
+		return net_offload_to_header(nq->offloads, frame, (struct net_header *)header);
 	memset(header, 0, sizeof(struct net_header));
 	return true;
 }
@@ -153,8 +153,9 @@ entry_fill(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu
 
 /* Copy a frame into several buffers or a chain; 0 entries on a fault or if it does not fit. */
 static __rte_noinline uint16_t
-frame_put_slow(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu_burst *burst,
-	uint16_t first, const struct rte_mbuf *frame, uint8_t header[NET_HEADER_MAX_BYTES])
+frame_enqueue_slow(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+	struct vu_burst *burst, uint16_t first, const struct rte_mbuf *frame,
+	uint8_t header[NET_HEADER_MAX_BYTES])
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	uint32_t left_bytes = frame->pkt_len + nq->header_bytes;
@@ -177,7 +178,7 @@ frame_put_slow(struct net_queue *nq, const struct vu_vring_snapshot *snap, struc
  * @return entries filled, 0 if it did not fit, needs software or on a fault
  */
 static __rte_always_inline uint16_t
-frame_put(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu_burst *burst,
+frame_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu_burst *burst,
 	uint16_t i, const struct rte_mbuf *frame)
 {
 	uint32_t total_bytes = frame->pkt_len + nq->header_bytes;
@@ -187,7 +188,7 @@ frame_put(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu_
 	if (unlikely(!header_make(nq, frame, header)))
 		return 0;
 	if (unlikely(dst == NULL || burst->len_bytes[i] < total_bytes || frame->nb_segs != 1))
-		return frame_put_slow(nq, snap, burst, i, frame, header);
+		return frame_enqueue_slow(nq, snap, burst, i, frame, header);
 	memcpy(dst, header, 8);
 	if (likely(nq->header_bytes == NET_HEADER_MAX_BYTES))
 		memcpy(dst + 8, header + 8, 4);
@@ -198,30 +199,30 @@ frame_put(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu_
 	return 1;
 }
 
-struct net_put {
+struct net_enqueued {
 	uint16_t nb_entries; /* ring entries filled */
 	uint16_t nb_frames;  /* frames delivered */
 	uint64_t nb_bytes;
 };
 
 /* Deliver as many of the frames, in order, as the burst's entries hold. */
-static __rte_always_inline struct net_put
-frames_put(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu_burst *burst,
+static __rte_always_inline struct net_enqueued
+frames_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu_burst *burst,
 	struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	struct net_put put = { 0 };
+	struct net_enqueued enqueued = { 0 };
 
-	while (put.nb_frames < nb_frames && put.nb_entries < burst->nb) {
-		const struct rte_mbuf *frame = frames[put.nb_frames];
-		uint16_t nb_entries = frame_put(nq, snap, burst, put.nb_entries, frame);
+	while (enqueued.nb_frames < nb_frames && enqueued.nb_entries < burst->nb) {
+		const struct rte_mbuf *frame = frames[enqueued.nb_frames];
+		uint16_t nb_entries = frame_enqueue(nq, snap, burst, enqueued.nb_entries, frame);
 
 		if (nb_entries == 0)
 			break;
-		put.nb_entries += nb_entries;
-		put.nb_bytes += frame->pkt_len;
-		put.nb_frames++;
+		enqueued.nb_entries += nb_entries;
+		enqueued.nb_bytes += frame->pkt_len;
+		enqueued.nb_frames++;
 	}
-	return put;
+	return enqueued;
 }
 
 /*
@@ -235,9 +236,9 @@ never_fits(const struct net_queue *nq, const struct vu_burst *burst)
 		(!nq->is_mergeable || burst->nb == VU_VRING_MAX_BURST);
 }
 
-/* net_put_any() up to the first frame that needs software; the guest is not told. */
+/* net_enqueue_any() up to the first frame that needs software; the guest is not told. */
 static uint16_t
-put_run(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
+enqueue_run(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t nb_frames)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
@@ -247,11 +248,11 @@ put_run(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_m
 
 	while (done < nb_frames && pos->fault == VU_VRING_OK &&
 			!frame_needs_software(nq, frames[done])) {
-		struct net_put put;
+		struct net_enqueued enqueued;
 
 		vu_ring_peek(snap, pos, &burst, nb_peek, VU_DESC_F_WRITE, snap->is_packed);
-		put = frames_put(nq, snap, &burst, &frames[done], nb_frames - done);
-		if (put.nb_frames == 0) {
+		enqueued = frames_enqueue(nq, snap, &burst, &frames[done], nb_frames - done);
+		if (enqueued.nb_frames == 0) {
 			if (nq->is_mergeable && nb_peek == burst.nb && burst.nb == VU_VRING_BURST) {
 				nb_peek = VU_VRING_MAX_BURST;
 				continue;
@@ -262,16 +263,16 @@ put_run(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_m
 			done++;
 			continue;
 		}
-		vu_ring_commit(snap, pos, &burst, put.nb_entries, true, snap->is_packed);
-		vu_queue_count(nq->queue, put.nb_frames, put.nb_bytes);
-		done += put.nb_frames;
+		vu_ring_commit(snap, pos, &burst, enqueued.nb_entries, true, snap->is_packed);
+		vu_queue_count(nq->queue, enqueued.nb_frames, enqueued.nb_bytes);
+		done += enqueued.nb_frames;
 	}
 	return done;
 }
 
 /* Deliver what software makes of a frame. @return false: there was no room for any of it */
 static __rte_noinline bool
-put_in_software(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+enqueue_in_software(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	const struct rte_mbuf *frame)
 {
 	struct net_software work = { .offloads = nq->offloads, .pool = nq->pool };
@@ -283,7 +284,7 @@ put_in_software(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 		return true;
 	}
 	while ((nb = net_software_next(&work, parts, NET_MAX_BURST)) != 0) {
-		uint16_t done = put_run(nq, snap, parts, nb);
+		uint16_t done = enqueue_run(nq, snap, parts, nb);
 
 		rte_pktmbuf_free_bulk(parts, nb);
 		if (done != nb && nb_before + done == 0)
@@ -302,18 +303,18 @@ put_in_software(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 }
 
 uint16_t
-net_put_any(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
-	uint16_t nb_frames)
+net_enqueue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+	struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	uint64_t nb_chains = pos->counters.nb_chains;
 	uint16_t done = 0;
 
 	for (;;) {
-		done += put_run(nq, snap, &frames[done], nb_frames - done);
+		done += enqueue_run(nq, snap, &frames[done], nb_frames - done);
 		if (done == nb_frames || pos->fault != VU_VRING_OK ||
 				!frame_needs_software(nq, frames[done]) ||
-				!put_in_software(nq, snap, frames[done]))
+				!enqueue_in_software(nq, snap, frames[done]))
 			break;
 		done++;
 	}
@@ -331,14 +332,14 @@ vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, u
 	if (unlikely(snap == NULL || !snap->is_enabled ||
 			queue->vring.pos.fault != VU_VRING_OK))
 		return 0;
-	return nq->burst->put(nq, snap, frames, nb_frames);
+	return nq->burst->enqueue(nq, snap, frames, nb_frames);
 }
 
 void
-net_to_guest_put(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+net_to_guest_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	uint16_t done = nq->burst->put(nq, snap, frames, nb_frames);
+	uint16_t done = nq->burst->enqueue(nq, snap, frames, nb_frames);
 	bool is_ok = likely(nq->queue->vring.pos.fault == VU_VRING_OK);
 
 	vu_queue_drop(nq->queue, is_ok ? VU_DROP_RING_FULL : VU_DROP_FAULT, nb_frames - done);
@@ -353,7 +354,7 @@ void
 net_to_guest_push(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	net_to_guest_put(nq, snap, frames, nb_frames);
+	net_to_guest_enqueue(nq, snap, frames, nb_frames);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
@@ -372,7 +373,7 @@ net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot 
 {
 	struct net_queue *nq = queue->priv;
 	struct rte_mbuf *frames[NET_MAX_BURST];
-	uint16_t nb_frames = net_handoff_take(nq, frames);
+	uint16_t nb_frames = net_handoff_dequeue(nq, frames);
 
 	handoff_watch(nq);
 	if (nb_frames == 0)

@@ -18,8 +18,8 @@ copy_any(void *dst, const void *src, size_t len_bytes)
 
 const struct net_burst_ops net_burst_any = {
 	.name = "any",
-	.take = net_take_any,
-	.put = net_put_any,
+	.dequeue = net_dequeue_any,
+	.enqueue = net_enqueue_any,
 	.copy = copy_any,
 };
 

@@ -101,7 +101,7 @@ spy_take(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_
 	uint16_t max, uint16_t *nb_frames)
 {
 	spy.nb_takes++;
-	return net_take_any(nq, snap, frames, max, nb_frames);
+	return net_dequeue_any(nq, snap, frames, max, nb_frames);
 }
 
 /* Meets a fault at once. */
@@ -117,7 +117,8 @@ spy_put(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_m
 	return 0;
 }
 
-static const struct net_burst_ops spy_ops = { .name = "spy", .take = spy_take, .put = spy_put };
+static const struct net_burst_ops spy_ops = {
+	.name = "spy", .dequeue = spy_take, .enqueue = spy_put};
 
 /* Ports 0 and 1 meet on lcore 7, where port 0 sends to port 1; port 2 sends from lcore 4. */
 static void

@@ -35,7 +35,7 @@ mbuf_of_frame(void)
 static bool
 take(uint64_t offloads, struct rte_mbuf *mbuf, const struct net_header *header)
 {
-	return net_offload_take(offloads, mbuf, header);
+	return net_offload_from_header(offloads, mbuf, header);
 }
 
 static bool
@@ -94,9 +94,10 @@ VU_TEST(net_offload, checksum_becomes_a_request)
 		CHECK_EQ(mbuf->l3_len, frame.l3_bytes);
 		CHECK(mbuf_is_frame(mbuf));
 		/* The next guest finds the same header, if it can do checksums. */
-		CHECK(net_offload_put(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM), mbuf, &back));
+		CHECK(net_offload_to_header(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM), mbuf, &back));
 		CHECK(memcmp(&back, &header, sizeof(back)) == 0);
-		CHECK(!net_offload_put(ALL & ~RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM), mbuf, &back));
+		CHECK(!net_offload_to_header(
+			ALL & ~RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM), mbuf, &back));
 		rte_pktmbuf_free(mbuf);
 	}
 	net_pool_put(pool);
@@ -206,7 +207,7 @@ VU_TEST(net_offload, segmentation_becomes_a_request)
 		CHECK_EQ(mbuf->l4_len, frame.l4_bytes);
 		CHECK_EQ(mbuf->tso_segsz, shape.payload_bytes - 1);
 		CHECK(mbuf_is_frame(mbuf));
-		CHECK(net_offload_put(ALL, mbuf, &back));
+		CHECK(net_offload_to_header(ALL, mbuf, &back));
 		CHECK(memcmp(&back, &header, sizeof(back)) == 0);
 		rte_pktmbuf_free(mbuf);
 	}
@@ -228,7 +229,7 @@ VU_TEST(net_offload, a_single_segment_is_an_ordinary_frame)
 	CHECK(take(ALL, mbuf, &header));
 	CHECK_EQ(mbuf->ol_flags, RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4);
 	header = offload_header(&frame, 0);
-	CHECK(net_offload_put(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM), mbuf, &back));
+	CHECK(net_offload_to_header(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM), mbuf, &back));
 	CHECK(memcmp(&back, &header, sizeof(back)) == 0);
 	rte_pktmbuf_free(mbuf);
 	net_pool_put(pool);
@@ -373,7 +374,7 @@ VU_TEST(net_offload, nothing_behind_the_frame_is_read)
 				memcpy(pages + page_bytes - len, frame.bytes, len);
 				take(ALL, &view, &headers[k]);
 				view.ol_flags |= RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_SEG;
-				net_offload_put(ALL, &view, &back);
+				net_offload_to_header(ALL, &view, &back);
 			}
 		}
 	}
@@ -442,9 +443,9 @@ VU_TEST(net_offload, known_good_checksums_are_told)
 		struct net_header header;
 
 		mbuf->ol_flags = flags[i] | RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_RSS_HASH;
-		CHECK(net_offload_put(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM), mbuf, &header));
+		CHECK(net_offload_to_header(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM), mbuf, &header));
 		CHECK(memcmp(&header, &expected, sizeof(header)) == 0);
-		CHECK(net_offload_put(0, mbuf, &header));
+		CHECK(net_offload_to_header(0, mbuf, &header));
 		CHECK(memcmp(&header, &zero, sizeof(header)) == 0);
 	}
 	rte_pktmbuf_free(mbuf);
@@ -468,13 +469,13 @@ VU_TEST(net_offload, requests_that_no_header_expresses)
 	mbuf->l3_len = frame.l3_bytes;
 	for (unsigned int i = 0; i < RTE_DIM(flags); i++) {
 		mbuf->ol_flags = flags[i];
-		CHECK(!net_offload_put(ALL, mbuf, &header));
+		CHECK(!net_offload_to_header(ALL, mbuf, &header));
 	}
 	/* The IPv4 checksum is the frame's business, unless it is there already. */
 	mbuf->ol_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
-	CHECK(net_offload_put(ALL, mbuf, &header));
+	CHECK(net_offload_to_header(ALL, mbuf, &header));
 	rte_pktmbuf_mtod(mbuf, uint8_t *)[14 + 10] ^= 1;
-	CHECK(!net_offload_put(ALL, mbuf, &header));
+	CHECK(!net_offload_to_header(ALL, mbuf, &header));
 	rte_pktmbuf_free(mbuf);
 	net_pool_put(pool);
 	return TEST_SUCCESS;

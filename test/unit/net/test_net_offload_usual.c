@@ -55,12 +55,12 @@ check_take(const struct rte_mbuf *view, const struct net_header *header, bool *i
 {
 	struct rte_mbuf usual = *view, full = *view;
 
-	*is_usual = net_offload_take_usual(&usual, header);
+	*is_usual = net_offload_from_header_fast(&usual, header);
 	if (!*is_usual) {
 		CHECK(memcmp(&usual, view, sizeof(usual)) == 0);
 		return TEST_SUCCESS;
 	}
-	CHECK(net_offload_take(CSUM, &full, header));
+	CHECK(net_offload_from_header(CSUM, &full, header));
 	CHECK_EQ(usual.ol_flags, full.ol_flags);
 	CHECK_EQ(usual.tx_offload, full.tx_offload);
 	return TEST_SUCCESS;
@@ -137,12 +137,12 @@ VU_TEST(net_offload_usual, put_as_by_the_one_that_knows_all)
 		struct net_header_words usual = net_header_words_plain, full;
 		struct net_header header;
 
-		if (!net_offload_put_usual(offloads, &view, &usual)) {
+		if (!net_offload_to_header_fast(offloads, &view, &usual)) {
 			CHECK_EQ(usual.low, net_header_words_plain.low);
 			CHECK_EQ(usual.high, net_header_words_plain.high);
 			continue;
 		}
-		CHECK(net_offload_put(offloads, &view, &header));
+		CHECK(net_offload_to_header(offloads, &view, &header));
 		full = net_header_words(&header);
 		CHECK_EQ(usual.low, full.low);
 		CHECK_EQ(usual.high, full.high);

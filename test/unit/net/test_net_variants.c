@@ -327,7 +327,7 @@ side_put(struct variant_rig *rig, struct rig_side *side, uint16_t nb)
 	side->nb_frames = nb;
 	for (uint16_t i = 0; i < nb; i++)
 		before[i] = *side->frames[i];
-	side->nb_put = side->ops->put(&side->nq, side->snapshot, side->frames, nb);
+	side->nb_put = side->ops->enqueue(&side->nq, side->snapshot, side->frames, nb);
 	for (uint16_t i = 0; i < nb; i++) {
 		if (memcmp(&before[i], side->frames[i], sizeof(before[i])) == 0)
 			continue;

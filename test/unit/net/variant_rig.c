@@ -247,8 +247,8 @@ side_drain(struct rig_side *side, uint16_t max)
 			side->nb_frames + NET_MAX_BURST <= RIG_MAX_FRAMES) {
 		uint16_t nb = 0;
 
-		if (side->ops->take(&side->nq, side->snapshot, &side->frames[side->nb_frames], max,
-				&nb) == 0)
+		if (side->ops->dequeue(&side->nq, side->snapshot, &side->frames[side->nb_frames],
+			    max, &nb) == 0)
 			break;
 		side->nb_frames += nb;
 	}
