@@ -302,7 +302,7 @@ static void
 vu_look_ready(void *arg)
 {
 	struct back_vu *vu = arg;
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 
 	vu->is_ready = true;
 	for (unsigned int i = 0; i < vu->nb_devices; i++) {

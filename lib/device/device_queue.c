@@ -18,7 +18,7 @@
 #include "vu_vring_notify.h"
 
 void
-vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+vu_device_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	const struct vu_device_events *events = &queue->dev->events;
 
@@ -51,7 +51,7 @@ device_queue_poll(struct vu_task *task)
 	if (unlikely(vu_vring_notify_check(snap, &queue->vring.pos)))
 		task->watch = (struct vu_watch)VU_WATCH_ALWAYS;
 	if (unlikely(queue->vring.pos.fault != VU_VRING_OK)) {
-		vu_queue_fail(queue, snap);
+		vu_device_queue_fail(queue, snap);
 		if (queue->dev->ops->queue_fault != NULL)
 			queue->dev->ops->queue_fault(queue);
 		task->watch = (struct vu_watch)VU_WATCH_NEVER;

@@ -29,7 +29,7 @@ vu_drop_name(enum vu_drop drop)
 }
 
 static void
-stats_copy_vring(const struct vu_vring *vring, struct vu_queue_stats *stats)
+stats_copy_vring(const struct vu_vring *vring, struct vu_device_queue_stats *stats)
 {
 	const struct vu_vring_counters *counters = &vring->pos.counters;
 
@@ -88,7 +88,7 @@ queue_state_node(const struct vu_device_queue *queue)
 
 void
 vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
-	struct vu_queue_stats *stats)
+	struct vu_device_queue_stats *stats)
 {
 	const struct vu_device_queue *queue = dev->queues[queue_idx];
 

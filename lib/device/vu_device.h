@@ -54,10 +54,10 @@ enum vu_drop {
 };
 
 /** Which way a queue's buffers go. */
-enum vu_queue_direction {
-	VU_QUEUE_TO_GUEST,
-	VU_QUEUE_FROM_GUEST,
-	VU_QUEUE_BOTH,
+enum vu_device_queue_direction {
+	VU_DEVICE_QUEUE_TO_GUEST,
+	VU_DEVICE_QUEUE_FROM_GUEST,
+	VU_DEVICE_QUEUE_BOTH,
 };
 
 /** Pin of one virtqueue to one lcore, from --queue-map. */
@@ -99,8 +99,8 @@ struct vu_device_events {
 };
 
 /** Counters of one queue; see vu_device_queue_stats_get(). */
-struct vu_queue_stats {
-	enum vu_queue_direction direction;
+struct vu_device_queue_stats {
+	enum vu_device_queue_direction direction;
 	uint64_t nb_packets;
 	uint64_t nb_bytes;
 	/** of nb_packets: copied from guest to guest; the queue that they came from counts them */
@@ -437,7 +437,7 @@ const char *vu_drop_name(enum vu_drop drop);
  * @context control lcore
  */
 void vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
-	struct vu_queue_stats *stats);
+	struct vu_device_queue_stats *stats);
 
 /** First device of the process, in order of creation; NULL without any. @context control lcore */
 struct vu_device *vu_device_first(void);

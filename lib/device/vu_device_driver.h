@@ -25,7 +25,7 @@
 struct vu_device_queue;
 
 /** Counters that the owner lcore of a queue writes. */
-struct vu_queue_counters {
+struct vu_device_queue_counters {
 	uint64_t nb_packets;
 	uint64_t nb_bytes;
 	uint64_t nb_direct; /**< packets copied from guest to guest, without a buffer between */
@@ -42,28 +42,28 @@ struct vu_queue_counters {
  * @return items handled; 0 = nothing to do
  * @context owner lcore
  */
-typedef uint32_t (*vu_queue_poll_fn)(struct vu_device_queue *queue,
+typedef uint32_t (*vu_device_queue_poll_fn)(struct vu_device_queue *queue,
 	const struct vu_vring_snapshot *snap);
 
 /** One virtqueue of a device with its task. */
 struct vu_device_queue {
 	struct vu_task task;             /**< first: hot on the owner lcore */
 	/** while the ring is running the owner lcore's to change */
-	vu_queue_poll_fn poll;
+	vu_device_queue_poll_fn poll;
 	struct vu_device *dev;           /**< fixed */
 	void *priv;                      /**< driver's, fixed after its create op */
 	/**
 	 * Fixed after the driver's create op: the queue does not wait for its guest; whoever
-	 * changes the word that it watches calls vu_queue_wake().
+	 * changes the word that it watches calls vu_device_queue_wake().
 	 */
 	bool is_woken;
 	bool may_sleep;                  /**< fixed: data lcores may sleep */
 	struct vu_vring vring;
-	struct vu_queue_counters counters __rte_cache_aligned;
+	struct vu_device_queue_counters counters __rte_cache_aligned;
 
 	/* Control lcore. */
 	uint32_t worker_idx;             /**< data lcore the queue is assigned to */
-	enum vu_queue_direction direction;
+	enum vu_device_queue_direction direction;
 	const char *variant;             /**< static, from queue_start; NULL: there is one way */
 	bool is_failed;                  /**< owner lcore: the fault was reported */
 	bool is_fault_told;              /**< control lcore: it was logged */
@@ -205,7 +205,7 @@ int vu_device_queue_node(const struct vu_device_queue *queue);
  * @param snap   its snapshot
  * @context owner lcore
  */
-void vu_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
+void vu_device_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
 
 /**
  * Result of a state transfer for which check_device_state answered -EINPROGRESS. Nothing happens if
@@ -219,14 +219,14 @@ void vu_device_state_checked(struct vu_device *dev, int rc);
 
 /** Count a drop. @context owner lcore */
 static inline void
-vu_queue_drop(struct vu_device_queue *queue, enum vu_drop reason, uint64_t nb)
+vu_device_queue_drop(struct vu_device_queue *queue, enum vu_drop reason, uint64_t nb)
 {
 	vu_counter_add(&queue->counters.nb_drops[reason], nb);
 }
 
 /** Count packets carried. @context owner lcore */
 static inline void
-vu_queue_count(struct vu_device_queue *queue, uint64_t nb_packets, uint64_t nb_bytes)
+vu_device_queue_count(struct vu_device_queue *queue, uint64_t nb_packets, uint64_t nb_bytes)
 {
 	vu_counter_add(&queue->counters.nb_packets, nb_packets);
 	vu_counter_add(&queue->counters.nb_bytes, nb_bytes);
@@ -237,7 +237,7 @@ vu_queue_count(struct vu_device_queue *queue, uint64_t nb_packets, uint64_t nb_b
  * @context owner lcore
  */
 static inline void
-vu_queue_watch_avail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+vu_device_queue_watch_avail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	struct vu_watch *watch = &queue->task.watch;
 	const struct vu_vring_pos *pos = &queue->vring.pos;
@@ -251,7 +251,7 @@ vu_queue_watch_avail(struct vu_device_queue *queue, const struct vu_vring_snapsh
  * @context any thread
  */
 static inline void
-vu_queue_wake(const struct vu_device_queue *queue)
+vu_device_queue_wake(const struct vu_device_queue *queue)
 {
 	if (unlikely(queue->may_sleep))
 		vu_task_wake(&queue->task);

@@ -89,12 +89,12 @@ telemetry_features(struct vu_sched *sched, const char *params, struct rte_tel_da
 }
 
 static const char *
-direction_name(enum vu_queue_direction direction)
+direction_name(enum vu_device_queue_direction direction)
 {
 	switch (direction) {
-	case VU_QUEUE_TO_GUEST:
+	case VU_DEVICE_QUEUE_TO_GUEST:
 		return "to_guest";
-	case VU_QUEUE_FROM_GUEST:
+	case VU_DEVICE_QUEUE_FROM_GUEST:
 		return "from_guest";
 	default:
 		return "both";
@@ -102,7 +102,7 @@ direction_name(enum vu_queue_direction direction)
 }
 
 static void
-queue_add_drops(struct rte_tel_data *queue, const struct vu_queue_stats *stats)
+queue_add_drops(struct rte_tel_data *queue, const struct vu_device_queue_stats *stats)
 {
 	char name[RTE_TEL_MAX_STRING_LEN];
 
@@ -113,7 +113,7 @@ queue_add_drops(struct rte_tel_data *queue, const struct vu_queue_stats *stats)
 }
 
 static void
-queue_add(struct rte_tel_data *queue, const struct vu_queue_stats *stats)
+queue_add(struct rte_tel_data *queue, const struct vu_device_queue_stats *stats)
 {
 	rte_tel_data_start_dict(queue);
 	rte_tel_data_add_dict_string(queue, "direction", direction_name(stats->direction));
@@ -170,7 +170,8 @@ queue_range_parse(const struct vu_device *dev, const char *comma, struct queue_r
 }
 
 static int
-queue_add_named(struct rte_tel_data *data, uint32_t queue_idx, const struct vu_queue_stats *stats)
+queue_add_named(
+	struct rte_tel_data *data, uint32_t queue_idx, const struct vu_device_queue_stats *stats)
 {
 	struct rte_tel_data *queue = rte_tel_data_alloc();
 
@@ -186,7 +187,7 @@ telemetry_queue_stats(struct vu_sched *sched, const char *params, struct rte_tel
 	const struct vu_device *dev = telemetry_device(params);
 	unsigned int nb_shown = 0;
 	struct queue_range range;
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 	int rc = 0;
 
 	(void)sched;

@@ -84,7 +84,7 @@ table_print_queue(struct vu_telemetry_table *table, const struct vu_device *dev,
 	double seconds, FILE *out)
 {
 	struct table_queue *last = table_queue_find(table, vu_device_id(dev), idx);
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 	uint64_t nb_drops = 0;
 
 	vu_device_queue_stats_get(dev, idx, &stats);
@@ -94,11 +94,13 @@ table_print_queue(struct vu_telemetry_table *table, const struct vu_device *dev,
 		nb_drops += stats.nb_drops[i];
 	fprintf(out, "%-10s %5u %-10s %5d %12.3f %12.3f %14" PRIu64 " %12" PRIu64 "  %-18s  %s\n",
 		vu_device_name(dev), idx,
-		stats.direction == VU_QUEUE_TO_GUEST ? "to guest" : "from guest", stats.lcore_id,
-		(double)(stats.nb_packets - last->nb_packets) / seconds / 1e6,
-		(double)(stats.nb_bytes - last->nb_bytes) * 8 / seconds / 1e9,
-		stats.nb_packets, nb_drops, stats.variant, stats.fault != VU_VRING_OK ?
-		vu_vring_fault_name(stats.fault) : stats.is_enabled ? "ok" : "disabled");
+		stats.direction == VU_DEVICE_QUEUE_TO_GUEST ? "to guest" : "from guest",
+		stats.lcore_id, (double)(stats.nb_packets - last->nb_packets) / seconds / 1e6,
+		(double)(stats.nb_bytes - last->nb_bytes) * 8 / seconds / 1e9, stats.nb_packets,
+		nb_drops, stats.variant,
+		stats.fault != VU_VRING_OK ? vu_vring_fault_name(stats.fault)
+			: stats.is_enabled ? "ok"
+					   : "disabled");
 	last->nb_packets = stats.nb_packets;
 	last->nb_bytes = stats.nb_bytes;
 }

@@ -66,12 +66,12 @@ entropy_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap
 		return 0;
 	}
 	nb = vu_vring_pop(entropy->guard, entropy->items, ENTROPY_BURST);
-	vu_queue_watch_avail(queue, snap);
+	vu_device_queue_watch_avail(queue, snap);
 	if (nb == 0)
 		return 0;
 	for (uint16_t i = 0; i < nb; i++) {
 		entropy_fill(entropy, &entropy->items[i]);
-		vu_queue_count(queue, 1, entropy->items[i].used_bytes);
+		vu_device_queue_count(queue, 1, entropy->items[i].used_bytes);
 	}
 	vu_vring_push(entropy->guard, entropy->items, nb);
 	if (vu_vring_needs_notification(entropy->guard) == 1)
@@ -95,7 +95,7 @@ entropy_create(struct vu_device *dev, const struct vu_device_conf *conf)
 	}
 	queue->priv = entropy;
 	queue->poll = entropy_poll;
-	queue->direction = VU_QUEUE_TO_GUEST;
+	queue->direction = VU_DEVICE_QUEUE_TO_GUEST;
 	vu_device_set_priv(dev, entropy);
 	return 0;
 }

@@ -66,10 +66,10 @@ fake_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 		}
 	}
 	vu_split_commit(snap, &queue->vring.pos, &burst, nb, false);
-	vu_queue_watch_avail(queue, snap);
+	vu_device_queue_watch_avail(queue, snap);
 	if (nb != 0)
 		vu_split_signal(snap, &queue->vring.pos);
-	vu_queue_count(queue, nb, 0);
+	vu_device_queue_count(queue, nb, 0);
 	return nb;
 }
 
@@ -90,7 +90,7 @@ fake_create(struct vu_device *dev, const struct vu_device_conf *conf)
 
 		queue->priv = &fake->queues[i];
 		queue->poll = fake_poll;
-		queue->direction = VU_QUEUE_FROM_GUEST;
+		queue->direction = VU_DEVICE_QUEUE_FROM_GUEST;
 	}
 	return 0;
 }

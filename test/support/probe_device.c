@@ -31,13 +31,13 @@ probe_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 	struct vu_vring_item items[PROBE_BURST];
 	uint16_t nb = vu_vring_pop(guard, items, PROBE_BURST);
 
-	vu_queue_watch_avail(queue, snap);
+	vu_device_queue_watch_avail(queue, snap);
 	if (nb == 0)
 		return 0;
 	vu_vring_push(guard, items, nb);
 	if (vu_vring_needs_notification(guard) == 1)
 		vu_vring_signal_used(guard);
-	vu_queue_count(queue, nb, 0);
+	vu_device_queue_count(queue, nb, 0);
 	return nb;
 }
 
@@ -61,7 +61,7 @@ probe_create(struct vu_device *dev, const struct vu_device_conf *conf)
 		RTE_VERIFY(probe->guards[i] != NULL);
 		queue->priv = probe->guards[i];
 		queue->poll = probe_poll;
-		queue->direction = VU_QUEUE_BOTH;
+		queue->direction = VU_DEVICE_QUEUE_BOTH;
 	}
 	vu_device_set_priv(dev, probe);
 	return 0;

@@ -216,7 +216,7 @@ net_direct_forward(struct net_queue *from, const struct vu_vring_snapshot *snap)
 	else
 		vu_ring_commit(snap, pos, &direct.burst, nb, false, snap->is_packed);
 	vu_ring_signal(snap, pos, snap->is_packed);
-	vu_queue_count(from->queue, nb, direct.nb_bytes);
+	vu_device_queue_count(from->queue, nb, direct.nb_bytes);
 	vu_counter_add(&from->queue->counters.nb_direct, nb);
 	return nb;
 }

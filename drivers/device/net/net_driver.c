@@ -173,7 +173,7 @@ net_queue_drain(struct vu_device_queue *queue, enum vu_drop reason)
 		return;
 	}
 	while ((nb = net_handoff_dequeue(nq, frames)) != 0) {
-		vu_queue_drop(queue, reason, nb);
+		vu_device_queue_drop(queue, reason, nb);
 		rte_pktmbuf_free_bulk(frames, nb);
 	}
 }
@@ -220,7 +220,7 @@ net_queue_create(struct net_device *net, struct net_queue *nq, uint32_t queue_id
 	nq->net = net;
 	nq->pair = queue_idx / 2;
 	nq->queue->priv = nq;
-	nq->queue->direction = is_to_guest ? VU_QUEUE_TO_GUEST : VU_QUEUE_FROM_GUEST;
+	nq->queue->direction = is_to_guest ? VU_DEVICE_QUEUE_TO_GUEST : VU_DEVICE_QUEUE_FROM_GUEST;
 	nq->queue->poll = is_to_guest ? net_to_guest_poll : net_from_guest_poll;
 	vu_net_set_direct(nq->queue, !is_to_guest);
 	/* It watches its handoff ring. */

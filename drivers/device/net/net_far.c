@@ -183,7 +183,7 @@ far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbu
 		nb_sent += far_hold(from, net, nq, &frames[nb_sent], nb_frames - nb_sent);
 	if (nb_sent == nb_frames)
 		return;
-	vu_queue_drop(from->queue, why, nb_frames - nb_sent);
+	vu_device_queue_drop(from->queue, why, nb_frames - nb_sent);
 	rte_pktmbuf_free_bulk(&frames[nb_sent], nb_frames - nb_sent);
 }
 
@@ -212,7 +212,7 @@ far_deliver_held(struct net_queue *from)
 		far_deliver(from, net, frames, nb_frames);
 		return;
 	}
-	vu_queue_drop(from->queue, VU_DROP_NO_PORT, nb_frames);
+	vu_device_queue_drop(from->queue, VU_DROP_NO_PORT, nb_frames);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
@@ -243,7 +243,7 @@ net_held_drop(struct net_queue *from, enum vu_drop reason)
 	from->held.since_tsc = 0;
 	if (from->nb_held == 0)
 		return;
-	vu_queue_drop(from->queue, reason, from->nb_held);
+	vu_device_queue_drop(from->queue, reason, from->nb_held);
 	rte_pktmbuf_free_bulk(from->held.frames, from->nb_held);
 	from->nb_held = 0;
 	from->queue->poll = net_from_guest_poll;
@@ -273,7 +273,7 @@ far_flood(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 		far_deliver(from, net, copies, nb_frames);
 	}
 	if (nb_ports == 0)
-		vu_queue_drop(from->queue, VU_DROP_NO_PORT, nb_frames);
+		vu_device_queue_drop(from->queue, VU_DROP_NO_PORT, nb_frames);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
@@ -295,7 +295,7 @@ far_forward(struct net_queue *from, uint16_t port_id, struct rte_mbuf **frames,
 		far_deliver(from, net, frames, nb_frames);
 		return;
 	}
-	vu_queue_drop(from->queue, VU_DROP_NO_PORT, nb_frames);
+	vu_device_queue_drop(from->queue, VU_DROP_NO_PORT, nb_frames);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
@@ -310,7 +310,7 @@ far_keep_whole(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_fra
 			frames[nb_kept++] = frames[i];
 			continue;
 		}
-		vu_queue_drop(from->queue, VU_DROP_TOO_SHORT, 1);
+		vu_device_queue_drop(from->queue, VU_DROP_TOO_SHORT, 1);
 		rte_pktmbuf_free(frames[i]);
 	}
 	return nb_kept;

@@ -128,7 +128,7 @@ fast_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct 
 	else
 		vu_ring_commit_plain(snap, pos, &burst, nb, false, is_packed);
 	vu_ring_signal(snap, pos, is_packed);
-	vu_queue_count(nq->queue, nb, nb_bytes);
+	vu_device_queue_count(nq->queue, nb, nb_bytes);
 	*nb_frames = nb;
 	return nb;
 }
@@ -235,7 +235,7 @@ fast_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct 
 		if (nb == 0)
 			break;
 		vu_ring_commit_plain(snap, pos, &burst, nb, true, is_packed);
-		vu_queue_count(nq->queue, nb, nb_bytes);
+		vu_device_queue_count(nq->queue, nb, nb_bytes);
 		done += nb;
 	}
 	if (likely(done != 0))

@@ -71,7 +71,7 @@ frame_offload(struct net_queue *nq, struct rte_mbuf *frame, const struct net_hea
 			!net_header_asks(header)) ||
 			net_offload_from_header(nq->offloads, frame, header))
 		return true;
-	vu_queue_drop(nq->queue, VU_DROP_BAD_HEADER, 1);
+	vu_device_queue_drop(nq->queue, VU_DROP_BAD_HEADER, 1);
 	return false;
 }
 
@@ -84,17 +84,17 @@ frame_from_segs(struct net_queue *nq, struct rte_mbuf *frame, const struct vu_se
 	struct net_header header;
 
 	if (total_bytes <= nq->header_bytes) {
-		vu_queue_drop(nq->queue, VU_DROP_TOO_SHORT, 1);
+		vu_device_queue_drop(nq->queue, VU_DROP_TOO_SHORT, 1);
 		return false;
 	}
 	if (total_bytes - nq->header_bytes > NET_MAX_FRAME_BYTES) {
-		vu_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
+		vu_device_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
 		return false;
 	}
 	vu_seg_cursor_init(&cursor, seg, nb_segs);
 	cursor_header(&cursor, &header, nq->header_bytes);
 	if (!frame_fill(nq, frame, &cursor, total_bytes - nq->header_bytes)) {
-		vu_queue_drop(nq->queue, VU_DROP_NO_MBUF, 1);
+		vu_device_queue_drop(nq->queue, VU_DROP_NO_MBUF, 1);
 		return false;
 	}
 	return frame_offload(nq, frame, &header);
@@ -162,8 +162,8 @@ frames_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	for (; dequeued.nb_entries < burst->nb; dequeued.nb_entries++) {
 		struct rte_mbuf *frame = frames[dequeued.nb_entries];
 		bool is_kept = false;
-		enum vu_vring_fault fault = frame_dequeue(nq, snap, burst, dequeued.nb_entries, frame,
-			&is_kept);
+		enum vu_vring_fault fault =
+			frame_dequeue(nq, snap, burst, dequeued.nb_entries, frame, &is_kept);
 
 		if (unlikely(fault != VU_VRING_OK)) {
 			nq->queue->vring.pos.fault = (uint8_t)fault;
@@ -189,7 +189,7 @@ net_discard(
 	vu_ring_commit(snap, &nq->queue->vring.pos, burst, burst->nb, false, snap->is_packed);
 	/* A guest that waits for its buffers would not start again when the ring is enabled. */
 	vu_ring_signal(snap, &nq->queue->vring.pos, snap->is_packed);
-	vu_queue_drop(nq->queue, VU_DROP_DISABLED, burst->nb);
+	vu_device_queue_drop(nq->queue, VU_DROP_DISABLED, burst->nb);
 }
 
 uint16_t
@@ -216,7 +216,7 @@ net_dequeue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	dequeued = frames_dequeue(nq, snap, &burst, frames);
 	vu_ring_commit(snap, pos, &burst, dequeued.nb_entries, false, snap->is_packed);
 	vu_ring_signal(snap, pos, snap->is_packed);
-	vu_queue_count(nq->queue, dequeued.nb_frames, dequeued.nb_bytes);
+	vu_device_queue_count(nq->queue, dequeued.nb_frames, dequeued.nb_bytes);
 	*nb_frames = dequeued.nb_frames;
 	return dequeued.nb_entries;
 }
@@ -250,7 +250,7 @@ net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapsho
 
 	if (nb_entries == 0 && likely(queue->vring.pos.fault == VU_VRING_OK))
 		nb_entries = nq->burst->dequeue(nq, snap, frames, NET_MAX_BURST, &nb_frames);
-	vu_queue_watch_avail(queue, snap);
+	vu_device_queue_watch_avail(queue, snap);
 	if (nb_frames != 0)
 		net_far_send(nq, frames, nb_frames);
 	return nb_entries;

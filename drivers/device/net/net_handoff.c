@@ -71,7 +71,7 @@ handoff_enqueue(const struct net_queue *to, struct rte_mbuf **frames, unsigned i
 {
 	unsigned int nb = rte_ring_mp_enqueue_burst(to->handoff, (void **)frames, nb_frames, NULL);
 
-	vu_queue_wake(to->queue);
+	vu_device_queue_wake(to->queue);
 	return nb;
 }
 

@@ -259,12 +259,12 @@ enqueue_run(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct r
 			}
 			if (!never_fits(nq, &burst))
 				break;
-			vu_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
+			vu_device_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
 			done++;
 			continue;
 		}
 		vu_ring_commit(snap, pos, &burst, enqueued.nb_entries, true, snap->is_packed);
-		vu_queue_count(nq->queue, enqueued.nb_frames, enqueued.nb_bytes);
+		vu_device_queue_count(nq->queue, enqueued.nb_frames, enqueued.nb_bytes);
 		done += enqueued.nb_frames;
 	}
 	return done;
@@ -280,7 +280,7 @@ enqueue_in_software(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	uint16_t nb_before = 0, nb;
 
 	if (!net_software_begin(&work, frame)) {
-		vu_queue_drop(nq->queue, VU_DROP_NO_OFFLOAD, 1);
+		vu_device_queue_drop(nq->queue, VU_DROP_NO_OFFLOAD, 1);
 		return true;
 	}
 	while ((nb = net_software_next(&work, parts, NET_MAX_BURST)) != 0) {
@@ -295,9 +295,9 @@ enqueue_in_software(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	}
 	/* What was delivered cannot be taken back: the rest of the frame is lost. */
 	if (work.has_no_mbuf)
-		vu_queue_drop(nq->queue, VU_DROP_NO_MBUF, 1);
+		vu_device_queue_drop(nq->queue, VU_DROP_NO_MBUF, 1);
 	else
-		vu_queue_drop(nq->queue, nq->queue->vring.pos.fault == VU_VRING_OK ?
+		vu_device_queue_drop(nq->queue, nq->queue->vring.pos.fault == VU_VRING_OK ?
 			VU_DROP_RING_FULL : VU_DROP_FAULT, work.nb_segments - nb_before);
 	return true;
 }
@@ -342,12 +342,13 @@ net_to_guest_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	uint16_t done = nq->burst->enqueue(nq, snap, frames, nb_frames);
 	bool is_ok = likely(nq->queue->vring.pos.fault == VU_VRING_OK);
 
-	vu_queue_drop(nq->queue, is_ok ? VU_DROP_RING_FULL : VU_DROP_FAULT, nb_frames - done);
+	vu_device_queue_drop(
+		nq->queue, is_ok ? VU_DROP_RING_FULL : VU_DROP_FAULT, nb_frames - done);
 	/* The queue's own task is to look after a notification that was put off. */
 	if (unlikely(nq->queue->vring.pos.is_delayed))
 		vu_task_poll_next(&nq->queue->task);
 	if (unlikely(!is_ok))
-		vu_queue_fail(nq->queue, snap);
+		vu_device_queue_fail(nq->queue, snap);
 }
 
 void
@@ -381,7 +382,7 @@ net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot 
 	if (likely(snap->is_enabled)) {
 		net_to_guest_push(nq, snap, frames, nb_frames);
 	} else {
-		vu_queue_drop(queue, VU_DROP_DISABLED, nb_frames);
+		vu_device_queue_drop(queue, VU_DROP_DISABLED, nb_frames);
 		rte_pktmbuf_free_bulk(frames, nb_frames);
 	}
 	return nb_frames;

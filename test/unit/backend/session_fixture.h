@@ -318,7 +318,7 @@ fixture_start(struct session_fixture *fix)
 static inline bool
 fixture_is_live(const struct session_fixture *fix, uint32_t q)
 {
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 
 	vu_device_queue_stats_get(fix->dev, q, &stats);
 	return stats.is_running;

@@ -159,7 +159,7 @@ VU_TEST(handle_feature, status_0_stops_the_rings)
 VU_TEST(handle_feature, reset_device)
 {
 	struct session_fixture fix;
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 	struct vu_reply frame;
 
 	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);

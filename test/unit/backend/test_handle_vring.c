@@ -231,7 +231,7 @@ VU_TEST(handle_vring, disabled_ring_discards)
 {
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 
 	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);

@@ -444,7 +444,7 @@ static int
 stress_end(struct mem_stress *stress)
 {
 	const time_t end = time(NULL) + TIMEOUT_MS / 1000;
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 
 	stress->is_over = true;
 	while (stress->nb_received < stress->nb_sent && time(NULL) < end)

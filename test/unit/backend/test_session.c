@@ -423,7 +423,7 @@ VU_TEST(session, ends_for_a_peer_that_never_reads)
 VU_TEST(session, ring_fault_leaves_the_session)
 {
 	struct session_fixture fix;
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 	struct guest_ring ring;
 	uint32_t base;
 

@@ -199,10 +199,10 @@ fixture_run(struct device_fixture *f)
 			;
 }
 
-static inline struct vu_queue_stats
+static inline struct vu_device_queue_stats
 fixture_stats(const struct device_fixture *f, uint32_t i)
 {
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 
 	vu_device_queue_stats_get(f->dev, i, &stats);
 	return stats;

@@ -283,7 +283,7 @@ VU_TEST(device, reset_stops_and_disables_everything)
 	CHECK_EQ(vu_device_status(f.dev), 0);
 	CHECK_EQ(fake->nb_resets, 1);
 	for (uint32_t i = 0; i < NB_RINGS; i++) {
-		struct vu_queue_stats stats = fixture_stats(&f, i);
+		struct vu_device_queue_stats stats = fixture_stats(&f, i);
 
 		CHECK(!stats.is_started && !stats.is_enabled && !stats.is_running);
 		CHECK_EQ(fake_driver_queue(f.dev, i)->nb_stops, 1);

@@ -23,7 +23,7 @@ VU_TEST(device_queue, queues_of_a_group_share_an_lcore)
 		struct device_fixture f;
 		struct vu_device_conf conf;
 		struct vu_device *dev;
-		struct vu_queue_stats stats;
+		struct vu_device_queue_stats stats;
 
 		fixture_open(&f);
 		fixture_close(&f);
@@ -70,7 +70,7 @@ VU_TEST(device_queue, idle_queue_is_not_polled)
 VU_TEST(device_queue, stats_tell_what_happened)
 {
 	struct device_fixture f;
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 
 	fixture_open(&f);
 	stats = fixture_stats(&f, 0);
@@ -81,12 +81,12 @@ VU_TEST(device_queue, stats_tell_what_happened)
 	fake_ring_set_no_interrupt(f.rings[0], true);
 	fixture_put(&f, 0, 5, 1);
 	fixture_turn(&f);
-	vu_queue_drop(vu_device_queue(f.dev, 0), VU_DROP_TOO_BIG, 3);
-	vu_queue_count(vu_device_queue(f.dev, 0), 1, 1000);
+	vu_device_queue_drop(vu_device_queue(f.dev, 0), VU_DROP_TOO_BIG, 3);
+	vu_device_queue_count(vu_device_queue(f.dev, 0), 1, 1000);
 	stats = fixture_stats(&f, 0);
 	CHECK(stats.is_started && stats.is_enabled && stats.is_running);
 	CHECK_EQ(stats.size, RING_SIZE);
-	CHECK_EQ(stats.direction, VU_QUEUE_FROM_GUEST);
+	CHECK_EQ(stats.direction, VU_DEVICE_QUEUE_FROM_GUEST);
 	CHECK_EQ(stats.nb_packets, 11);
 	CHECK_EQ(stats.nb_bytes, 1000);
 	CHECK_EQ(stats.nb_drops[VU_DROP_TOO_BIG], 3);
@@ -181,7 +181,7 @@ static const struct breakage breakages[] = {
 static int
 check_given_up(struct device_fixture *f, enum vu_vring_fault fault)
 {
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 
 	/* Nothing revives it, neither work nor a change of memory. */
 	for (int i = 0; i < 3; i++) {

@@ -284,17 +284,17 @@ port_is_packed_offered(void)
 	return is_offered;
 }
 
-static inline struct vu_queue_stats
+static inline struct vu_device_queue_stats
 port_stats(const struct net_port *port, uint32_t queue_idx)
 {
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 
 	vu_device_queue_stats_get(port->dev, queue_idx, &stats);
 	return stats;
 }
 
 static inline uint64_t
-stats_all_drops(const struct vu_queue_stats *stats)
+stats_all_drops(const struct vu_device_queue_stats *stats)
 {
 	uint64_t nb = 0;
 

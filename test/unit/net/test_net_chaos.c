@@ -496,7 +496,7 @@ check_counts(const struct chaos *c)
 	uint64_t nb_direct = 0, nb_packets = 0, nb_bad_headers = 0;
 
 	for (uint32_t i = 0; i < NB_HOSTILE; i++) {
-		struct vu_queue_stats stats = port_stats(&c->ports[i].port, 1);
+		struct vu_device_queue_stats stats = port_stats(&c->ports[i].port, 1);
 
 		nb_direct += stats.nb_direct;
 		nb_bad_headers += stats.nb_drops[VU_DROP_BAD_HEADER];

@@ -90,7 +90,7 @@ VU_TEST(net_far, a_single_switch_port_echoes_like_macswap)
 VU_TEST(net_far, null_swallows_everything)
 {
 	struct net_ports f;
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 
 	far_open(&f, "forward=null", 1, 1, NULL);
 	for (uint64_t i = 0; i < 20; i++)
@@ -511,8 +511,8 @@ check_tally(struct net_ports *f, const struct tally *tally)
 	uint64_t nb_sent = 0, nb_delivered = 0, nb_dropped = 0;
 
 	for (unsigned int i = 0; i < f->nb_ports; i++) {
-		struct vu_queue_stats from = port_stats(&f->ports[i], 1);
-		struct vu_queue_stats to = port_stats(&f->ports[i], 0);
+		struct vu_device_queue_stats from = port_stats(&f->ports[i], 1);
+		struct vu_device_queue_stats to = port_stats(&f->ports[i], 0);
 
 		nb_sent += from.nb_packets;
 		nb_delivered += to.nb_packets;

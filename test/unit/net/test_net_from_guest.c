@@ -535,7 +535,7 @@ check_random(uint64_t features, uint64_t seed, unsigned int nb_rounds)
 	struct loopback l;
 	unsigned int nb_short = 0;
 	uint64_t nb_sent = 0, nb_bytes = 0;
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 
 	loopback_open(&l, "forward=loopback", features | F_INDIRECT);
 	for (unsigned int round = 0; round < nb_rounds; round++) {

@@ -242,7 +242,7 @@ VU_TEST_STRESS(net_hostile, buffers_changed_while_they_are_filled)
 	const uint64_t end = rte_get_tsc_cycles() + test_stress_seconds() * rte_get_tsc_hz();
 	uint64_t nb_sent = 0;
 	struct flipper flipper = { 0 };
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 	uint8_t frame[400];
 	struct hostile_fixture f;
 

@@ -100,7 +100,7 @@ check_nothing_dropped(const struct move_fixture *f)
 {
 	for (unsigned int port = 0; port < NB_PORTS; port++) {
 		for (uint32_t i = 0; i < 2 * NB_PAIRS; i++) {
-			struct vu_queue_stats stats = port_stats(&f->net.ports[port], i);
+			struct vu_device_queue_stats stats = port_stats(&f->net.ports[port], i);
 
 			CHECK_EQ(stats_all_drops(&stats), 0);
 			CHECK_EQ(stats.fault, VU_VRING_OK);

@@ -148,7 +148,7 @@ VU_TEST(net_notify, a_call_that_blocked_is_not_written_again)
 	queue = vu_device_queue(f.port.dev, 1);
 	CHECK(queue->vring.pos.is_delayed);
 	queue->vring.pos.fault = VU_VRING_BAD_CALL;
-	vu_queue_fail(queue, vu_vring_snapshot_load(&queue->vring));
+	vu_device_queue_fail(queue, vu_vring_snapshot_load(&queue->vring));
 	CHECK_EQ(f.port.nb_ring_faults, 1);
 	CHECK_EQ(nb_calls(&f, 1), 0);
 	notify_close(&f);

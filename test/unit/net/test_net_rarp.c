@@ -73,7 +73,7 @@ VU_TEST(net_rarp, refused)
 /* A receive queue whose lcore does not come: the ring to it fills up, the rest is counted. */
 VU_TEST(net_rarp, handoff_full)
 {
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 	struct vu_sched *sched = net_sched_create();
 	struct net_port ports[2];
 

@@ -630,7 +630,7 @@ check_random(uint64_t features, uint64_t seed)
 	static struct pushed pushed[32];
 	struct fake_rand rand = { seed };
 	uint64_t nb_pushed = 0, nb_delivered = 0;
-	struct vu_queue_stats stats;
+	struct vu_device_queue_stats stats;
 	struct pusher p;
 
 	pusher_open(&p, features | F_INDIRECT);
