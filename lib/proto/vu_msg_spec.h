@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What the specification says about each request, as data: one row per request and direction.
- * The decoder checks frames against rows; the session orders its own checks by them.
+ * The decoder checks frames against rows; both ends find the gate and the kind of reply there.
  */
 #ifndef VU_MSG_SPEC_H
 #define VU_MSG_SPEC_H
@@ -39,22 +39,6 @@ enum vu_payload_kind {
 	VU_PAYLOAD_NB_KINDS
 };
 
-/** State that a request needs, beyond its gate. Bits; the owner of the state checks them. */
-enum vu_msg_needs {
-	VU_NEEDS_VRING = 1 << 0,         /**< names one ring, see vu_msg_vring_idx() */
-	VU_NEEDS_VRING_STOPPED = 1 << 1, /**< that ring must not be running */
-	VU_NEEDS_ALL_STOPPED = 1 << 2,   /**< no ring of the device may be running */
-	VU_NEEDS_ADVISED = 1 << 3,       /**< after POSTCOPY_ADVISE */
-	VU_NEEDS_LISTENING = 1 << 4,     /**< after POSTCOPY_LISTEN */
-};
-
-/** Which data lcores must have let go of old state before the request is answered. */
-enum vu_msg_quiesce {
-	VU_QUIESCE_NONE,
-	VU_QUIESCE_VRING,      /**< users of the ring that the request names */
-	VU_QUIESCE_ALL_VRINGS, /**< users of any ring of the device */
-};
-
 /** Allowed size and descriptors of a frame. */
 struct vu_msg_shape {
 	uint16_t len_min;  /**< payload bytes */
@@ -72,8 +56,6 @@ struct vu_msg_spec {
 	struct vu_msg_shape reply_shape; /**< of its reply, all forms that peers send */
 	enum vu_reply_kind reply;
 	enum vu_payload_kind payload;
-	uint32_t needs;                  /**< enum vu_msg_needs */
-	enum vu_msg_quiesce quiesce;
 	/** Gate: every bit of each mask must be set. */
 	uint64_t protocol_features;      /**< acknowledged protocol features */
 	uint64_t features;               /**< acknowledged features */

@@ -33,7 +33,9 @@ check_request(const struct vu_msg *msg, const struct vu_msg_limits *limits)
 {
 	const struct vu_msg_spec *spec = msg->spec;
 
-	if ((spec->needs & VU_NEEDS_VRING) != 0)
+	if (spec->payload == VU_PAYLOAD_VRING_STATE || spec->payload == VU_PAYLOAD_VRING_ADDR ||
+			spec->payload == VU_PAYLOAD_VRING_FD ||
+			spec->payload == VU_PAYLOAD_VRING_AREA)
 		RTE_VERIFY(vu_msg_vring_idx(msg) < limits->nb_queues);
 	if (!limits->mem_table_ack)
 		RTE_VERIFY(msg->size >= spec->shape.len_min && msg->size <= spec->shape.len_max);

@@ -291,7 +291,17 @@ result_keeps_state(const struct conf_case *test, enum conf_result result)
 
 	if (result == CONF_FAIL || result == CONF_REFUSAL)
 		return true;
-	return result == CONF_REPLY && spec->quiesce == VU_QUIESCE_NONE && spec->shape.fds_max == 0;
+	if (result != CONF_REPLY || spec->shape.fds_max != 0)
+		return false;
+	switch (spec->request) {
+	case VHOST_USER_GET_VRING_BASE:
+	case VHOST_USER_GET_VRING_BASE_SKIP_DRAIN:
+	case VHOST_USER_IOTLB_MSG:
+	case VHOST_USER_GET_INFLIGHT_FD:
+		return false;
+	default:
+		return true;
+	}
 }
 
 static void

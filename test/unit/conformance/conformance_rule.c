@@ -98,12 +98,18 @@ rule_is_negotiated(const struct conf_facts *facts, const struct vu_msg_spec *spe
 static bool
 rule_is_legal_state(const struct conf_case *test, const struct vu_msg_spec *spec)
 {
-	const uint32_t stopped = VU_NEEDS_VRING_STOPPED | VU_NEEDS_ALL_STOPPED;
-	const uint32_t postcopy = VU_NEEDS_ADVISED | VU_NEEDS_LISTENING;
-
-	if ((spec->needs & stopped) != 0 && test->state == CONF_STATE_RUNNING)
+	switch (spec->request) {
+	case VHOST_USER_SET_VRING_NUM:
+	case VHOST_USER_SET_VRING_BASE:
+	case VHOST_USER_SET_VRING_ENDIAN:
+	case VHOST_USER_SET_DEVICE_STATE_FD:
+		return test->state != CONF_STATE_RUNNING;
+	case VHOST_USER_POSTCOPY_LISTEN:
+	case VHOST_USER_POSTCOPY_END:
 		return false;
-	return (spec->needs & postcopy) == 0;
+	default:
+		return true;
+	}
 }
 
 /* Requests whose own reply can say "failed". */

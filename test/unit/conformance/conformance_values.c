@@ -51,7 +51,8 @@ run_indices(struct conf_bench *bench, uint32_t request)
 	};
 	struct conf_case test;
 
-	if ((spec->needs & VU_NEEDS_VRING) == 0)
+	if (spec->payload != VU_PAYLOAD_VRING_STATE && spec->payload != VU_PAYLOAD_VRING_ADDR &&
+			spec->payload != VU_PAYLOAD_VRING_FD)
 		return;
 	run_index(bench, request, CONF_INDEX, nb_queues);
 	run_index(bench, request, CONF_INDEX, VHOST_USER_VRING_IDX_MASK);

@@ -33,6 +33,18 @@ static struct frame frame;
 static struct vu_msg msg;
 static struct vu_msg_limits limits;
 
+/* By the specification, not by the rows. */
+static inline bool
+request_names_ring(const struct frame *f)
+{
+	const uint64_t requests = 0x7f00 | RTE_BIT64(18) | RTE_BIT64(23) |
+		RTE_BIT64(35) | RTE_BIT64(45);
+	const uint64_t backend_requests = 0x38;
+
+	return ((f->stream == VU_STREAM_REQUESTS || f->stream == VU_STREAM_REPLIES ? requests :
+		backend_requests) & RTE_BIT64(f->header.request)) != 0;
+}
+
 /* Fills in a payload that every rule accepts, and its size. */
 static inline void
 payload_fill(const struct vu_msg_spec *spec)

@@ -268,7 +268,7 @@ VU_TEST(msg_decode, random_frames)
 			continue;
 		nb_good++;
 		CHECK(msg.spec != NULL);
-		if (limits.stream == frame.stream && (msg.spec->needs & VU_NEEDS_VRING) != 0)
+		if (limits.stream == frame.stream && request_names_ring(&frame))
 			CHECK(vu_msg_vring_idx(&msg) < NB_QUEUES);
 	}
 	/* Both sides of the decision were reached. */

@@ -12,7 +12,7 @@ row_vring_idx(const struct vu_msg_spec *spec)
 		spec->payload == VU_PAYLOAD_VRING_ADDR;
 
 	CHECK_EQ(frame_rc(), 0);
-	CHECK_EQ((spec->needs & VU_NEEDS_VRING) != 0, vu_msg_vring_idx(&msg) != UINT32_MAX);
+	CHECK_EQ(request_names_ring(&frame), vu_msg_vring_idx(&msg) != UINT32_MAX);
 	if (!has_idx)
 		return TEST_SUCCESS;
 	for (unsigned int i = 0; i < RTE_DIM(beyond); i++) {

@@ -164,9 +164,6 @@ row_check_sense(const struct vu_msg_spec *row)
 	CHECK_EQ(row->payload == VU_PAYLOAD_NONE, row->shape.len_max == 0);
 	CHECK_EQ(row->payload == VU_PAYLOAD_IOTLB, row->iotlb_types != 0);
 	CHECK(row->value_min <= row->value_max);
-	/* A ring that has to be quiet, or that is waited for, has to be named. */
-	if ((row->needs & VU_NEEDS_VRING_STOPPED) != 0 || row->quiesce == VU_QUIESCE_VRING)
-		CHECK((row->needs & VU_NEEDS_VRING) != 0);
 	return TEST_SUCCESS;
 }
 
@@ -202,18 +199,6 @@ VU_TEST(msg_spec, reply_shapes_are_those_of_the_peers)
 	shape = &vu_msg_spec(VHOST_USER_SET_DEVICE_STATE_FD)->reply_shape;
 	CHECK_EQ(shape->fds_min, 0);
 	CHECK_EQ(shape->fds_max, 1);
-	return TEST_SUCCESS;
-}
-
-VU_TEST(msg_spec, memory_changes_wait_for_every_vring)
-{
-	const uint32_t all[] = { 2, 4, 5, 6, 22, 31, 32, 34, 38, 39 };
-	const uint32_t one[] = { 9, 11, 13, 18, 45 };
-
-	for (uint32_t i = 0; i < RTE_DIM(all); i++)
-		CHECK_EQ(vu_msg_spec(all[i])->quiesce, VU_QUIESCE_ALL_VRINGS);
-	for (uint32_t i = 0; i < RTE_DIM(one); i++)
-		CHECK_EQ(vu_msg_spec(one[i])->quiesce, VU_QUIESCE_VRING);
 	return TEST_SUCCESS;
 }
 
