@@ -13,6 +13,5 @@
 #define VU_MAX_MSG_BYTES 4096       /**< payload of one vhost-user message */
 #define VU_MAX_MSG_FDS 8            /**< descriptors of one vhost-user message */
 #define VU_MAX_PORTS 1024           /**< sockets of one process */
-#define VU_MAX_BURST 256            /**< packets or chains handled in one call */
 
 #endif /* VU_LIMITS_H */

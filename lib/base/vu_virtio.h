@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Feature bits of virtio devices, each defined once: by the kernel's headers where they have it,
- * otherwise here. All are bit numbers, spelled as in the specification; RTE_BIT64() makes masks of
- * them. Newer kernel headers may define some of those below, with the same number.
+ * Feature bits of virtio devices and their names. Each bit is defined once: by the kernel's headers
+ * where they have it, otherwise here. All are bit numbers, spelled as in the specification;
+ * RTE_BIT64() makes masks of them. Newer kernel headers may define some of those below, with the
+ * same number.
  */
 #ifndef VU_VIRTIO_H
 #define VU_VIRTIO_H
+
+#include <stdint.h>
 
 #include <linux/vhost_types.h>
 #include <linux/virtio_blk.h>
@@ -37,5 +40,15 @@
 
 /* vhost-user, "Protocol features": a bit of the message, which a driver never sees. */
 #define VHOST_USER_F_PROTOCOL_FEATURES 30
+
+/**
+ * Name a feature bit, for those who read answers and logs.
+ *
+ * @param virtio_id  device type, VIRTIO_ID_NET for example; 0 = not known
+ * @param bit        any number
+ * @return name without prefix, for example "MRG_RXBUF", or NULL if the bit has none
+ * @context any thread
+ */
+const char *vu_virtio_feature_name(uint32_t virtio_id, unsigned int bit);
 
 #endif /* VU_VIRTIO_H */

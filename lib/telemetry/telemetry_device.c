@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "vu_fd_foreign.h"
-#include "vu_feature.h"
 #include "vu_mem.h"
+#include "vu_virtio.h"
 
 /* DPDK's answers have room for 16 KiB of text. */
 #define QUEUES_PER_ANSWER 16
@@ -61,7 +61,7 @@ features_add(struct rte_tel_data *data, const char *key, uint32_t virtio_id, uin
 		return -ENOMEM;
 	rte_tel_data_start_array(names, RTE_TEL_STRING_VAL);
 	for (unsigned int bit = 0; bit < 64; bit++) {
-		const char *name = vu_feature_name(virtio_id, bit);
+		const char *name = vu_virtio_feature_name(virtio_id, bit);
 
 		snprintf(unknown, sizeof(unknown), "BIT_%u", bit);
 		if ((features & RTE_BIT64(bit)) != 0)
