@@ -14,7 +14,7 @@
 
 /*
  * Mbufs of a port's frames, by its number. They outlive the port: what still waits when it has gone
- * is missing to the next owner of the number until it arrives.
+ * the next port that gets the number would lose until it arrives.
  */
 static struct handoff_share {
 	uint64_t nb_put __rte_cache_aligned;   /* lcores that poll the port's queues add */
