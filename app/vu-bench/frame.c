@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <rte_byteorder.h>
+#include <rte_debug.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_udp.h>
@@ -91,4 +92,25 @@ frame_fill(uint8_t *frame, uint32_t len_bytes, uint32_t port)
 	memcpy(frame + sizeof(ether) + sizeof(ip), &udp, sizeof(udp));
 	for (uint32_t i = offset; i < len_bytes; i++)
 		frame[i] = (uint8_t)i;
+}
+
+void
+frame_set_len(struct rte_mempool *pool, struct rte_mbuf *frame, uint32_t len_bytes)
+{
+	struct rte_mbuf *tail = frame;
+
+	frame->pkt_len = len_bytes;
+	for (;;) {
+		uint32_t room_bytes = tail->buf_len - tail->data_off;
+
+		tail->data_len = (uint16_t)RTE_MIN(len_bytes, room_bytes);
+		len_bytes -= tail->data_len;
+		if (len_bytes == 0)
+			return;
+		/* The pool is far larger than what is in use at a time. */
+		tail->next = rte_pktmbuf_alloc(pool);
+		RTE_VERIFY(tail->next != NULL);
+		tail = tail->next;
+		frame->nb_segs++;
+	}
 }

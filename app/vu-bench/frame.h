@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include <rte_mbuf.h>
+
 #include "bench.h"
 
 /* Where the number of a frame is: behind its headers, in its first cache line. */
@@ -39,5 +41,8 @@ void frame_addresses(uint8_t *addresses, uint32_t port);
 
 /** Write a frame of a port, whose headers say that it has len_bytes. */
 void frame_fill(uint8_t *frame, uint32_t len_bytes, uint32_t port);
+
+/** Set the length of a new frame, and give it as many mbufs as that needs. */
+void frame_set_len(struct rte_mempool *pool, struct rte_mbuf *frame, uint32_t len_bytes);
 
 #endif /* FRAME_H */

@@ -14,7 +14,7 @@
 #include <rte_log.h>
 #include <rte_mbuf.h>
 
-#include "back.h"
+#include "backend.h"
 #include "eal_options.h"
 #include "measure.h"
 #include "options.h"
@@ -38,11 +38,12 @@ static unsigned int
 run_points(const struct options *options, struct measure_conf *conf,
 	struct measure_result *results)
 {
+	uint32_t nb_seconds = options_value(options, OPTION_SECONDS);
 	unsigned int nb_points = options_nb_points(options);
 	unsigned int nb = 0;
 
-	if (options->nb_seconds != 0)
-		conf->end_tsc = rte_rdtsc() + options->nb_seconds * rte_get_tsc_hz();
+	if (nb_seconds != 0)
+		conf->end_tsc = rte_rdtsc() + nb_seconds * rte_get_tsc_hz();
 	report_text_head(stdout, conf->mode);
 	for (unsigned int i = 0; i < nb_points; i++) {
 		struct bench_case point = options_point(options, i);
@@ -57,18 +58,6 @@ run_points(const struct options *options, struct measure_conf *conf,
 	return nb;
 }
 
-static int
-run_status(const struct measure_result *results, unsigned int nb)
-{
-	int status = EXIT_SUCCESS;
-
-	for (unsigned int i = 0; i < nb; i++)
-		if (results[i].nb_lost != 0 ||
-				(results[i].rc != 0 && results[i].rc != -EOPNOTSUPP))
-			status = EXIT_FAILURE;
-	return status;
-}
-
 static bool
 has_json(const char *path, int rc)
 {
@@ -81,19 +70,22 @@ static int
 run_with(const struct options *options, struct measure_conf *conf, const char *command)
 {
 	const struct report_run run = {
-		.command = command, .mode = options->mode, .nb_seconds = options->nb_seconds,
-		.nb_rounds = options->nb_rounds, .round_us = options->round_us,
-		.tsc_hz = (double)rte_get_tsc_hz(),
+		.command = command, .mode = options->mode, .tsc_hz = (double)rte_get_tsc_hz(),
+		.nb_seconds = options_value(options, OPTION_SECONDS),
+		.nb_rounds = conf->nb_rounds, .round_us = conf->round_us,
 	};
 	struct measure_result *results = calloc(
 		(size_t)options_nb_points(options) * BENCH_NB_BACKENDS, sizeof(*results));
+	int status = EXIT_SUCCESS;
 	unsigned int nb;
-	int status;
 
 	if (results == NULL)
 		return EXIT_FAILURE;
 	nb = run_points(options, conf, results);
-	status = run_status(results, nb);
+	for (unsigned int i = 0; i < nb; i++)
+		if (results[i].nb_lost != 0 ||
+				(results[i].rc != 0 && results[i].rc != -EOPNOTSUPP))
+			status = EXIT_FAILURE;
 	if (options->json_path != NULL && !has_json(options->json_path,
 			report_json(options->json_path, &run, results, nb)))
 		status = EXIT_FAILURE;
@@ -101,34 +93,26 @@ run_with(const struct options *options, struct measure_conf *conf, const char *c
 	return status;
 }
 
-/* Who needs two lcores? */
-static bool
-wants_worker(const struct options *options)
-{
-	for (unsigned int i = 0; i < options->cores.nb; i++)
-		if (options->cores.item[i] == 2)
-			return true;
-	return false;
-}
-
 static int
 run(const struct options *options, const char *command)
 {
 	char folder[] = "/tmp/vu-bench.XXXXXX";
 	struct measure_conf conf = {
-		.mode = options->mode, .nb_rounds = options->nb_rounds,
-		.round_us = options->round_us, .nb_turns = options->nb_turns,
-		.has_vhost_stats = options->has_vhost_stats != 0, .folder = folder,
+		.mode = options->mode, .folder = folder,
+		.nb_rounds = options_value(options, OPTION_ROUNDS),
+		.round_us = options_value(options, OPTION_ROUND_US),
+		.nb_turns = options_value(options, OPTION_TURNS),
+		.has_vhost_stats = options_value(options, OPTION_VHOST_STATS) != 0,
 		.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
 	};
 	int status;
 
-	if (wants_worker(options) && rte_lcore_count() < 2) {
+	if (options_has(options, OPTION_CORES, 2) && rte_lcore_count() < 2) {
 		fputs("vu-bench: two lcores are needed for that: use -l 0-1\n", stderr);
 		return EXIT_FAILURE;
 	}
-	for (unsigned int i = 0; i < options->backends.nb; i++)
-		conf.has_backend[options->backends.item[i]] = true;
+	for (unsigned int b = 0; b < BENCH_NB_BACKENDS; b++)
+		conf.has_backend[b] = options_has(options, OPTION_BACKEND, b);
 	conf.pool = rte_pktmbuf_pool_create("bench", POOL_NB_MBUFS, POOL_CACHE_MBUFS, 0,
 		RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id());
 	if (conf.pool == NULL || mkdtemp(folder) == NULL) {
@@ -137,7 +121,7 @@ run(const struct options *options, const char *command)
 		return EXIT_FAILURE;
 	}
 	status = run_with(options, &conf, command);
-	back_rte_vhost_end();
+	backend_rte_vhost_end();
 	rmdir(folder);
 	rte_mempool_free(conf.pool);
 	return status;
@@ -152,14 +136,6 @@ can_start(const struct options *options)
 			has_json(options->json_path, report_json_probe(options->json_path)));
 }
 
-/* The set-up of each back half would fill the screen; --log-level brings it back. */
-static void
-quieten(void)
-{
-	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_WARNING);
-	rte_log_set_level_pattern("vu.*", RTE_LOG_ERR);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -171,7 +147,9 @@ main(int argc, char **argv)
 		free(command);
 		return status != OPTIONS_RUN ? status : EXIT_FAILURE;
 	}
-	quieten();
+	/* The set-up of each back-end would fill the screen; --log-level brings it back. */
+	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_WARNING);
+	rte_log_set_level_pattern("vu.*", RTE_LOG_ERR);
 	if (!can_start(&options)) {
 		status = EXIT_FAILURE;
 	} else if (eal_options_start(options.eal_argc, options.eal_argv) < 0) {

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Alternating rounds; see measure.h. The back half that begins changes from round to round, so that
+ * Alternating rounds; see measure.h. The back-end that begins changes from round to round, so that
  * none always follows the same other one.
  */
 #include "measure.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <rte_common.h>
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 
-#include "latency.h"
 #include "line.h"
 #include "round.h"
 
@@ -21,24 +19,12 @@
 #define DISTURBED_PART 20
 #define DISTURBED_SPREAD 2
 
-static const struct back_ops *const measure_backs[BENCH_NB_BACKENDS] = {
-	[BENCH_VU] = &back_vu,
-	[BENCH_VU_MBUF] = &back_vu_mbuf,
-	[BENCH_RTE_VHOST] = &back_rte_vhost,
-	[BENCH_LIMIT] = &back_limit,
-	[BENCH_NONE] = &back_none,
-	[BENCH_EVENTFD] = &back_eventfd,
-};
-
-/* One back half under measurement. */
-struct measure_side {
-	struct side side;
+/* One subject under measurement. */
+struct measure_subject {
+	struct subject subject;
 	struct measure_result *result;
-	/* One entry of each round that worked; values has nb_values of each. */
-	double *values;       /* cycles per packet, or nanoseconds */
-	double *front_cycles;
-	double *line_ns;      /* two lcores; 0: the state changed during the round */
-	bool *is_interrupted;
+	struct round_result *rounds; /* those that worked; nb_rounds */
+	double *trips_ns;            /* those of all rounds; see measure_nb_trips() */
 	unsigned int nb_rounds;
 };
 
@@ -46,76 +32,52 @@ struct measure {
 	const struct measure_conf *conf;
 	const struct bench_case *point;
 	struct frame_sizes sizes;
-	struct front_memory memory;
+	struct gen_memory memory;
 	struct round_conf round;
-	unsigned int nb_values; /* per round */
-	struct measure_side sides[BENCH_NB_BACKENDS];
-	unsigned int nb_sides;
+	double *values; /* room for one of each round of all subjects, or of each trip of one */
+	struct measure_subject subjects[BENCH_NB_BACKENDS];
+	unsigned int nb_subjects;
 };
 
 /* ---- rounds ---- */
 
+/* Caches are another back-end's when a round begins: this part does not count. */
 static void
-round_cost(struct measure *measure, struct measure_side *one)
-{
-	struct round_result round;
-	unsigned int at = one->nb_rounds;
-
-	if (measure->point->nb_cores == 1)
-		round_run(&one->side, &measure->round, &round);
-	else
-		round_run_cross(&one->side, &measure->round, &round);
-	if (round.nb_frames == 0)
-		return;
-	one->result->nb_frames += round.nb_frames;
-	one->values[at] = (double)round.back_cycles / round.nb_frames;
-	one->front_cycles[at] = (double)round.front_cycles / round.nb_frames;
-	one->line_ns[at] = round.line_ns;
-	one->is_interrupted[at] = round.nb_switches != 0;
-	one->nb_rounds++;
-}
-
-/* Caches are another back half's when a round begins: this part does not count. */
-static void
-round_warm_up(struct measure *measure, struct measure_side *one)
+round_warm_up(struct measure *measure, struct measure_subject *one)
 {
 	struct round_conf conf = measure->round;
-	struct round_result round;
+	struct round_result unused = { 0 };
 
 	/* Rounds on two lcores warm up themselves; whoever counts turns wants these only. */
 	if (measure->point->nb_cores != 1 || conf.nb_turns != 0)
 		return;
 	conf.cycles /= 4;
-	round_run(&one->side, &conf, &round);
+	round_run_one(&one->subject, &conf, &unused);
 }
 
 static void
-round_latency(struct measure *measure, struct measure_side *one)
+measure_round(struct measure *measure, struct measure_subject *one)
 {
-	unsigned int at = one->nb_rounds;
-	struct round_result round;
+	const bool is_latency = measure->conf->mode == BENCH_LATENCY;
+	struct round_result *round = &one->rounds[one->nb_rounds];
 
-	latency_run(&one->side, &measure->round, &one->values[at * LATENCY_TRIPS], &round);
-	one->result->nb_frames += round.nb_frames;
-	one->line_ns[at] = round.line_ns;
-	one->is_interrupted[at] = round.nb_switches != 0;
-	if (round.nb_frames == LATENCY_TRIPS)
-		one->nb_rounds++;
-	else
-		one->result->rc = -ETIMEDOUT;
-}
-
-static void
-measure_round(struct measure *measure, struct measure_side *one)
-{
 	if (one->result->rc != 0)
 		return;
-	if (measure->conf->mode == BENCH_LATENCY) {
-		round_latency(measure, one);
-		return;
-	}
+	*round = (struct round_result){ 0 };
+	if (is_latency)
+		round->trip_ns = &one->trips_ns[one->nb_rounds * ROUND_NB_TRIPS];
 	round_warm_up(measure, one);
-	round_cost(measure, one);
+	if (is_latency)
+		round_run_latency(&one->subject, &measure->round, round);
+	else if (measure->point->nb_cores == 1)
+		round_run_one(&one->subject, &measure->round, round);
+	else
+		round_run_two(&one->subject, &measure->round, round);
+	one->result->nb_frames += round->nb_frames;
+	if (is_latency && round->nb_frames < ROUND_NB_TRIPS)
+		one->result->rc = -ETIMEDOUT;
+	else if (round->nb_frames != 0)
+		one->nb_rounds++;
 }
 
 /*
@@ -140,8 +102,9 @@ measure_rounds(struct measure *measure)
 	unsigned int nb_rounds = conf->nb_rounds;
 
 	for (unsigned int r = 0; r < nb_rounds; r++) {
-		for (unsigned int i = 0; i < measure->nb_sides; i++)
-			measure_round(measure, &measure->sides[(r + i) % measure->nb_sides]);
+		for (unsigned int i = 0; i < measure->nb_subjects; i++)
+			measure_round(measure,
+				&measure->subjects[(r + i) % measure->nb_subjects]);
 		if (r + 1 >= MEASURE_MIN_ROUNDS && rte_rdtsc() >= end)
 			nb_rounds = r + 1;
 		if (conf->progress != NULL)
@@ -151,21 +114,17 @@ measure_rounds(struct measure *measure)
 
 /* ---- rounds of like state ---- */
 
-/* Where round trips fall into two groups over all back halves, 0 if they do not. */
+/* Where round trips fall into two groups over all back-ends, 0 if they do not. */
 static double
 state_border_ns(const struct measure *measure)
 {
-	double *all = calloc((size_t)measure->nb_sides * measure->conf->nb_rounds, sizeof(*all));
-	double border_ns;
 	unsigned int nb = 0;
 
-	for (unsigned int i = 0; i < measure->nb_sides && all != NULL; i++)
-		for (unsigned int r = 0; r < measure->sides[i].nb_rounds; r++)
-			if (measure->sides[i].line_ns[r] > 0)
-				all[nb++] = measure->sides[i].line_ns[r];
-	border_ns = all != NULL ? stats_gap(all, nb, LINE_STATE_RATIO) : 0;
-	free(all);
-	return border_ns;
+	for (unsigned int i = 0; i < measure->nb_subjects; i++)
+		for (unsigned int r = 0; r < measure->subjects[i].nb_rounds; r++)
+			if (measure->subjects[i].rounds[r].line_ns > 0)
+				measure->values[nb++] = measure->subjects[i].rounds[r].line_ns;
+	return stats_gap(measure->values, nb, LINE_STATE_RATIO);
 }
 
 static bool
@@ -174,43 +133,25 @@ state_has(double line_ns, double border_ns, bool is_far)
 	return line_ns > 0 && (border_ns == 0 || (line_ns >= border_ns) == is_far);
 }
 
-/* Rounds of a state that the back half with the fewest of them has. */
+/* Rounds of a state that the back-end with the fewest of them has. */
 static unsigned int
 state_least_rounds(const struct measure *measure, double border_ns, bool is_far)
 {
 	unsigned int least = UINT32_MAX;
 
-	for (unsigned int i = 0; i < measure->nb_sides; i++) {
-		const struct measure_side *one = &measure->sides[i];
+	for (unsigned int i = 0; i < measure->nb_subjects; i++) {
+		const struct measure_subject *one = &measure->subjects[i];
 		unsigned int nb = 0;
 
 		for (unsigned int r = 0; r < one->nb_rounds; r++)
-			nb += state_has(one->line_ns[r], border_ns, is_far);
+			nb += state_has(one->rounds[r].line_ns, border_ns, is_far);
 		if (one->result->rc == 0)
 			least = RTE_MIN(least, nb);
 	}
 	return least;
 }
 
-static void
-state_keep(const struct measure *measure, struct measure_side *one, double border_ns, bool is_far)
-{
-	unsigned int nb = 0;
-
-	for (unsigned int r = 0; r < one->nb_rounds; r++) {
-		if (!state_has(one->line_ns[r], border_ns, is_far))
-			continue;
-		memmove(&one->values[nb * measure->nb_values],
-			&one->values[r * measure->nb_values],
-			measure->nb_values * sizeof(*one->values));
-		one->line_ns[nb] = one->line_ns[r];
-		one->is_interrupted[nb] = one->is_interrupted[r];
-		nb++;
-	}
-	one->nb_rounds = nb;
-}
-
-/* Forget the rounds of the rarer state, so that all back halves are compared in the same one. */
+/* Forget the rounds of the rarer state, so that all back-ends are compared in the same one. */
 static void
 measure_select(struct measure *measure)
 {
@@ -221,55 +162,90 @@ measure_select(struct measure *measure)
 	/* On a machine that is busy otherwise no state may be known: then all rounds count. */
 	if (state_least_rounds(measure, border_ns, is_far) == 0)
 		return;
-	for (unsigned int i = 0; i < measure->nb_sides; i++)
-		state_keep(measure, &measure->sides[i], border_ns, is_far);
+	for (unsigned int i = 0; i < measure->nb_subjects; i++) {
+		struct measure_subject *one = &measure->subjects[i];
+		unsigned int nb = 0;
+
+		for (unsigned int r = 0; r < one->nb_rounds; r++)
+			if (state_has(one->rounds[r].line_ns, border_ns, is_far))
+				one->rounds[nb++] = one->rounds[r];
+		one->nb_rounds = nb;
+	}
 }
 
 /* ---- summary ---- */
 
-static void
-summarise_latency(struct measure *measure, struct measure_side *one)
+static double
+value_cycles(const struct round_result *round)
 {
-	struct measure_result *result = one->result;
-	unsigned int nb = one->nb_rounds * measure->nb_values;
+	return (double)round->cycles / round->nb_frames;
+}
 
-	stats_summarise(one->values, nb);
-	result->p50_ns = stats_quantile(one->values, nb, 0.5);
-	result->p99_ns = stats_quantile(one->values, nb, 0.99);
-	result->p999_ns = stats_quantile(one->values, nb, 0.999);
+static double
+value_gen_cycles(const struct round_result *round)
+{
+	return (double)round->gen_cycles / round->nb_frames;
+}
+
+static double
+value_line_ns(const struct round_result *round)
+{
+	return round->line_ns;
+}
+
+static struct stats_summary
+summarise(const struct measure *measure, const struct measure_subject *one,
+	double (*value)(const struct round_result *round))
+{
+	for (unsigned int r = 0; r < one->nb_rounds; r++)
+		measure->values[r] = value(&one->rounds[r]);
+	return stats_summarise(measure->values, one->nb_rounds);
 }
 
 static void
-measure_summarise(struct measure *measure, struct measure_side *one)
+summarise_latency(const struct measure *measure, const struct measure_subject *one)
+{
+	unsigned int nb = 0;
+
+	for (unsigned int r = 0; r < one->nb_rounds; r++)
+		for (unsigned int i = 0; i < ROUND_NB_TRIPS; i++)
+			measure->values[nb++] = one->rounds[r].trip_ns[i];
+	one->result->p50_ns = stats_summarise(measure->values, nb).median;
+	one->result->p99_ns = stats_quantile(measure->values, nb, 0.99);
+	one->result->p999_ns = stats_quantile(measure->values, nb, 0.999);
+}
+
+static void
+measure_summarise(struct measure *measure, struct measure_subject *one)
 {
 	struct measure_result *result = one->result;
 
 	if (result->rc == 0)
-		result->nb_lost += side_nb_lost(&one->side);
+		result->nb_lost = subject_nb_lost(&one->subject);
 	if (result->rc == 0 && one->nb_rounds == 0)
 		result->rc = -EIO;
 	if (result->rc != 0)
 		return;
 	result->nb_rounds = one->nb_rounds;
 	for (unsigned int r = 0; r < one->nb_rounds; r++)
-		result->nb_interrupted += one->is_interrupted[r];
-	result->line_ns = stats_summarise(one->line_ns, one->nb_rounds).median;
+		result->nb_interrupted += one->rounds[r].nb_switches != 0;
+	result->line_ns = summarise(measure, one, value_line_ns).median;
 	if (measure->conf->mode == BENCH_LATENCY) {
 		summarise_latency(measure, one);
 		return;
 	}
-	result->cycles = stats_summarise(one->values, one->nb_rounds);
-	result->front_cycles = stats_summarise(one->front_cycles, one->nb_rounds);
+	result->cycles = summarise(measure, one, value_cycles);
+	result->gen_cycles = summarise(measure, one, value_gen_cycles);
 	result->packets_per_second = (double)rte_get_tsc_hz() / result->cycles.median;
 }
 
-/* How many times faster than another back half; 0 if that was not measured. */
+/* How many times faster than another back-end; 0 if that was not measured. */
 static double
 measure_ratio(const struct measure *measure, const struct measure_result *result,
 	enum bench_backend to)
 {
-	for (unsigned int i = 0; i < measure->nb_sides; i++) {
-		const struct measure_result *other = measure->sides[i].result;
+	for (unsigned int i = 0; i < measure->nb_subjects; i++) {
+		const struct measure_result *other = measure->subjects[i].result;
 
 		if (other->backend == to && other->rc == 0 && result->rc == 0)
 			return measure->conf->mode == BENCH_LATENCY ?
@@ -277,101 +253,6 @@ measure_ratio(const struct measure *measure, const struct measure_result *result
 				other->cycles.median / result->cycles.median;
 	}
 	return 0;
-}
-
-static void
-measure_costs(struct measure *measure)
-{
-	measure_rounds(measure);
-	if (measure->point->nb_cores != 1)
-		measure_select(measure);
-	for (unsigned int i = 0; i < measure->nb_sides; i++)
-		measure_summarise(measure, &measure->sides[i]);
-	for (unsigned int i = 0; i < measure->nb_sides; i++) {
-		struct measure_result *result = measure->sides[i].result;
-
-		result->ratio_to_rte_vhost = measure_ratio(measure, result, BENCH_RTE_VHOST);
-		result->ratio_to_limit = measure_ratio(measure, result, BENCH_LIMIT);
-	}
-}
-
-/* ---- set-up ---- */
-
-static int
-measure_open_side(struct measure *measure, struct measure_side *one)
-{
-	const struct side_conf conf = {
-		.point = measure->point, .sizes = &measure->sizes, .memory = &measure->memory,
-		.pool = measure->conf->pool, .lcore_id = measure->round.lcore_id,
-		.number = one->result->backend, .folder = measure->conf->folder,
-		.has_vhost_stats = measure->conf->has_vhost_stats,
-	};
-	const struct back_ops *ops = measure_backs[one->result->backend];
-	unsigned int nb_rounds = measure->conf->nb_rounds;
-
-	one->values = calloc((size_t)nb_rounds * measure->nb_values, sizeof(*one->values));
-	one->front_cycles = calloc(nb_rounds, sizeof(*one->front_cycles));
-	one->line_ns = calloc(nb_rounds, sizeof(*one->line_ns));
-	one->is_interrupted = calloc(nb_rounds, sizeof(*one->is_interrupted));
-	if (one->values == NULL || one->front_cycles == NULL || one->line_ns == NULL ||
-			one->is_interrupted == NULL)
-		return -ENOMEM;
-	return side_open(&one->side, ops, &conf);
-}
-
-static void
-measure_close(struct measure *measure)
-{
-	for (unsigned int i = 0; i < measure->nb_sides; i++) {
-		struct measure_side *one = &measure->sides[i];
-
-		if (one->side.ops != NULL)
-			side_close(&one->side);
-		free(one->values);
-		free(one->front_cycles);
-		free(one->line_ns);
-		free(one->is_interrupted);
-	}
-	front_memory_destroy(&measure->memory);
-}
-
-/* The main lcore, or the first of the others. */
-static unsigned int
-measure_back_lcore(const struct measure *measure)
-{
-	return measure->point->nb_cores == 1 ? rte_get_main_lcore() :
-		rte_get_next_lcore(-1, 1, 0);
-}
-
-static void
-measure_start(struct measure *measure, struct measure_result *results)
-{
-	const struct measure_conf *conf = measure->conf;
-	int rc = front_memory_create(&measure->memory, measure->point);
-
-	frame_sizes_init(&measure->sizes, measure->point->size_bytes);
-	measure->nb_values = conf->mode == BENCH_LATENCY ? LATENCY_TRIPS : 1;
-	measure->round = (struct round_conf){
-		.load = { .point = measure->point, .sizes = &measure->sizes, .pool = conf->pool },
-		.lcore_id = measure_back_lcore(measure),
-		.nb_turns = conf->nb_turns,
-		.cycles = (uint64_t)(conf->round_us * (double)rte_get_tsc_hz() / 1e6),
-		.clock_cycles = round_clock_cycles(),
-	};
-	for (unsigned int b = 0; b < BENCH_NB_BACKENDS; b++) {
-		struct measure_side *one = &measure->sides[measure->nb_sides];
-
-		/* Only from guest to guest frames of ours have two ways. */
-		if (!conf->has_backend[b] || (b == BENCH_VU_MBUF &&
-				measure->point->direction != BENCH_GUEST_TO_GUEST))
-			continue;
-		one->result = &results[measure->nb_sides++];
-		*one->result = (struct measure_result){
-			.mode = conf->mode, .backend = b, .point = *measure->point,
-			.has_hugepages = measure->memory.has_hugepages,
-		};
-		one->result->rc = rc != 0 ? rc : measure_open_side(measure, one);
-	}
 }
 
 bool
@@ -384,14 +265,101 @@ measure_is_disturbed(const struct measure_result *result)
 			result->cycles.p90 > DISTURBED_SPREAD * result->cycles.median);
 }
 
+/* ---- set-up ---- */
+
+/* Round trips of one subject; 1 where there are none, for calloc(). */
+static size_t
+measure_nb_trips(const struct measure_conf *conf)
+{
+	return conf->mode == BENCH_LATENCY ? (size_t)conf->nb_rounds * ROUND_NB_TRIPS : 1;
+}
+
+static int
+measure_open_subject(struct measure *measure, struct measure_subject *one)
+{
+	const struct measure_conf *conf = measure->conf;
+	const enum bench_backend backend = one->result->backend;
+	const struct backend_conf subject_conf = {
+		.backend = backend, .point = measure->point, .sizes = &measure->sizes,
+		.memory = &measure->memory, .pool = conf->pool, .folder = conf->folder,
+		/* The main lcore, or the first of the others. */
+		.lcore_id = measure->point->nb_cores == 1 ? rte_get_main_lcore() :
+			rte_get_next_lcore(-1, 1, 0),
+		.has_vhost_stats = conf->has_vhost_stats,
+	};
+
+	one->rounds = calloc(conf->nb_rounds, sizeof(*one->rounds));
+	one->trips_ns = calloc(measure_nb_trips(conf), sizeof(*one->trips_ns));
+	if (one->rounds == NULL || one->trips_ns == NULL)
+		return -ENOMEM;
+	return subject_open(&one->subject, backends[backend], &subject_conf);
+}
+
+static void
+measure_open(struct measure *measure, struct measure_result *results)
+{
+	const struct measure_conf *conf = measure->conf;
+	int rc;
+
+	frame_sizes_init(&measure->sizes, measure->point->size_bytes);
+	rc = gen_memory_create(&measure->memory, measure->point, &measure->sizes);
+	measure->values = calloc(measure_nb_trips(conf) +
+		(size_t)conf->nb_rounds * BENCH_NB_BACKENDS, sizeof(*measure->values));
+	if (measure->values == NULL)
+		rc = -ENOMEM;
+	measure->round = (struct round_conf){
+		.nb_turns = conf->nb_turns,
+		.cycles = (uint64_t)(conf->round_us * (double)rte_get_tsc_hz() / 1e6),
+		.clock_cycles = round_clock_cycles(),
+	};
+	for (unsigned int b = 0; b < BENCH_NB_BACKENDS; b++) {
+		struct measure_subject *one = &measure->subjects[measure->nb_subjects];
+
+		/* Only from guest to guest frames of ours have two ways. */
+		if (!conf->has_backend[b] || (b == BENCH_VU_MBUF &&
+				measure->point->direction != BENCH_GUEST_TO_GUEST))
+			continue;
+		one->result = &results[measure->nb_subjects++];
+		*one->result = (struct measure_result){
+			.mode = conf->mode, .backend = b, .point = *measure->point,
+			.has_hugepages = measure->memory.has_hugepages,
+		};
+		one->result->rc = rc != 0 ? rc : measure_open_subject(measure, one);
+	}
+}
+
+static void
+measure_close(struct measure *measure)
+{
+	for (unsigned int i = 0; i < measure->nb_subjects; i++) {
+		struct measure_subject *one = &measure->subjects[i];
+
+		if (one->subject.ops != NULL)
+			subject_close(&one->subject);
+		free(one->rounds);
+		free(one->trips_ns);
+	}
+	gen_memory_destroy(&measure->memory);
+	free(measure->values);
+}
+
 unsigned int
 measure_run(const struct measure_conf *conf, const struct bench_case *point,
 	struct measure_result *results)
 {
 	struct measure measure = { .conf = conf, .point = point };
 
-	measure_start(&measure, results);
-	measure_costs(&measure);
+	measure_open(&measure, results);
+	measure_rounds(&measure);
+	if (point->nb_cores != 1)
+		measure_select(&measure);
+	for (unsigned int i = 0; i < measure.nb_subjects; i++)
+		measure_summarise(&measure, &measure.subjects[i]);
+	for (unsigned int i = 0; i < measure.nb_subjects; i++) {
+		results[i].ratio_to_rte_vhost = measure_ratio(&measure, &results[i],
+			BENCH_RTE_VHOST);
+		results[i].ratio_to_copy = measure_ratio(&measure, &results[i], BENCH_COPY);
+	}
 	measure_close(&measure);
-	return measure.nb_sides;
+	return measure.nb_subjects;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One point of the axes, measured: rounds of all back halves in turn.
+ * One point of the axes, measured: rounds of all back-ends in turn.
  */
 #ifndef MEASURE_H
 #define MEASURE_H
@@ -13,7 +13,7 @@ struct rte_mempool;
 /* Fewer have no median and no spread to speak of. */
 #define MEASURE_MIN_ROUNDS 15
 
-/** What came out for one back half. */
+/** What came out for one back-end. */
 struct measure_result {
 	enum bench_mode mode;
 	enum bench_backend backend;
@@ -25,13 +25,13 @@ struct measure_result {
 	unsigned int nb_interrupted; /* of those: another thread had a CPU of ours meanwhile */
 	bool has_hugepages;          /* the guest's memory */
 	double line_ns;              /* two lcores: round trip of a cache line during those */
+	double ratio_to_rte_vhost;   /* > 1: faster; 0: no such back-end in the run */
 
 	/* BENCH_COST */
-	struct stats_summary cycles; /* TSC per packet, of the back half */
-	struct stats_summary front_cycles; /* one lcore */
+	struct stats_summary cycles; /* TSC per packet, of the back-end */
+	struct stats_summary gen_cycles; /* one lcore */
 	double packets_per_second;
-	double ratio_to_rte_vhost;   /* > 1: faster; 0: no such back half in the run */
-	double ratio_to_limit;
+	double ratio_to_copy;
 
 	/* BENCH_LATENCY, nanoseconds */
 	double p50_ns;
@@ -49,7 +49,7 @@ bool measure_is_disturbed(const struct measure_result *result);
 struct measure_conf {
 	enum bench_mode mode;
 	bool has_backend[BENCH_NB_BACKENDS];
-	unsigned int nb_rounds;  /* of each back half, 1 or more */
+	unsigned int nb_rounds;  /* of each back-end, 1 or more */
 	uint64_t end_tsc;        /* of the whole run, about; 0: no end */
 	unsigned int nb_points_left; /* that share the time until then, this one included */
 	double round_us;
@@ -66,7 +66,7 @@ struct measure_conf {
  * @param conf     how
  * @param point    what
  * @param results  filled, room for BENCH_NB_BACKENDS
- * @return number of results, one per back half of conf
+ * @return number of results, one per back-end of conf
  */
 unsigned int measure_run(const struct measure_conf *conf, const struct bench_case *point,
 	struct measure_result *results);

@@ -16,33 +16,42 @@
 
 #define OPTIONS_MAX_VALUES 32
 
-/** Values of one axis, in the order given. */
+/** Options that have values. */
+enum option {
+	/* Axes; the one that is named last changes most slowly from row to row. */
+	OPTION_DIRECTION,
+	OPTION_SIZE,
+	OPTION_BURST,
+	OPTION_QUEUES,
+	OPTION_CALLS,
+	OPTION_OFFLOAD,
+	OPTION_MERGEABLE,
+	OPTION_IN_ORDER,
+	OPTION_RING,
+	OPTION_CORES,
+	OPTION_RING_SIZE, /* one value only, as all that follow but OPTION_BACKEND */
+	OPTION_NB_AXES,
+
+	OPTION_BACKEND = OPTION_NB_AXES,
+	OPTION_SECONDS,   /* of the whole run; 0: as many as it takes */
+	OPTION_ROUNDS,
+	OPTION_ROUND_US,
+	OPTION_TURNS,     /* of a round; 0: as many as OPTION_ROUND_US takes */
+	OPTION_VHOST_STATS,
+	OPTION_NB
+};
+
+/** Values of one option, in the order given. */
 struct value_list {
 	uint32_t item[OPTIONS_MAX_VALUES];
 	unsigned int nb;
 };
 
 struct options {
-	struct value_list backends;   /* enum bench_backend */
-	struct value_list rings;      /* enum bench_ring */
-	struct value_list in_order;   /* 0 or 1, as the next ones */
-	struct value_list mergeable;
-	struct value_list offload;
-	struct value_list directions; /* enum bench_direction */
-	struct value_list sizes;      /* bytes or BENCH_SIZE_IMIX */
-	struct value_list bursts;
-	struct value_list queues;     /* pairs */
-	struct value_list cores;
-	struct value_list calls;      /* 0 or 1 */
+	struct value_list lists[OPTION_NB];
 	enum bench_mode mode;
-	uint32_t ring_size;
-	uint32_t nb_seconds;          /* of the whole run; 0: as many as it takes */
-	uint32_t nb_rounds;
-	uint32_t round_us;
-	uint32_t nb_turns;            /* of a round; 0: as many as round_us takes */
-	uint32_t has_vhost_stats;     /* 0 or 1 */
-	const char *json_path;        /* NULL: none */
-	char **eal_argv;              /* NULL-terminated */
+	const char *json_path; /* NULL: none */
+	char **eal_argv;       /* NULL-terminated */
 	int eal_argc;
 };
 
@@ -56,6 +65,15 @@ int options_parse(struct options *options, int argc, char **argv);
 /** Free what options_parse() made. */
 void options_free(struct options *options);
 
+/** First value of an option. */
+static inline uint32_t
+options_value(const struct options *options, enum option option)
+{
+	return options->lists[option].item[0];
+}
+
+bool options_has(const struct options *options, enum option option, uint32_t value);
+
 /** The command line as one string, by the program's own name however it was called; to be freed. */
 char *options_command(int argc, char **argv);
 
@@ -65,10 +83,13 @@ unsigned int options_nb_points(const struct options *options);
 /** Point number i. */
 struct bench_case options_point(const struct options *options, unsigned int i);
 
-/** Names of values, as on the command line; NULL of a size that is a number. */
-const char *options_size_name(uint32_t size_bytes);
-const char *options_backend_name(enum bench_backend backend);
-const char *options_ring_name(enum bench_ring ring);
-const char *options_direction_name(enum bench_direction direction);
+/** Where the value of an axis is in a point. */
+uint32_t *options_axis(struct bench_case *point, enum option axis);
+
+/** Name of an option: as on the command line, without dashes in front. */
+const char *options_name(enum option option);
+
+/** Name of a value, as on the command line; NULL of one that is a number. */
+const char *options_value_name(enum option option, uint32_t value);
 
 #endif /* OPTIONS_H */

@@ -10,27 +10,6 @@
 
 #include "options.h"
 
-static void
-text_size(const struct bench_case *point, char *text, size_t bytes)
-{
-	const char *name = options_size_name(point->size_bytes);
-
-	if (name != NULL)
-		snprintf(text, bytes, "%s", name);
-	else
-		snprintf(text, bytes, "%u", point->size_bytes);
-}
-
-/* "3.14x", or a dash where there is nothing to compare with. */
-static void
-text_ratio(double ratio, char *text, size_t bytes)
-{
-	if (ratio > 0)
-		snprintf(text, bytes, "%.2fx", ratio);
-	else
-		snprintf(text, bytes, "-");
-}
-
 void
 report_text_head(FILE *out, enum bench_mode mode)
 {
@@ -41,81 +20,76 @@ report_text_head(FILE *out, enum bench_mode mode)
 			"rte_vhost", "line ns", "rounds");
 	else
 		fprintf(out, "%10s %15s %6s %9s %7s %6s %7s %6s\n", "cycles/pkt",
-			"(p10 .. p90)", "Mpps", "rte_vhost", "limit", "front", "line ns",
-			"rounds");
-}
-
-static void
-text_negotiated(const struct bench_case *point, char *text, size_t bytes)
-{
-	snprintf(text, bytes, "%s%s%s%s", point->is_in_order ? "in-order " : "",
-		point->is_mergeable ? "mrg " : "", point->has_offload ? "offl " : "",
-		point->has_calls ? "calls" : "");
-	if (text[0] == '\0')
-		snprintf(text, bytes, "-");
+			"(p10 .. p90)", "Mpps", "rte_vhost", "copy", "gen", "line ns", "rounds");
 }
 
 static void
 report_text_point(FILE *out, const struct bench_case *point)
 {
-	char size[16], negotiated[32];
+	const char *size = options_value_name(OPTION_SIZE, point->size_bytes);
+	char negotiated[32], number[16];
 
-	text_size(point, size, sizeof(size));
-	text_negotiated(point, negotiated, sizeof(negotiated));
-	fprintf(out, "%-6s %-21s %-14s %6s %5u %6u %5u  ", options_ring_name(point->ring),
-		negotiated, options_direction_name(point->direction), size, point->burst,
-		point->nb_pairs, point->nb_cores);
+	snprintf(negotiated, sizeof(negotiated), "%s%s%s%s", point->is_in_order ? "in-order " : "",
+		point->is_mergeable ? "mrg " : "", point->has_offload ? "offl " : "",
+		point->has_calls ? "calls" : "");
+	snprintf(number, sizeof(number), "%u", point->size_bytes);
+	fprintf(out, "%-6s %-21s %-14s %6s %5u %6u %5u  ",
+		options_value_name(OPTION_RING, point->ring),
+		negotiated[0] != '\0' ? negotiated : "-",
+		options_value_name(OPTION_DIRECTION, point->direction),
+		size != NULL ? size : number, point->burst, point->nb_pairs, point->nb_cores);
 }
 
-/* Behind the last column; report_text_end() explains it. */
+/* "3.14x", or a dash where there is nothing to compare with. */
 static const char *
-text_mark(const struct measure_result *result)
+text_ratio(double ratio, char text[static 16])
 {
-	return measure_is_disturbed(result) ? " *" : "";
+	if (ratio > 0)
+		snprintf(text, 16, "%.2fx", ratio);
+	else
+		strcpy(text, "-");
+	return text;
 }
 
 static void
 text_cost(FILE *out, const struct measure_result *result)
 {
-	char range[32], to_rte_vhost[16], to_limit[16];
+	char range[32], ratios[2][16], gen[16] = "-", line[16] = "-";
 
 	snprintf(range, sizeof(range), "%.1f .. %.1f", result->cycles.p10, result->cycles.p90);
-	text_ratio(result->ratio_to_rte_vhost, to_rte_vhost, sizeof(to_rte_vhost));
-	text_ratio(result->ratio_to_limit, to_limit, sizeof(to_limit));
-	fprintf(out, "%10.1f %15s %6.1f %9s %7s ", result->cycles.median, range,
-		result->packets_per_second / 1e6, to_rte_vhost, to_limit);
 	if (result->point.nb_cores == 1)
-		fprintf(out, "%6.1f %7s %6u%s\n", result->front_cycles.median, "-",
-			result->nb_rounds, text_mark(result));
+		snprintf(gen, sizeof(gen), "%.1f", result->gen_cycles.median);
 	else
-		fprintf(out, "%6s %7.0f %6u%s\n", "-", result->line_ns, result->nb_rounds,
-			text_mark(result));
+		snprintf(line, sizeof(line), "%.0f", result->line_ns);
+	fprintf(out, "%10.1f %15s %6.1f %9s %7s %6s %7s", result->cycles.median, range,
+		result->packets_per_second / 1e6, text_ratio(result->ratio_to_rte_vhost, ratios[0]),
+		text_ratio(result->ratio_to_copy, ratios[1]), gen, line);
 }
 
 static void
 text_latency(FILE *out, const struct measure_result *result)
 {
-	char to_rte_vhost[16];
+	char ratio[16];
 
-	text_ratio(result->ratio_to_rte_vhost, to_rte_vhost, sizeof(to_rte_vhost));
-	fprintf(out, "%9.0f %9.0f %9.0f %9s %7.0f %6u%s\n", result->p50_ns, result->p99_ns,
-		result->p999_ns, to_rte_vhost, result->line_ns, result->nb_rounds,
-		text_mark(result));
+	fprintf(out, "%9.0f %9.0f %9.0f %9s %7.0f", result->p50_ns, result->p99_ns,
+		result->p999_ns, text_ratio(result->ratio_to_rte_vhost, ratio), result->line_ns);
 }
 
 static void
 report_text_result(FILE *out, const struct measure_result *result)
 {
-	const char *name = options_backend_name(result->backend);
+	const char *name = options_value_name(OPTION_BACKEND, result->backend);
 
 	fprintf(out, "%-9s ", name);
-	if (result->rc != 0)
+	if (result->rc != 0) {
 		fprintf(out, "%10s  %s\n", "-", result->rc == -EOPNOTSUPP ?
 			"does not offer this" : strerror(-result->rc));
-	else if (result->mode == BENCH_LATENCY)
-		text_latency(out, result);
-	else
-		text_cost(out, result);
+	} else {
+		(result->mode == BENCH_LATENCY ? text_latency : text_cost)(out, result);
+		/* report_text_end() explains the mark. */
+		fprintf(out, " %6u%s\n", result->nb_rounds,
+			measure_is_disturbed(result) ? " *" : "");
+	}
 	if (result->nb_lost != 0)
 		fprintf(out, "  %s: %" PRIu64 " frames were lost or came back wrong\n", name,
 			result->nb_lost);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Rounds of vu-bench: as many as asked for, or until the time is up; a row for each back half that
+ * Rounds of vu-bench: as many as asked for, or until the time is up; a row for each back-end that
  * has a place in the direction.
  */
 #include "test.h"
@@ -43,7 +43,7 @@ measure(struct measure_rig *rig, enum bench_direction direction)
 		rig->conf.nb_rounds = NB_ROUNDS;
 	if (rig->conf.round_us == 0)
 		rig->conf.round_us = 10;
-	rig->conf.has_backend[BENCH_LIMIT] = true;
+	rig->conf.has_backend[BENCH_COPY] = true;
 	rig->conf.progress = note_progress;
 	rig->conf.pool = rte_pktmbuf_pool_create("measure", 1023, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 		SOCKET_ID_ANY);

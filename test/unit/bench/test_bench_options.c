@@ -54,8 +54,8 @@ VU_TEST(bench_options, defaults)
 
 	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
 	CHECK_EQ(options.mode, BENCH_COST);
-	CHECK_EQ(options.backends.nb, 4);
-	CHECK_EQ(options.nb_seconds, 0);
+	CHECK_EQ(options.lists[OPTION_BACKEND].nb, 4);
+	CHECK_EQ(options_value(&options, OPTION_SECONDS), 0);
 	CHECK_EQ(options_nb_points(&options), 12);
 	point = options_point(&options, 0);
 	CHECK_EQ(point.direction, BENCH_FROM_GUEST);
@@ -101,16 +101,16 @@ VU_TEST(bench_options, lists_multiply)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(bench_options, two_directions_with_back_halves_that_were_named)
+VU_TEST(bench_options, two_directions_with_backends_that_were_named)
 {
-	char line[] = "vu-bench -l 0-1 --backend vu,rte_vhost,limit --ring split,packed --size 64 "
+	char line[] = "vu-bench -l 0-1 --backend vu,rte_vhost,copy --ring split,packed --size 64 "
 		"--burst 32 --json out.json";
 	struct options options;
 
 	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
-	CHECK_EQ(options.directions.nb, 2);
-	CHECK_EQ(options.directions.item[0], BENCH_FROM_GUEST);
-	CHECK_EQ(options.directions.item[1], BENCH_TO_GUEST);
+	CHECK_EQ(options.lists[OPTION_DIRECTION].nb, 2);
+	CHECK_EQ(options.lists[OPTION_DIRECTION].item[0], BENCH_FROM_GUEST);
+	CHECK_EQ(options.lists[OPTION_DIRECTION].item[1], BENCH_TO_GUEST);
 	CHECK_EQ(options_nb_points(&options), 4);
 	options_free(&options);
 	return TEST_SUCCESS;
@@ -123,7 +123,7 @@ VU_TEST(bench_options, modes_have_defaults_of_their_own)
 
 	CHECK_EQ(parse(&options, latency), OPTIONS_RUN);
 	CHECK_EQ(options.mode, BENCH_LATENCY);
-	CHECK_EQ(options.backends.item[2], BENCH_EVENTFD);
+	CHECK_EQ(options.lists[OPTION_BACKEND].item[2], BENCH_EVENTFD);
 	CHECK_EQ(options_nb_points(&options), 2);
 	CHECK_EQ(options_point(&options, 0).nb_cores, 2);
 	CHECK_EQ(options_point(&options, 0).burst, 1);
@@ -140,9 +140,9 @@ VU_TEST(bench_options, eal_gets_the_rest)
 	bool has_lcores = false, has_memory = false;
 
 	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
-	CHECK_EQ(options.nb_seconds, 5);
-	CHECK_EQ(options.nb_rounds, 7);
-	CHECK_EQ(options.nb_turns, 9);
+	CHECK_EQ(options_value(&options, OPTION_SECONDS), 5);
+	CHECK_EQ(options_value(&options, OPTION_ROUNDS), 7);
+	CHECK_EQ(options_value(&options, OPTION_TURNS), 9);
 	CHECK(strcmp(options.json_path, "out.json") == 0);
 	for (int i = 0; i + 1 < options.eal_argc; i++) {
 		has_lcores |= strcmp(options.eal_argv[i], "-l") == 0 &&
@@ -174,7 +174,8 @@ VU_TEST(bench_options, what_cannot_be_is_refused)
 		"--ring round", "--size 59", "--size 9217", "--size 64,", "--burst 0",
 		"--burst 257",
 		"--queues 1025", "--queues -1", "--queues 1x", "--cores 3", "--in-order yes",
-		"--ring-size 100", "--ring-size 32", "--rounds 0", "--backend nothing", "--rounds",
+		"--ring-size 100", "--ring-size 32", "--ring-size 64,128", "--rounds 0",
+		"--backend nothing", "--rounds",
 		/* What one of them asks for, the other could not do. */
 		"--latency --cores 1", "--latency --cores 1,2", "--latency --direction to_guest",
 		"--latency --burst 32", "--latency --queues 2", "--backend vu,eventfd",

@@ -18,7 +18,7 @@ static const struct measure_result results[] = {
 		.mode = BENCH_COST, .backend = BENCH_VU, .nb_frames = 1000, .nb_rounds = 3,
 		.point = { .size_bytes = 64, .burst = 32, .nb_pairs = 1, .nb_cores = 1,
 			.is_mergeable = true, .ring_size = 256 },
-		.cycles = { 20.5, 19, 22 }, .front_cycles = { 5, 4, 6 },
+		.cycles = { 20.5, 19, 22 }, .gen_cycles = { 5, 4, 6 },
 		.packets_per_second = 1e8, .ratio_to_rte_vhost = 2.5, .has_hugepages = true,
 	},
 	{
@@ -89,7 +89,7 @@ VU_TEST(bench_report, json_of_a_cost)
 	CHECK_EQ(json_real_value(json_object_get(cycles, "p90")), 22);
 	CHECK_EQ(json_real_value(json_object_get(one, "packets_per_second")), 100000000);
 	CHECK_EQ(json_real_value(json_object_get(one, "ratio_to_rte_vhost")) * 10, 25);
-	CHECK(json_is_null(json_object_get(one, "ratio_to_limit")));
+	CHECK(json_is_null(json_object_get(one, "ratio_to_copy")));
 	CHECK(json_object_get(one, "error") == NULL);
 	CHECK(json_is_true(json_object_get(one, "hugepages")));
 	CHECK_EQ(json_integer_value(json_object_get(one, "interrupted_rounds")), 0);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The verification of back halves (verify.h) finds what a back half does wrong: each fault once,
- * somewhere in a run of the `limit`, in each direction.
+ * The verification of back-ends (verify.h) finds what a back-end does wrong: each fault once,
+ * somewhere in a run of the copy baseline, in each direction.
  */
 #include "test.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "back.h"
+#include "backend.h"
 #include "verify.h"
 
 #define NB_FRAMES 2000
@@ -26,7 +26,7 @@ enum fault {
 	NB_FAULTS
 };
 
-/* A back half around the `limit`. */
+/* A back-end around the copy baseline. */
 static struct {
 	enum fault fault;
 	uint64_t nb_frames; /* so far */
@@ -67,7 +67,7 @@ faulty_change(struct rte_mbuf **frames, int i)
 static uint16_t
 faulty_from_guest(void *queue, struct rte_mbuf **frames, uint16_t max)
 {
-	uint16_t nb = back_limit.from_guest(queue, frames, max);
+	uint16_t nb = backend_copy.from_guest(queue, frames, max);
 	int i = faulty_position(nb);
 
 	if (i < 0)
@@ -93,15 +93,15 @@ faulty_to_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
 	uint16_t nb_put;
 
 	if (i < 0)
-		return back_limit.to_guest(queue, frames, nb);
+		return backend_copy.to_guest(queue, frames, nb);
 	memcpy(copy, frames, nb * sizeof(*copy));
 	faulty_change(copy, i);
 	if (faulty.fault == REPEAT)
 		copy[i + 1] = copy[i];
 	if (faulty.fault != LOSE)
-		return back_limit.to_guest(queue, copy, nb);
+		return backend_copy.to_guest(queue, copy, nb);
 	memmove(&copy[i], &copy[i + 1], (size_t)(nb - i - 1) * sizeof(*copy));
-	nb_put = back_limit.to_guest(queue, copy, nb - 1);
+	nb_put = backend_copy.to_guest(queue, copy, nb - 1);
 	return nb_put + 1;
 }
 
@@ -111,17 +111,17 @@ faulty_forward(void *back, void *from, void *to, uint16_t nb)
 {
 	struct rte_mbuf *frames[MAX_BURST];
 	uint16_t nb_taken = faulty_from_guest(from, frames, nb);
-	uint16_t nb_put = back_limit.to_guest(to, frames, nb_taken);
+	uint16_t nb_put = backend_copy.to_guest(to, frames, nb_taken);
 
 	(void)back;
 	rte_pktmbuf_free_bulk(frames, nb_taken);
 	return nb_put;
 }
 
-static struct back_ops
+static struct backend_ops
 faulty_ops(enum fault fault)
 {
-	struct back_ops ops = back_limit;
+	struct backend_ops ops = backend_copy;
 
 	faulty.fault = fault;
 	faulty.nb_frames = 0;
@@ -136,9 +136,9 @@ faulty_ops(enum fault fault)
 static int
 run(enum bench_direction direction, bool is_mergeable, enum fault fault, uint64_t *nb_wrong)
 {
-	const struct back_ops ops = faulty_ops(fault);
+	const struct backend_ops ops = faulty_ops(fault);
 	const struct verify_conf conf = {
-		.ops = &ops, .nb_frames = NB_FRAMES,
+		.backend = BENCH_COPY, .ops = &ops, .nb_frames = NB_FRAMES,
 		.point = {
 			.direction = direction, .burst = MAX_BURST, .nb_pairs = 2, .nb_cores = 1,
 			.ring_size = 256, .is_mergeable = is_mergeable,
@@ -153,7 +153,7 @@ run(enum bench_direction direction, bool is_mergeable, enum fault fault, uint64_
 	return TEST_SUCCESS;
 }
 
-VU_TEST(bench_verify, a_right_back_half_passes)
+VU_TEST(bench_verify, a_right_backend_passes)
 {
 	for (int direction = BENCH_FROM_GUEST; direction <= BENCH_GUEST_TO_GUEST; direction++)
 		for (int is_mergeable = 0; is_mergeable <= 1; is_mergeable++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Verification; see verify.h. The front half is vu-bench's own: a test fills the buffers that it is
+ * Verification; see verify.h. The generator is vu-bench's own: a test fills the buffers that it is
  * about to send, and compares those that it has just received, which nobody writes to before the
- * back half is called again.
+ * back-end is called again.
  */
 #include "verify.h"
 
@@ -13,9 +13,8 @@
 #include <rte_random.h>
 
 #include "load.h"
-#include "side.h"
 
-/* Turns without a frame before a back half counts as dead. */
+/* Turns without a frame before a back-end counts as dead. */
 #define VERIFY_PATIENCE 1000
 #define VERIFY_POISON 0x5a
 #define VERIFY_NB_MBUFS 4095
@@ -31,9 +30,8 @@ struct verify_pair {
 struct verify {
 	const struct bench_case *point;
 	struct frame_sizes sizes;
-	struct front_memory memory;
-	struct load_conf load;
-	struct side side;
+	struct gen_memory memory;
+	struct subject subject;
 	struct verify_pair *pairs;
 	struct verify_result result;
 };
@@ -71,31 +69,31 @@ verify_draw(const struct verify *verify)
 /* ---- guest ---- */
 
 static void
-verify_send(struct front_queue *fq, uint16_t nb)
+verify_send(struct gen_queue *gq, uint16_t nb)
 {
 	uint32_t nb_free;
 
-	front_take_back(fq);
-	nb_free = fq->nb_buffers - (uint32_t)(fq->nb_given - fq->nb_back);
+	gen_take_back(gq);
+	nb_free = gq->nb_buffers - (uint32_t)(gq->nb_given - gq->nb_back);
 	nb = (uint16_t)RTE_MIN((uint32_t)nb, nb_free);
 	for (uint16_t i = 0; i < nb; i++)
-		verify_fill(front_buffer(fq, fq->nb_given + i) + BENCH_HEADER_BYTES,
-			frame_size(fq->sizes, fq->nb_frames + i), fq->port, fq->nb_frames + i);
-	front_send(fq, nb);
+		verify_fill(gen_buffer(gq, gq->nb_given + i) + BENCH_HEADER_BYTES,
+			frame_size(gq->sizes, gq->nb_frames + i), gq->port, gq->nb_frames + i);
+	gen_send(gq, nb);
 }
 
 /* A buffer that came back: the next piece of the next frame. */
 static void
-verify_buffer(struct verify *verify, struct verify_pair *expected, const struct front_queue *fq,
+verify_buffer(struct verify *verify, struct verify_pair *expected, const struct gen_queue *gq,
 	uint8_t *buffer)
 {
-	uint32_t frame_bytes = frame_size(fq->sizes, expected->next_received);
+	uint32_t frame_bytes = frame_size(gq->sizes, expected->next_received);
 	uint32_t skip = expected->offset_bytes == 0 ? BENCH_HEADER_BYTES : 0;
 	uint32_t left_bytes = BENCH_HEADER_BYTES + frame_bytes - expected->offset_bytes;
-	uint32_t piece_bytes = RTE_MIN(left_bytes, fq->room_bytes);
+	uint32_t piece_bytes = RTE_MIN(left_bytes, gq->room_bytes);
 
 	if (expected->offset_bytes == 0)
-		verify_fill(expected->right + BENCH_HEADER_BYTES, frame_bytes, fq->port,
+		verify_fill(expected->right + BENCH_HEADER_BYTES, frame_bytes, gq->port,
 			expected->next_received);
 	if (memcmp(buffer + skip, expected->right + expected->offset_bytes + skip,
 			piece_bytes - skip) != 0)
@@ -106,19 +104,19 @@ verify_buffer(struct verify *verify, struct verify_pair *expected, const struct 
 		expected->next_received++;
 	}
 	/* What is not written must not look right next time. */
-	memset(buffer, VERIFY_POISON, fq->room_bytes);
+	memset(buffer, VERIFY_POISON, gq->room_bytes);
 }
 
 static uint16_t
 verify_receive(struct verify *verify, uint32_t pair)
 {
-	struct front_queue *fq = &verify->side.front.queues[2 * pair];
+	struct gen_queue *gq = &verify->subject.queues[2 * pair];
 	struct verify_pair *expected = &verify->pairs[pair];
-	uint64_t buffer = fq->nb_back;
-	uint16_t nb = front_receive(fq);
+	uint64_t buffer = gq->nb_back;
+	uint16_t nb = gen_receive(gq);
 
-	for (; buffer < fq->nb_back; buffer++)
-		verify_buffer(verify, expected, fq, front_buffer(fq, buffer));
+	for (; buffer < gq->nb_back; buffer++)
+		verify_buffer(verify, expected, gq, gen_buffer(gq, buffer));
 	return nb;
 }
 
@@ -129,7 +127,7 @@ verify_frame(struct verify *verify, uint32_t pair, const struct rte_mbuf *frame)
 {
 	uint8_t copy[BENCH_MAX_FRAME_BYTES];
 	uint64_t number = verify->pairs[pair].next_sent++;
-	uint32_t port = verify->side.front.queues[2 * pair].port;
+	uint32_t port = verify->subject.queues[2 * pair].port;
 	const uint8_t *bytes = NULL;
 
 	if (frame->pkt_len <= sizeof(copy))
@@ -142,13 +140,10 @@ verify_frame(struct verify *verify, uint32_t pair, const struct rte_mbuf *frame)
 static uint16_t
 verify_take(struct verify *verify, uint32_t pair, struct rte_mbuf **frames)
 {
-	struct side *side = &verify->side;
-	uint16_t nb = side->ops->from_guest(side->handles[2 * pair + 1], frames,
-		verify_draw(verify));
+	uint16_t nb = load_take(&verify->subject, pair, frames, verify_draw(verify));
 
 	for (uint16_t i = 0; i < nb; i++)
 		verify_frame(verify, pair, frames[i]);
-	side->nb_taken += nb;
 	return nb;
 }
 
@@ -171,39 +166,28 @@ static uint16_t
 verify_make(struct verify *verify, uint32_t pair, struct rte_mbuf **frames)
 {
 	uint16_t nb = verify_draw(verify);
-	uint64_t number = verify->side.numbers[pair];
+	uint64_t number = verify->subject.numbers[pair];
 
-	load_alloc(&verify->load, number, frames, nb);
+	load_alloc(&verify->subject.conf, number, frames, nb);
 	for (uint16_t i = 0; i < nb; i++)
-		verify_write(verify, verify->side.front.queues[2 * pair].port, number + i,
+		verify_write(verify, verify->subject.queues[2 * pair].port, number + i,
 			frames[i]);
 	return nb;
 }
 
-static uint16_t
-verify_put(struct verify *verify, uint32_t pair, struct rte_mbuf **frames, uint16_t nb)
-{
-	struct side *side = &verify->side;
-	uint16_t nb_put = nb == 0 ? 0 : side->ops->to_guest(side->handles[2 * pair], frames, nb);
-
-	side->numbers[pair] += nb_put;
-	side->nb_put += nb_put;
-	return nb_put;
-}
-
 /* What the guest sends in a turn. */
 static void
-verify_send_some(struct verify *verify, struct front_queue *fq)
+verify_send_some(struct verify *verify, struct gen_queue *gq)
 {
 	enum bench_direction direction = verify->point->direction;
-	uint64_t nb_out = fq[1].nb_frames - fq[0].nb_frames;
+	uint64_t nb_out = gq[1].nb_frames - gq[0].nb_frames;
 
 	/* Of frames that reach a guest, no more than will find room: the order must stay. */
-	if (direction == BENCH_FROM_GUEST || (bench_is_through(direction) &&
-			nb_out + verify->point->burst <= fq[0].max_frames))
-		verify_send(&fq[1], verify_draw(verify));
-	else if (bench_is_through(direction) && nb_out == 0)
-		verify_send(&fq[1], 1);
+	if (direction == BENCH_FROM_GUEST || (bench_is_through(verify->point) &&
+			nb_out + verify->point->burst <= gq[0].max_frames))
+		verify_send(&gq[1], verify_draw(verify));
+	else if (bench_is_through(verify->point) && nb_out == 0)
+		verify_send(&gq[1], 1);
 }
 
 /* @return frames that went through the application, or past it */
@@ -215,11 +199,11 @@ verify_carry(struct verify *verify, uint32_t pair)
 	uint16_t nb, nb_put = 0;
 
 	if (direction == BENCH_GUEST_TO_GUEST)
-		return load_guest_to_guest(&verify->side, &verify->load, pair);
+		return load_turn(&verify->subject, pair);
 	nb = direction == BENCH_TO_GUEST ? verify_make(verify, pair, frames) :
 		verify_take(verify, pair, frames);
 	if (direction != BENCH_FROM_GUEST)
-		nb_put = verify_put(verify, pair, frames, nb);
+		nb_put = load_put(&verify->subject, pair, frames, nb);
 	rte_pktmbuf_free_bulk(frames, nb);
 	return direction == BENCH_FROM_GUEST ? nb : nb_put;
 }
@@ -230,7 +214,7 @@ verify_turn(struct verify *verify, uint32_t pair)
 {
 	uint32_t nb;
 
-	verify_send_some(verify, &verify->side.front.queues[2 * pair]);
+	verify_send_some(verify, &verify->subject.queues[2 * pair]);
 	nb = verify_carry(verify, pair);
 	/* Sometimes late, so that rings fill up. */
 	if (rte_rand_max(4) != 0)
@@ -248,11 +232,11 @@ verify_drain(struct verify *verify, uint32_t pair)
 	while (verify_receive(verify, pair) != 0)
 		;
 	while (verify->point->direction == BENCH_GUEST_TO_GUEST &&
-			load_guest_to_guest(&verify->side, &verify->load, pair) != 0)
+			load_turn(&verify->subject, pair) != 0)
 		verify_receive(verify, pair);
 	while ((nb = verify_take(verify, pair, frames)) != 0) {
 		if (verify->point->direction == BENCH_BOTH)
-			verify_put(verify, pair, frames, nb);
+			load_put(&verify->subject, pair, frames, nb);
 		rte_pktmbuf_free_bulk(frames, nb);
 		verify_receive(verify, pair);
 	}
@@ -274,7 +258,7 @@ verify_frames(struct verify *verify, uint64_t nb_frames)
 	}
 	for (uint32_t pair = 0; pair < nb_pairs; pair++)
 		verify_drain(verify, pair);
-	verify->result.nb_wrong += side_nb_lost(&verify->side);
+	verify->result.nb_wrong += subject_nb_lost(&verify->subject);
 	if (verify->result.nb_frames < nb_frames)
 		verify->result.rc = -ETIMEDOUT;
 }
@@ -283,31 +267,33 @@ struct verify_result
 verify_run(const struct verify_conf *conf)
 {
 	struct verify verify = { .point = &conf->point };
-	struct side_conf side_conf = {
-		.point = verify.point, .sizes = &verify.sizes, .memory = &verify.memory,
-		.lcore_id = rte_lcore_id(), .number = conf->number, .folder = conf->folder,
+	struct backend_conf subject_conf = {
+		.backend = conf->backend, .point = verify.point, .sizes = &verify.sizes,
+		.memory = &verify.memory, .lcore_id = rte_lcore_id(), .folder = conf->folder,
 	};
+	int rc = 0;
 
 	frame_sizes_init(&verify.sizes, verify.point->size_bytes);
-	verify.load = (struct load_conf){ .point = verify.point, .sizes = &verify.sizes };
-	verify.load.pool = side_conf.pool = rte_pktmbuf_pool_create("verify", VERIFY_NB_MBUFS, 0,
-		0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	subject_conf.pool = rte_pktmbuf_pool_create("verify", VERIFY_NB_MBUFS, 0, 0,
+		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	verify.pairs = calloc(verify.point->nb_pairs, sizeof(*verify.pairs));
-	if (side_conf.pool == NULL || verify.pairs == NULL)
-		verify.result.rc = -ENOMEM;
-	if (verify.result.rc == 0)
-		verify.result.rc = front_memory_create(&verify.memory, verify.point);
-	if (verify.result.rc == 0)
-		verify.result.rc = side_open(&verify.side, conf->ops, &side_conf);
-	if (verify.result.rc == 0)
+	if (subject_conf.pool == NULL || verify.pairs == NULL)
+		rc = -ENOMEM;
+	if (rc == 0)
+		rc = gen_memory_create(&verify.memory, verify.point, &verify.sizes);
+	if (rc == 0)
+		rc = subject_open(&verify.subject, conf->ops, &subject_conf);
+	if (rc == 0)
 		verify_frames(&verify, conf->nb_frames);
-	if (verify.side.ops != NULL)
-		side_close(&verify.side);
-	front_memory_destroy(&verify.memory);
+	else
+		verify.result.rc = rc;
+	if (verify.subject.ops != NULL)
+		subject_close(&verify.subject);
+	gen_memory_destroy(&verify.memory);
 	/* A frame that nobody freed is wrong, too. */
-	if (side_conf.pool != NULL)
-		verify.result.nb_wrong += rte_mempool_in_use_count(side_conf.pool);
-	rte_mempool_free(side_conf.pool);
+	if (subject_conf.pool != NULL)
+		verify.result.nb_wrong += rte_mempool_in_use_count(subject_conf.pool);
+	rte_mempool_free(subject_conf.pool);
 	free(verify.pairs);
 	return verify.result;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Every byte of every frame that a back half of vu-bench carries, compared: numbers, lengths,
+ * Every byte of every frame that a back-end of vu-bench carries, compared: numbers, lengths,
  * contents, in bursts of random length.
  */
 #ifndef VERIFY_H
@@ -9,13 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "back.h"
+#include "backend.h"
 
-/** What to carry through which back half. */
+/** What to carry through which back-end. */
 struct verify_conf {
-	const struct back_ops *ops;
+	enum bench_backend backend;
+	const struct backend_ops *ops;
 	struct bench_case point;
-	uint32_t number;     /* of the back half; its frames have addresses of their own */
 	const char *folder;  /* for sockets */
 	uint64_t nb_frames;  /* at least */
 };
@@ -27,7 +27,7 @@ struct verify_result {
 	uint64_t nb_wrong;   /* missing, damaged, or out of order */
 };
 
-/** Open a back half, carry frames through it on this lcore, compare what comes out, close it. */
+/** Open a back-end, carry frames through it on this lcore, compare what comes out, close it. */
 struct verify_result verify_run(const struct verify_conf *conf);
 
 /** Write a frame whose every byte behind the headers depends on its number. */

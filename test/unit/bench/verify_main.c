@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Every back half of vu-bench carries every byte, at every point that makes it choose other code:
+ * Every back-end of vu-bench carries every byte, at every point that makes it choose other code:
  * ring layout, features, sizes, bursts, numbers of queues, widths of vectors. A program of its own,
  * because DPDK's vhost library keeps descriptors for as long as its process lives.
  *
@@ -22,14 +22,6 @@
 
 #define NB_FRAMES 1000
 
-static const struct {
-	enum bench_backend backend;
-	const struct back_ops *ops;
-} backends[] = {
-	{ BENCH_VU, &back_vu }, { BENCH_VU_MBUF, &back_vu_mbuf },
-	{ BENCH_RTE_VHOST, &back_rte_vhost }, { BENCH_LIMIT, &back_limit },
-};
-
 struct run {
 	char folder[32];
 	bool has_rte_vhost;
@@ -39,16 +31,16 @@ struct run {
 };
 
 static void
-run_backend(struct run *run, const struct bench_case *point, unsigned int i)
+run_backend(struct run *run, const struct bench_case *point, enum bench_backend backend)
 {
 	const struct verify_conf conf = {
-		.ops = backends[i].ops, .point = *point, .number = i, .folder = run->folder,
-		.nb_frames = NB_FRAMES,
+		.backend = backend, .ops = backends[backend], .point = *point,
+		.folder = run->folder, .nb_frames = NB_FRAMES,
 	};
 	struct verify_result result = verify_run(&conf);
 
 	/* DPDK's library may lack a feature, ours may not. */
-	if (result.rc == -EOPNOTSUPP && backends[i].backend == BENCH_RTE_VHOST) {
+	if (result.rc == -EOPNOTSUPP && backend == BENCH_RTE_VHOST) {
 		run->nb_not_offered++;
 		return;
 	}
@@ -58,8 +50,9 @@ run_backend(struct run *run, const struct bench_case *point, unsigned int i)
 	}
 	run->nb_failed++;
 	printf("%s %s %s%s%s%s%s size %u burst %u queues %u, vectors of %u bits: %s, "
-		"%lu of %lu frames wrong\n", options_backend_name(backends[i].backend),
-		options_ring_name(point->ring), options_direction_name(point->direction),
+		"%lu of %lu frames wrong\n", options_value_name(OPTION_BACKEND, backend),
+		options_value_name(OPTION_RING, point->ring),
+		options_value_name(OPTION_DIRECTION, point->direction),
 		point->is_in_order ? " in-order" : "", point->is_mergeable ? " mergeable" : "",
 		point->has_offload ? " offload" : "", point->has_calls ? " calls" : "",
 		point->size_bytes, point->burst, point->nb_pairs,
@@ -71,16 +64,19 @@ run_backend(struct run *run, const struct bench_case *point, unsigned int i)
 static bool
 is_new(const struct run *run, const struct bench_case *point, enum bench_backend backend)
 {
+	/* They carry nothing, or run the code of vu. */
+	if (backend == BENCH_NONE || backend == BENCH_EVENTFD)
+		return false;
 	if (backend == BENCH_VU_MBUF)
 		return point->direction == BENCH_GUEST_TO_GUEST;
 	if (backend == BENCH_RTE_VHOST)
 		return run->has_rte_vhost &&
 			rte_vect_get_max_simd_bitwidth() == RTE_VECT_SIMD_512;
 	/* It has no rings whose order could matter. */
-	return backend != BENCH_LIMIT || !point->is_in_order;
+	return backend != BENCH_COPY || !point->is_in_order;
 }
 
-/* Both rings, all directions, all back halves. */
+/* Both rings, all directions, all back-ends. */
 static void
 run_point(struct run *run, struct bench_case point)
 {
@@ -89,9 +85,9 @@ run_point(struct run *run, struct bench_case point)
 		for (int way = BENCH_FROM_GUEST; way <= BENCH_GUEST_TO_GUEST; way++) {
 			point.ring = ring;
 			point.direction = way;
-			for (unsigned int i = 0; i < RTE_DIM(backends); i++)
-				if (is_new(run, &point, backends[i].backend))
-					run_backend(run, &point, i);
+			for (unsigned int b = 0; b < BENCH_NB_BACKENDS; b++)
+				if (is_new(run, &point, b))
+					run_backend(run, &point, b);
 		}
 	}
 }
@@ -159,7 +155,7 @@ main(int argc, char **argv)
 	run_loops(&run);
 	run_shapes(&run);
 	run_queues(&run);
-	back_rte_vhost_end();
+	backend_rte_vhost_end();
 	rmdir(run.folder);
 	printf("%u carry every byte, %u are not offered, %u failed\n", run.nb_verified,
 		run.nb_not_offered, run.nb_failed);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The front half of a measurement, the same for all back halves: a driver that polls, lean, which
- * touches of each frame what any driver touches, its header and its first cache line. Buffers are
- * used in turn and must come back in turn, as every back half here returns them. For a back half
- * without rings (`limit`) two counters stand for the ring.
+ * The generator, the same for all back-ends: a driver that polls, lean, which touches of each frame
+ * what any driver touches, its header and its first cache line. Buffers are used in turn and must
+ * come back in turn, as every back-end here returns them. For a back-end without rings (`copy`) two
+ * counters stand for the ring.
  */
-#ifndef FRONT_H
-#define FRONT_H
+#ifndef GENERATOR_H
+#define GENERATOR_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,31 +18,24 @@
 #include "bench.h"
 #include "frame.h"
 
-#define FRONT_MAX_PAIRS_PER_DEVICE 128
-#define FRONT_MAX_DEVICES_PER_GUEST (BENCH_MAX_PAIRS / FRONT_MAX_PAIRS_PER_DEVICE)
-#define FRONT_MAX_DEVICES (2 * FRONT_MAX_DEVICES_PER_GUEST)
-#define FRONT_PREFIX_BYTES (BENCH_HEADER_BYTES + FRAME_ADDRESSES_BYTES)
-
-/** Guest memory: all buffers of a measurement, seen by all back halves. */
-struct front_memory {
-	uint8_t *hva;
-	uint64_t bytes;
-	int fd;
-	bool has_hugepages;
-};
+#define GEN_MAX_PAIRS_PER_DEVICE 128
+#define GEN_MAX_DEVICES_PER_GUEST (BENCH_MAX_PAIRS / GEN_MAX_PAIRS_PER_DEVICE)
+#define GEN_MAX_DEVICES (2 * GEN_MAX_DEVICES_PER_GUEST)
+#define GEN_PREFIX_BYTES (BENCH_HEADER_BYTES + FRAME_ADDRESSES_BYTES)
+#define GEN_NB_BUFFERS_OFFSET 10 /* in the header (VIRTIO 1.2, 5.1.6) */
 
 /** What stands for a ring where there is none. */
-struct front_flow {
-	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t given; /* buffers; front half writes */
-	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t used;  /* back half writes */
+struct gen_flow {
+	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t given; /* buffers; generator writes */
+	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t used;  /* back-end writes */
 	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t *lens; /* bytes in each buffer, header included */
 };
 
 /** One virtqueue as its driver sees it. Owned by one lcore. */
-struct front_queue {
+struct gen_queue {
 	/* Fixed while a measurement lasts. */
 	struct vu_vring_guest *ring; /* NULL: `flow` instead */
-	struct front_flow flow;
+	struct gen_flow flow;
 	const struct frame_sizes *sizes;
 	uint8_t *buffers;
 	uint32_t stride_bytes;       /* from one buffer to the next */
@@ -54,7 +47,7 @@ struct front_queue {
 	uint32_t port;               /* for the addresses of frames */
 	uint32_t max_frames;         /* that the buffers have room for, however long they are */
 	bool is_mergeable;
-	uint8_t prefix[FRONT_PREFIX_BYTES]; /* of every frame from the guest */
+	uint8_t prefix[GEN_PREFIX_BYTES]; /* of every frame from the guest */
 
 	/* Owner. */
 	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t nb_given; /* buffers made available */
@@ -67,33 +60,39 @@ struct front_queue {
 
 /** Devices of one guest: as many as its queue pairs need. */
 static inline uint32_t
-front_nb_devices_per_guest(const struct bench_case *point)
+gen_nb_devices_per_guest(const struct bench_case *point)
 {
-	return (point->nb_pairs + FRONT_MAX_PAIRS_PER_DEVICE - 1) / FRONT_MAX_PAIRS_PER_DEVICE;
+	return (point->nb_pairs + GEN_MAX_PAIRS_PER_DEVICE - 1) / GEN_MAX_PAIRS_PER_DEVICE;
 }
 
 /** Devices of all guests; from guest to guest those of the sender come first. */
 static inline uint32_t
-front_nb_devices(const struct bench_case *point)
+gen_nb_devices(const struct bench_case *point)
 {
-	return front_nb_devices_per_guest(point) *
+	return gen_nb_devices_per_guest(point) *
 		(point->direction == BENCH_GUEST_TO_GUEST ? 2 : 1);
 }
 
 /** Queue pairs of a device; the last one of a guest has the rest. */
 static inline uint32_t
-front_nb_pairs(const struct bench_case *point, uint32_t device_idx)
+gen_nb_pairs(const struct bench_case *point, uint32_t device_idx)
 {
-	uint32_t first = device_idx % front_nb_devices_per_guest(point) *
-		FRONT_MAX_PAIRS_PER_DEVICE;
+	uint32_t first = device_idx % gen_nb_devices_per_guest(point) * GEN_MAX_PAIRS_PER_DEVICE;
 
-	return RTE_MIN(point->nb_pairs - first, (uint32_t)FRONT_MAX_PAIRS_PER_DEVICE);
+	return RTE_MIN(point->nb_pairs - first, (uint32_t)GEN_MAX_PAIRS_PER_DEVICE);
 }
 
 static inline uint8_t *
-front_buffer(const struct front_queue *fq, uint64_t number)
+gen_buffer(const struct gen_queue *gq, uint64_t number)
 {
-	return fq->buffers + (number & (fq->nb_buffers - 1)) * fq->stride_bytes;
+	return gq->buffers + (number & (gq->nb_buffers - 1)) * gq->stride_bytes;
+}
+
+/** Buffers that a frame takes. */
+static inline uint32_t
+gen_nb_buffers(const struct gen_queue *gq, uint32_t len_bytes)
+{
+	return (BENCH_HEADER_BYTES + len_bytes + gq->room_bytes - 1) / gq->room_bytes;
 }
 
 /**
@@ -104,7 +103,7 @@ front_buffer(const struct front_queue *fq, uint64_t number)
  * @param burst  frames
  */
 static inline uint16_t
-front_nb_fitting(const struct front_queue *pair, uint16_t burst)
+gen_nb_fitting(const struct gen_queue *pair, uint16_t burst)
 {
 	uint64_t nb_out = pair[1].nb_frames - pair[0].nb_frames;
 
@@ -112,26 +111,26 @@ front_nb_fitting(const struct front_queue *pair, uint16_t burst)
 }
 
 /**
- * Send frames: take back what the back half is through with, then fill buffers and publish them.
+ * Send frames: take back what the back-end is through with, then fill buffers and publish them.
  *
- * @param fq  queue from the guest
+ * @param gq  queue from the guest
  * @param nb  frames
  * @return frames sent; less than nb if buffers are still out
  */
-uint16_t front_send(struct front_queue *fq, uint16_t nb);
+uint16_t gen_send(struct gen_queue *gq, uint16_t nb);
 
 /** Take buffers back after sending, without sending more. */
-void front_take_back(struct front_queue *fq);
+void gen_take_back(struct gen_queue *gq);
 
 /**
  * Receive: look at the frames in used buffers and make those buffers available again.
  *
- * @param fq  queue to the guest
+ * @param gq  queue to the guest
  * @return frames received, at most about BENCH_MAX_BURST
  */
-uint16_t front_receive(struct front_queue *fq);
+uint16_t gen_receive(struct gen_queue *gq);
 
 /** Make all buffers of a queue to the guest available for the first time. */
-void front_post(struct front_queue *fq);
+void gen_post(struct gen_queue *gq);
 
-#endif /* FRONT_H */
+#endif /* GENERATOR_H */

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * DPDK's vhost library as a back half, used as its net_vhost driver uses it, but without its
+ * DPDK's vhost library as a back-end, used as its net_vhost driver uses it, but without its
  * per-packet statistics: the faster of its two ways, see the option --rte-vhost-stats.
  */
-#include "back.h"
+#include "backend.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_debug.h>
 #include <rte_errno.h>
 #include <rte_vhost.h>
 
@@ -39,27 +40,25 @@ struct vhost_queue {
 	struct rte_mempool *pool;
 };
 
-struct back_vhost {
-	struct vhost_device *devices;
+struct vhost_backend {
 	unsigned int nb_devices;
 	struct rte_mempool *pool;
 	struct vhost_queue queues[2 * BENCH_MAX_PAIRS];
 };
 
-/* The library's callbacks have no argument. */
-static struct vhost_device vhost_devices[FRONT_MAX_DEVICES];
+/* The library's callbacks have no argument, but know the path. */
+static struct vhost_device vhost_devices[GEN_MAX_DEVICES];
 
 static struct vhost_device *
 vhost_find(int vid)
 {
-	char path[108];
+	struct vhost_device *device = vhost_devices;
+	char path[sizeof(device->path)];
 
-	if (rte_vhost_get_ifname(vid, path, sizeof(path)) != 0)
-		return NULL;
-	for (unsigned int i = 0; i < FRONT_MAX_DEVICES; i++)
-		if (strcmp(vhost_devices[i].path, path) == 0)
-			return &vhost_devices[i];
-	return NULL;
+	RTE_VERIFY(rte_vhost_get_ifname(vid, path, sizeof(path)) == 0);
+	while (strcmp(device->path, path) != 0)
+		device++;
+	return device;
 }
 
 static int
@@ -67,8 +66,6 @@ vhost_new_connection(int vid)
 {
 	struct vhost_device *device = vhost_find(vid);
 
-	if (device == NULL)
-		return -1;
 	vu_store_release(&device->nb_connections, device->nb_connections + 1);
 	return 0;
 }
@@ -78,18 +75,13 @@ vhost_destroy_connection(int vid)
 {
 	struct vhost_device *device = vhost_find(vid);
 
-	if (device != NULL)
-		vu_store_release(&device->nb_connections, device->nb_connections - 1);
+	vu_store_release(&device->nb_connections, device->nb_connections - 1);
 }
 
 static int
 vhost_new_device(int vid)
 {
-	struct vhost_device *device = vhost_find(vid);
-
-	if (device == NULL)
-		return -1;
-	vu_store_release(&device->vid, vid);
+	vu_store_release(&vhost_find(vid)->vid, vid);
 	return 0;
 }
 
@@ -99,9 +91,7 @@ vhost_queue_changed(int vid, uint16_t queue_idx, int is_enabled)
 	struct vhost_device *device = vhost_find(vid);
 
 	(void)queue_idx;
-	if (device != NULL)
-		vu_store_release(&device->nb_enabled,
-			device->nb_enabled + (is_enabled != 0 ? 1 : -1u));
+	vu_store_release(&device->nb_enabled, device->nb_enabled + (is_enabled != 0 ? 1 : -1u));
 	return 0;
 }
 
@@ -119,22 +109,22 @@ static const struct rte_vhost_device_ops vhost_callbacks = {
 	.vring_state_changed = vhost_queue_changed,
 };
 
-/* Wait until the library has let go of the front-ends' memory. */
+/* Wait until the library no longer uses the front-ends' memory. */
 static void
-vhost_close(void *back)
+vhost_close(void *backend)
 {
-	struct back_vhost *vhost = back;
+	struct vhost_backend *vhost = backend;
 	unsigned int ms = 0;
 
 	for (unsigned int i = 0; i < vhost->nb_devices; i++)
-		while (vu_load_acquire(&vhost->devices[i].nb_connections) != 0 &&
+		while (vu_load_acquire(&vhost_devices[i].nb_connections) != 0 &&
 				ms++ < VHOST_READY_MS)
 			usleep(1000);
 	free(vhost);
 }
 
 static int
-vhost_register(struct vhost_device *device, const struct back_conf *conf, unsigned int idx)
+vhost_register(struct vhost_device *device, const struct backend_conf *conf, unsigned int idx)
 {
 	snprintf(device->path, sizeof(device->path), "%s/rte_vhost%u", conf->folder, idx);
 	if (rte_vhost_driver_register(device->path, RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS |
@@ -148,21 +138,21 @@ vhost_register(struct vhost_device *device, const struct back_conf *conf, unsign
 }
 
 static int
-vhost_prepare(struct vhost_device *device, const struct back_conf *conf, unsigned int idx)
+vhost_prepare(struct vhost_device *device, const struct backend_conf *conf, unsigned int idx)
 {
 	/* A connection that the last close did not see the end of. */
 	if (device->nb_connections != 0)
 		return -EBUSY;
 	device->vid = -1;
 	device->nb_enabled = 0;
-	device->nb_queues = 2 * front_nb_pairs(conf->point, idx);
+	device->nb_queues = 2 * gen_nb_pairs(conf->point, idx);
 	return device->is_registered ? 0 : vhost_register(device, conf, idx);
 }
 
 static void *
-vhost_open(const struct back_conf *conf)
+vhost_open(const struct backend_conf *conf)
 {
-	struct back_vhost *vhost = calloc(1, sizeof(*vhost));
+	struct vhost_backend *vhost = calloc(1, sizeof(*vhost));
 	int rc = 0;
 
 	if (vhost == NULL) {
@@ -170,10 +160,9 @@ vhost_open(const struct back_conf *conf)
 		return NULL;
 	}
 	vhost->pool = conf->pool;
-	vhost->devices = vhost_devices;
-	vhost->nb_devices = front_nb_devices(conf->point);
+	vhost->nb_devices = gen_nb_devices(conf->point);
 	for (unsigned int i = 0; i < vhost->nb_devices && rc == 0; i++)
-		rc = vhost_prepare(&vhost->devices[i], conf, i);
+		rc = vhost_prepare(&vhost_devices[i], conf, i);
 	if (rc == 0)
 		return vhost;
 	vhost_close(vhost);
@@ -182,20 +171,19 @@ vhost_open(const struct back_conf *conf)
 }
 
 void
-back_rte_vhost_end(void)
+backend_rte_vhost_end(void)
 {
-	for (unsigned int i = 0; i < FRONT_MAX_DEVICES; i++)
+	for (unsigned int i = 0; i < GEN_MAX_DEVICES; i++)
 		if (vhost_devices[i].is_registered)
 			rte_vhost_driver_unregister(vhost_devices[i].path);
 }
 
 static int
-vhost_endpoint(void *back, unsigned int device_idx, struct vu_frontend_conf *conf)
+vhost_endpoint(void *backend, unsigned int device_idx, struct vu_frontend_conf *conf)
 {
-	struct back_vhost *vhost = back;
-
+	(void)backend;
 	conf->mode = VU_FRONTEND_CLIENT;
-	conf->path = vhost->devices[device_idx].path;
+	conf->path = vhost_devices[device_idx].path;
 	return 0;
 }
 
@@ -220,25 +208,26 @@ vhost_wait_device(const struct vhost_device *device)
 }
 
 static int
-vhost_ready(void *back)
+vhost_ready(void *backend)
 {
-	struct back_vhost *vhost = back;
+	struct vhost_backend *vhost = backend;
 	int rc = 0;
 
 	for (unsigned int i = 0; i < vhost->nb_devices && rc == 0; i++)
-		rc = vhost_wait_device(&vhost->devices[i]);
+		rc = vhost_wait_device(&vhost_devices[i]);
 	return rc;
 }
 
 static void *
-vhost_queue(void *back, struct front_queue *fq)
+vhost_queue(void *backend, struct gen_queue *gq)
 {
-	struct back_vhost *vhost = back;
-	struct vhost_queue *queue = &vhost->queues[fq->idx];
+	struct vhost_backend *vhost = backend;
+	struct vhost_queue *queue = &vhost->queues[gq->idx];
 
-	queue->vid = vhost->devices[fq->device_idx].vid;
-	queue->queue_idx = (uint16_t)fq->queue_idx;
-	queue->pool = vhost->pool;
+	*queue = (struct vhost_queue){
+		.vid = vhost_devices[gq->device_idx].vid,
+		.queue_idx = (uint16_t)gq->queue_idx, .pool = vhost->pool,
+	};
 	return queue;
 }
 
@@ -273,7 +262,7 @@ vhost_to_guest(void *handle, struct rte_mbuf **frames, uint16_t nb)
 	return nb_given;
 }
 
-const struct back_ops back_rte_vhost = {
+const struct backend_ops backend_rte_vhost = {
 	.open = vhost_open,
 	.endpoint = vhost_endpoint,
 	.ready = vhost_ready,

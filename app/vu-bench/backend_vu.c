@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Our own back-end: a net device per front-end, whose messages a control thread handles as in
+ * vu-pmd; its rings are driven by the functions that an application calls which polls itself. From
+ * guest to guest the scheduler drives them, a turn of vu-pmd's loop for each burst, and the switch
+ * finds the way; otherwise it is there because a device needs one and never runs.
+ */
+#include "backend.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <rte_errno.h>
+
+#include "vu_backend.h"
+#include "vu_device_driver.h"
+#include "vu_fd.h"
+#include "vu_frontend.h"
+#include "vu_net.h"
+#include "vu_reactor.h"
+#include "vu_sched.h"
+
+#define VU_TURN_MS 1 /* grace periods end without an event */
+#define VU_LEARN_CALLS 65536 /* seconds; the switch forgets after minutes */
+
+struct vu_served {
+	struct vu_device *dev;
+	struct vu_backend_session *session;
+	int front_fd; /* of the front-end, until it takes it */
+};
+
+/* All but the bursts belongs to the control thread while that runs, else to the main lcore. */
+struct vu_backend {
+	struct backend_conf conf;
+	pthread_t thread;
+	bool has_thread;
+	struct vu_reactor *reactor;
+	struct vu_reactor_poller *poller;
+	struct vu_sched *sched;
+	struct vu_served served[GEN_MAX_DEVICES];
+	unsigned int nb_devices;
+	unsigned int nb_detaching;
+	uint32_t nb_calls; /* of vu_forward(), by the lcore that calls it */
+};
+
+static void *
+vu_control_main(void *arg)
+{
+	vu_reactor_run(((struct vu_backend *)arg)->reactor);
+	return NULL;
+}
+
+static uint64_t
+vu_poll_sched(void *arg)
+{
+	uint64_t delay_us = vu_sched_poll(((struct vu_backend *)arg)->sched);
+
+	return delay_us == UINT64_MAX ? VU_REACTOR_POLLER_IDLE : delay_us;
+}
+
+static void
+vu_session_closed(void *arg)
+{
+	((struct vu_served *)arg)->session = NULL;
+}
+
+static int
+vu_create_device(struct vu_backend *vu, unsigned int idx)
+{
+	struct vu_served *served = &vu->served[idx];
+	struct vu_assign_conf assign = { .numa_node = -1 };
+	char name[16], why[256] = "";
+	struct vu_device_conf conf = {
+		.name = name, .nb_queues = 2 * gen_nb_pairs(vu->conf.point, idx),
+		.max_queue_size = 32768, .numa_node = -1, .sched = vu->sched, .assign = &assign,
+		.driver_args = vu->conf.point->direction == BENCH_GUEST_TO_GUEST ?
+			"forward=switch" : "forward=null",
+		.why = why, .why_bytes = sizeof(why),
+	};
+
+	snprintf(name, sizeof(name), "bench%u", idx);
+	served->dev = vu_device_create("net", &conf);
+	if (served->dev == NULL)
+		return -rte_errno;
+	for (uint32_t i = 1; i < conf.nb_queues; i += 2) {
+		vu_net_set_pool(vu_device_queue(served->dev, i), vu->conf.pool);
+		vu_net_set_direct(vu_device_queue(served->dev, i),
+			vu->conf.backend != BENCH_VU_MBUF);
+	}
+	return 0;
+}
+
+static int
+vu_open_device(struct vu_backend *vu, unsigned int idx)
+{
+	struct vu_served *served = &vu->served[idx];
+	struct vu_backend_conf conf = {
+		.reactor = vu->reactor, .closed = vu_session_closed, .arg = served,
+	};
+	int rc = vu_create_device(vu, idx);
+	int fds[2];
+
+	if (rc != 0)
+		return rc;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+		return -errno;
+	served->front_fd = fds[0];
+	conf.fd = fds[1];
+	conf.dev = served->dev;
+	served->session = vu_backend_session_open(&conf);
+	return served->session != NULL ? 0 : -rte_errno;
+}
+
+/* From guest to guest: the receiver, who never sends, is behind the second half of the devices. */
+static void
+vu_learn(const struct vu_backend *vu)
+{
+	unsigned int nb = vu->nb_devices / 2;
+
+	for (unsigned int i = 0; i < nb; i++) {
+		uint8_t addresses[FRAME_ADDRESSES_BYTES];
+		struct rte_ether_addr mac;
+
+		frame_addresses(addresses, backend_first_port(&vu->conf) + i);
+		memcpy(&mac, addresses, sizeof(mac));
+		vu_net_learn(vu_device_queue(vu->served[nb + i].dev, 0), &mac);
+	}
+}
+
+static int
+vu_start(struct vu_backend *vu)
+{
+	int rc = 0;
+
+	vu->reactor = vu_reactor_create();
+	if (vu->reactor == NULL)
+		return -rte_errno;
+	vu->sched = vu_sched_create(&vu->conf.lcore_id, 1);
+	if (vu->sched == NULL)
+		return -rte_errno;
+	vu->poller = vu_reactor_poller_add(vu->reactor, vu_poll_sched, vu);
+	if (vu->poller == NULL)
+		return -rte_errno;
+	for (unsigned int i = 0; i < vu->nb_devices && rc == 0; i++)
+		rc = vu_open_device(vu, i);
+	if (rc != 0)
+		return rc;
+	if (vu->conf.point->direction == BENCH_GUEST_TO_GUEST)
+		vu_learn(vu);
+	rc = pthread_create(&vu->thread, NULL, vu_control_main, vu);
+	vu->has_thread = rc == 0;
+	return -rc;
+}
+
+static void
+vu_detached(void *arg)
+{
+	((struct vu_backend *)arg)->nb_detaching--;
+}
+
+/* End the session, unless it ended when its front-end left, and put the device out of use. */
+static void
+vu_close_device(struct vu_backend *vu, struct vu_served *served)
+{
+	vu_fd_close(&served->front_fd);
+	if (served->session != NULL)
+		vu_backend_session_close(served->session, "end of the measurement");
+	while (served->session != NULL)
+		vu_reactor_turn(vu->reactor, VU_TURN_MS);
+	if (served->dev == NULL)
+		return;
+	vu->nb_detaching++;
+	vu_device_detach(served->dev, vu_detached, vu);
+}
+
+static void
+vu_close(void *backend)
+{
+	struct vu_backend *vu = backend;
+
+	if (vu->has_thread) {
+		vu_reactor_stop(vu->reactor);
+		pthread_join(vu->thread, NULL);
+	}
+	for (unsigned int i = 0; i < vu->nb_devices; i++)
+		vu_close_device(vu, &vu->served[i]);
+	while (vu->nb_detaching != 0)
+		vu_reactor_turn(vu->reactor, VU_TURN_MS);
+	for (unsigned int i = 0; i < vu->nb_devices; i++)
+		vu_device_destroy(vu->served[i].dev);
+	if (vu->poller != NULL)
+		vu_reactor_poller_remove(vu->poller);
+	vu_sched_destroy(vu->sched);
+	vu_reactor_destroy(vu->reactor);
+	free(vu);
+}
+
+static void *
+vu_open(const struct backend_conf *conf)
+{
+	struct vu_backend *vu = calloc(1, sizeof(*vu));
+	int rc;
+
+	if (vu == NULL) {
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	vu->conf = *conf;
+	vu->nb_devices = gen_nb_devices(conf->point);
+	for (unsigned int i = 0; i < vu->nb_devices; i++)
+		vu->served[i].front_fd = VU_FD_NONE;
+	rc = vu_start(vu);
+	if (rc == 0)
+		return vu;
+	vu_close(vu);
+	rte_errno = -rc;
+	return NULL;
+}
+
+static int
+vu_endpoint(void *backend, unsigned int device_idx, struct vu_frontend_conf *conf)
+{
+	struct vu_backend *vu = backend;
+
+	conf->mode = VU_FRONTEND_FD;
+	conf->fd = vu_fd_take(&vu->served[device_idx].front_fd);
+	return 0;
+}
+
+static void *
+vu_queue(void *backend, struct gen_queue *gq)
+{
+	struct vu_backend *vu = backend;
+
+	return vu_device_queue(vu->served[gq->device_idx].dev, gq->queue_idx);
+}
+
+static uint16_t
+vu_from_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
+{
+	return vu_net_from_guest_burst(queue, frames, nb);
+}
+
+static uint16_t
+vu_to_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
+{
+	return vu_net_to_guest_burst(queue, frames, nb);
+}
+
+/* One turn takes at most a burst of the device from each queue. */
+static uint32_t
+vu_forward(void *backend, void *from, void *to, uint16_t nb)
+{
+	struct vu_backend *vu = backend;
+	uint32_t nb_moved = 0;
+	int nb_now;
+
+	(void)from;
+	(void)to;
+	if (++vu->nb_calls % VU_LEARN_CALLS == 0)
+		vu_learn(vu);
+	do {
+		nb_now = vu_sched_turn(vu->sched, 0);
+		nb_moved += (uint32_t)RTE_MAX(nb_now, 0);
+	} while (nb_now > 0 && nb_moved < nb);
+	return nb_moved;
+}
+
+const struct backend_ops backend_vu = {
+	.open = vu_open,
+	.endpoint = vu_endpoint,
+	.queue = vu_queue,
+	.close = vu_close,
+	.from_guest = vu_from_guest,
+	.to_guest = vu_to_guest,
+	.forward = vu_forward,
+};

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Loops of the copy baseline; see copy_loops.h. Compiled once for each instruction set, with
+ * COPY_LOOPS as the name of the result, and once without copies (COPY_IS_COPYING). The copies are
+ * those of our data path, the best we have.
+ */
+#include "copy_loops.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+
+#include "vu_atomic.h"
+#include "vu_copy.h"
+
+#include "frame.h"
+
+#ifndef COPY_IS_COPYING
+#define COPY_IS_COPYING 1
+#endif
+
+static __rte_always_inline void
+copy_bytes(void *dst, const void *src, uint32_t len_bytes)
+{
+	if (COPY_IS_COPYING)
+		vu_copy(dst, src, len_bytes);
+}
+
+static __rte_always_inline uint8_t *
+copy_buffer(const struct copy_queue *queue, uint64_t number)
+{
+	return queue->buffers + (number & (queue->gq->nb_buffers - 1)) * queue->gq->stride_bytes;
+}
+
+/* Bytes in a buffer, header included. */
+static __rte_always_inline uint32_t *
+copy_len(const struct gen_queue *gq, uint64_t number)
+{
+	return &gq->flow.lens[number & (gq->nb_buffers - 1)];
+}
+
+/* Buffers that the generator has given and we have not used. */
+static __rte_always_inline uint64_t
+copy_nb_ready(const struct gen_queue *gq)
+{
+	/* Pairs with the release in gen_publish(). */
+	return vu_load_acquire(&gq->flow.given) - gq->flow.used;
+}
+
+static __rte_always_inline void
+copy_done(struct gen_queue *gq, uint64_t used)
+{
+	/* Copies before count; pairs with the acquire in gen_collect(). */
+	vu_store_release(&gq->flow.used, used);
+}
+
+/* A frame of one mbuf, in two stores: rearm data, flags; type, lengths. */
+static_assert(offsetof(struct rte_mbuf, data_off) == 16 &&
+	offsetof(struct rte_mbuf, pkt_len) == 36, "struct rte_mbuf");
+
+typedef uint64_t copy_words __attribute__((vector_size(16), may_alias));
+
+static __rte_always_inline void
+copy_frame_init(struct rte_mbuf *frame, uint64_t rearm, uint32_t len_bytes)
+{
+	copy_words *words = (copy_words *)(void *)frame;
+
+	words[1] = (copy_words){ rearm, 0 };
+	words[2] = (copy_words){ (uint64_t)len_bytes << 32, len_bytes };
+}
+
+/* A frame that needs several mbufs. */
+static __rte_noinline void
+copy_from_long(struct rte_mempool *pool, struct rte_mbuf *frame, const uint8_t *src,
+	uint32_t len_bytes)
+{
+	frame_set_len(pool, frame, len_bytes);
+	for (; frame != NULL; frame = frame->next) {
+		copy_bytes(rte_pktmbuf_mtod(frame, void *), src, frame->data_len);
+		src += frame->data_len;
+	}
+}
+
+static uint16_t
+loops_from_guest(struct copy_queue *queue, struct rte_mbuf **frames, uint16_t max)
+{
+	struct gen_queue *gq = queue->gq;
+	uint32_t room_bytes = rte_pktmbuf_data_room_size(queue->pool) - RTE_PKTMBUF_HEADROOM;
+	uint64_t used = gq->flow.used;
+	uint16_t nb = (uint16_t)RTE_MIN(copy_nb_ready(gq), (uint64_t)max);
+
+	if (nb == 0 || rte_mempool_get_bulk(queue->pool, (void **)frames, nb) != 0)
+		return 0;
+	for (uint16_t i = 0; i < nb; i++, used++) {
+		const uint8_t *src = copy_buffer(queue, used) + BENCH_HEADER_BYTES;
+		uint32_t len_bytes = *copy_len(gq, used) - BENCH_HEADER_BYTES;
+
+		copy_frame_init(frames[i], queue->rearm, len_bytes);
+		if (unlikely(len_bytes > room_bytes))
+			copy_from_long(queue->pool, frames[i], src, len_bytes);
+		else
+			copy_bytes(RTE_PTR_ADD(frames[i]->buf_addr, RTE_PKTMBUF_HEADROOM), src,
+				len_bytes);
+	}
+	copy_done(gq, used);
+	return nb;
+}
+
+/* A driver looks for the number of buffers, in the line that the frame begins in. */
+static __rte_always_inline void
+copy_set_nb_buffers(const struct gen_queue *gq, uint8_t *buffer, uint16_t nb)
+{
+	if (gq->is_mergeable)
+		memcpy(buffer + GEN_NB_BUFFERS_OFFSET, &nb, sizeof(nb));
+}
+
+/* A frame of several mbufs, or for several buffers. @return buffers used; 0: no room */
+static __rte_noinline uint16_t
+copy_to_long(struct copy_queue *queue, uint64_t first, const struct rte_mbuf *frame)
+{
+	struct gen_queue *gq = queue->gq;
+	uint32_t nb_buffers = gen_nb_buffers(gq, frame->pkt_len);
+	uint64_t used = first;
+	uint32_t fill = BENCH_HEADER_BYTES;
+
+	if (copy_nb_ready(gq) - (first - gq->flow.used) < nb_buffers)
+		return 0;
+	for (; frame != NULL; frame = frame->next) {
+		const uint8_t *src = rte_pktmbuf_mtod(frame, const uint8_t *);
+		uint32_t left = frame->data_len;
+
+		while (left != 0) {
+			uint32_t nb;
+
+			if (fill == gq->room_bytes) {
+				used++;
+				fill = 0;
+			}
+			nb = RTE_MIN(left, gq->room_bytes - fill);
+			copy_bytes(copy_buffer(queue, used) + fill, src, nb);
+			src += nb;
+			left -= nb;
+			fill += nb;
+			*copy_len(gq, used) = fill;
+		}
+	}
+	copy_set_nb_buffers(gq, copy_buffer(queue, first), (uint16_t)nb_buffers);
+	return (uint16_t)nb_buffers;
+}
+
+static uint16_t
+loops_to_guest(struct copy_queue *queue, struct rte_mbuf **frames, uint16_t nb)
+{
+	struct gen_queue *gq = queue->gq;
+	uint64_t used = gq->flow.used;
+	uint64_t end = used + copy_nb_ready(gq);
+	uint16_t i;
+
+	for (i = 0; i < nb && used != end; i++) {
+		uint8_t *buffer = copy_buffer(queue, used);
+		uint32_t len_bytes = frames[i]->pkt_len;
+
+		if (unlikely(frames[i]->nb_segs > 1 ||
+				len_bytes > gq->room_bytes - BENCH_HEADER_BYTES)) {
+			uint16_t nb_buffers = copy_to_long(queue, used, frames[i]);
+
+			if (nb_buffers == 0)
+				break;
+			used += nb_buffers;
+			continue;
+		}
+		copy_set_nb_buffers(gq, buffer, 1);
+		copy_bytes(buffer + BENCH_HEADER_BYTES,
+			rte_pktmbuf_mtod(frames[i], const void *), len_bytes);
+		*copy_len(gq, used) = BENCH_HEADER_BYTES + len_bytes;
+		used++;
+	}
+	copy_done(gq, used);
+	return i;
+}
+
+/* A frame that a buffer of the receiver may be too small for. @return as copy_to_long() */
+static __rte_noinline uint16_t
+copy_across_long(struct copy_queue *to, uint64_t used, uint8_t *src, uint32_t len_bytes)
+{
+	const struct rte_mbuf view = {
+		.buf_addr = src, .nb_segs = 1, .pkt_len = len_bytes,
+		.data_len = (uint16_t)len_bytes,
+	};
+
+	return copy_to_long(to, used, &view);
+}
+
+static uint16_t
+loops_guest_to_guest(struct copy_queue *from, struct copy_queue *to, uint16_t max)
+{
+	uint64_t taken = from->gq->flow.used, given = to->gq->flow.used;
+	uint64_t nb_room = copy_nb_ready(to->gq);
+	uint64_t nb = copy_nb_ready(from->gq);
+	uint16_t i;
+
+	for (i = 0; i < max && i < nb && i < nb_room; i++, taken++) {
+		uint8_t *src = copy_buffer(from, taken) + BENCH_HEADER_BYTES;
+		uint8_t *dst = copy_buffer(to, given);
+		uint32_t len_bytes = *copy_len(from->gq, taken) - BENCH_HEADER_BYTES;
+
+		if (unlikely(len_bytes > to->gq->room_bytes - BENCH_HEADER_BYTES)) {
+			uint16_t nb_buffers = copy_across_long(to, given, src, len_bytes);
+
+			if (nb_buffers == 0)
+				break;
+			given += nb_buffers;
+			continue;
+		}
+		copy_set_nb_buffers(to->gq, dst, 1);
+		copy_bytes(dst + BENCH_HEADER_BYTES, src, len_bytes);
+		*copy_len(to->gq, given) = BENCH_HEADER_BYTES + len_bytes;
+		given++;
+	}
+	copy_done(from->gq, taken);
+	copy_done(to->gq, given);
+	return i;
+}
+
+const struct copy_loops COPY_LOOPS = {
+	.from_guest = loops_from_guest,
+	.to_guest = loops_to_guest,
+	.guest_to_guest = loops_guest_to_guest,
+};
