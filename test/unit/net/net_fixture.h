@@ -21,7 +21,7 @@
 
 #include "fake_guest.h"
 #include "fake_rand.h"
-#include "net.h"
+#include "net_port.h"
 #include "vu_fd.h"
 
 #define RING_SIZE 64
@@ -307,6 +307,19 @@ static inline struct net_queue *
 port_queue(const struct net_port *port, uint32_t queue_idx)
 {
 	return vu_device_queue(port->dev, queue_idx)->priv;
+}
+
+static inline struct net_forward_queue *
+port_forward_queue(const struct net_port *port, uint32_t queue_idx)
+{
+	return vu_device_queue(port->dev, queue_idx)->priv;
+}
+
+/* The port's number in the switch. */
+static inline uint16_t
+port_number(const struct net_port *port)
+{
+	return port_forward_queue(port, 0)->port->port_id;
 }
 
 /* Two turns of both workers: what one hands over to the other arrives, in either direction. */

@@ -47,7 +47,7 @@ ports_learn(const struct net_ports *n)
 		struct rte_ether_addr mac;
 
 		mac_set(mac.addr_bytes, i);
-		net_fdb_learn(&mac, port_queue(&n->ports[i], 0)->net->port_id, net_fdb_age_now());
+		net_fdb_learn(&mac, port_number(&n->ports[i]), net_fdb_age_now());
 	}
 }
 

@@ -147,7 +147,7 @@ VU_TEST(net_bounds, ring_that_waiting_frames_break_gets_no_more)
 	for (uint64_t seed = 0; seed < 3; seed++)
 		send_frame(&n, 2, 1, 2, seed);
 	RTE_VERIFY(vu_sched_turn(n.sched, 0) >= 0);
-	CHECK_EQ(rte_ring_count(port_queue(&n.ports[1], 0)->handoff), 3);
+	CHECK_EQ(rte_ring_count(port_forward_queue(&n.ports[1], 0)->handoff), 3);
 	send_frame(&n, 0, 1, 0, 9);
 	/* The sender is polled first, then the ring that was given up. */
 	RTE_VERIFY(vu_sched_turn(n.sched, 1) >= 0);

@@ -438,7 +438,7 @@ learn_macs(struct chaos *c)
 		struct rte_ether_addr mac;
 
 		mac_set(mac.addr_bytes, i);
-		net_fdb_learn(&mac, port_queue(&c->ports[i].port, 0)->net->port_id,
+		net_fdb_learn(&mac, port_number(&c->ports[i].port),
 			net_fdb_age_now());
 	}
 }

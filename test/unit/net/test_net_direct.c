@@ -337,7 +337,7 @@ VU_TEST(net_direct, receiver_on_another_lcore_gets_frames_through_its_handoff_ri
 VU_TEST(net_direct, nothing_overtakes_what_waits_in_the_handoff_ring)
 {
 	struct direct_fixture *f = direct_open_modern(2);
-	struct net_queue *to = port_queue(&f->net.ports[1], 0);
+	struct net_forward_queue *to = port_forward_queue(&f->net.ports[1], 0);
 	struct rte_mbuf *frame = rte_pktmbuf_alloc(port_queue(&f->net.ports[0], 1)->pool);
 
 	RTE_VERIFY(frame != NULL && rte_pktmbuf_append(frame, FRAME_BYTES) != NULL);

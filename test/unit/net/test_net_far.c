@@ -377,10 +377,10 @@ static const unsigned int crossed[][2 * MAX_PAIRS] = {
 VU_TEST(net_far, frames_for_another_lcore_wait_in_the_handoff_ring)
 {
 	struct net_ports f;
-	struct net_queue *nq;
+	struct net_forward_queue *nq;
 
 	far_open(&f, "forward=loopback", 1, 1, crossed);
-	nq = port_queue(&f.ports[0], 0);
+	nq = port_forward_queue(&f.ports[0], 0);
 	net_turn(f.sched);
 	for (uint64_t i = 0; i < 20; i++)
 		send_frame(&f, 0, 1, 2, i);
@@ -415,7 +415,7 @@ VU_TEST(net_far, full_handoff_ring_drops_and_counts)
 	}
 	CHECK_EQ(sent_drops(&f, 0, VU_DROP_HANDOFF_FULL), nb_sent - capacity);
 	/* The oldest ones were kept, in order. */
-	while (rte_ring_count(port_queue(&f.ports[0], 0)->handoff) != 0) {
+	while (rte_ring_count(port_forward_queue(&f.ports[0], 0)->handoff) != 0) {
 		CHECK(vu_sched_turn(f.sched, 0) >= 0);
 		while (!is_silent(&f, 0))
 			CHECK(check_frame(&f, 0, 1, 2, nb_received++) == TEST_SUCCESS);
@@ -495,7 +495,7 @@ wait_until_quiet(struct net_ports *f, struct tally *tally)
 
 			while (p->rings[1].ring->nb_free != RING_SIZE)
 				port_collect(p, 1);
-			while (rte_ring_count(port_queue(p, 0)->handoff) != 0)
+			while (rte_ring_count(port_forward_queue(p, 0)->handoff) != 0)
 				sched_yield();
 			tally->nb_received += discard_received(f);
 			port_offer(p, 0, RING_SIZE, 256);

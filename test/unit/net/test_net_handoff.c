@@ -31,7 +31,7 @@ handoff_open_port(struct handoff_fixture *f, unsigned int i)
 	port_open_on(&f->ports[i], f->sched, "forward=switch", 1, places[i]);
 	port_start(&f->ports[i], F_MERGEABLE);
 	mac_set(mac.addr_bytes, i);
-	net_fdb_learn(&mac, port_queue(&f->ports[i], 0)->net->port_id, net_fdb_age_now());
+	net_fdb_learn(&mac, port_number(&f->ports[i]), net_fdb_age_now());
 }
 
 static struct handoff_fixture *
@@ -80,7 +80,7 @@ handoff_send(struct handoff_fixture *f, unsigned int from, uint32_t to, uint32_t
 static unsigned int
 nb_waiting(const struct handoff_fixture *f, unsigned int port)
 {
-	return rte_ring_count(port_queue(&f->ports[port], 0)->handoff);
+	return rte_ring_count(port_forward_queue(&f->ports[port], 0)->handoff);
 }
 
 static void

@@ -46,7 +46,7 @@ VU_TEST(net_rarp, reaches_the_others)
 		CHECK(received_is(n.received, frame, sizeof(frame)));
 	}
 	CHECK_EQ(net_fdb_lookup((const struct rte_ether_addr *)mac, net_fdb_age_now()),
-		port_queue(&n.ports[1], 0)->net->port_id);
+		port_number(&n.ports[1]));
 	ports_close(&n);
 	return 0;
 }

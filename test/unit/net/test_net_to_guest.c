@@ -421,12 +421,12 @@ VU_TEST(net_to_guest, frame_longer_than_its_chain_is_too_big)
 
 VU_TEST(net_to_guest, disabled_and_stopped_rings_get_nothing)
 {
-	struct net_queue *nq;
+	struct net_forward_queue *nq;
 	struct pusher p;
 	uint8_t frame[64] = { 0 };
 
 	pusher_open(&p, F_MODERN);
-	nq = port_queue(&p.port, 0);
+	nq = port_forward_queue(&p.port, 0);
 	port_offer(&p.port, 0, 8, 100);
 	/* On their way when the ring is disabled. */
 	for (unsigned int i = 0; i < 3; i++)
@@ -453,12 +453,12 @@ VU_TEST(net_to_guest, disabled_and_stopped_rings_get_nothing)
 
 VU_TEST(net_to_guest, handoff_is_polled_until_it_is_empty)
 {
-	struct net_queue *nq;
+	struct net_forward_queue *nq;
 	struct pusher p;
 	uint8_t frame[64];
 
 	pusher_open(&p, F_MODERN);
-	nq = port_queue(&p.port, 0);
+	nq = port_forward_queue(&p.port, 0);
 	port_offer(&p.port, 0, RING_SIZE, 100);
 	for (unsigned int i = 0; i < 50; i++) {
 		frame_make(frame, sizeof(frame), i);

@@ -164,14 +164,12 @@ side_open_queue(struct rig_side *side, const struct rig_plan *plan)
 
 	memset(queue, 0, sizeof(*queue));
 	memset(nq, 0, sizeof(*nq));
-	memset(&side->net, 0, sizeof(side->net));
 	vu_vring_init(&queue->vring, 0);
 	queue->vring.conf = fake_ring_conf(side->ring);
 	queue->vring.call_fd = side->call_fd;
 	queue->vring.enabled = true;
 	queue->priv = nq;
 	nq->queue = queue;
-	nq->net = &side->net;
 	RTE_VERIFY(net_queue_set_pool(nq, side->pools[plan->pool]) == 0);
 	side->snapshot = vu_vring_snapshot_create(&queue->vring, side->mem, plan->features);
 	RTE_VERIFY(side->snapshot != NULL);

@@ -13,7 +13,6 @@
 
 #include "fake_guest.h"
 #include "fake_rand.h"
-#include "net.h"
 #include "net_burst.h"
 
 /* Frames under way at once: entries of the largest ring and one burst. */
@@ -54,7 +53,6 @@ struct rig_side {
 	struct vu_vring_snapshot *snapshot;
 	struct vu_device_queue queue;
 	struct net_queue nq;
-	struct net_device net;
 	struct fake_rand rand;            /* the same on both sides */
 	uint32_t next_byte[RIG_NB_ARENAS];
 	uint32_t next_table;

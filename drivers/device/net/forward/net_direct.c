@@ -6,7 +6,7 @@
  * a frame is read once: its place by the peek, its addresses here; what else the sender changes
  * meanwhile, its receiver alone gets to see. Owner lcore of the source queue.
  */
-#include "net.h"
+#include "net_forward.h"
 
 #include <rte_branch_prediction.h>
 
@@ -21,7 +21,7 @@
 
 /* What lies between peek and commit. */
 struct direct {
-	struct net_queue *from;
+	struct net_forward_queue *from;
 	const struct vu_vring_snapshot *snapshot;
 	struct vu_burst burst;
 	struct rte_mbuf *frames[NET_MAX_BURST];
@@ -49,7 +49,7 @@ direct_view(struct direct *direct, uint8_t *hva, uint32_t len_bytes)
 static inline uint32_t
 direct_frame_bytes(const struct direct *direct, uint32_t len_bytes)
 {
-	uint32_t frame_bytes = len_bytes - direct->from->header_bytes;
+	uint32_t frame_bytes = len_bytes - direct->from->ring.header_bytes;
 
 	/* Buffers shorter than the header wrap to a huge length. */
 	if (unlikely(frame_bytes - RTE_ETHER_HDR_LEN >
@@ -64,7 +64,7 @@ direct_is_asked(const struct direct *direct, const uint8_t *hva, uint32_t len_by
 {
 	struct net_header header;
 
-	if ((direct->from->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) == 0)
+	if ((direct->from->ring.offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) == 0)
 		return false;
 	if (unlikely(len_bytes < sizeof(header)))
 		return true;
@@ -76,13 +76,13 @@ direct_is_asked(const struct direct *direct, const uint8_t *hva, uint32_t len_by
 static __rte_noinline struct rte_mbuf *
 direct_chain(struct direct *direct, uint16_t i)
 {
-	uint32_t skip_bytes = direct->from->header_bytes;
+	uint32_t skip_bytes = direct->from->ring.header_bytes;
 	struct rte_mbuf *frame = NULL, *tail = NULL;
 	struct vu_chain chain;
 	uint32_t frame_bytes;
 
 	/* Whatever is wrong with a chain is dealt with, and counted, on the ordinary way. */
-	if (vu_ring_chain(direct->snapshot, &direct->from->queue->vring.pos, &direct->burst, i,
+	if (vu_ring_chain(direct->snapshot, &direct->from->ring.queue->vring.pos, &direct->burst, i,
 			&chain) != VU_VRING_OK || chain.nb_write != 0)
 		return NULL;
 	frame_bytes = direct_frame_bytes(direct, chain.read_bytes);
@@ -119,9 +119,9 @@ direct_frame(struct direct *direct, uint16_t i)
 		return direct_chain(direct, i);
 	frame_bytes = direct_frame_bytes(direct, direct->burst.len_bytes[i]);
 	if (unlikely(frame_bytes == 0 || direct->nb_views == DIRECT_MAX_VIEWS ||
-			direct_is_asked(direct, hva, direct->from->header_bytes)))
+			direct_is_asked(direct, hva, direct->from->ring.header_bytes)))
 		return NULL;
-	return direct_view(direct, hva + direct->from->header_bytes, frame_bytes);
+	return direct_view(direct, hva + direct->from->ring.header_bytes, frame_bytes);
 }
 
 /*
@@ -152,7 +152,7 @@ direct_read_addresses(struct rte_ether_hdr *eth, const struct rte_mbuf *frame)
 static uint16_t
 direct_find(struct direct *direct)
 {
-	struct net_fdb_walk walk = net_fdb_walk_start(direct->from->net->port_id);
+	struct net_fdb_walk walk = net_fdb_walk_start(direct->from->port->port_id);
 	uint16_t i;
 
 	for (i = 0; i < direct->burst.nb; i++) {
@@ -189,15 +189,15 @@ direct_put(struct direct *direct, uint16_t nb)
 }
 
 uint16_t
-net_direct_forward(struct net_queue *from, const struct vu_vring_snapshot *snap)
+net_direct_forward(struct net_forward_queue *from, const struct vu_vring_snapshot *snap)
 {
-	struct vu_vring_pos *pos = &from->queue->vring.pos;
+	struct vu_vring_pos *pos = &from->ring.queue->vring.pos;
 	uint16_t max = from->direct_max;
 	struct direct direct;
 	bool is_plain;
 	uint16_t nb;
 
-	if (max == 0 || !net_far_is_switched(from->net) || unlikely(!snap->is_enabled))
+	if (max == 0 || !net_far_is_switched(from->port) || unlikely(!snap->is_enabled))
 		return 0;
 	is_plain = vu_ring_peek_plain(snap, pos, &direct.burst, max, 0, snap->is_packed) != 0;
 	if (!is_plain)
@@ -216,15 +216,15 @@ net_direct_forward(struct net_queue *from, const struct vu_vring_snapshot *snap)
 	else
 		vu_ring_commit(snap, pos, &direct.burst, nb, false, snap->is_packed);
 	vu_ring_signal(snap, pos, snap->is_packed);
-	vu_device_queue_count(from->queue, nb, direct.nb_bytes);
-	vu_counter_add(&from->queue->counters.nb_direct, nb);
+	vu_device_queue_count(from->ring.queue, nb, direct.nb_bytes);
+	vu_counter_add(&from->ring.queue->counters.nb_direct, nb);
 	return nb;
 }
 
 void
 vu_net_set_direct(struct vu_device_queue *queue, bool is_direct)
 {
-	struct net_queue *nq = queue->priv;
+	struct net_forward_queue *nq = queue->priv;
 
 	nq->direct_max = is_direct ? 1 : 0;
 }

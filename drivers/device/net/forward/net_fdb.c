@@ -6,7 +6,7 @@
  * entry of another port that is still in use: a guest that invents source addresses fills free
  * slots and costs floods, not other guests' entries. See doc/decision/0001.
  */
-#include "net.h"
+#include "net_forward.h"
 
 #include <rte_bitops.h>
 #include <rte_cycles.h>
@@ -152,9 +152,9 @@ net_fdb_lookup(const struct rte_ether_addr *mac, uint16_t age)
 void
 vu_net_learn(const struct vu_device_queue *queue, const struct rte_ether_addr *mac)
 {
-	const struct net_queue *nq = queue->priv;
+	const struct net_forward_queue *nq = queue->priv;
 
-	net_fdb_learn(mac, nq->net->port_id, net_fdb_age_now());
+	net_fdb_learn(mac, nq->port->port_id, net_fdb_age_now());
 }
 
 void

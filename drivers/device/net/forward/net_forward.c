@@ -5,7 +5,7 @@
  * destination queue too; otherwise it goes through that queue's handoff ring. Frames of one flow
  * keep their order either way.
  */
-#include "net.h"
+#include "net_forward.h"
 
 #include <errno.h>
 
@@ -21,7 +21,7 @@
  * Ports of the switch by number; control writes, data lcores read and use until their next safe
  * point.
  */
-static struct net_device *far_ports[VU_MAX_PORTS];
+static struct net_forward_port *far_ports[VU_MAX_PORTS];
 static uint16_t far_nb_ports;
 static uint16_t far_end_port; /* one more than the highest number ever in use */
 
@@ -30,7 +30,7 @@ static bool far_is_taken[VU_MAX_PORTS];
 static uint32_t far_nb_given;
 
 int
-net_far_number(struct net_device *net)
+net_far_number(struct net_forward_port *net)
 {
 	for (uint16_t i = 0; i < VU_MAX_PORTS; i++) {
 		if (far_is_taken[i])
@@ -44,13 +44,13 @@ net_far_number(struct net_device *net)
 }
 
 void
-net_far_unnumber(struct net_device *net)
+net_far_unnumber(struct net_forward_port *net)
 {
 	far_is_taken[net->port_id] = false;
 }
 
 void
-net_far_join(struct net_device *net)
+net_far_join(struct net_forward_port *net)
 {
 	/* Device before pointer; pairs with the acquire in far_port(). */
 	vu_store_release(&far_ports[net->port_id], net);
@@ -59,14 +59,14 @@ net_far_join(struct net_device *net)
 }
 
 void
-net_far_leave(struct net_device *net)
+net_far_leave(struct net_forward_port *net)
 {
 	vu_store(&far_ports[net->port_id], NULL);
 	vu_store(&far_nb_ports, (uint16_t)(far_nb_ports - 1));
 	net_fdb_forget_port(net->port_id);
 }
 
-static inline struct net_device *
+static inline struct net_forward_port *
 far_port(uint16_t port_id)
 {
 	/* Pairs with the release in net_far_join(). */
@@ -75,21 +75,21 @@ far_port(uint16_t port_id)
 
 /* A ring that was given up takes no frames: they would only wait in its handoff ring. */
 static inline bool
-far_queue_is_open(const struct net_queue *nq, const struct vu_vring_snapshot **snap)
+far_queue_is_open(const struct net_forward_queue *nq, const struct vu_vring_snapshot **snap)
 {
-	*snap = vu_vring_snapshot_load(&nq->queue->vring);
+	*snap = vu_vring_snapshot_load(&nq->ring.queue->vring);
 	return *snap != NULL && (*snap)->is_enabled &&
-		vu_load(&nq->queue->vring.pos.fault) == VU_VRING_OK;
+		vu_load(&nq->ring.queue->vring.pos.fault) == VU_VRING_OK;
 }
 
 /*
  * Receive queue of a port for frames of one source queue: the same pair if it is in use, else the
  * first.
  */
-static inline struct net_queue *
-far_queue(const struct net_device *net, uint32_t pair, const struct vu_vring_snapshot **snap)
+static inline struct net_forward_queue *
+far_queue(const struct net_forward_port *net, uint32_t pair, const struct vu_vring_snapshot **snap)
 {
-	struct net_queue *nq = net_queue_to_guest(net, pair % net->nb_pairs);
+	struct net_forward_queue *nq = net_queue_to_guest(net, pair % net->nb_pairs);
 
 	if (likely(far_queue_is_open(nq, snap)))
 		return nq;
@@ -103,31 +103,31 @@ far_queue(const struct net_device *net, uint32_t pair, const struct vu_vring_sna
  * it at a time, so that the guest can give buffers back.
  */
 static inline bool
-far_can_push(struct net_queue *nq, const struct vu_vring_snapshot *snap)
+far_can_push(struct net_forward_queue *nq, const struct vu_vring_snapshot *snap)
 {
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	uint16_t nb;
 
-	if (unlikely(!vu_task_is_mine(&nq->queue->task)))
+	if (unlikely(!vu_task_is_mine(&nq->ring.queue->task)))
 		return false;
 	if (likely(rte_ring_empty(nq->handoff)))
 		return true;
 	nb = net_handoff_dequeue(nq, frames);
-	net_to_guest_push(nq, snap, frames, nb);
-	return rte_ring_empty(nq->handoff) && nq->queue->vring.pos.fault == VU_VRING_OK;
+	net_to_guest_push(&nq->ring, snap, frames, nb);
+	return rte_ring_empty(nq->handoff) && nq->ring.queue->vring.pos.fault == VU_VRING_OK;
 }
 
 /* ---- frames held back ---- */
 
 static inline bool
-far_is_held_for(const struct net_queue *from, const struct net_device *net)
+far_is_held_for(const struct net_forward_queue *from, const struct net_forward_port *net)
 {
 	return unlikely(from->nb_held != 0) && net->serial == from->held.serial;
 }
 
 /* The queue is not coming: there was no memory for its arrival. */
 static bool
-far_is_held_too_long(const struct net_queue *from)
+far_is_held_too_long(const struct net_forward_queue *from)
 {
 	return rte_rdtsc() - from->held.since_tsc > rte_get_tsc_hz() / MS_PER_S * FAR_HOLD_MS;
 }
@@ -138,10 +138,10 @@ far_is_held_too_long(const struct net_queue *from)
  * is over with the first poll that need not hold any. Returns how many were kept.
  */
 static __rte_noinline unsigned int
-far_hold(struct net_queue *from, const struct net_device *net, const struct net_queue *nq,
-	struct rte_mbuf **frames, unsigned int nb_frames)
+far_hold(struct net_forward_queue *from, const struct net_forward_port *net,
+	const struct net_forward_queue *nq, struct rte_mbuf **frames, unsigned int nb_frames)
 {
-	const struct vu_task *task = &nq->queue->task;
+	const struct vu_task *task = &nq->ring.queue->task;
 	const bool is_on_its_way = !vu_task_has_owner(task) || vu_task_is_mine(task);
 
 	/* Those that are held already go elsewhere, or all of this is but an overload. */
@@ -157,24 +157,24 @@ far_hold(struct net_queue *from, const struct net_device *net, const struct net_
 	from->nb_held += (uint16_t)nb_frames;
 	from->held.port_id = net->port_id;
 	from->held.serial = net->serial;
-	from->queue->poll = net_held_poll;
-	from->queue->task.watch = (struct vu_watch)VU_WATCH_ALWAYS;
+	from->ring.queue->poll = net_held_poll;
+	from->ring.queue->task.watch = (struct vu_watch)VU_WATCH_ALWAYS;
 	return nb_frames;
 }
 
 /* Deliver to a port; takes the frames. Drops on the way are the source queue's. */
 static void
-far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbuf **frames,
-	uint16_t nb_frames)
+far_deliver(struct net_forward_queue *from, const struct net_forward_port *net,
+	struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	const struct vu_vring_snapshot *snap;
-	struct net_queue *nq = far_queue(net, from->pair, &snap);
+	struct net_forward_queue *nq = far_queue(net, from->pair, &snap);
 	const bool is_behind_others = far_is_held_for(from, net);
 	enum vu_drop why = nq != NULL ? VU_DROP_HANDOFF_FULL : VU_DROP_NO_PORT;
 	unsigned int nb_sent = 0;
 
 	if (nq != NULL && likely(!is_behind_others) && far_can_push(nq, snap)) {
-		net_to_guest_push(nq, snap, frames, nb_frames);
+		net_to_guest_push(&nq->ring, snap, frames, nb_frames);
 		return;
 	}
 	if (nq != NULL && !is_behind_others)
@@ -183,15 +183,15 @@ far_deliver(struct net_queue *from, const struct net_device *net, struct rte_mbu
 		nb_sent += far_hold(from, net, nq, &frames[nb_sent], nb_frames - nb_sent);
 	if (nb_sent == nb_frames)
 		return;
-	vu_device_queue_drop(from->queue, why, nb_frames - nb_sent);
+	vu_device_queue_drop(from->ring.queue, why, nb_frames - nb_sent);
 	rte_pktmbuf_free_bulk(&frames[nb_sent], nb_frames - nb_sent);
 }
 
 /* The port that frames are held for, NULL if it has gone. Only ports of the switch have others'. */
-static const struct net_device *
-far_held_port(const struct net_queue *from)
+static const struct net_forward_port *
+far_held_port(const struct net_forward_queue *from)
 {
-	const struct net_device *net = from->net;
+	const struct net_forward_port *net = from->port;
 
 	if (from->held.serial != net->serial)
 		net = far_port(from->held.port_id);
@@ -200,11 +200,11 @@ far_held_port(const struct net_queue *from)
 
 /* Send what was held back; what cannot be sent yet is held again. */
 static void
-far_deliver_held(struct net_queue *from)
+far_deliver_held(struct net_forward_queue *from)
 {
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	const uint16_t nb_frames = from->nb_held;
-	const struct net_device *net = far_held_port(from);
+	const struct net_forward_port *net = far_held_port(from);
 
 	memcpy(frames, from->held.frames, nb_frames * sizeof(frames[0]));
 	from->nb_held = 0;
@@ -212,14 +212,14 @@ far_deliver_held(struct net_queue *from)
 		far_deliver(from, net, frames, nb_frames);
 		return;
 	}
-	vu_device_queue_drop(from->queue, VU_DROP_NO_PORT, nb_frames);
+	vu_device_queue_drop(from->ring.queue, VU_DROP_NO_PORT, nb_frames);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
 uint32_t
 net_held_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
-	struct net_queue *from = queue->priv;
+	struct net_forward_queue *from = queue->priv;
 	const uint32_t nb_held = from->nb_held;
 	uint32_t nb_items;
 
@@ -238,20 +238,20 @@ net_held_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *sna
 }
 
 void
-net_held_drop(struct net_queue *from, enum vu_drop reason)
+net_held_drop(struct net_forward_queue *from, enum vu_drop reason)
 {
 	from->held.since_tsc = 0;
 	if (from->nb_held == 0)
 		return;
-	vu_device_queue_drop(from->queue, reason, from->nb_held);
+	vu_device_queue_drop(from->ring.queue, reason, from->nb_held);
 	rte_pktmbuf_free_bulk(from->held.frames, from->nb_held);
 	from->nb_held = 0;
-	from->queue->poll = net_from_guest_poll;
+	from->ring.queue->poll = net_from_guest_poll;
 }
 
 /* Copies share the frames' memory: nobody writes to a frame once it is in the switch. */
 static void
-far_flood(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
+far_flood(struct net_forward_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	uint16_t end_port = vu_load(&far_end_port);
 	struct rte_mbuf *copies[NET_MAX_BURST];
@@ -260,10 +260,10 @@ far_flood(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 
 	for (uint16_t id = 0; id < end_port; id++) {
 		const struct vu_vring_snapshot *snap;
-		struct net_device *net = far_port(id);
+		struct net_forward_port *net = far_port(id);
 
 		/* A port without a guest takes no part; its share of a flood is no drop. */
-		if (net == NULL || net == from->net || far_queue(net, from->pair, &snap) == NULL)
+		if (net == NULL || net == from->port || far_queue(net, from->pair, &snap) == NULL)
 			continue;
 		nb_ports++;
 		for (uint16_t i = 0; i < nb_frames; i++) {
@@ -273,15 +273,15 @@ far_flood(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 		far_deliver(from, net, copies, nb_frames);
 	}
 	if (nb_ports == 0)
-		vu_device_queue_drop(from->queue, VU_DROP_NO_PORT, nb_frames);
+		vu_device_queue_drop(from->ring.queue, VU_DROP_NO_PORT, nb_frames);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
 static void
-far_forward(struct net_queue *from, uint16_t port_id, struct rte_mbuf **frames,
+far_forward(struct net_forward_queue *from, uint16_t port_id, struct rte_mbuf **frames,
 	uint16_t nb_frames)
 {
-	struct net_device *net;
+	struct net_forward_port *net;
 
 	if (nb_frames == 0)
 		return;
@@ -291,17 +291,17 @@ far_forward(struct net_queue *from, uint16_t port_id, struct rte_mbuf **frames,
 	}
 	net = far_port(port_id);
 	/* Nothing goes back where it came from: its receiver is behind the same port and has it. */
-	if (likely(net != NULL && net != from->net)) {
+	if (likely(net != NULL && net != from->port)) {
 		far_deliver(from, net, frames, nb_frames);
 		return;
 	}
-	vu_device_queue_drop(from->queue, VU_DROP_NO_PORT, nb_frames);
+	vu_device_queue_drop(from->ring.queue, VU_DROP_NO_PORT, nb_frames);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
 /* Keep the frames that have an Ethernet header; the others are dropped. */
 static uint16_t
-far_keep_whole(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
+far_keep_whole(struct net_forward_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	uint16_t nb_kept = 0;
 
@@ -310,16 +310,16 @@ far_keep_whole(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_fra
 			frames[nb_kept++] = frames[i];
 			continue;
 		}
-		vu_device_queue_drop(from->queue, VU_DROP_TOO_SHORT, 1);
+		vu_device_queue_drop(from->ring.queue, VU_DROP_TOO_SHORT, 1);
 		rte_pktmbuf_free(frames[i]);
 	}
 	return nb_kept;
 }
 
 static void
-far_switch(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
+far_switch(struct net_forward_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	struct net_fdb_walk walk = net_fdb_walk_start(from->net->port_id);
+	struct net_fdb_walk walk = net_fdb_walk_start(from->port->port_id);
 	uint16_t run_port = FAR_FLOOD;
 	uint16_t run_start = 0;
 
@@ -351,34 +351,35 @@ far_swap_macs(struct rte_mbuf **frames, uint16_t nb_frames)
 }
 
 bool
-net_far_is_switched(const struct net_device *net)
+net_far_is_switched(const struct net_forward_port *net)
 {
-	return net->conf.far == NET_FAR_SWITCH && vu_load(&far_nb_ports) > 1;
+	return net->far == NET_FAR_SWITCH && vu_load(&far_nb_ports) > 1;
 }
 
 bool
-net_far_put(struct net_queue *from, uint16_t port_id, struct rte_mbuf **frames, uint16_t nb_frames)
+net_far_put(struct net_forward_queue *from, uint16_t port_id, struct rte_mbuf **frames,
+	uint16_t nb_frames)
 {
-	const struct net_device *net = far_port(port_id);
+	const struct net_forward_port *net = far_port(port_id);
 	const struct vu_vring_snapshot *snap;
-	struct net_queue *nq;
+	struct net_forward_queue *nq;
 
-	if (net == NULL || net == from->net)
+	if (net == NULL || net == from->port)
 		return false;
 	nq = far_queue(net, from->pair, &snap);
 	/* Frames in the handoff ring may be older ones of the same flow. */
-	if (nq == NULL || !vu_task_is_mine(&nq->queue->task) || !rte_ring_empty(nq->handoff))
+	if (nq == NULL || !vu_task_is_mine(&nq->ring.queue->task) || !rte_ring_empty(nq->handoff))
 		return false;
-	net_to_guest_enqueue(nq, snap, frames, nb_frames);
+	net_to_guest_enqueue(&nq->ring, snap, frames, nb_frames);
 	return true;
 }
 
 void
-net_far_send(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
+net_far_send(struct net_forward_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	enum net_far far = from->net->conf.far;
+	enum net_far far = from->port->far;
 
-	if (net_far_is_switched(from->net)) {
+	if (net_far_is_switched(from->port)) {
 		far_switch(from, frames, nb_frames);
 		return;
 	}
@@ -390,16 +391,16 @@ net_far_send(struct net_queue *from, struct rte_mbuf **frames, uint16_t nb_frame
 		nb_frames = far_keep_whole(from, frames, nb_frames);
 		far_swap_macs(frames, nb_frames);
 	}
-	far_deliver(from, from->net, frames, nb_frames);
+	far_deliver(from, from->port, frames, nb_frames);
 }
 
 void
-net_far_announce(struct net_device *from, struct rte_mbuf *frame)
+net_far_announce(struct net_forward_port *from, struct rte_mbuf *frame)
 {
 	for (uint16_t id = 0; id < far_end_port; id++) {
 		const struct vu_vring_snapshot *snap;
-		struct net_device *net = far_port(id);
-		struct net_queue *nq;
+		struct net_forward_port *net = far_port(id);
+		struct net_forward_queue *nq;
 
 		if (net == NULL || net == from)
 			continue;
@@ -409,7 +410,7 @@ net_far_announce(struct net_device *from, struct rte_mbuf *frame)
 		/* This lcore owns no queue: the frame waits for the one that does. */
 		rte_pktmbuf_refcnt_update(frame, 1);
 		if (!net_handoff_enqueue_own(nq, frame)) {
-			nq->queue->nb_control_drops++;
+			nq->ring.queue->nb_control_drops++;
 			rte_pktmbuf_free(frame);
 		}
 	}

@@ -6,7 +6,7 @@
  * not keep up. Senders and receivers count in words of their own, and a sender looks at the
  * receivers' only when its last look no longer does.
  */
-#include "net.h"
+#include "net_forward.h"
 
 #include <rte_branch_prediction.h>
 
@@ -27,9 +27,9 @@ static struct handoff_share {
  * @return those, from the first on, that there is room for
  */
 static unsigned int
-share_charge(struct net_queue *from, struct rte_mbuf **frames, unsigned int nb_frames)
+share_charge(struct net_forward_queue *from, struct rte_mbuf **frames, unsigned int nb_frames)
 {
-	struct handoff_share *share = &handoff_shares[from->net->port_id];
+	struct handoff_share *share = &handoff_shares[from->port->port_id];
 	uint64_t end = vu_load(&share->nb_put);
 	uint64_t nb_mbufs = 0;
 
@@ -67,19 +67,20 @@ share_return(struct rte_mbuf **frames, unsigned int nb_frames)
 }
 
 static unsigned int
-handoff_enqueue(const struct net_queue *to, struct rte_mbuf **frames, unsigned int nb_frames)
+handoff_enqueue(const struct net_forward_queue *to, struct rte_mbuf **frames,
+	unsigned int nb_frames)
 {
 	unsigned int nb = rte_ring_mp_enqueue_burst(to->handoff, (void **)frames, nb_frames, NULL);
 
-	vu_device_queue_wake(to->queue);
+	vu_device_queue_wake(to->ring.queue);
 	return nb;
 }
 
 unsigned int
-net_handoff_enqueue(struct net_queue *from, const struct net_queue *to, struct rte_mbuf **frames,
-	unsigned int nb_frames, enum vu_drop *why)
+net_handoff_enqueue(struct net_forward_queue *from, const struct net_forward_queue *to,
+	struct rte_mbuf **frames, unsigned int nb_frames, enum vu_drop *why)
 {
-	const uint16_t port_id = from->net->port_id;
+	const uint16_t port_id = from->port->port_id;
 	unsigned int nb_charged = share_charge(from, frames, nb_frames);
 	unsigned int nb;
 
@@ -94,13 +95,13 @@ net_handoff_enqueue(struct net_queue *from, const struct net_queue *to, struct r
 }
 
 bool
-net_handoff_enqueue_own(const struct net_queue *to, struct rte_mbuf *frame)
+net_handoff_enqueue_own(const struct net_forward_queue *to, struct rte_mbuf *frame)
 {
 	return handoff_enqueue(to, &frame, 1) == 1;
 }
 
 uint16_t
-net_handoff_dequeue(struct net_queue *to, struct rte_mbuf **frames)
+net_handoff_dequeue(struct net_forward_queue *to, struct rte_mbuf **frames)
 {
 	unsigned int nb = rte_ring_sc_dequeue_burst(to->handoff, (void **)frames, NET_MAX_BURST,
 		NULL);

@@ -2,7 +2,7 @@
  *
  * Arguments of a net port, as the user wrote them behind --socket PATH. Control lcore.
  */
-#include "net.h"
+#include "net_port.h"
 
 #include <errno.h>
 #include <stddef.h>

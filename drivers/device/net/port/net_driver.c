@@ -3,7 +3,7 @@
  * The virtio-net device (VIRTIO 1.2, 5.1): creation, features, configuration space, queue start and
  * stop. Control lcore.
  */
-#include "net.h"
+#include "net_port.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +14,6 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
-#include "net_burst.h"
 #include "net_offload.h"
 #include "vu_fd.h"
 #include "vu_limits.h"
@@ -23,8 +22,6 @@
 #include "vu_wire.h"
 
 #define NET_STATUS_LINK_UP 1
-#define NET_HEADER_LEGACY_BYTES 10
-#define NET_HEADER_BYTES 12
 
 /* Configuration space (VIRTIO 1.2, 5.1.4), little-endian. */
 struct net_config {
@@ -56,7 +53,7 @@ net_features(const struct vu_device *dev)
 	/* Every buffer is given back before any later one. */
 	if (net->conf.has_in_order)
 		features |= RTE_BIT64(VIRTIO_F_IN_ORDER);
-	if (net->nb_pairs > 1)
+	if (net->forward.nb_pairs > 1)
 		features |= RTE_BIT64(VIRTIO_NET_F_MQ);
 	if (net->conf.has_offloads)
 		features |= net_offload_offered();
@@ -71,7 +68,7 @@ net_protocol_features(const struct vu_device *dev)
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG);
 
 	/* Elsewhere there is nobody to announce a guest to. */
-	if (net->conf.far == NET_FAR_SWITCH)
+	if (net->forward.far == NET_FAR_SWITCH)
 		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_RARP);
 	return bits;
 }
@@ -81,7 +78,7 @@ net_queue_num(const struct vu_device *dev)
 {
 	const struct net_device *net = vu_device_priv(dev);
 
-	return net->nb_pairs;
+	return net->forward.nb_pairs;
 }
 
 static int
@@ -90,7 +87,7 @@ net_get_config(const struct vu_device *dev, uint32_t offset, void *buf, uint32_t
 	const struct net_device *net = vu_device_priv(dev);
 	struct net_config config = {
 		.status = rte_cpu_to_le_16(NET_STATUS_LINK_UP),
-		.max_pairs = rte_cpu_to_le_16((uint16_t)net->nb_pairs),
+		.max_pairs = rte_cpu_to_le_16((uint16_t)net->forward.nb_pairs),
 		.mtu_bytes = rte_cpu_to_le_16(net->mtu_bytes),
 	};
 
@@ -144,27 +141,11 @@ net_acked_features(struct vu_device *dev, uint64_t features)
 			"without those they need", vu_device_name(dev), ignored);
 }
 
-void
-net_queue_start(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
-{
-	struct net_queue *nq = queue->priv;
-	const uint64_t long_header = RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
-		RTE_BIT64(VIRTIO_F_VERSION_1);
-
-	nq->header_bytes = (snap->features & long_header) != 0 ? NET_HEADER_BYTES :
-		NET_HEADER_LEGACY_BYTES;
-	nq->is_mergeable = (snap->features & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF)) != 0;
-	nq->is_in_order = (snap->features & RTE_BIT64(VIRTIO_F_IN_ORDER)) != 0;
-	nq->offloads = net_offload_effective(snap->features);
-	nq->burst = net_variant_choose(snap);
-	queue->variant = nq->burst->name;
-}
-
 /* Frames that were on their way to a ring have nowhere to go. */
 static void
 net_queue_drain(struct vu_device_queue *queue, enum vu_drop reason)
 {
-	struct net_queue *nq = queue->priv;
+	struct net_forward_queue *nq = queue->priv;
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	uint16_t nb;
 
@@ -192,70 +173,54 @@ net_queue_fault(struct vu_device_queue *queue)
 	net_queue_drain(queue, VU_DROP_FAULT);
 }
 
-/* What frames from this pool look like when they are new. */
-int
-net_queue_set_pool(struct net_queue *nq, struct rte_mempool *pool)
-{
-	const struct rte_mbuf fresh = {
-		.data_off = RTE_PKTMBUF_HEADROOM, .nb_segs = 1, .port = RTE_MBUF_PORT_INVALID,
-		.refcnt = 1,
-	};
-
-	nq->pool = pool;
-	if (pool == NULL)
-		return -ENOMEM;
-	memcpy(&nq->rearm, &fresh.rearm_data, sizeof(nq->rearm));
-	nq->room_bytes = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
-	return 0;
-}
-
 static int
-net_queue_create(struct net_device *net, struct net_queue *nq, uint32_t queue_idx)
+net_queue_create(struct net_device *net, struct net_forward_queue *fq, uint32_t queue_idx)
 {
 	char name[RTE_RING_NAMESIZE];
 	bool is_to_guest = queue_idx % 2 == 0;
+	struct vu_device_queue *queue = vu_device_queue(net->dev, queue_idx);
 	int node, rc;
 
-	nq->queue = vu_device_queue(net->dev, queue_idx);
-	nq->net = net;
-	nq->pair = queue_idx / 2;
-	nq->queue->priv = nq;
-	nq->queue->direction = is_to_guest ? VU_DEVICE_QUEUE_TO_GUEST : VU_DEVICE_QUEUE_FROM_GUEST;
-	nq->queue->poll = is_to_guest ? net_to_guest_poll : net_from_guest_poll;
-	vu_net_set_direct(nq->queue, !is_to_guest);
+	fq->ring.queue = queue;
+	fq->port = &net->forward;
+	fq->pair = queue_idx / 2;
+	queue->priv = fq;
+	queue->direction = is_to_guest ? VU_DEVICE_QUEUE_TO_GUEST : VU_DEVICE_QUEUE_FROM_GUEST;
+	queue->poll = is_to_guest ? net_to_guest_poll : net_from_guest_poll;
+	vu_net_set_direct(queue, !is_to_guest);
 	/* It watches its handoff ring. */
-	nq->queue->is_woken = is_to_guest;
-	node = vu_device_queue_node(nq->queue);
-	rc = net_queue_set_pool(nq, net_pool_get(node));
+	queue->is_woken = is_to_guest;
+	node = vu_device_queue_node(queue);
+	rc = net_queue_set_pool(&fq->ring, net_pool_get(node));
 	if (!is_to_guest || rc != 0)
 		return rc;
-	snprintf(name, sizeof(name), "vu_%p", (void *)nq);
-	nq->handoff = rte_ring_create(name, NET_HANDOFF_FRAMES, node, RING_F_SC_DEQ);
-	return nq->handoff != NULL ? 0 : -ENOMEM;
+	snprintf(name, sizeof(name), "vu_%p", (void *)fq);
+	fq->handoff = rte_ring_create(name, NET_HANDOFF_FRAMES, node, RING_F_SC_DEQ);
+	return fq->handoff != NULL ? 0 : -ENOMEM;
 }
 
 static void
 net_destroy_queues(struct net_device *net)
 {
-	for (uint32_t i = 0; i < 2 * net->nb_pairs; i++) {
-		net_pool_put(net->queues[i].pool);
-		rte_ring_free(net->queues[i].handoff);
+	for (uint32_t i = 0; i < 2 * net->forward.nb_pairs; i++) {
+		net_pool_put(net->forward.queues[i].ring.pool);
+		rte_ring_free(net->forward.queues[i].handoff);
 	}
-	rte_free(net->queues);
+	rte_free(net->forward.queues);
 }
 
 static int
 net_create_queues(struct net_device *net)
 {
-	uint32_t nb_queues = 2 * net->nb_pairs;
+	uint32_t nb_queues = 2 * net->forward.nb_pairs;
 	int rc = 0;
 
-	net->queues = rte_zmalloc("vu_net_queues", nb_queues * sizeof(*net->queues),
-		RTE_CACHE_LINE_SIZE);
-	if (net->queues == NULL)
+	net->forward.queues = rte_zmalloc("vu_net_queues",
+		nb_queues * sizeof(*net->forward.queues), RTE_CACHE_LINE_SIZE);
+	if (net->forward.queues == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < nb_queues && rc == 0; i++)
-		rc = net_queue_create(net, &net->queues[i], i);
+		rc = net_queue_create(net, &net->forward.queues[i], i);
 	if (rc != 0)
 		net_destroy_queues(net);
 	return rc;
@@ -270,9 +235,9 @@ net_create(struct vu_device *dev, const struct vu_device_conf *conf)
 	if (net == NULL)
 		return -ENOMEM;
 	net->dev = dev;
-	net->nb_pairs = vu_device_nb_queues(dev) / 2;
+	net->forward.nb_pairs = vu_device_nb_queues(dev) / 2;
 	rc = net_conf_parse(&net->conf, conf->driver_args, conf->why, conf->why_bytes);
-	if (rc == 0 && (net->nb_pairs == 0 || vu_device_nb_queues(dev) % 2 != 0))
+	if (rc == 0 && (net->forward.nb_pairs == 0 || vu_device_nb_queues(dev) % 2 != 0))
 		rc = -EINVAL;
 	if (rc == 0)
 		rc = net_create_queues(net);
@@ -280,16 +245,17 @@ net_create(struct vu_device *dev, const struct vu_device_conf *conf)
 		free(net);
 		return rc;
 	}
-	rc = net_far_number(net);
+	rc = net_far_number(&net->forward);
 	if (rc != 0) {
 		net_destroy_queues(net);
 		free(net);
 		return rc;
 	}
+	net->forward.far = net->conf.far;
 	net->mtu_bytes = (uint16_t)net->conf.mtu_bytes;
 	vu_device_set_priv(dev, net);
-	if (net->conf.far == NET_FAR_SWITCH)
-		net_far_join(net);
+	if (net->forward.far == NET_FAR_SWITCH)
+		net_far_join(&net->forward);
 	return 0;
 }
 
@@ -298,7 +264,7 @@ net_destroy(struct vu_device *dev)
 {
 	struct net_device *net = vu_device_priv(dev);
 
-	net_far_unnumber(net);
+	net_far_unnumber(&net->forward);
 	net_destroy_queues(net);
 	free(net);
 }
@@ -309,8 +275,8 @@ net_detach(struct vu_device *dev)
 {
 	struct net_device *net = vu_device_priv(dev);
 
-	if (net->conf.far == NET_FAR_SWITCH)
-		net_far_leave(net);
+	if (net->forward.far == NET_FAR_SWITCH)
+		net_far_leave(&net->forward);
 }
 
 static const struct vu_device_ops net_ops = {

@@ -3,7 +3,7 @@
  * One mbuf pool per NUMA node for all net devices, made with the first user and freed with the
  * last. Control lcore.
  */
-#include "net.h"
+#include "net_port.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #ifndef NET_BURST_H
 #define NET_BURST_H
 
-#include "net.h"
+#include "net_queue.h"
 
 /** The burst functions of one kind of ring on one kind of processor. */
 struct net_burst_ops {

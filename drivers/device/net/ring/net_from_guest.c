@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Transmit queues of the guest: frames are copied into mbufs, the buffers go back to the guest, the
- * frames go to the port's far end. Owner lcore. Without offload features negotiated nothing in the
+ * Transmit queues of the guest: frames are copied into mbufs, the buffers go back to the guest.
+ * Owner lcore. Without offload features negotiated nothing in the
  * header in front of a frame means anything to the device (VIRTIO 1.2, 5.1.6.2); with them it is
  * net_offload.c's.
  */
-#include "net.h"
+#include "net_burst.h"
 
 #include <string.h>
 
 #include <rte_branch_prediction.h>
 
-#include "net_burst.h"
 #include "net_offload.h"
 #include "vu_copy.h"
 #include "vu_net.h"
@@ -238,20 +237,4 @@ vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames,
 			break;
 	}
 	return done;
-}
-
-uint32_t
-net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
-{
-	struct net_queue *nq = queue->priv;
-	struct rte_mbuf *frames[NET_MAX_BURST];
-	uint16_t nb_frames = 0;
-	uint16_t nb_entries = net_direct_forward(nq, snap);
-
-	if (nb_entries == 0 && likely(queue->vring.pos.fault == VU_VRING_OK))
-		nb_entries = nq->burst->dequeue(nq, snap, frames, NET_MAX_BURST, &nb_frames);
-	vu_device_queue_watch_avail(queue, snap);
-	if (nb_frames != 0)
-		net_far_send(nq, frames, nb_frames);
-	return nb_entries;
 }

@@ -21,7 +21,7 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-#include "net.h"
+#include "net_queue.h"
 
 /* The header without the number of buffers. */
 struct net_header {

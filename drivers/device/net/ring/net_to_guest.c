@@ -4,13 +4,12 @@
  * Without mergeable buffers a frame takes one chain; with them it takes as many as it needs, all
  * given back with one index update and the count in the first one's header (VIRTIO 1.2, 5.1.6.4).
  */
-#include "net.h"
+#include "net_burst.h"
 
 #include <string.h>
 
 #include <rte_branch_prediction.h>
 
-#include "net_burst.h"
 #include "net_offload.h"
 #include "net_software.h"
 #include "vu_copy.h"
@@ -333,57 +332,4 @@ vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, u
 			queue->vring.pos.fault != VU_VRING_OK))
 		return 0;
 	return nq->burst->enqueue(nq, snap, frames, nb_frames);
-}
-
-void
-net_to_guest_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
-	struct rte_mbuf **frames, uint16_t nb_frames)
-{
-	uint16_t done = nq->burst->enqueue(nq, snap, frames, nb_frames);
-	bool is_ok = likely(nq->queue->vring.pos.fault == VU_VRING_OK);
-
-	vu_device_queue_drop(
-		nq->queue, is_ok ? VU_DROP_RING_FULL : VU_DROP_FAULT, nb_frames - done);
-	/* The queue's own task is to look after a notification that was put off. */
-	if (unlikely(nq->queue->vring.pos.is_delayed))
-		vu_task_poll_next(&nq->queue->task);
-	if (unlikely(!is_ok))
-		vu_device_queue_fail(nq->queue, snap);
-}
-
-void
-net_to_guest_push(struct net_queue *nq, const struct vu_vring_snapshot *snap,
-	struct rte_mbuf **frames, uint16_t nb_frames)
-{
-	net_to_guest_enqueue(nq, snap, frames, nb_frames);
-	rte_pktmbuf_free_bulk(frames, nb_frames);
-}
-
-static void
-handoff_watch(struct net_queue *nq)
-{
-	struct vu_watch *watch = &nq->queue->task.watch;
-
-	watch->word = (const uint32_t *)(uintptr_t)&nq->handoff->prod.tail;
-	watch->idle = nq->handoff->cons.tail;
-	watch->mask = UINT32_MAX;
-}
-
-uint32_t
-net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
-{
-	struct net_queue *nq = queue->priv;
-	struct rte_mbuf *frames[NET_MAX_BURST];
-	uint16_t nb_frames = net_handoff_dequeue(nq, frames);
-
-	handoff_watch(nq);
-	if (nb_frames == 0)
-		return 0;
-	if (likely(snap->is_enabled)) {
-		net_to_guest_push(nq, snap, frames, nb_frames);
-	} else {
-		vu_device_queue_drop(queue, VU_DROP_DISABLED, nb_frames);
-		rte_pktmbuf_free_bulk(frames, nb_frames);
-	}
-	return nb_frames;
 }

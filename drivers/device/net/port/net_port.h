@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Private to the virtio-net device driver: a device and its configuration. Control lcore.
+ */
+#ifndef NET_PORT_H
+#define NET_PORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+
+#include "net_forward.h"
+#include "vu_parse.h"
+
+#define NET_POOL_MBUFS 16383        /* of a NUMA node, for all net devices there */
+#define NET_MTU_MIN 68
+#define NET_MTU_MAX 65535
+
+/* The port's arguments. */
+struct net_conf {
+	enum net_far far;
+	bool has_mac;
+	struct rte_ether_addr mac;
+	uint32_t mtu_bytes;  /* 0 = not offered */
+	bool has_mrg;        /* offer mergeable receive buffers */
+	bool has_event_idx;
+	bool has_packed;     /* offer packed rings */
+	bool has_in_order;
+	bool has_offloads;   /* offer checksum and segmentation offloads */
+};
+
+struct net_device {
+	struct net_forward_port forward;
+	struct vu_device *dev;
+	struct net_conf conf;
+	uint16_t mtu_bytes;          /* NET_SET_MTU or conf */
+};
+
+/* net_conf.c: parse "key=value,..."; after a failure one line in `errmsg`. Control lcore. */
+int net_conf_parse(struct net_conf *conf, const char *args, char *errmsg, size_t errmsg_bytes);
+extern const struct vu_key net_conf_keys[];
+
+/* net_pool.c: mbufs shared by all net devices of a NUMA node; counted. Control lcore. */
+struct rte_mempool *net_pool_get(int numa_node);
+void net_pool_put(struct rte_mempool *pool);
+
+/* net_rarp.c: a guest came here by migration: tell the switch where it is now. Control lcore. */
+int net_send_rarp(struct vu_device *dev, const uint8_t *mac);
+
+#endif /* NET_PORT_H */
