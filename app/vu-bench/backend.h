@@ -38,15 +38,15 @@ backend_first_port(const struct backend_conf *conf)
 
 /** One back-end. */
 struct backend_ops {
-	/** @return the back-end; NULL with rte_errno. Main lcore, as all but the bursts. */
-	void *(*open)(const struct backend_conf *conf);
+	/** @return 0 or -errno; closed in any case. Main lcore, as all but the bursts. */
+	int (*open)(const struct backend_conf *conf, void **backend);
 	/** Where the front-end of a device connects to. NULL: no rings. */
 	int (*endpoint)(void *backend, unsigned int device_idx, struct vu_frontend_conf *conf);
 	/** The front-ends are started: wait until the queues can be used. NULL: they can. */
 	int (*ready)(void *backend);
 	/** Handle of a queue for the bursts. */
 	void *(*queue)(void *backend, struct gen_queue *gq);
-	/** The front-ends are closed. */
+	/** The front-ends are closed; not called if `open` set no back-end. */
 	void (*close)(void *backend);
 	/** Take up to nb frames from a queue. @return frames */
 	uint16_t (*from_guest)(void *queue, struct rte_mbuf **frames, uint16_t nb);

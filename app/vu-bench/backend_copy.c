@@ -7,12 +7,12 @@
  */
 #include "backend.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include <rte_cpuflags.h>
-#include <rte_errno.h>
 #include <rte_vect.h>
 
 #include "copy_loops.h"
@@ -21,7 +21,7 @@ struct copy_backend {
 	const struct copy_loops *loops;
 	struct rte_mempool *pool;
 	const struct gen_memory *memory;
-	uint8_t *hva; /* of the guest memory */
+	void *hva; /* of the guest memory */
 	struct copy_queue queues[2 * BENCH_MAX_PAIRS];
 };
 
@@ -45,25 +45,20 @@ copy_choose(void)
  * Guest memory in a mapping of its own, as every back-end has it: a cache may take two addresses of
  * a line for two lines.
  */
-static void *
-copy_open(const struct backend_conf *conf)
+static int
+copy_open(const struct backend_conf *conf, void **backend)
 {
 	struct copy_backend *copy = calloc(1, sizeof(*copy));
-	void *hva = mmap(NULL, conf->memory->bytes, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_POPULATE, conf->memory->fd, 0);
 
-	if (copy == NULL || hva == MAP_FAILED) {
-		if (hva != MAP_FAILED)
-			munmap(hva, conf->memory->bytes);
-		free(copy);
-		rte_errno = ENOMEM;
-		return NULL;
-	}
+	if (copy == NULL)
+		return -ENOMEM;
+	*backend = copy;
 	copy->loops = conf->backend == BENCH_NONE ? &copy_loops_none : copy_choose();
 	copy->pool = conf->pool;
 	copy->memory = conf->memory;
-	copy->hva = hva;
-	return copy;
+	copy->hva = mmap(NULL, conf->memory->bytes, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_POPULATE, conf->memory->fd, 0);
+	return copy->hva != MAP_FAILED ? 0 : -errno;
 }
 
 static void *
@@ -78,7 +73,7 @@ copy_queue(void *backend, struct gen_queue *gq)
 
 	*queue = (struct copy_queue){
 		.loops = copy->loops, .pool = copy->pool, .gq = gq,
-		.buffers = copy->hva + (gq->buffers - copy->memory->hva),
+		.buffers = RTE_PTR_ADD(copy->hva, gq->buffers - copy->memory->hva),
 	};
 	memcpy(&queue->rearm, &fresh.data_off, sizeof(queue->rearm));
 	return queue;
@@ -89,7 +84,8 @@ copy_close(void *backend)
 {
 	struct copy_backend *copy = backend;
 
-	munmap(copy->hva, copy->memory->bytes);
+	if (copy->hva != MAP_FAILED)
+		munmap(copy->hva, copy->memory->bytes);
 	free(copy);
 }
 

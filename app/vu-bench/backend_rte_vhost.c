@@ -5,13 +5,13 @@
  */
 #include "backend.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <rte_debug.h>
-#include <rte_errno.h>
 #include <rte_vhost.h>
 
 #include "vu_atomic.h"
@@ -19,6 +19,7 @@
 
 #define VHOST_READY_MS 5000
 #define VHOST_MAX_BURST 32
+#define VHOST_NO_VID -1
 
 /*
  * A socket of the library, for one device at a time. It is registered with its first use and stays:
@@ -29,8 +30,7 @@ struct vhost_device {
 	bool is_registered;
 	uint32_t nb_queues;
 	/* The library's thread writes. */
-	uint32_t nb_connections;
-	int vid;             /* -1 until the device is ready, with its first two queues */
+	int vid;             /* while the device is in use: ready, with its first two queues */
 	uint32_t nb_enabled; /* queues */
 };
 
@@ -62,23 +62,6 @@ vhost_find(int vid)
 }
 
 static int
-vhost_new_connection(int vid)
-{
-	struct vhost_device *device = vhost_find(vid);
-
-	vu_store_release(&device->nb_connections, device->nb_connections + 1);
-	return 0;
-}
-
-static void
-vhost_destroy_connection(int vid)
-{
-	struct vhost_device *device = vhost_find(vid);
-
-	vu_store_release(&device->nb_connections, device->nb_connections - 1);
-}
-
-static int
 vhost_new_device(int vid)
 {
 	vu_store_release(&vhost_find(vid)->vid, vid);
@@ -98,18 +81,16 @@ vhost_queue_changed(int vid, uint16_t queue_idx, int is_enabled)
 static void
 vhost_destroy_device(int vid)
 {
-	(void)vid;
+	vu_store_release(&vhost_find(vid)->vid, VHOST_NO_VID);
 }
 
 static const struct rte_vhost_device_ops vhost_callbacks = {
-	.new_connection = vhost_new_connection,
-	.destroy_connection = vhost_destroy_connection,
 	.new_device = vhost_new_device,
 	.destroy_device = vhost_destroy_device,
 	.vring_state_changed = vhost_queue_changed,
 };
 
-/* Wait until the library no longer uses the front-ends' memory. */
+/* Wait until the library has noticed that the front-ends are gone. */
 static void
 vhost_close(void *backend)
 {
@@ -117,15 +98,21 @@ vhost_close(void *backend)
 	unsigned int ms = 0;
 
 	for (unsigned int i = 0; i < vhost->nb_devices; i++)
-		while (vu_load_acquire(&vhost_devices[i].nb_connections) != 0 &&
+		while (vu_load_acquire(&vhost_devices[i].vid) != VHOST_NO_VID &&
 				ms++ < VHOST_READY_MS)
 			usleep(1000);
 	free(vhost);
 }
 
 static int
-vhost_register(struct vhost_device *device, const struct backend_conf *conf, unsigned int idx)
+vhost_prepare(struct vhost_device *device, const struct backend_conf *conf, unsigned int idx)
 {
+	device->nb_enabled = 0;
+	device->nb_queues = 2 * gen_nb_pairs(conf->point, idx);
+	if (device->is_registered)
+		/* In use: the last close did not see the end of it. */
+		return device->vid == VHOST_NO_VID ? 0 : -EBUSY;
+	device->vid = VHOST_NO_VID;
 	snprintf(device->path, sizeof(device->path), "%s/rte_vhost%u", conf->folder, idx);
 	if (rte_vhost_driver_register(device->path, RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS |
 			(conf->has_vhost_stats ? RTE_VHOST_USER_NET_STATS_ENABLE : 0)) != 0)
@@ -138,36 +125,19 @@ vhost_register(struct vhost_device *device, const struct backend_conf *conf, uns
 }
 
 static int
-vhost_prepare(struct vhost_device *device, const struct backend_conf *conf, unsigned int idx)
-{
-	/* A connection that the last close did not see the end of. */
-	if (device->nb_connections != 0)
-		return -EBUSY;
-	device->vid = -1;
-	device->nb_enabled = 0;
-	device->nb_queues = 2 * gen_nb_pairs(conf->point, idx);
-	return device->is_registered ? 0 : vhost_register(device, conf, idx);
-}
-
-static void *
-vhost_open(const struct backend_conf *conf)
+vhost_open(const struct backend_conf *conf, void **backend)
 {
 	struct vhost_backend *vhost = calloc(1, sizeof(*vhost));
 	int rc = 0;
 
-	if (vhost == NULL) {
-		rte_errno = ENOMEM;
-		return NULL;
-	}
+	if (vhost == NULL)
+		return -ENOMEM;
+	*backend = vhost;
 	vhost->pool = conf->pool;
 	vhost->nb_devices = gen_nb_devices(conf->point);
 	for (unsigned int i = 0; i < vhost->nb_devices && rc == 0; i++)
 		rc = vhost_prepare(&vhost_devices[i], conf, i);
-	if (rc == 0)
-		return vhost;
-	vhost_close(vhost);
-	rte_errno = -rc;
-	return NULL;
+	return rc;
 }
 
 void
@@ -196,7 +166,7 @@ vhost_wait_device(const struct vhost_device *device)
 {
 	unsigned int ms = 0;
 
-	while (vu_load_acquire(&device->vid) < 0 ||
+	while (vu_load_acquire(&device->vid) == VHOST_NO_VID ||
 			vu_load_acquire(&device->nb_enabled) < device->nb_queues) {
 		if (++ms == VHOST_READY_MS)
 			return -ETIMEDOUT;

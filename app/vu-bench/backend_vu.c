@@ -199,26 +199,19 @@ vu_close(void *backend)
 	free(vu);
 }
 
-static void *
-vu_open(const struct backend_conf *conf)
+static int
+vu_open(const struct backend_conf *conf, void **backend)
 {
 	struct vu_backend *vu = calloc(1, sizeof(*vu));
-	int rc;
 
-	if (vu == NULL) {
-		rte_errno = ENOMEM;
-		return NULL;
-	}
+	if (vu == NULL)
+		return -ENOMEM;
+	*backend = vu;
 	vu->conf = *conf;
 	vu->nb_devices = gen_nb_devices(conf->point);
 	for (unsigned int i = 0; i < vu->nb_devices; i++)
 		vu->served[i].front_fd = VU_FD_NONE;
-	rc = vu_start(vu);
-	if (rc == 0)
-		return vu;
-	vu_close(vu);
-	rte_errno = -rc;
-	return NULL;
+	return vu_start(vu);
 }
 
 static int

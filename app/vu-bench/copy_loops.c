@@ -122,29 +122,20 @@ copy_to_long(struct copy_queue *queue, uint64_t first, const struct rte_mbuf *fr
 {
 	struct gen_queue *gq = queue->gq;
 	uint32_t nb_buffers = gen_nb_buffers(gq, frame->pkt_len);
-	uint64_t used = first;
-	uint32_t fill = BENCH_HEADER_BYTES;
+	uint32_t fill = BENCH_HEADER_BYTES, offset = 0;
 
 	if (copy_nb_ready(gq) - (first - gq->flow.used) < nb_buffers)
 		return 0;
-	for (; frame != NULL; frame = frame->next) {
-		const uint8_t *src = rte_pktmbuf_mtod(frame, const uint8_t *);
-		uint32_t left = frame->data_len;
+	for (uint64_t used = first; used < first + nb_buffers; used++, fill = 0) {
+		uint32_t nb = RTE_MIN(frame->pkt_len - offset, gq->room_bytes - fill);
+		uint8_t *dst = copy_buffer(queue, used) + fill;
+		/* Writes to dst only if the bytes are in several mbufs. */
+		const void *src = rte_pktmbuf_read(frame, offset, nb, dst);
 
-		while (left != 0) {
-			uint32_t nb;
-
-			if (fill == gq->room_bytes) {
-				used++;
-				fill = 0;
-			}
-			nb = RTE_MIN(left, gq->room_bytes - fill);
-			copy_bytes(copy_buffer(queue, used) + fill, src, nb);
-			src += nb;
-			left -= nb;
-			fill += nb;
-			*copy_len(gq, used) = fill;
-		}
+		if (src != dst)
+			copy_bytes(dst, src, nb);
+		offset += nb;
+		*copy_len(gq, used) = fill + nb;
 	}
 	copy_set_nb_buffers(gq, copy_buffer(queue, first), (uint16_t)nb_buffers);
 	return (uint16_t)nb_buffers;

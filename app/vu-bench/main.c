@@ -69,11 +69,6 @@ has_json(const char *path, int rc)
 static int
 run_with(const struct options *options, struct measure_conf *conf, const char *command)
 {
-	const struct report_run run = {
-		.command = command, .mode = options->mode, .tsc_hz = (double)rte_get_tsc_hz(),
-		.nb_seconds = options_value(options, OPTION_SECONDS),
-		.nb_rounds = conf->nb_rounds, .round_us = conf->round_us,
-	};
 	struct measure_result *results = calloc(
 		(size_t)options_nb_points(options) * BENCH_NB_BACKENDS, sizeof(*results));
 	int status = EXIT_SUCCESS;
@@ -87,7 +82,7 @@ run_with(const struct options *options, struct measure_conf *conf, const char *c
 				(results[i].rc != 0 && results[i].rc != -EOPNOTSUPP))
 			status = EXIT_FAILURE;
 	if (options->json_path != NULL && !has_json(options->json_path,
-			report_json(options->json_path, &run, results, nb)))
+			report_json(options, command, results, nb)))
 		status = EXIT_FAILURE;
 	free(results);
 	return status;

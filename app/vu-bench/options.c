@@ -14,6 +14,8 @@
 #include <rte_common.h>
 #include <rte_debug.h>
 
+#include "vu_parse.h"
+
 static const char options_help[] =
 "Usage: vu-bench [EAL options] [options]\n"
 "\n"
@@ -167,22 +169,15 @@ value_refuse(const struct value_rule *rule, const char *text)
 static int
 value_parse(const struct value_rule *rule, const char *text, uint32_t *value)
 {
-	unsigned long number;
-	char *end;
-
 	for (uint32_t i = 0; rule->names[i] != NULL; i++) {
 		if (strcmp(rule->names[i], text) == 0) {
 			*value = i;
 			return 0;
 		}
 	}
-	if (text[0] < '0' || text[0] > '9')
+	if (vu_parse_uint(text, rule->min, rule->max, value) != 0 ||
+			(rule->is_power_of_2 && !rte_is_power_of_2(*value)))
 		return value_refuse(rule, text);
-	number = strtoul(text, &end, 10);
-	if (*end != '\0' || number < rule->min || number > rule->max ||
-			(rule->is_power_of_2 && !rte_is_power_of_2((uint32_t)number)))
-		return value_refuse(rule, text);
-	*value = (uint32_t)number;
 	return 0;
 }
 

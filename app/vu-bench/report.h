@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "measure.h"
+#include "options.h"
 
 /** Heading of the table. */
 void report_text_head(FILE *out, enum bench_mode mode);
@@ -18,16 +19,6 @@ void report_text(FILE *out, const struct measure_result *results, unsigned int n
 /** What holds for some of the rows and has no column. */
 void report_text_end(FILE *out, const struct measure_result *results, unsigned int nb);
 
-/** What a report says about the run as a whole. */
-struct report_run {
-	const char *command;
-	enum bench_mode mode;
-	uint32_t nb_seconds; /* 0: no bound */
-	uint32_t nb_rounds;
-	uint32_t round_us;
-	double tsc_hz;
-};
-
 /**
  * Tell whether report_json() can write there. What exists is left as it is, and nothing is made.
  *
@@ -36,11 +27,13 @@ struct report_run {
 int report_json_probe(const char *path);
 
 /**
- * Write all results as JSON. What the file held before goes once all of it is at hand.
+ * Write all results as JSON to options->json_path. What that held before goes once all of it is at
+ * hand.
  *
+ * @param command  that made them
  * @return 0 or -errno
  */
-int report_json(const char *path, const struct report_run *run,
+int report_json(const struct options *options, const char *command,
 	const struct measure_result *results, unsigned int nb);
 
 #endif /* REPORT_H */

@@ -13,11 +13,10 @@
 
 #include <jansson.h>
 
+#include <rte_cycles.h>
 #include <rte_version.h>
 
 #include "vu_build.h"
-
-#include "options.h"
 
 static json_t *
 json_summary(const struct stats_summary *summary)
@@ -121,7 +120,7 @@ json_cpu_name(char *name, size_t bytes)
 }
 
 static json_t *
-json_run(const struct report_run *run)
+json_run(const struct options *options, const char *command)
 {
 	struct utsname uts = { 0 };
 	char cpu[128];
@@ -130,11 +129,12 @@ json_run(const struct report_run *run)
 	uname(&uts);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:i, s:i}",
 		"program", "vu-bench " VU_VERSION,
-		"mode", run->mode == BENCH_COST ? "cost" : "latency",
-		"dpdk", rte_version(), "command", run->command,
-		"cpu", cpu, "kernel", uts.release, "tsc_hz", run->tsc_hz,
-		"seconds", (int)run->nb_seconds, "rounds", (int)run->nb_rounds,
-		"round_us", (int)run->round_us);
+		"mode", options->mode == BENCH_COST ? "cost" : "latency",
+		"dpdk", rte_version(), "command", command,
+		"cpu", cpu, "kernel", uts.release, "tsc_hz", (double)rte_get_tsc_hz(),
+		"seconds", (int)options_value(options, OPTION_SECONDS),
+		"rounds", (int)options_value(options, OPTION_ROUNDS),
+		"round_us", (int)options_value(options, OPTION_ROUND_US));
 }
 
 int
@@ -157,17 +157,18 @@ report_json_probe(const char *path)
 }
 
 int
-report_json(const char *path, const struct report_run *run, const struct measure_result *results,
-	unsigned int nb)
+report_json(const struct options *options, const char *command,
+	const struct measure_result *results, unsigned int nb)
 {
-	json_t *json = json_run(run);
+	json_t *json = json_run(options, command);
 	json_t *list = json_array();
 	int rc;
 
 	for (unsigned int i = 0; i < nb; i++)
 		json_array_append_new(list, json_result(&results[i]));
 	json_object_set_new(json, "results", list);
-	rc = json_dump_file(json, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0 ? 0 : -errno;
+	rc = json_dump_file(json, options->json_path,
+		JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0 ? 0 : -errno;
 	json_decref(json);
 	return rc;
 }

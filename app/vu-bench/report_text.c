@@ -8,8 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "options.h"
-
 void
 report_text_head(FILE *out, enum bench_mode mode)
 {

@@ -35,21 +35,16 @@ static const uint8_t offload_header[BENCH_HEADER_BYTES] = {
 static uint64_t
 subject_features(const struct bench_case *point)
 {
-	const struct {
-		bool is_wanted;
-		uint64_t features;
-	} rules[] = {
-		{ true, RTE_BIT64(VIRTIO_F_VERSION_1) },
-		{ point->is_mergeable, RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) },
-		{ point->is_in_order, RTE_BIT64(VIRTIO_F_IN_ORDER) },
-		{ point->ring == BENCH_PACKED, RTE_BIT64(VIRTIO_F_RING_PACKED) },
-		{ point->has_offload, RTE_BIT64(VIRTIO_NET_F_CSUM) |
-			RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) },
-	};
-	uint64_t features = 0;
+	uint64_t features = RTE_BIT64(VIRTIO_F_VERSION_1);
 
-	for (unsigned int i = 0; i < RTE_DIM(rules); i++)
-		features |= rules[i].is_wanted ? rules[i].features : 0;
+	if (point->is_mergeable)
+		features |= RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF);
+	if (point->is_in_order)
+		features |= RTE_BIT64(VIRTIO_F_IN_ORDER);
+	if (point->ring == BENCH_PACKED)
+		features |= RTE_BIT64(VIRTIO_F_RING_PACKED);
+	if (point->has_offload)
+		features |= RTE_BIT64(VIRTIO_NET_F_CSUM) | RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM);
 	return features;
 }
 
@@ -143,7 +138,7 @@ subject_open(struct subject *subject, const struct backend_ops *ops,
 {
 	uint32_t nb_pairs = conf->point->nb_pairs;
 	bool has_rings = ops->endpoint != NULL;
-	int rc = 0;
+	int rc;
 
 	*subject = (struct subject){ .ops = ops, .conf = *conf };
 	subject->devices = calloc(gen_nb_devices(conf->point), sizeof(*subject->devices));
@@ -154,9 +149,7 @@ subject_open(struct subject *subject, const struct backend_ops *ops,
 	if (subject->devices == NULL || subject->queues == NULL || subject->handles == NULL ||
 			subject->numbers == NULL)
 		return -ENOMEM;
-	subject->backend = ops->open(conf);
-	if (subject->backend == NULL)
-		return -rte_errno;
+	rc = ops->open(conf, &subject->backend);
 	for (uint32_t i = 0; i < 2 * nb_pairs && rc == 0; i++)
 		rc = queue_init(&subject->queues[i], conf, i, has_rings);
 	if (rc == 0 && has_rings)

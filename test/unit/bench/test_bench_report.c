@@ -37,17 +37,15 @@ static const struct measure_result results[] = {
 static json_t *
 write_and_read(void)
 {
-	const struct report_run run = {
-		.command = "vu-bench \"x\"", .nb_rounds = 3, .round_us = 500, .tsc_hz = 2.5e9,
-	};
 	char path[] = "/tmp/vu-test.XXXXXX";
+	const struct options options = { .json_path = path };
 	int fd = mkstemp(path);
 	json_t *json = NULL;
 
 	if (fd < 0)
 		return NULL;
 	close(fd);
-	if (report_json(path, &run, results, RTE_DIM(results)) == 0)
+	if (report_json(&options, "vu-bench \"x\"", results, RTE_DIM(results)) == 0)
 		json = json_load_file(path, 0, NULL);
 	unlink(path);
 	return json;
@@ -200,13 +198,14 @@ VU_TEST(bench_report, a_probe_leaves_things_as_they_are)
 
 VU_TEST(bench_report, a_probe_says_why_not)
 {
-	const struct report_run run = { .command = "vu-bench" };
+	const struct options folder = { .json_path = "/nonexistent/x.json" };
+	const struct options full = { .json_path = "/dev/full" };
 
 	CHECK_EQ(report_json_probe("/nonexistent/x.json"), -ENOENT);
 	CHECK_EQ(report_json_probe("/tmp"), -EISDIR);
 	CHECK_EQ(report_json_probe("/dev/null/x.json"), -ENOTDIR);
-	CHECK_EQ(report_json("/nonexistent/x.json", &run, results, 1), -ENOENT);
-	CHECK_EQ(report_json("/dev/full", &run, results, 1), -ENOSPC);
+	CHECK_EQ(report_json(&folder, "vu-bench", results, 1), -ENOENT);
+	CHECK_EQ(report_json(&full, "vu-bench", results, 1), -ENOSPC);
 	return TEST_SUCCESS;
 }
 
