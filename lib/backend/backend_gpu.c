@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The GPU socket: messages of the device to the front-end's display, replies in order
- * (vhost-user-gpu). Its frames look like those of lib/conn but have no version and no useful limit,
- * so it has a sender of its own: what the socket does not take is copied and goes on from the
- * reactor. A front-end that answers rubbish, or hangs up, loses the socket, not the session.
+ * (vhost-user-gpu). Its frames have no version and no useful limit, so they are checked here and
+ * their bytes are limited, not their number. A front-end that answers rubbish, or hangs up, loses
+ * the socket, not the session.
  */
 #include "backend_channel.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/queue.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_errno.h>
@@ -23,17 +19,6 @@
 
 #define GPU_MAX_PENDING 16                       /* requests without an answer */
 #define GPU_MAX_QUEUED_BYTES (UINT64_C(64) << 20) /* two frames of 4096 x 2160 pixels */
-#define GPU_MAX_REPLY_BYTES VHOST_USER_GPU_EDID_BYTES
-#define GPU_REPLY_FLAGS 0x4u
-
-/* Bytes that wait for the socket. */
-struct gpu_frame {
-	STAILQ_ENTRY(gpu_frame) link;
-	int fd;             /* travels with the first byte */
-	size_t len;
-	size_t nb_sent;
-	uint8_t bytes[];
-};
 
 struct gpu_pending {
 	uint32_t request;
@@ -42,17 +27,13 @@ struct gpu_pending {
 
 struct backend_gpu {
 	struct vu_backend_session *session;
-	int fd;
+	struct vu_conn *conn;
 	struct vu_reactor_fd *source;
 	struct vu_reactor_call broken_call;
 	bool is_broken;
-	STAILQ_HEAD(, gpu_frame) frames;
-	uint64_t queued_bytes;
 	unsigned int first;
 	unsigned int nb_pending;
 	struct gpu_pending pending[GPU_MAX_PENDING];
-	size_t nb_in;
-	uint8_t in[VHOST_USER_HEADER_BYTES + GPU_MAX_REPLY_BYTES];
 };
 
 /* Bytes of a request's reply, -1 if it has none. */
@@ -95,95 +76,9 @@ gpu_close_broken(void *arg)
 static void
 gpu_watch(struct backend_gpu *gpu)
 {
-	uint32_t events = EPOLLIN | (STAILQ_EMPTY(&gpu->frames) ? 0 : EPOLLOUT);
+	uint32_t events = EPOLLIN | (vu_conn_wants_write(gpu->conn) ? EPOLLOUT : 0);
 
 	vu_reactor_fd_modify(gpu->source, gpu->is_broken ? 0 : events);
-}
-
-/* One sendmsg; bytes sent, 0 if the socket takes nothing now, or -errno. */
-static ssize_t
-gpu_sendmsg(const struct backend_gpu *gpu, struct iovec *iov, unsigned int nb_iov, int fd)
-{
-	union {
-		struct cmsghdr align;
-		uint8_t bytes[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct msghdr header = { .msg_iov = iov, .msg_iovlen = nb_iov };
-	struct cmsghdr *cmsg = &control.align;
-	ssize_t nb;
-
-	if (fd != VU_FD_NONE) {
-		header.msg_control = &control;
-		header.msg_controllen = sizeof(control);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	}
-	do {
-		nb = sendmsg(gpu->fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-	} while (nb < 0 && errno == EINTR);
-	if (nb < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	return nb;
-}
-
-static void
-frame_free(struct backend_gpu *gpu, struct gpu_frame *frame)
-{
-	STAILQ_REMOVE_HEAD(&gpu->frames, link);
-	gpu->queued_bytes -= frame->len;
-	vu_fd_close(&frame->fd);
-	free(frame);
-}
-
-/* Copy what was not sent of a message. */
-static int
-gpu_queue(struct backend_gpu *gpu, const struct iovec *iov, unsigned int nb_iov, size_t nb_sent,
-	int *fd)
-{
-	struct gpu_frame *frame;
-	size_t len = 0;
-
-	for (unsigned int i = 0; i < nb_iov; i++)
-		len += iov[i].iov_len;
-	frame = malloc(sizeof(*frame) + len);
-	if (frame == NULL)
-		return -ENOMEM;
-	frame->len = 0;
-	frame->nb_sent = nb_sent;
-	frame->fd = vu_fd_take(fd);
-	for (unsigned int i = 0; i < nb_iov; i++) {
-		if (iov[i].iov_len != 0)
-			memcpy(frame->bytes + frame->len, iov[i].iov_base, iov[i].iov_len);
-		frame->len += iov[i].iov_len;
-	}
-	gpu->queued_bytes += len;
-	STAILQ_INSERT_TAIL(&gpu->frames, frame, link);
-	return 0;
-}
-
-static void
-gpu_flush(struct backend_gpu *gpu)
-{
-	struct gpu_frame *frame;
-
-	while ((frame = STAILQ_FIRST(&gpu->frames)) != NULL) {
-		struct iovec iov = {
-			.iov_base = frame->bytes + frame->nb_sent,
-			.iov_len = frame->len - frame->nb_sent,
-		};
-		ssize_t nb = gpu_sendmsg(gpu, &iov, 1, frame->fd);
-
-		if (nb < 0)
-			gpu_break(gpu, rte_strerror((int)-nb));
-		if (nb <= 0)
-			return;
-		vu_fd_close(&frame->fd);
-		frame->nb_sent += (size_t)nb;
-		if (frame->nb_sent == frame->len)
-			frame_free(gpu, frame);
-	}
 }
 
 static void
@@ -206,58 +101,35 @@ gpu_pop(struct backend_gpu *gpu)
 	return pending;
 }
 
-/* Bytes of the present reply that are still missing; -1 if it cannot be right. */
-static int
-gpu_missing(const struct backend_gpu *gpu)
+/* Is this how the reply to the oldest request begins? */
+static bool
+gpu_is_reply(void *arg, const struct vhost_user_header *header)
 {
-	const struct gpu_pending *pending = &gpu->pending[gpu->first];
-	struct vhost_user_header header;
+	const struct backend_gpu *gpu = arg;
 
-	if (gpu->nb_in < sizeof(header))
-		return (int)(sizeof(header) - gpu->nb_in);
-	memcpy(&header, gpu->in, sizeof(header));
-	if (gpu->nb_pending == 0 || header.request != pending->request ||
-			header.flags != GPU_REPLY_FLAGS ||
-			(int64_t)header.size != gpu_reply_bytes(header.request))
-		return -1;
-	return (int)(sizeof(header) + header.size - gpu->nb_in);
-}
-
-static void
-gpu_answer(struct backend_gpu *gpu)
-{
-	struct gpu_pending pending = gpu_pop(gpu);
-	uint32_t len_bytes = (uint32_t)(gpu->nb_in - VHOST_USER_HEADER_BYTES);
-
-	gpu->nb_in = 0;
-	if (pending.reply.done != NULL)
-		pending.reply.done(pending.reply.arg, 0, gpu->in + VHOST_USER_HEADER_BYTES,
-			len_bytes);
+	return gpu->nb_pending != 0 && header->request == gpu->pending[gpu->first].request &&
+		header->flags == VHOST_USER_REPLY_MASK &&
+		(int64_t)header->size == gpu_reply_bytes(header->request);
 }
 
 static void
 gpu_receive(struct backend_gpu *gpu)
 {
-	while (!gpu->is_broken) {
-		int missing = gpu_missing(gpu);
-		ssize_t nb;
+	struct vu_frame frame;
+	int rc = 1;
 
-		if (missing == 0) {
-			gpu_answer(gpu);
-			continue;
+	while (rc > 0 && !gpu->is_broken) {
+		rc = vu_conn_receive_frame(gpu->conn, &frame, gpu_is_reply, gpu);
+		if (rc > 0) {
+			struct gpu_pending pending = gpu_pop(gpu);
+
+			if (pending.reply.done != NULL)
+				pending.reply.done(pending.reply.arg, 0, frame.payload,
+					frame.header.size);
+		} else if (rc < 0) {
+			gpu_break(gpu, rc == -EBADMSG ? "malformed reply" :
+				"closed by the front-end");
 		}
-		if (missing < 0) {
-			gpu_break(gpu, "malformed reply");
-			return;
-		}
-		nb = vu_conn_read(gpu->fd, gpu->in + gpu->nb_in, (size_t)missing,
-			vu_device_fd_account(gpu->session->dev));
-		if (nb == -EAGAIN)
-			return;
-		if (nb <= 0)
-			gpu_break(gpu, "closed by the front-end");
-		else
-			gpu->nb_in += (size_t)nb;
 	}
 }
 
@@ -266,47 +138,48 @@ gpu_ready(void *arg, uint32_t events)
 {
 	struct backend_gpu *gpu = arg;
 
-	if ((events & EPOLLOUT) != 0)
-		gpu_flush(gpu);
+	if ((events & EPOLLOUT) != 0 && vu_conn_flush(gpu->conn) < 0)
+		gpu_break(gpu, "cannot send");
 	if (!gpu->is_broken)
 		gpu_receive(gpu);
 	gpu_watch(gpu);
 }
 
 static int
-gpu_check_socket(int fd)
+gpu_attach(struct backend_gpu *gpu, int fd)
 {
-	int type = 0;
-	socklen_t len = sizeof(type);
+	int rc;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
-		return -errno;
-	return type == SOCK_STREAM ? 0 : -EPROTOTYPE;
+	gpu->conn = vu_conn_create(fd, vu_device_fd_account(gpu->session->dev));
+	if (gpu->conn == NULL)
+		return -rte_errno;
+	gpu->source = vu_reactor_fd_add(gpu->session->conf.reactor, vu_conn_fd(gpu->conn), EPOLLIN,
+		gpu_ready, gpu);
+	if (gpu->source != NULL)
+		return 0;
+	rc = -rte_errno;
+	vu_conn_destroy(gpu->conn);
+	return rc;
 }
 
 int
 backend_gpu_open(struct vu_backend_session *session, int fd)
 {
 	struct backend_gpu *gpu = calloc(1, sizeof(*gpu));
-	int rc = gpu == NULL ? -ENOMEM : gpu_check_socket(fd);
+	int rc;
 
 	backend_gpu_close(session);
-	if (rc != 0) {
+	if (gpu == NULL) {
 		vu_fd_close(&fd);
-		free(gpu);
-		return rc;
+		return -ENOMEM;
 	}
 	gpu->session = session;
-	gpu->fd = fd;
-	STAILQ_INIT(&gpu->frames);
-	vu_reactor_call_init(&gpu->broken_call, gpu_close_broken, gpu);
-	gpu->source = vu_reactor_fd_add(session->conf.reactor, fd, EPOLLIN, gpu_ready, gpu);
-	if (gpu->source == NULL) {
-		rc = -rte_errno;
-		vu_fd_close(&fd);
+	rc = gpu_attach(gpu, fd);
+	if (rc != 0) {
 		free(gpu);
 		return rc;
 	}
+	vu_reactor_call_init(&gpu->broken_call, gpu_close_broken, gpu);
 	session->gpu = gpu;
 	rc = vu_device_set_gpu_socket(session->dev, true);
 	if (rc != 0)
@@ -324,9 +197,7 @@ backend_gpu_close(struct vu_backend_session *session)
 	session->gpu = NULL;
 	vu_reactor_call_cancel(session->conf.reactor, &gpu->broken_call);
 	vu_reactor_fd_remove(gpu->source);
-	vu_fd_close(&gpu->fd);
-	while (!STAILQ_EMPTY(&gpu->frames))
-		frame_free(gpu, STAILQ_FIRST(&gpu->frames));
+	vu_conn_destroy(gpu->conn);
 	while (gpu->nb_pending != 0) {
 		struct gpu_pending pending = gpu_pop(gpu);
 
@@ -337,44 +208,18 @@ backend_gpu_close(struct vu_backend_session *session)
 	vu_device_set_gpu_socket(session->dev, false);
 }
 
-/* Send at once if nothing waits, and queue what the socket does not take. */
-static int
-gpu_transmit(struct backend_gpu *gpu, struct iovec *iov, unsigned int nb_iov, int *fd)
-{
-	ssize_t nb = 0;
-	size_t len = 0;
-	int rc = 0;
-
-	for (unsigned int i = 0; i < nb_iov; i++)
-		len += iov[i].iov_len;
-	if (STAILQ_EMPTY(&gpu->frames))
-		nb = gpu_sendmsg(gpu, iov, nb_iov, *fd);
-	if (nb < 0) {
-		gpu_break(gpu, rte_strerror((int)-nb));
-		return (int)nb;
-	}
-	if (nb > 0)
-		vu_fd_close(fd);
-	if ((size_t)nb < len)
-		rc = gpu_queue(gpu, iov, nb_iov, (size_t)nb, fd);
-	/* Half a message has left: nothing sensible can follow. */
-	if (rc != 0 && nb > 0)
-		gpu_break(gpu, rte_strerror(-rc));
-	gpu_watch(gpu);
-	return rc;
-}
-
 static int
 gpu_admit(const struct backend_gpu *gpu, const struct vu_gpu_request *request)
 {
-	uint64_t len = (uint64_t)request->head_bytes + request->pixels_bytes;
+	const uint64_t len = (uint64_t)request->head_bytes + request->pixels_bytes;
+	uint64_t queued_bytes;
 
 	if (gpu == NULL || gpu->is_broken)
 		return -ENOTCONN;
 	if (gpu_reply_bytes(request->request) >= 0 && gpu->nb_pending == GPU_MAX_PENDING)
 		return -EAGAIN;
-	return gpu->queued_bytes == 0 || gpu->queued_bytes + len <= GPU_MAX_QUEUED_BYTES ? 0 :
-		-EAGAIN;
+	queued_bytes = vu_conn_queued_bytes(gpu->conn);
+	return queued_bytes == 0 || queued_bytes + len <= GPU_MAX_QUEUED_BYTES ? 0 : -EAGAIN;
 }
 
 int
@@ -385,18 +230,25 @@ backend_gpu_send(void *arg, const struct vu_gpu_request *request)
 	struct vhost_user_header header = {
 		.request = request->request, .size = request->head_bytes + request->pixels_bytes,
 	};
-	struct iovec iov[] = {
+	const struct iovec iov[] = {
 		{ .iov_base = &header, .iov_len = sizeof(header) },
 		{ .iov_base = RTE_PTR_ADD(request->head, 0), .iov_len = request->head_bytes },
 		{ .iov_base = RTE_PTR_ADD(request->pixels, 0), .iov_len = request->pixels_bytes },
 	};
-	int rc = gpu_admit(gpu, request);
 	int fd = request->fd;
+	const struct vu_conn_parts parts = {
+		.iov = iov, .nb_iov = RTE_DIM(iov), .fds = &fd, .nb_fds = fd != VU_FD_NONE ? 1 : 0,
+	};
+	int rc = gpu_admit(gpu, request);
 
-	if (rc == 0)
-		rc = gpu_transmit(gpu, iov, RTE_DIM(iov), &fd);
-	if (rc == 0 && gpu_reply_bytes(request->request) >= 0)
-		gpu_push(gpu, request->request, &request->reply);
+	if (rc == 0) {
+		rc = vu_conn_send_parts(gpu->conn, &parts);
+		if (rc == 0 && gpu_reply_bytes(request->request) >= 0)
+			gpu_push(gpu, request->request, &request->reply);
+		else if (rc != 0 && rc != -ENOMEM && rc != -EMFILE)
+			gpu_break(gpu, rte_strerror(-rc));
+		gpu_watch(gpu);
+	}
 	vu_fd_close(&fd);
 	return rc;
 }

@@ -4,7 +4,7 @@
  * the end of the frame. As the kernel ends a read behind bytes that brought descriptors, those can
  * then only belong to the frame in hand.
  */
-#include "vu_conn.h"
+#include "conn.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,12 +17,11 @@
 
 #include "vu_fd.h"
 
-#include "conn.h"
-
 /* What is left of a frame that the socket did not take. */
 struct queued_frame {
 	STAILQ_ENTRY(queued_frame) next;
 	struct conn_fds fds; /* empty once a byte has left */
+	size_t size;         /* of the whole frame */
 	size_t len;          /* bytes left */
 	size_t offset;       /* of the first byte left */
 	uint8_t bytes[];
@@ -37,6 +36,7 @@ struct vu_conn {
 	uint8_t frame[VHOST_USER_HEADER_BYTES + VU_MAX_MSG_BYTES];
 	STAILQ_HEAD(, queued_frame) queue;
 	unsigned int nb_queued;
+	uint64_t queued_bytes;
 };
 
 static int
@@ -86,6 +86,7 @@ queue_pop(struct vu_conn *conn)
 
 	STAILQ_REMOVE_HEAD(&conn->queue, next);
 	conn->nb_queued--;
+	conn->queued_bytes -= frame->size;
 	conn_fds_close(&frame->fds);
 	free(frame);
 }
@@ -232,28 +233,75 @@ vu_conn_receive(struct vu_conn *conn, struct vu_msg *msg, const struct vu_msg_li
 	return frame_decode(conn, msg, limits);
 }
 
+int
+vu_conn_receive_frame(struct vu_conn *conn, struct vu_frame *frame, vu_frame_check_fn check,
+	void *arg)
+{
+	int rc = conn->is_broken ? -EBADMSG : frame_fill(conn, VHOST_USER_HEADER_BYTES);
+
+	if (rc <= 0)
+		return rc;
+	memcpy(&frame->header, conn->frame, VHOST_USER_HEADER_BYTES);
+	if (!check(arg, &frame->header) || frame->header.size > VU_MAX_MSG_BYTES) {
+		conn->is_broken = true;
+		return -EBADMSG;
+	}
+	rc = frame_fill(conn, VHOST_USER_HEADER_BYTES + frame->header.size);
+	if (rc <= 0)
+		return rc;
+	frame->payload = conn->frame + VHOST_USER_HEADER_BYTES;
+	conn_fds_close(&conn->fds);
+	conn->nb_bytes = 0;
+	return 1;
+}
+
+static size_t
+parts_size(const struct vu_conn_parts *parts)
+{
+	size_t size = 0;
+
+	for (unsigned int i = 0; i < parts->nb_iov; i++)
+		size += parts->iov[i].iov_len;
+	return size;
+}
+
+/* Copy all but the first nb_sent bytes. */
+static void
+parts_copy(const struct vu_conn_parts *parts, size_t nb_sent, uint8_t *bytes)
+{
+	for (unsigned int i = 0; i < parts->nb_iov; i++) {
+		const size_t skip = RTE_MIN(nb_sent, parts->iov[i].iov_len);
+		const size_t len = parts->iov[i].iov_len - skip;
+
+		if (len != 0)
+			memcpy(bytes, RTE_PTR_ADD(parts->iov[i].iov_base, skip), len);
+		bytes += len;
+		nb_sent -= skip;
+	}
+}
+
 /* Queue a frame whose first nb_sent bytes have left; its descriptors went with the first. */
 static int
-queue_push(struct vu_conn *conn, const struct vu_reply *reply, size_t nb_sent)
+queue_push(struct vu_conn *conn, const struct vu_conn_parts *parts, size_t nb_sent)
 {
-	struct queued_frame *frame;
+	const size_t size = parts_size(parts);
+	struct queued_frame *frame = malloc(sizeof(*frame) + size - nb_sent);
 	int rc;
 
-	if (conn->nb_queued == VU_CONN_MAX_QUEUED)
-		return -ENOBUFS;
-	frame = malloc(sizeof(*frame) + reply->len - nb_sent);
 	if (frame == NULL)
 		return -ENOMEM;
-	rc = conn_fds_dup(&frame->fds, reply->fds, nb_sent > 0 ? 0 : reply->nb_fds);
+	rc = conn_fds_dup(&frame->fds, parts->fds, nb_sent > 0 ? 0 : parts->nb_fds);
 	if (rc < 0) {
 		free(frame);
 		return rc;
 	}
-	frame->len = reply->len - nb_sent;
+	frame->size = size;
+	frame->len = size - nb_sent;
 	frame->offset = 0;
-	memcpy(frame->bytes, reply->bytes + nb_sent, frame->len);
+	parts_copy(parts, nb_sent, frame->bytes);
 	STAILQ_INSERT_TAIL(&conn->queue, frame, next);
 	conn->nb_queued++;
+	conn->queued_bytes += size;
 	return 0;
 }
 
@@ -264,20 +312,42 @@ send_error(ssize_t rc)
 }
 
 int
-vu_conn_send(struct vu_conn *conn, const struct vu_reply *reply)
+vu_conn_send_parts(struct vu_conn *conn, const struct vu_conn_parts *parts)
 {
 	ssize_t nb_bytes;
+	int rc;
 
 	if (!STAILQ_EMPTY(&conn->queue))
-		return queue_push(conn, reply, 0);
-	nb_bytes = conn_send(conn->fd, reply->bytes, reply->len, reply->fds, reply->nb_fds);
+		return queue_push(conn, parts, 0);
+	nb_bytes = conn_send(conn->fd, parts);
 	if (nb_bytes == -EAGAIN)
 		nb_bytes = 0;
 	if (nb_bytes < 0)
 		return send_error(nb_bytes);
-	if ((size_t)nb_bytes == reply->len)
+	if ((size_t)nb_bytes == parts_size(parts))
 		return 0;
-	return queue_push(conn, reply, (size_t)nb_bytes);
+	rc = queue_push(conn, parts, (size_t)nb_bytes);
+	/* Nothing sensible can follow half a frame. */
+	return rc < 0 && nb_bytes > 0 ? -ECONNRESET : rc;
+}
+
+int
+vu_conn_send(struct vu_conn *conn, const struct vu_reply *reply)
+{
+	const struct iovec iov = {
+		.iov_base = (void *)(uintptr_t)reply->bytes, .iov_len = reply->len,
+	};
+	const struct vu_conn_parts parts = {
+		.iov = &iov, .nb_iov = 1, .fds = reply->fds, .nb_fds = reply->nb_fds,
+	};
+
+	return conn->nb_queued == VU_CONN_MAX_QUEUED ? -ENOBUFS : vu_conn_send_parts(conn, &parts);
+}
+
+uint64_t
+vu_conn_queued_bytes(const struct vu_conn *conn)
+{
+	return conn->queued_bytes;
 }
 
 bool
@@ -291,8 +361,13 @@ vu_conn_flush(struct vu_conn *conn)
 {
 	while (!STAILQ_EMPTY(&conn->queue)) {
 		struct queued_frame *frame = STAILQ_FIRST(&conn->queue);
-		ssize_t nb_bytes = conn_send(conn->fd, frame->bytes + frame->offset, frame->len,
-				frame->fds.fds, frame->fds.nb);
+		const struct iovec iov = {
+			.iov_base = frame->bytes + frame->offset, .iov_len = frame->len,
+		};
+		const struct vu_conn_parts parts = {
+			.iov = &iov, .nb_iov = 1, .fds = frame->fds.fds, .nb_fds = frame->fds.nb,
+		};
+		ssize_t nb_bytes = conn_send(conn->fd, &parts);
 
 		if (nb_bytes == -EAGAIN)
 			return 0;

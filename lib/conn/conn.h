@@ -9,6 +9,7 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+#include "vu_conn.h"
 #include "vu_fd_foreign.h"
 #include "vu_limits.h"
 
@@ -37,7 +38,7 @@ ssize_t conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds,
 void conn_socket_close(int *fd);
 
 /** Write bytes, with borrowed descriptors on the first. @return number of bytes, or -errno */
-ssize_t conn_send(int sock, const void *bytes, size_t len, const int *fds, unsigned int nb_fds);
+ssize_t conn_send(int sock, const struct vu_conn_parts *parts);
 
 /** Fill in an address. @return 0, -EINVAL for an empty path, or -ENAMETOOLONG */
 int conn_address(struct sockaddr_un *address, const char *path);

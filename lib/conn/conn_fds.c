@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "vu_conn.h"
 #include "vu_fd.h"
 
 #ifndef SCM_PIDFD /* C library older than Linux 6.5 */
@@ -116,16 +115,6 @@ conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds, struct vu_fd_
 	return nb_bytes;
 }
 
-ssize_t
-vu_conn_read(int sock, void *bytes, size_t len, struct vu_fd_account *account)
-{
-	struct conn_fds fds;
-	ssize_t nb_bytes = conn_recv(sock, bytes, len, &fds, account);
-
-	conn_fds_close(&fds);
-	return nb_bytes;
-}
-
 void
 conn_socket_close(int *fd)
 {
@@ -154,15 +143,16 @@ fds_attach(struct msghdr *header, union control *control, const int *fds, unsign
 }
 
 ssize_t
-conn_send(int sock, const void *bytes, size_t len, const int *fds, unsigned int nb_fds)
+conn_send(int sock, const struct vu_conn_parts *parts)
 {
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = len };
-	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr header = {
+		.msg_iov = (struct iovec *)(uintptr_t)parts->iov, .msg_iovlen = parts->nb_iov,
+	};
 	union control control;
 	ssize_t nb_bytes;
 
-	if (nb_fds > 0)
-		fds_attach(&header, &control, fds, nb_fds);
+	if (parts->nb_fds > 0)
+		fds_attach(&header, &control, parts->fds, parts->nb_fds);
 	do
 		nb_bytes = sendmsg(sock, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (nb_bytes < 0 && errno == EINTR);

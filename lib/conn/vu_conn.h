@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
+#include <sys/uio.h>
 
 #include "vu_msg.h"
 
@@ -117,18 +117,59 @@ bool vu_conn_wants_write(const struct vu_conn *conn);
  */
 int vu_conn_flush(struct vu_conn *conn);
 
+/** A frame that was received, for a protocol that vu_msg_decode() does not know. */
+struct vu_frame {
+	struct vhost_user_header header;
+	const void *payload; /**< header.size bytes, valid until the next frame is received */
+};
+
+/** Tell whether a frame that begins with this header is one to wait for. */
+typedef bool (*vu_frame_check_fn)(void *arg, const struct vhost_user_header *header);
+
 /**
- * Read from a socket of a peer that is not a connection of ours, without waiting. Descriptors that
- * come along are closed: read(2) and recv(2) would close them too, and wait for that.
+ * Take the next frame from the socket like vu_conn_receive(), but leave its meaning to the caller.
+ * Descriptors that come with it are closed.
  *
- * @param sock     stream socket
- * @param bytes    filled
- * @param len      room, at least 1
- * @param account  charged for the descriptors, see vu_fd_foreign.h
- * @return number of bytes; 0 at the end of the stream; -EAGAIN nothing there; other -errno
+ * @param conn   from vu_conn_create()
+ * @param frame  filled if 1 is returned
+ * @param check  called with each header, maybe more than once
+ * @param arg    of check
+ * @return 1 = one frame; 0 = no whole frame there yet; -EBADMSG refused by check, longer than
+ *         VU_MAX_MSG_BYTES, or with descriptors in the wrong place: every later call returns it
+ *         too; -ECONNRESET the peer is gone, or other -errno
  * @context control lcore
  */
-ssize_t vu_conn_read(int sock, void *bytes, size_t len, struct vu_fd_account *account);
+int vu_conn_receive_frame(struct vu_conn *conn, struct vu_frame *frame, vu_frame_check_fn check,
+	void *arg);
+
+/** A frame to be sent: bytes in pieces, and the descriptors on the first. */
+struct vu_conn_parts {
+	const struct iovec *iov;
+	unsigned int nb_iov;
+	const int *fds;
+	unsigned int nb_fds; /**< at most VU_MAX_MSG_FDS */
+};
+
+/**
+ * Send a frame of any length like vu_conn_send(); how many may wait is up to the caller.
+ *
+ * @param conn   from vu_conn_create()
+ * @param parts  not referenced afterwards
+ * @return 0; -EMFILE or -ENOMEM the frame could not be queued, and nothing of it has left;
+ *         -ECONNRESET the peer is gone, or the rest of the frame could not be queued; other -errno
+ *         of the socket
+ * @context control lcore
+ */
+int vu_conn_send_parts(struct vu_conn *conn, const struct vu_conn_parts *parts);
+
+/**
+ * Tell how long the queue is.
+ *
+ * @param conn  from vu_conn_create()
+ * @return bytes of the frames that have not left whole
+ * @context control lcore
+ */
+uint64_t vu_conn_queued_bytes(const struct vu_conn *conn);
 
 /**
  * Listen on a socket path.
