@@ -37,16 +37,20 @@ struct vu_backend_session {
 	struct backend_gpu *gpu;       /* display of the front-end; NULL without */
 };
 
+/** Check and apply a request. @return 0, or -errno: the request is refused */
+typedef int session_handle_fn(struct vu_backend_session *session, struct vu_msg *msg);
+
+/** Build the reply of a request. `rc` is what its handler returned. */
+typedef void session_reply_fn(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
+	struct vu_reply *reply);
+
 /**
  * What to do for one request. handle() checks against the session's state and applies to the
  * device; the commit follows; reply() builds the answer of a request that always has one.
  */
 struct session_handler {
-	/** @return 0, or -errno: the request is refused */
-	int (*handle)(struct vu_backend_session *session, struct vu_msg *msg);
-	/** NULL: the request is acknowledged if it asks for it. `rc` is what handle() returned. */
-	void (*reply)(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
-		struct vu_reply *reply);
+	session_handle_fn *handle;
+	session_reply_fn *reply; /**< NULL: the request is acknowledged if it asks for it */
 	/** reply() can say that the request was refused, so that the session need not end. */
 	bool has_error_reply;
 };
@@ -85,66 +89,21 @@ uint64_t session_protocol_features(const struct vu_backend_session *session);
 /** Features this back-end offers for the session's device. */
 uint64_t session_features(const struct vu_backend_session *session);
 
-int handle_get_features(struct vu_backend_session *session, struct vu_msg *msg);
-void reply_get_features(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
-	struct vu_reply *reply);
-int handle_set_features(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_nothing(struct vu_backend_session *session, struct vu_msg *msg);
-void reply_get_protocol_features(struct vu_backend_session *session, const struct vu_msg *msg,
-	int rc, struct vu_reply *reply);
-int handle_set_protocol_features(struct vu_backend_session *session, struct vu_msg *msg);
-void reply_get_queue_num(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
-	struct vu_reply *reply);
-int handle_reset_device(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_set_status(struct vu_backend_session *session, struct vu_msg *msg);
-void reply_get_status(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
-	struct vu_reply *reply);
-
-int handle_set_mem_table(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_add_mem_reg(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_rem_mem_reg(struct vu_backend_session *session, struct vu_msg *msg);
-void reply_get_max_mem_slots(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
-	struct vu_reply *reply);
-
-int handle_set_vring_num(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_set_vring_addr(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_set_vring_base(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_get_vring_base(struct vu_backend_session *session, struct vu_msg *msg);
-void reply_get_vring_base(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
-	struct vu_reply *reply);
-int handle_set_vring_kick(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_set_vring_call(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_set_vring_err(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_set_vring_enable(struct vu_backend_session *session, struct vu_msg *msg);
-
-int handle_get_config(struct vu_backend_session *session, struct vu_msg *msg);
-void reply_get_config(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
-	struct vu_reply *reply);
-int handle_set_config(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_net_set_mtu(struct vu_backend_session *session, struct vu_msg *msg);
-
-int handle_send_rarp(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_create_crypto_session(struct vu_backend_session *session, struct vu_msg *msg);
-void reply_create_crypto_session(struct vu_backend_session *session, const struct vu_msg *msg,
-	int rc, struct vu_reply *reply);
-int handle_close_crypto_session(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_get_shared_object(struct vu_backend_session *session, struct vu_msg *msg);
-void reply_get_shared_object(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
-	struct vu_reply *reply);
-void reply_get_shmem_config(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
-	struct vu_reply *reply);
-
-int handle_set_device_state_fd(struct vu_backend_session *session, struct vu_msg *msg);
-void reply_set_device_state_fd(struct vu_backend_session *session, const struct vu_msg *msg,
-	int rc, struct vu_reply *reply);
-int handle_check_device_state(struct vu_backend_session *session, struct vu_msg *msg);
-void reply_check_device_state(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
-	struct vu_reply *reply);
 /** The device's answer to a check that handle_check_device_state() parked; arg is the session. */
 void session_state_checked(void *arg, int rc);
 
-int handle_set_backend_req_fd(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_vring_kick(struct vu_backend_session *session, struct vu_msg *msg);
-int handle_gpu_set_socket(struct vu_backend_session *session, struct vu_msg *msg);
+/* Handlers, in the order of their files. */
+session_handle_fn handle_set_features, handle_nothing, handle_set_protocol_features,
+	handle_reset_device, handle_set_status, handle_set_mem_table, handle_add_mem_reg,
+	handle_rem_mem_reg, handle_set_vring_num, handle_set_vring_addr, handle_set_vring_base,
+	handle_get_vring_base, handle_set_vring_kick, handle_set_vring_call, handle_set_vring_err,
+	handle_set_vring_enable, handle_get_config, handle_set_config, handle_net_set_mtu,
+	handle_send_rarp, handle_create_crypto_session, handle_close_crypto_session,
+	handle_get_shared_object, handle_set_device_state_fd, handle_check_device_state,
+	handle_set_backend_req_fd, handle_vring_kick, handle_gpu_set_socket;
+session_reply_fn reply_get_features, reply_get_protocol_features, reply_get_queue_num,
+	reply_get_status, reply_get_max_mem_slots, reply_get_vring_base, reply_get_config,
+	reply_create_crypto_session, reply_get_shared_object, reply_get_shmem_config,
+	reply_set_device_state_fd, reply_check_device_state;
 
 #endif /* SESSION_H */
