@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Creates and destroys devices, and keeps what a session negotiates with one: features, status,
- * configuration of rings. Control lcore only. Rings become running and stop in device_snapshot.c.
+ * Life of a device: created, connected, negotiated with (features, status), reset, detached,
+ * destroyed. Control lcore. Its rings are configured in device_ring.c, start and stop in
+ * device_commit.c, and notify in device_notify.c.
  */
 #include "device.h"
 
@@ -10,9 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_cycles.h>
 #include <rte_errno.h>
-#include <rte_malloc.h>
 
 #include "vu_fd.h"
 #include "vu_fd_foreign.h"
@@ -23,8 +22,6 @@
 
 #define LIFE_LINES 16
 #define LIFE_LINES_PER_QUEUE 4
-#define BARRED_HANGS 3
-#define BARRED_SECONDS 60
 #define STATUS_FEATURES_OK 8
 
 static TAILQ_HEAD(, vu_device) device_list = TAILQ_HEAD_INITIALIZER(device_list);
@@ -36,14 +33,17 @@ device_init(struct vu_device *dev, const struct vu_device_conf *conf)
 	int rc;
 
 	snprintf(dev->name, sizeof(dev->name), "%s", conf->name);
+	dev->exec = conf->sched != NULL ? &exec_sched_ops : &exec_app_ops;
 	dev->sched = conf->sched;
+	dev->app = conf->app;
 	dev->notify = conf->notify;
 	dev->nb_queues = dev->ops->num_queues != NULL ? dev->ops->num_queues(conf) :
 		conf->nb_queues;
 	dev->max_queue_size = conf->max_queue_size;
 	dev->numa_node = conf->numa_node;
 	dev->max_mem_bytes = conf->max_mem_bytes;
-	if (dev->nb_queues == 0 || dev->nb_queues > VU_MAX_QUEUES)
+	if (dev->nb_queues == 0 || dev->nb_queues > VU_MAX_QUEUES ||
+			(dev->sched == NULL) == (dev->app == NULL))
 		return -EINVAL;
 	/* A guest that resets its driver stops and starts all rings. */
 	dev->life_log.burst = LIFE_LINES + LIFE_LINES_PER_QUEUE * dev->nb_queues;
@@ -101,8 +101,8 @@ vu_device_detach(struct vu_device *dev, vu_device_done_fn done, void *arg)
 {
 	RTE_VERIFY(!dev->is_connected && !dev->is_detached);
 	device_detach(dev);
-	vu_sched_wait_init(&dev->change.grace, done, arg);
-	vu_quiesce_start(dev->sched, &dev->change.grace);
+	vu_sched_wait_init(&dev->change.grace.sched, done, arg);
+	dev->exec->quiesce(dev, &dev->change.grace);
 }
 
 void
@@ -224,15 +224,6 @@ vu_device_queue_num(const struct vu_device *dev)
 	return dev->ops->queue_num != NULL ? dev->ops->queue_num(dev) : dev->nb_queues;
 }
 
-bool
-device_is_running(const struct vu_device *dev)
-{
-	for (uint32_t i = 0; i < dev->nb_queues; i++)
-		if (dev->queues[i]->vring.snapshot != NULL)
-			return true;
-	return false;
-}
-
 enum vu_device_state
 vu_device_state(const struct vu_device *dev)
 {
@@ -286,12 +277,19 @@ vu_device_protocol_features(const struct vu_device *dev)
 int
 vu_device_set_features(struct vu_device *dev, uint64_t features)
 {
+	uint64_t changed;
+
 	if ((features & ~vu_device_features(dev)) != 0) {
 		dev->status &= (uint8_t)~STATUS_FEATURES_OK;
 		return -EINVAL;
 	}
-	if (features != dev->features && device_is_running(dev))
-		return -EBUSY;
+	changed = features ^ dev->features;
+	if (changed != 0 && device_is_running(dev)) {
+		if ((changed & ~(dev->ops->running_features | RTE_BIT64(VHOST_F_LOG_ALL))) != 0)
+			return -EBUSY;
+		for (uint32_t i = 0; i < dev->nb_queues; i++)
+			dev->queues[i]->is_dirty |= dev->queues[i]->head.vring.snapshot != NULL;
+	}
 	dev->features = features;
 	dev->has_features = true;
 	if (dev->ops->acked_features != NULL)
@@ -323,156 +321,4 @@ vu_device_reset(struct vu_device *dev)
 	dev->status = 0;
 	if (dev->ops->reset_device != NULL)
 		dev->ops->reset_device(dev);
-}
-
-static bool
-device_is_packed(const struct vu_device *dev)
-{
-	return (dev->features & RTE_BIT64(VIRTIO_F_RING_PACKED)) != 0;
-}
-
-int
-vu_device_ring_set_size(struct vu_device *dev, uint32_t queue_idx, uint32_t size)
-{
-	struct vu_device_queue *queue = dev->queues[queue_idx];
-	int rc = vu_vring_check_size(size, device_is_packed(dev), dev->max_queue_size);
-
-	if (rc != 0)
-		return rc;
-	if (queue->vring.snapshot != NULL && size != queue->vring.conf.size)
-		return -EBUSY;
-	queue->vring.conf.size = size;
-	queue->is_dirty = true;
-	return 0;
-}
-
-int
-vu_device_ring_set_addr(struct vu_device *dev, uint32_t queue_idx,
-	const struct vu_vring_conf *addr)
-{
-	struct vu_device_queue *queue = dev->queues[queue_idx];
-	struct vu_vring_conf *conf = &queue->vring.conf;
-
-	if (queue->vring.snapshot != NULL && (conf->desc_uva != addr->desc_uva ||
-			conf->avail_uva != addr->avail_uva || conf->used_uva != addr->used_uva))
-		return -EBUSY;
-	conf->desc_uva = addr->desc_uva;
-	conf->avail_uva = addr->avail_uva;
-	conf->used_uva = addr->used_uva;
-	conf->log_gpa = addr->log_gpa;
-	conf->flags = addr->flags;
-	conf->has_addr = true;
-	queue->is_dirty = true;
-	return 0;
-}
-
-int
-vu_device_ring_set_base(struct vu_device *dev, uint32_t queue_idx, uint32_t base)
-{
-	struct vu_vring *vring = &dev->queues[queue_idx]->vring;
-
-	if (vring->snapshot != NULL)
-		return -EBUSY;
-	/* A size that is not known yet is checked when the ring starts. */
-	if (vu_vring_check_base(base, device_is_packed(dev), vring->conf.size != 0 ?
-			vring->conf.size : VU_MAX_QUEUE_SIZE) != 0)
-		return -EINVAL;
-	vring->conf.base = base;
-	vring->conf.has_base = true;
-	return 0;
-}
-
-uint32_t
-vu_device_ring_base(const struct vu_device *dev, uint32_t queue_idx)
-{
-	const struct vu_vring_conf *conf = &dev->queues[queue_idx]->vring.conf;
-
-	if (!conf->has_base && device_is_packed(dev))
-		return VU_PACKED_FRESH_BASE;
-	return conf->base;
-}
-
-void
-vu_device_ring_start(struct vu_device *dev, uint32_t queue_idx, int kick_fd)
-{
-	struct vu_device_queue *queue = dev->queues[queue_idx];
-
-	/* Nobody reads kicks: data lcores poll, or wait for the descriptor without reading it. */
-	device_queue_unwatch_kick(queue);
-	vu_fd_close(&queue->vring.kick_fd);
-	queue->vring.kick_fd = kick_fd;
-	queue->vring.started = true;
-	queue->is_dirty = true;
-}
-
-void
-vu_device_ring_stop(struct vu_device *dev, uint32_t queue_idx)
-{
-	struct vu_device_queue *queue = dev->queues[queue_idx];
-
-	device_queue_unwatch_kick(queue);
-	vu_fd_close(&queue->vring.kick_fd);
-	queue->vring.started = false;
-	queue->is_dirty = true;
-}
-
-void
-vu_device_ring_enable(struct vu_device *dev, uint32_t queue_idx, bool is_enabled)
-{
-	struct vu_device_queue *queue = dev->queues[queue_idx];
-
-	queue->is_dirty |= queue->vring.enabled != is_enabled;
-	queue->vring.enabled = is_enabled;
-}
-
-/* Put a descriptor in place of one that a data lcore may be writing to. */
-static void
-device_replace_fd(int *fd, int *retired_fd, int new_fd)
-{
-	/* Replaced twice since the last commit: no lcore has seen the one in between. */
-	if (*retired_fd != VU_FD_NONE)
-		vu_fd_close(fd);
-	else
-		*retired_fd = vu_fd_take(fd);
-	*fd = new_fd;
-}
-
-void
-device_count_hangs(struct vu_device *dev, uint32_t nb)
-{
-	dev->nb_hangs += nb;
-	dev->hang_tsc = rte_rdtsc();
-}
-
-bool
-vu_device_refuses_calls(struct vu_device *dev)
-{
-	if (rte_rdtsc() - dev->hang_tsc > BARRED_SECONDS * rte_get_tsc_hz())
-		dev->nb_hangs = 0;
-	return dev->nb_hangs >= BARRED_HANGS;
-}
-
-void
-vu_device_ring_set_call(struct vu_device *dev, uint32_t queue_idx, int call_fd)
-{
-	struct vu_device_queue *queue = dev->queues[queue_idx];
-
-	device_replace_fd(&queue->vring.call_fd, &queue->retired_call_fd, call_fd);
-	queue->has_new_call = true;
-	queue->is_dirty = true;
-}
-
-void
-vu_device_ring_set_err(struct vu_device *dev, uint32_t queue_idx, int err_fd)
-{
-	struct vu_device_queue *queue = dev->queues[queue_idx];
-
-	device_replace_fd(&queue->vring.err_fd, &queue->retired_err_fd, err_fd);
-	queue->is_dirty = true;
-}
-
-const struct vu_mem_table *
-vu_device_mem(const struct vu_device *dev)
-{
-	return dev->mem;
 }

@@ -9,18 +9,42 @@
 
 #include "vu_device_driver.h"
 #include "vu_log.h"
-#include "vu_quiesce.h"
 #include "vu_sched.h"
+
+#include "exec.h"
 
 #define DEVICE_NAME_BYTES 32
 
-/** A published change that waits for the data lcores. */
+/** A published change that is not complete. */
 struct device_change {
-	uint32_t nb_waits;        /**< grace periods and removals still to come */
+	uint32_t nb_waits;        /**< grace periods, removals and drains still to come */
+	bool is_quiesced;         /**< only drains are */
 	vu_device_done_fn done;
 	void *arg;
-	struct vu_sched_wait grace;
+	struct exec_wait grace;
 	struct vu_mem_table *retired_mem;
+};
+
+/** A queue with what its driver does not see. Control lcore. */
+struct device_queue {
+	struct vu_device_queue head; /**< first */
+	/* exec_sched.c */
+	unsigned int worker_idx;         /**< worker the queue is assigned to */
+	bool is_scheduled;               /**< the task was added to its worker */
+	bool has_kick_interest;          /**< a kick wakes the worker */
+	uint32_t app_turn;               /**< exec_app.c: the turn when the last wait began */
+	/* device_notify.c */
+	bool is_fault_reported;          /**< it was logged */
+	uint64_t nb_hangs;               /**< notifications that blocked, so far */
+	bool has_new_call;               /**< a call fd came: signal it once */
+	int retired_call_fd;
+	int retired_err_fd;
+	/* device_commit.c */
+	bool is_dirty;                   /**< a commit has to rebuild the snapshot */
+	bool is_draining;                /**< the driver owes vu_device_queue_drained() */
+	int refusal;                     /**< errno of a snapshot that could not be built */
+	struct exec_wait removal;
+	struct vu_vring_snapshot *retired_snapshot;
 };
 
 /** All fields belong to the control lcore; data lcores see queues, ops and events only. */
@@ -30,13 +54,15 @@ struct vu_device {
 	uint32_t id;
 	const struct vu_device_ops *ops;
 	void *priv;
-	struct vu_sched *sched;
+	const struct exec_ops *exec;
+	struct vu_sched *sched;   /**< of exec_sched.c, else NULL */
+	struct vu_exec_app *app;  /**< of exec_app.c, else NULL */
 	struct vu_notify_conf notify;
 	uint32_t nb_queues;
 	uint32_t max_queue_size;
 	int numa_node;            /**< that the user asked for, -1 none */
 	uint64_t max_mem_bytes;   /**< 0: any */
-	struct vu_device_queue **queues;
+	struct device_queue **queues;
 	struct vu_device_events events;
 	bool is_connected;
 	bool is_detached;
@@ -55,35 +81,37 @@ struct vu_device {
 	void *disconnected_arg;
 };
 
+/* device_registry.c */
+
 /** Driver by name; NULL if unknown. */
 const struct vu_device_ops *device_driver_find(const char *name);
 
-/** Create the queues and place them on workers. @return 0 or -errno */
-int device_queues_create(struct vu_device *dev, const struct vu_device_conf *conf);
+/* device_queue.c */
 
-/** Free the queues; none may be scheduled. */
+/** Create the queues and have them assigned. @return 0 or -errno */
+int device_queues_create(struct vu_device *dev, const struct vu_device_conf *conf);
+/** Free the queues; nobody may poll them. */
 void device_queues_destroy(struct vu_device *dev);
 
-/**
- * Let kicks wake the queue's worker, if it has a kick descriptor; and no longer, before that is
- * closed or the queue moves.
- */
-void device_queue_watch_kick(struct vu_device_queue *queue);
-void device_queue_unwatch_kick(struct vu_device_queue *queue);
-
-/** Poll function of every queue's task. */
-uint32_t device_queue_poll(struct vu_task *task);
+/* device_request.c */
 
 /** Protocol features that the driver's ops make possible. */
 uint64_t device_possible_protocol_features(const struct vu_device *dev);
 
-/** Log the fault of a ring that was given up, once, and count notifications that blocked. */
-void device_queue_tell(struct vu_device_queue *queue);
-
-/** A descriptor of the front-end blocked who wrote to it. */
-void device_count_hangs(struct vu_device *dev, uint32_t nb);
+/* device_commit.c */
 
 /** True if some ring has a published snapshot. */
 bool device_is_running(const struct vu_device *dev);
+
+/* device_notify.c */
+
+/** Log the fault of a ring that was given up, once, and count notifications that blocked. */
+void device_queue_report(struct device_queue *queue);
+/** Fds of the front-end blocked who wrote to them. */
+void device_count_hangs(struct vu_device *dev, uint64_t nb);
+/** Write an eventfd of the front-end, for a queue that nobody polls. */
+void device_queue_signal(struct device_queue *queue, int fd);
+/** Close the fds that data lcores have left. */
+void device_queue_close_retired(struct device_queue *queue);
 
 #endif /* DEVICE_H */

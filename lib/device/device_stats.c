@@ -45,34 +45,6 @@ stats_copy_vring(const struct vu_vring *vring, struct vu_device_queue_stats *sta
 	stats->is_running = vring->snapshot != NULL;
 }
 
-void
-device_queue_tell(struct vu_device_queue *queue)
-{
-	const struct vu_vring_pos *pos = &queue->vring.pos;
-	const uint64_t nb_hangs = vu_load(&pos->counters.nb_notification_errors);
-	const enum vu_vring_fault fault = vu_load(&pos->fault);
-
-	if (nb_hangs != queue->nb_hangs)
-		device_count_hangs(queue->dev, (uint32_t)(nb_hangs - queue->nb_hangs));
-	queue->nb_hangs = nb_hangs;
-	if (fault == VU_VRING_OK || queue->is_fault_told)
-		return;
-	queue->is_fault_told = true;
-	VU_LOG_LIMITED(&queue->dev->fault_log, DEVICE, WARNING, "%s: queue %u: given up: %s",
-		queue->dev->name, queue->vring.idx, vu_vring_fault_name(fault));
-}
-
-bool
-vu_device_tell_faults(struct vu_device *dev)
-{
-	const uint32_t nb_hangs = dev->nb_hangs;
-
-	for (uint32_t i = 0; i < dev->nb_queues; i++)
-		if (dev->queues[i]->vring.snapshot != NULL)
-			device_queue_tell(dev->queues[i]);
-	return dev->nb_hangs == nb_hangs;
-}
-
 /* Where the position lies and, while there is one, the snapshot: -1 if they disagree. */
 static int
 queue_state_node(const struct vu_device_queue *queue)
@@ -90,7 +62,7 @@ void
 vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
 	struct vu_device_queue_stats *stats)
 {
-	const struct vu_device_queue *queue = dev->queues[queue_idx];
+	const struct vu_device_queue *queue = vu_device_queue(dev, queue_idx);
 
 	stats->direction = queue->direction;
 	stats->nb_packets = vu_load(&queue->counters.nb_packets);
@@ -101,7 +73,7 @@ vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
 		stats->nb_drops[i] = vu_load(&queue->counters.nb_drops[i]);
 	stats->nb_drops[VU_DROP_HANDOFF_FULL] += queue->nb_control_drops;
 	stats_copy_vring(&queue->vring, stats);
-	stats->lcore_id = (int)vu_sched_worker_lcore(dev->sched, queue->worker_idx);
+	stats->lcore_id = dev->exec->lcore(dev->queues[queue_idx]);
 	stats->lcore_node = vu_device_queue_node(queue);
 	stats->state_node = queue_state_node(queue);
 	stats->variant = queue->variant != NULL ? queue->variant : "";

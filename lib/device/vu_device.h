@@ -21,6 +21,7 @@
 
 struct vu_channel_request;
 struct vu_device;
+struct vu_exec_app;
 struct vu_fd_account;
 struct vu_gpu_request;
 struct vu_log_limit;
@@ -70,8 +71,11 @@ struct vu_device_conf {
 	uint32_t max_queue_size;    /**< entries, 1..32768 */
 	int numa_node;              /**< -1: wherever the owner lcore is */
 	uint64_t max_mem_bytes;     /**< of guest memory, see vu_mem.h; 0: any */
-	struct vu_sched *sched;     /**< outlives the device */
-	const struct vu_assign_conf *assign; /**< placement of the queues */
+	/** whose data lcores poll the queues; outlives the device */
+	struct vu_sched *sched;
+	/** without a scheduler: threads of the application poll them (vu_exec.h); outlives it */
+	struct vu_exec_app *app;
+	const struct vu_assign_conf *assign; /**< placement of the queues; with a scheduler */
 	/** for queues whose tasks the scheduler polls; all zero: notify at once */
 	struct vu_notify_conf notify;
 	const char *driver_args;    /**< key=value,... for the driver; NULL for none */
@@ -216,7 +220,8 @@ uint64_t vu_device_protocol_features(const struct vu_device *dev);
  *
  * @param dev       device
  * @param features  feature word without vhost-user's own bits
- * @return 0; -EINVAL not a subset of what is offered; -EBUSY other features while rings are running
+ * @return 0; -EINVAL not a subset of what is offered; -EBUSY the rings that run do not allow
+ *         it; the driver says which features may change then, with the next commit
  * @context control lcore
  */
 int vu_device_set_features(struct vu_device *dev, uint64_t features);
@@ -417,7 +422,7 @@ const char *vu_device_state_name(enum vu_device_state state);
  * @param lcore_id   data lcore
  * @return 0, the former lcore may still be polling it, see vu_device_queue_is_moving(); -EINVAL no
  *         such queue, or the lcore is not a data lcore; -ENOMEM or another -errno: it stays where
- *         it was
+ *         it was; -ENOTSUP the application polls it
  * @context control lcore
  */
 int vu_device_queue_move(struct vu_device *dev, uint32_t queue_idx, unsigned int lcore_id);

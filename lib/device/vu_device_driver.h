@@ -17,7 +17,7 @@
 #include "vu_device.h"
 #include "vu_device_control.h"
 #include "vu_sched.h"
-#include "vu_vring_snapshot.h"
+#include "vu_vring_notify.h"
 #include "vu_vring_packed.h"
 #include "vu_vring_poll.h"
 #include "vu_vring_split.h"
@@ -45,11 +45,10 @@ struct vu_device_queue_counters {
 typedef uint32_t (*vu_device_queue_poll_fn)(struct vu_device_queue *queue,
 	const struct vu_vring_snapshot *snap);
 
-/** One virtqueue of a device with its task. */
+/** One virtqueue of a device: what its driver and those who poll it use. */
 struct vu_device_queue {
 	struct vu_task task;             /**< first: hot on the owner lcore */
-	/** while the ring is running the owner lcore's to change */
-	vu_device_queue_poll_fn poll;
+	vu_device_queue_poll_fn poll;    /**< fixed after the driver's create op */
 	struct vu_device *dev;           /**< fixed */
 	void *priv;                      /**< driver's, fixed after its create op */
 	/**
@@ -58,26 +57,14 @@ struct vu_device_queue {
 	 */
 	bool is_woken;
 	bool may_sleep;                  /**< fixed: data lcores may sleep */
+	enum vu_device_queue_direction direction; /**< fixed after the driver's create op */
+	/** owner lcore: odd while a thread of the application is in a burst call */
+	uint32_t turn;
 	struct vu_vring vring;
-	struct vu_device_queue_counters counters __rte_cache_aligned;
-
-	/* Control lcore. */
-	uint32_t worker_idx;             /**< data lcore the queue is assigned to */
-	enum vu_device_queue_direction direction;
-	const char *variant;             /**< static, from queue_start; NULL: there is one way */
 	bool is_failed;                  /**< owner lcore: the fault was reported */
-	bool is_fault_told;              /**< control lcore: it was logged */
+	struct vu_device_queue_counters counters __rte_cache_aligned;
 	uint64_t nb_control_drops;       /**< control lcore: frames of its own, handoff ring full */
-	uint64_t nb_hangs;               /**< control lcore: notifications that blocked, so far */
-	bool is_dirty;                   /**< a commit has to rebuild the snapshot */
-	bool is_scheduled;               /**< the task was added to its worker */
-	bool is_kick_watched;            /**< a kick wakes the worker */
-	struct vu_sched_wait removal;
-	struct vu_vring_snapshot *retired_snapshot;
-	int refusal;                     /**< errno of a snapshot that could not be built */
-	bool has_new_call;               /**< a call descriptor came: signal it once */
-	int retired_call_fd;
-	int retired_err_fd;
+	const char *variant;             /**< control lcore; static; NULL: there is one way */
 };
 
 /** Operations of a device driver; control lcore unless said otherwise. */
@@ -170,12 +157,33 @@ struct vu_device_ops {
 	 * VU_FD_NONE = none; default: none.
 	 */
 	int (*exit_event)(struct vu_device *dev, unsigned int worker_idx);
-	/** A ring is about to become snap; may choose queue->poll. */
+	/** Bytes of a ring's snapshot that are the driver's, see vu_vring_snapshot_priv(). */
+	uint32_t snapshot_bytes;
+	/**
+	 * A snapshot is about to be published, the first of a ring that starts or one in place of
+	 * another: fill the driver's part with all that a burst depends on. Default: nothing.
+	 */
+	void (*snapshot_init)(struct vu_device_queue *queue, struct vu_vring_snapshot *snap);
+	/** A ring is about to start; its position is set. Default: nothing. */
 	void (*queue_start)(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
 	/** Owner lcore: a ring was given up; release what waits for it. Default: nothing. */
 	void (*queue_fault)(struct vu_device_queue *queue);
-	/** A ring is quiet; what the driver held for it is released. */
+	/**
+	 * No burst uses `snap` any more: its ring stops (queue->vring.snapshot is NULL) or has
+	 * another one. Requests that were begun with it may still be in flight: they, their guest
+	 * memory and the ring stay valid until the driver calls vu_device_queue_drained(), and
+	 * GET_VRING_BASE or the end of the session waits for that. Default: nothing is in flight.
+	 *
+	 * @return 0; -EINPROGRESS vu_device_queue_drained() follows
+	 */
+	int (*queue_drain)(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
+	/** A ring is quiet and drained; what the driver held for it is released. */
 	void (*queue_stop)(struct vu_device_queue *queue);
+	/**
+	 * Features that may change while rings run: their snapshots are replaced. Default: only
+	 * VHOST_F_LOG_ALL.
+	 */
+	uint64_t running_features;
 };
 
 /** Driver's own data of a device, as set by vu_device_set_priv(). @context any thread */
@@ -197,15 +205,23 @@ struct vu_sched *vu_device_sched(const struct vu_device *dev);
 int vu_device_queue_node(const struct vu_device_queue *queue);
 
 /**
- * Report a fault that was found in a ring (queue->vring.pos.fault): error eventfd, counter,
- * session. The ring is not touched again until the front-end sets it up anew. A poll function need
- * not call this for its own queue.
+ * Give up a ring in which a fault was found (queue->vring.pos.fault): error eventfd, counter,
+ * session, once; and the driver's queue_fault op. The ring is not touched again until the front-end
+ * sets it up again. A poll function need not call this for its own queue.
  *
- * @param queue  queue owned by the calling lcore; reported only once
+ * @param queue  queue owned by the calling lcore
  * @param snap   its snapshot
  * @context owner lcore
  */
 void vu_device_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
+
+/**
+ * All requests that queue_drain answered -EINPROGRESS for are complete.
+ *
+ * @param queue  queue
+ * @context control lcore
+ */
+void vu_device_queue_drained(struct vu_device_queue *queue);
 
 /**
  * Result of a state transfer for which check_device_state answered -EINPROGRESS. Nothing happens if
@@ -216,6 +232,51 @@ void vu_device_queue_fail(struct vu_device_queue *queue, const struct vu_vring_s
  * @context control lcore
  */
 void vu_device_state_checked(struct vu_device *dev, int rc);
+
+/**
+ * Begin a burst on a queue that the application polls. Each call is followed by
+ * vu_device_queue_leave(), in the same thread; they do not nest.
+ *
+ * @param queue  queue that no other thread is polling
+ * @return snapshot, valid until vu_device_queue_leave(); NULL while the ring does not run
+ * @context thread of the application that polls the queue
+ */
+static __rte_always_inline const struct vu_vring_snapshot *
+vu_device_queue_enter(struct vu_device_queue *queue)
+{
+	vu_store(&queue->turn, queue->turn + 1);
+	/* Turn before snapshot: a compiler's order here, a processor's by membarrier() there. */
+	rte_compiler_barrier();
+	return vu_vring_snapshot_load(&queue->vring);
+}
+
+/** End of a burst, see vu_device_queue_enter(). @context as there */
+static __rte_always_inline void
+vu_device_queue_leave(struct vu_device_queue *queue)
+{
+	/* Pairs with the acquire in exec_app.c: what used the snapshot is over. */
+	vu_store_release(&queue->turn, queue->turn + 1);
+}
+
+/**
+ * After the driver's part of a burst, whoever polls: write a notification that is due, give up a
+ * ring with a fault, and see that the task of such a queue is polled as often as that needs.
+ *
+ * @param queue  queue
+ * @param snap   its snapshot
+ * @context owner lcore
+ */
+static __rte_always_inline void
+vu_device_queue_end_burst(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+{
+	/* Until a notification that was put off is written, each turn looks at the clock. */
+	if (unlikely(vu_vring_notify_check(snap, &queue->vring.pos)))
+		queue->task.watch = (struct vu_watch)VU_WATCH_ALWAYS;
+	if (unlikely(queue->vring.pos.fault != VU_VRING_OK)) {
+		vu_device_queue_fail(queue, snap);
+		queue->task.watch = (struct vu_watch)VU_WATCH_NEVER;
+	}
+}
 
 /** Count a drop. @context owner lcore */
 static inline void

@@ -203,13 +203,14 @@ struct vu_vring_snapshot *
 vu_vring_snapshot_create(const struct vu_vring *vring, const struct vu_mem_table *mem,
 	uint64_t features)
 {
-	struct vu_vring_snapshot *snap = rte_malloc_socket("vu_vring_snapshot", sizeof(*snap),
+	const size_t bytes = sizeof(struct vu_vring_snapshot) + vring->priv_bytes;
+	struct vu_vring_snapshot *snap = rte_zmalloc_socket("vu_vring_snapshot", bytes,
 		RTE_CACHE_LINE_SIZE, vring->numa_node);
 	int rc;
 
 	/* Memory of another node is slow, none is fatal. */
 	if (snap == NULL)
-		snap = rte_malloc("vu_vring_snapshot", sizeof(*snap), RTE_CACHE_LINE_SIZE);
+		snap = rte_zmalloc("vu_vring_snapshot", bytes, RTE_CACHE_LINE_SIZE);
 	if (snap == NULL) {
 		rte_errno = ENOMEM;
 		return NULL;

@@ -94,6 +94,7 @@ struct vu_vring {
 	uint32_t idx;
 	int numa_node; /**< where snapshots are to be; SOCKET_ID_ANY unless the owner sets it */
 	struct vu_notify_conf notify; /**< all zero unless the owner sets it */
+	uint32_t priv_bytes; /**< of each snapshot, the driver's; 0 unless the owner sets it */
 
 	/* Control lcore only. */
 	struct vu_vring_conf conf;

@@ -102,9 +102,21 @@ struct vu_vring_snapshot {
 } __rte_cache_aligned;
 
 /**
- * Set-up of a ring in use.
+ * Driver's part of a snapshot: vring->priv_bytes, aligned to a cache line, filled before the
+ * snapshot is published and read-only from then on.
  *
- * @return snapshot valid until the lcore's next safe point; NULL while stopped
+ * @context any thread that may use the snapshot
+ */
+static inline void *
+vu_vring_snapshot_priv(const struct vu_vring_snapshot *snap)
+{
+	return (void *)(uintptr_t)(snap + 1);
+}
+
+/**
+ * Snapshot of a running ring.
+ *
+ * @return snapshot valid until the lcore's next quiescent state; NULL while stopped
  * @context owner lcore
  */
 static inline const struct vu_vring_snapshot *

@@ -11,6 +11,7 @@
 #include <rte_common.h>
 #include <rte_errno.h>
 
+#include "device.h"
 #include "probe_device.h"
 #include "vu_device_channel.h"
 #include "vu_device_control.h"
@@ -39,7 +40,7 @@ nb_on_worker(const struct vu_device *dev, unsigned int worker_idx)
 	unsigned int nb = 0;
 
 	for (uint32_t i = 0; i < vu_device_nb_queues(dev); i++)
-		nb += vu_device_queue(dev, i)->worker_idx == worker_idx;
+		nb += dev->queues[i]->worker_idx == worker_idx;
 	return nb;
 }
 

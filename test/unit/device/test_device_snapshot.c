@@ -9,7 +9,7 @@
 
 /* ---- start ---- */
 
-/* What a ring needs to become snap; each is one message. */
+/* What a ring needs to run; each is one message. */
 enum piece { PIECE_SIZE, PIECE_ADDR, PIECE_MEM, PIECE_START, NB_PIECES };
 
 static void

@@ -48,7 +48,7 @@ struct net_variant {
 
 /* net_variant.c: all that were compiled in, best first; the last one is net_burst_any. */
 const struct net_variant *net_variant_list(unsigned int *nb_variants);
-/* net_variant.c: choose for a ring that is about to become running. Control lcore. */
+/* net_variant.c: choose for a ring that is about to start. Control lcore. */
 const struct net_burst_ops *net_variant_choose(const struct vu_vring_snapshot *snap);
 extern const struct net_burst_ops net_burst_any;
 

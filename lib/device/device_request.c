@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Hands requests over to the driver, with the defaults of absent ops. Control lcore, but for
- * vu_device_handle_event().
+ * Requests of a session or of the daemon that are the driver's to answer: configuration space,
+ * crypto, state transfer, shared objects. Each is handed to its op, or gets the default of an
+ * absent one. Control lcore, except vu_device_handle_event().
  */
 #include "vu_device_control.h"
 
@@ -53,13 +54,13 @@ vu_device_update_memory(struct vu_device *dev, const struct vu_mem_table *mem)
 bool
 vu_device_ring_is_started(const struct vu_device *dev, uint32_t queue_idx)
 {
-	return dev->queues[queue_idx]->vring.started;
+	return dev->queues[queue_idx]->head.vring.started;
 }
 
 void
 vu_device_ring_kick(struct vu_device *dev, uint32_t queue_idx)
 {
-	vu_sched_task_kick(dev->sched, &dev->queues[queue_idx]->task);
+	dev->exec->refresh(dev->queues[queue_idx]);
 }
 
 void
@@ -162,4 +163,25 @@ int
 vu_device_exit_event(struct vu_device *dev, unsigned int worker_idx)
 {
 	return dev->ops->exit_event != NULL ? dev->ops->exit_event(dev, worker_idx) : VU_FD_NONE;
+}
+
+int
+vu_device_config_get(const struct vu_device *dev, uint32_t offset, void *buf, uint32_t len)
+{
+	return dev->ops->get_config != NULL ? dev->ops->get_config(dev, offset, buf, len) :
+		-EOPNOTSUPP;
+}
+
+int
+vu_device_config_set(struct vu_device *dev, uint32_t offset, const void *buf, uint32_t len,
+	bool is_migration)
+{
+	return dev->ops->set_config != NULL ?
+		dev->ops->set_config(dev, offset, buf, len, is_migration) : -EOPNOTSUPP;
+}
+
+int
+vu_device_set_mtu(struct vu_device *dev, uint64_t mtu_bytes)
+{
+	return dev->ops->set_mtu != NULL ? dev->ops->set_mtu(dev, mtu_bytes) : -EOPNOTSUPP;
 }

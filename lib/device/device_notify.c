@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Notification of a front-end: call and error eventfds of the rings, faults that are reported, and
+ * the limit on eventfds that block whoever writes to them. Control lcore, except
+ * vu_device_queue_fail().
+ */
+#include "device.h"
+
+#include <rte_cycles.h>
+
+#include "vu_fd.h"
+#include "vu_vring_notify.h"
+
+#define BARRED_HANGS 3
+#define BARRED_SECONDS 60
+
+void
+vu_device_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+{
+	const struct vu_device_events *events = &queue->dev->events;
+
+	if (!queue->is_failed) {
+		queue->is_failed = true;
+		/* What was used before is still to be told, but not to an eventfd that blocks. */
+		if (queue->vring.pos.is_delayed && queue->vring.pos.fault != VU_VRING_BAD_CALL)
+			vu_vring_notify(snap, &queue->vring.pos);
+		vu_counter_add(&queue->counters.nb_faults, 1);
+		vu_vring_err(snap, &queue->vring.pos);
+		events->ring_fault(events->arg, queue->vring.idx);
+	}
+	if (queue->dev->ops->queue_fault != NULL)
+		queue->dev->ops->queue_fault(queue);
+}
+
+void
+device_count_hangs(struct vu_device *dev, uint64_t nb)
+{
+	dev->nb_hangs += (uint32_t)nb;
+	dev->hang_tsc = rte_rdtsc();
+}
+
+bool
+vu_device_refuses_calls(struct vu_device *dev)
+{
+	if (rte_rdtsc() - dev->hang_tsc > BARRED_SECONDS * rte_get_tsc_hz())
+		dev->nb_hangs = 0;
+	return dev->nb_hangs >= BARRED_HANGS;
+}
+
+void
+device_queue_signal(struct device_queue *queue, int fd)
+{
+	if (vu_fd_signal_bounded(fd) == -EINTR)
+		device_count_hangs(queue->head.dev, 1);
+}
+
+void
+device_queue_report(struct device_queue *queue)
+{
+	struct vu_device *dev = queue->head.dev;
+	const struct vu_vring_pos *pos = &queue->head.vring.pos;
+	const uint64_t nb_hangs = vu_load(&pos->counters.nb_notification_errors);
+	const enum vu_vring_fault fault = vu_load(&pos->fault);
+
+	if (nb_hangs != queue->nb_hangs)
+		device_count_hangs(dev, nb_hangs - queue->nb_hangs);
+	queue->nb_hangs = nb_hangs;
+	if (fault == VU_VRING_OK || queue->is_fault_reported)
+		return;
+	queue->is_fault_reported = true;
+	VU_LOG_LIMITED(&dev->fault_log, DEVICE, WARNING, "%s: queue %u: given up: %s",
+		dev->name, queue->head.vring.idx, vu_vring_fault_name(fault));
+}
+
+bool
+vu_device_tell_faults(struct vu_device *dev)
+{
+	const uint32_t nb_hangs = dev->nb_hangs;
+
+	for (uint32_t i = 0; i < dev->nb_queues; i++)
+		if (dev->queues[i]->head.vring.snapshot != NULL)
+			device_queue_report(dev->queues[i]);
+	return dev->nb_hangs == nb_hangs;
+}
+
+/* Put a new fd in place of one that a data lcore may be writing to. */
+static void
+device_replace_fd(int *fd, int *retired_fd, int new_fd)
+{
+	/* Replaced twice since the last commit: no lcore has seen the one in between. */
+	if (*retired_fd != VU_FD_NONE)
+		vu_fd_close(fd);
+	else
+		*retired_fd = vu_fd_take(fd);
+	*fd = new_fd;
+}
+
+void
+vu_device_ring_set_call(struct vu_device *dev, uint32_t queue_idx, int call_fd)
+{
+	struct device_queue *queue = dev->queues[queue_idx];
+
+	device_replace_fd(&queue->head.vring.call_fd, &queue->retired_call_fd, call_fd);
+	queue->has_new_call = true;
+	queue->is_dirty = true;
+}
+
+void
+vu_device_ring_set_err(struct vu_device *dev, uint32_t queue_idx, int err_fd)
+{
+	struct device_queue *queue = dev->queues[queue_idx];
+
+	device_replace_fd(&queue->head.vring.err_fd, &queue->retired_err_fd, err_fd);
+	queue->is_dirty = true;
+}
+
+void
+device_queue_close_retired(struct device_queue *queue)
+{
+	/* An event on the old call fd may have been missed: repeat it on the new one. */
+	if (queue->has_new_call && queue->head.vring.snapshot != NULL)
+		device_queue_signal(queue, queue->head.vring.call_fd);
+	queue->has_new_call = false;
+	vu_fd_close(&queue->retired_call_fd);
+	vu_fd_close(&queue->retired_err_fd);
+}

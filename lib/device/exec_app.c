@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Queues that threads of the application poll. A burst call makes the queue's turn odd, loads the
+ * snapshot, works, and makes the turn even again: two plain stores. Control publishes first, then
+ * has every CPU that runs a thread of the process execute a full barrier (membarrier(2)), then
+ * reads the turns. A thread's odd turn is either seen here, and waited for, or its load of the
+ * snapshot comes after the publication. Control lcore.
+ */
+#include "device.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <rte_debug.h>
+#include <rte_errno.h>
+#include <rte_memory.h>
+
+#define APP_POLL_MIN_US 2   /* a burst is far shorter */
+#define APP_POLL_MAX_US 256 /* a thread that lost its CPU in the middle of one */
+
+struct vu_exec_app {
+	TAILQ_HEAD(, exec_wait) waits;
+	uint64_t poll_delay_us; /* what vu_exec_app_poll() answers next */
+};
+
+static int
+membarrier(int command)
+{
+	return syscall(SYS_membarrier, command, 0, 0) == 0 ? 0 : -errno;
+}
+
+struct vu_exec_app *
+vu_exec_app_create(void)
+{
+	struct vu_exec_app *app = calloc(1, sizeof(*app));
+	int rc = app == NULL ? -ENOMEM : membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+
+	if (rc != 0) {
+		free(app);
+		/* What kernels before 4.14 answer, too. */
+		rte_errno = rc == -EINVAL ? ENOSYS : -rc;
+		return NULL;
+	}
+	TAILQ_INIT(&app->waits);
+	return app;
+}
+
+void
+vu_exec_app_destroy(struct vu_exec_app *app)
+{
+	RTE_VERIFY(app == NULL || TAILQ_EMPTY(&app->waits));
+	free(app);
+}
+
+/* A turn that is odd, and still the one that was odd when the last wait began, is no end yet. */
+static bool
+app_is_inside(const struct vu_device *dev)
+{
+	for (uint32_t i = 0; i < dev->nb_queues; i++) {
+		const struct device_queue *queue = dev->queues[i];
+
+		/* Pairs with the release in vu_device_queue_leave(). */
+		if ((queue->app_turn & 1) != 0 &&
+				vu_load_acquire(&queue->head.turn) == queue->app_turn)
+			return true;
+	}
+	return false;
+}
+
+uint64_t
+vu_exec_app_poll(struct vu_exec_app *app)
+{
+	struct exec_wait *wait, *next;
+	bool is_progress = false;
+
+	for (wait = TAILQ_FIRST(&app->waits); wait != NULL; wait = next) {
+		next = TAILQ_NEXT(wait, link);
+		if (app_is_inside(wait->dev))
+			continue;
+		TAILQ_REMOVE(&app->waits, wait, link);
+		wait->sched.fn(wait->sched.arg);
+		is_progress = true;
+		/* The function may have started or ended others. */
+		next = TAILQ_FIRST(&app->waits);
+	}
+	if (is_progress || TAILQ_EMPTY(&app->waits))
+		app->poll_delay_us = APP_POLL_MIN_US;
+	else
+		app->poll_delay_us = RTE_MIN(app->poll_delay_us * 2, (uint64_t)APP_POLL_MAX_US);
+	return TAILQ_EMPTY(&app->waits) ? UINT64_MAX : app->poll_delay_us;
+}
+
+static void
+app_quiesce(struct vu_device *dev, struct exec_wait *wait)
+{
+	/* Publication before turns; pairs with the order in vu_device_queue_enter(). */
+	RTE_VERIFY(membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0);
+	for (uint32_t i = 0; i < dev->nb_queues; i++)
+		dev->queues[i]->app_turn = vu_load_acquire(&dev->queues[i]->head.turn);
+	wait->dev = dev;
+	TAILQ_INSERT_TAIL(&dev->app->waits, wait, link);
+}
+
+/* Any thread may call for any queue: there is nothing to assign. */
+static int
+app_assign(struct vu_device *dev, const struct vu_device_conf *conf, unsigned int *worker_of_queue)
+{
+	(void)dev;
+	(void)conf;
+	(void)worker_of_queue;
+	return 0;
+}
+
+static void
+app_nothing(struct device_queue *queue)
+{
+	(void)queue;
+}
+
+static int
+app_attach(struct device_queue *queue)
+{
+	(void)queue;
+	return 0;
+}
+
+/* The grace period of the commit covers it. */
+static bool
+app_detach(struct device_queue *queue, struct exec_wait *wait)
+{
+	(void)queue;
+	(void)wait;
+	return false;
+}
+
+static int
+app_move(struct device_queue *queue, unsigned int lcore_id)
+{
+	(void)queue;
+	(void)lcore_id;
+	return -ENOTSUP;
+}
+
+static bool
+app_is_moving(const struct device_queue *queue)
+{
+	(void)queue;
+	return false;
+}
+
+static int
+app_lcore(const struct device_queue *queue)
+{
+	(void)queue;
+	return -1;
+}
+
+static int
+app_node(const struct device_queue *queue)
+{
+	return queue->head.dev->numa_node;
+}
+
+const struct exec_ops exec_app_ops = {
+	.assign = app_assign,
+	.init = app_nothing,
+	.attach = app_attach,
+	.detach = app_detach,
+	.refresh = app_nothing,
+	.quiesce = app_quiesce,
+	.move = app_move,
+	.is_moving = app_is_moving,
+	.lcore = app_lcore,
+	.node = app_node,
+	.kick_add = app_nothing,
+	.kick_remove = app_nothing,
+};

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Who polls the queues of a device: the data lcores of a scheduler (vu_sched.h), or threads of the
+ * application, which call a driver's burst functions whenever they like. This header is about the
+ * second kind. doc/decision/0013 says why it is safe.
+ */
+#ifndef VU_EXEC_H
+#define VU_EXEC_H
+
+#include <stdint.h>
+
+struct vu_exec_app;
+
+/**
+ * Stand for threads of the application. Registers the process for membarrier(2).
+ *
+ * @return executor; NULL with rte_errno: ENOMEM, ENOSYS or EPERM the kernel lets us have no
+ *         membarrier
+ * @context control lcore
+ */
+struct vu_exec_app *vu_exec_app_create(void);
+
+/**
+ * Destroy it.
+ *
+ * @param app  executor of no device; NULL is allowed
+ * @context control lcore
+ */
+void vu_exec_app_destroy(struct vu_exec_app *app);
+
+/**
+ * Complete the changes whose queues the application has left. Fits vu_reactor_poller_fn when
+ * wrapped, as vu_sched_poll() does.
+ *
+ * @param app  executor
+ * @return microseconds until it wants to be called again, UINT64_MAX = nothing is pending
+ * @context control lcore
+ */
+uint64_t vu_exec_app_poll(struct vu_exec_app *app);
+
+#endif /* VU_EXEC_H */
