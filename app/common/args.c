@@ -4,6 +4,7 @@
  */
 #include "args.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,94 +15,96 @@
 
 #include "eal_options.h"
 
-/* Row of an option; *value is what stands behind '=' or NULL. */
-static const struct args_row *
-args_find(const struct args *args, const char *arg, const char **value)
+static int
+args_refuse(const struct args *args, const char *word, const char *errmsg)
 {
-	for (const struct args_row *row = args->rows; row->name != NULL; row++) {
-		size_t len = strlen(row->name);
+	fprintf(stderr, "%s: %s%s; see %s --help\n", args->program, word, errmsg, args->program);
+	return EXIT_FAILURE;
+}
 
-		if (strncmp(arg, row->name, len) != 0 || (arg[len] != '=' && arg[len] != '\0'))
-			continue;
-		*value = arg[len] == '=' ? arg + len + 1 : NULL;
-		return row;
-	}
+/* By its whole name only: an abbreviation of ours may be an option of EAL's. */
+static const struct args_row *
+args_find(const struct args *args, const char *word)
+{
+	const size_t len = strcspn(word, "=");
+
+	for (const struct args_row *row = args->rows; row->name != NULL; row++)
+		if (strlen(row->name) == len && strncmp(row->name, word, len) == 0)
+			return row;
 	return NULL;
+}
+
+static bool
+args_is_question(const struct args *args, const char *word)
+{
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		args->help();
+	else if (strcmp(word, "--version") == 0)
+		printf("%s %s, %s\n", args->program, VU_VERSION, rte_version());
+	else
+		return false;
+	return true;
+}
+
+/* Words of our own options go into `own`, which has its first one, all others to EAL. */
+static int
+args_split(struct args *args, int argc, char **argv, char **own, int *nb_own)
+{
+	bool is_open = false; /* the word before was an option that may take this one */
+
+	for (int i = 1; i < argc; i++) {
+		const struct args_row *row = args_find(args, argv[i]);
+		const bool is_option = argv[i][0] == '-' && argv[i][1] != '\0';
+		const bool has_value = strchr(argv[i], '=') != NULL;
+
+		if (args_is_question(args, argv[i]))
+			return EXIT_SUCCESS;
+		if (row != NULL) {
+			own[(*nb_own)++] = argv[i];
+			if (!row->is_flag && !has_value && i + 1 < argc)
+				own[(*nb_own)++] = argv[++i];
+		} else if (strcmp(argv[i], "--") != 0) {
+			if (!is_option && !is_open)
+				return args_refuse(args, argv[i], ": unknown option");
+			args->eal_argv[args->eal_argc++] = argv[i];
+			is_open = is_option && !has_value;
+			continue;
+		}
+		is_open = false;
+	}
+	return ARGS_RUN;
 }
 
 static int
 args_apply(const struct args *args, const struct args_row *row, const char *value)
 {
-	if (value == NULL) {
-		fprintf(stderr, "%s: %s needs a value; see %s --help\n", args->program, row->name,
-			args->program);
-		return EXIT_FAILURE;
-	}
-	if (row->apply(args->arg, row, value) != 0) {
-		fprintf(stderr, "%s: %s %s: %s\n", args->program, row->name, value, args->why);
-		return EXIT_FAILURE;
-	}
-	return ARGS_RUN;
-}
+	int rc = row->apply(args->arg, row, value);
 
-/* Options that print something and end the program. */
-static bool
-args_is_question(const struct args *args, const char *arg)
-{
-	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)
-		fputs(args->help, stdout);
-	else if (strcmp(arg, "--version") == 0)
-		printf("%s %s, %s\n", args->program, VU_VERSION, rte_version());
-	else
-		return args->answer != NULL && args->answer(arg);
-	return true;
-}
-
-/* Put one argument aside for EAL, with its value if that is a word of its own. */
-static int
-args_keep(struct args *args, int argc, char **argv, int i)
-{
-	int nb_words = eal_option_words(argv[i]);
-
-	if (strcmp(argv[i], "--") == 0)
-		return i;
-	if (nb_words == 0) {
-		fprintf(stderr, "%s: %s: unknown option; see %s --help\n", args->program, argv[i],
-			args->program);
-		return -1;
-	}
-	if (i + nb_words > argc) {
-		fprintf(stderr, "%s: %s needs a value; see %s --help\n", args->program, argv[i],
-			args->program);
-		return -1;
-	}
-	for (int word = 0; word < nb_words; word++)
-		args->eal_argv[args->eal_argc++] = argv[i + word];
-	return i + nb_words - 1;
+	if (rc < 0)
+		fprintf(stderr, "%s: %s %s: %s\n", args->program, row->name,
+			value != NULL ? value : "", args->errmsg);
+	return rc < 0 ? EXIT_FAILURE : rc > 0 ? EXIT_SUCCESS : ARGS_RUN;
 }
 
 static int
-args_take(struct args *args, int argc, char **argv)
+args_take(const struct args *args, int nb_words, char **words)
 {
+	struct option options[ARGS_MAX_ROWS + 1] = { { 0 } };
 	int status = ARGS_RUN;
+	int found, idx;
 
-	for (int i = 1; i < argc && status == ARGS_RUN; i++) {
-		const char *value = NULL;
-		const struct args_row *row = args_find(args, argv[i], &value);
-
-		if (args_is_question(args, argv[i]))
-			return EXIT_SUCCESS;
-		if (args->flag != NULL && args->flag(args->arg, argv[i]))
-			continue;
-		if (row != NULL) {
-			if (value == NULL && i + 1 < argc)
-				value = argv[++i];
-			status = args_apply(args, row, value);
-			continue;
-		}
-		i = args_keep(args, argc, argv, i);
-		if (i < 0)
-			return EXIT_FAILURE;
+	for (int i = 0; args->rows[i].name != NULL && i < ARGS_MAX_ROWS; i++) {
+		options[i].name = args->rows[i].name + strlen("--");
+		options[i].has_arg = args->rows[i].is_flag ? no_argument : required_argument;
+	}
+	optind = 0;
+	while (status == ARGS_RUN &&
+			(found = getopt_long(nb_words, words, ":", options, &idx)) != -1) {
+		if (found == 0)
+			status = args_apply(args, &args->rows[idx], optarg);
+		else
+			status = args_refuse(args, words[optind - 1],
+				found == ':' ? " needs a value" : " takes no value");
 	}
 	return status;
 }
@@ -109,16 +112,21 @@ args_take(struct args *args, int argc, char **argv)
 int
 args_parse(struct args *args, int argc, char **argv)
 {
+	char **own = calloc((size_t)argc + 1, sizeof(*own));
+	int nb_own = 1;
 	int status;
 
 	args->eal_argv = calloc((size_t)argc + EAL_MAX_DEFAULTS + 1, sizeof(*args->eal_argv));
-	if (args->eal_argv == NULL) {
-		fprintf(stderr, "%s: out of memory\n", args->program);
-		return EXIT_FAILURE;
+	if (own == NULL || args->eal_argv == NULL)
+		status = args_refuse(args, "", "out of memory");
+	else {
+		own[0] = args->eal_argv[0] = argv[0];
+		args->eal_argc = 1;
+		status = args_split(args, argc, argv, own, &nb_own);
 	}
-	args->eal_argc = 0;
-	args->eal_argv[args->eal_argc++] = argv[0];
-	status = args_take(args, argc, argv);
+	if (status == ARGS_RUN)
+		status = args_take(args, nb_own, own);
+	free(own);
 	if (status == ARGS_RUN) {
 		args->eal_argc = eal_options_add_defaults(args->program, args->is_in_memory,
 			args->eal_argc, args->eal_argv);

@@ -10,33 +10,38 @@
 /** Result of args_parse(): go on. Other values are exit statuses. */
 #define ARGS_RUN (-1)
 
-/** One option of the application that has a value. */
+/** Options that an application may have. */
+#define ARGS_MAX_ROWS 32
+
+/** One option of the application; --help and --version are options of all of them. */
 struct args_row {
 	const char *name; /* "--socket"; NULL ends a table */
-	/* Take the value. @return 0; anything else with a line of text in struct args.why */
+	/*
+	 * Take the value, NULL if the option has none.
+	 * @return 0; positive: the option was a question, which is answered; negative: refused,
+	 *         with a line of text in struct args.errmsg
+	 */
 	int (*apply)(void *arg, const struct args_row *row, const char *value);
 	const void *data; /* for apply */
+	bool is_flag;     /* has no value */
 };
 
 struct args {
 	const char *program;
-	const char *help;
-	bool is_in_memory; /* see eal_options_add_defaults() */
+	void (*help)(void);   /* prints it */
+	bool is_in_memory;    /* see eal_options_add_defaults() */
 	const struct args_row *rows;
-	/* Print what a further option asks for, which then ends the program. NULL: none. */
-	bool (*answer)(const char *option);
-	/* Take an option that has no value. @return false: it is none. NULL: there are none */
-	bool (*flag)(void *arg, const char *option);
-	void *arg;        /* for apply and flag */
-	const char *why;  /* where apply leaves its line */
-	char **eal_argv;  /* out: NULL-terminated; strings belong to argv but for the added ones */
+	void *arg;            /* for apply */
+	const char *errmsg;   /* where apply leaves its line */
+	char **eal_argv;      /* out: NULL-terminated; strings are those of argv and static ones */
 	int eal_argc;
 };
 
 /**
- * Take the application's options out of the command line and leave EAL's, with some defaults, in
- * eal_argv, which is to be freed. EAL would take our options for abbreviations of its own, hence
- * this order.
+ * Take the application's options out of the command line and leave all other words for EAL, with
+ * some defaults, in eal_argv, which is to be freed. Which options EAL has is not known here: one
+ * that is not ours is its, and so is the word behind it unless that is an option. EAL refuses what
+ * it does not know, see eal_options_check().
  *
  * @return ARGS_RUN, or the status to exit with after something was printed
  */

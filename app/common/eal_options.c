@@ -1,124 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * EAL's options of DPDK 22.11 and later; see eal_options.h.
+ * The few of EAL's options that matter to us, and how EAL starts; see eal_options.h.
  */
 #include "eal_options.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include <rte_common.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_vect.h>
 
 #include "vu_fd.h"
 
-/* Long options by whether a value follows. */
-static const char *const eal_with_value[] = {
-	"--lcores",
-	"--main-lcore",
-	"--master-lcore",
-	"--service-corelist",
-	"--service-coremask",
-	"--corelist",
-	"--coremask",
-	"--socket-mem",
-	"--socket-limit",
-	"--huge-dir",
-	"--file-prefix",
-	"--proc-type",
-	"--vdev",
-	"--allow",
-	"--block",
-	"--syslog",
-	"--log-level",
-	"--log-timestamp",
-	"--log-color",
-	"--trace",
-	"--trace-dir",
-	"--trace-bufsz",
-	"--trace-mode",
-	"--base-virtaddr",
-	"--iova-mode",
-	"--vfio-intr",
-	"--vfio-vf-token",
-	"--mbuf-pool-ops-name",
-	"--force-max-simd-bitwidth",
-	"--memory-size",
-	"--memory-channels",
-	"--memory-ranks",
-	"--driver-path",
-	"--remap-lcore-ids",
-	"--huge-worker-stack",
-	"--max-mem-size",
-};
+#define EAL_REFUSED 99 /* exit status of a child that no library uses */
 
-static const char *const eal_without_value[] = {
-	"--no-huge", "--no-pci", "--no-hpet", "--no-shconf", "--no-telemetry", "--telemetry",
-	"--in-memory", "--legacy-mem", "--single-file-segments", "--match-allocations",
-	"--huge-unlink", "--create-uio-dev", "--vmware-tsc-map", "--auto-probing",
-	"--no-auto-probing",
-};
-
-static const char eal_short_with_value[] = "labcdmnrsS";
-static const char eal_short_without_value[] = "v";
-
-static bool
-eal_is_in(const char *arg, const char *const *names, unsigned int nb_names)
-{
-	for (unsigned int i = 0; i < nb_names; i++) {
-		size_t len = strlen(names[i]);
-
-		if (strncmp(arg, names[i], len) == 0 && (arg[len] == '\0' || arg[len] == '='))
-			return true;
-	}
-	return false;
-}
-
-int
-eal_option_words(const char *arg)
-{
-	if (strcmp(arg, "--") == 0)
-		return 1;
-	if (strncmp(arg, "--", 2) == 0) {
-		/* --huge-unlink, --syslog and their like take an optional value behind '='. */
-		if (eal_is_in(arg, eal_without_value, RTE_DIM(eal_without_value)))
-			return 1;
-		if (!eal_is_in(arg, eal_with_value, RTE_DIM(eal_with_value)))
-			return 0;
-		return strchr(arg, '=') != NULL ? 1 : 2;
-	}
-	if (arg[0] != '-' || arg[1] == '\0')
-		return 0;
-	if (strchr(eal_short_with_value, arg[1]) != NULL)
-		return arg[2] != '\0' ? 1 : 2;
-	return strchr(eal_short_without_value, arg[1]) != NULL && arg[2] == '\0' ? 1 : 0;
-}
-
+/* An option by its name, with or without a value in the same word. */
 static bool
 eal_has(int argc, char **argv, const char *name)
 {
+	const size_t len = strlen(name);
+
 	for (int i = 1; i < argc; i++)
-		if (eal_is_in(argv[i], &name, 1))
+		if (strncmp(argv[i], name, len) == 0 &&
+				(len == 2 || argv[i][len] == '\0' || argv[i][len] == '='))
 			return true;
 	return false;
-}
-
-/* Value of a one-letter option, NULL if it is not there. */
-static const char *
-eal_short_value(int argc, char **argv, char letter)
-{
-	for (int i = 1; i < argc; i++)
-		if (argv[i][0] == '-' && argv[i][1] == letter)
-			return argv[i][2] != '\0' ? &argv[i][2] : argv[i + 1];
-	return NULL;
 }
 
 /*
@@ -160,7 +73,7 @@ eal_options_add_defaults(const char *program, bool is_in_memory, int argc, char 
 		defaults[nb_defaults++] = prefix;
 	/* No port uses a PCI device so far; probing them disturbs their present owners. */
 	if (!eal_has(argc, argv, "--no-pci") && !eal_has(argc, argv, "--allow") &&
-			eal_short_value(argc, argv, 'a') == NULL)
+			!eal_has(argc, argv, "-a"))
 		defaults[nb_defaults++] = no_pci;
 
 	eal_resolve_in_memory(argc, argv);
@@ -200,35 +113,27 @@ eal_free_hugepages(void)
 	return nb_free;
 }
 
-/* Every lcore of a plain list such as 0-3,5 is a CPU that this process may use. */
-static bool
-eal_check_lcores(const char *program, const char *list)
+/* Hugepages are files: those of others cannot be made, and EAL calls that a lack of memory. */
+static const char *
+eal_cure(int error, int argc, char **argv)
 {
-	cpu_set_t allowed;
-	const char *text = list;
+	const bool is_no_huge = eal_has(argc, argv, "--no-huge");
+	const bool has_files = !is_no_huge && !eal_has(argc, argv, "--in-memory");
 
-	CPU_ZERO(&allowed);
-	if (list == NULL || sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
-		return true;
-	while (*text >= '0' && *text <= '9') {
-		char *end;
-		unsigned long first = strtoul(text, &end, 10);
-		unsigned long last = *end == '-' ? strtoul(end + 1, &end, 10) : first;
-
-		for (unsigned long cpu = first; cpu <= last; cpu++) {
-			if (cpu < CPU_SETSIZE && CPU_ISSET(cpu, &allowed))
-				continue;
-			fprintf(stderr, "%s: -l %s: no lcore %lu here\n", program, list, cpu);
-			return false;
-		}
-		text = *end == ',' ? end + 1 : "";
-	}
-	return true;
+	if (error == ENOMEM && is_no_huge)
+		return "use a smaller -m";
+	if ((error == ENOMEM && has_files && geteuid() != 0) || error == EACCES)
+		return "no permission for hugepage files? Run as root, or add --in-memory, or "
+			"--no-huge -m 512";
+	if (error == ENOMEM)
+		return "too few free hugepages? Reserve more (/proc/sys/vm/nr_hugepages), use a "
+			"smaller -m, or --no-huge -m 512";
+	return "see --help";
 }
 
 /* EAL answers a bad option with its manual on stdout: what it says on stderr is enough. */
-int
-eal_options_start(int argc, char **argv)
+static int
+eal_init(int argc, char **argv)
 {
 	int saved_stdout = dup(STDOUT_FILENO);
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -243,48 +148,93 @@ eal_options_start(int argc, char **argv)
 		dup2(saved_stdout, STDOUT_FILENO);
 	vu_fd_close(&saved_stdout);
 	vu_fd_close(&null);
-	/*
-	 * DPDK's own limit spares processors that slow down; our loops use such vectors all the
-	 * time or not at all. Refused, and rightly, if the user set a limit.
-	 */
-	if (rc >= 0)
-		rte_vect_set_max_simd_bitwidth(RTE_VECT_SIMD_512);
 	return rc;
 }
 
-/* Hugepages are files: those of others cannot be made, and EAL calls that a lack of memory. */
-static const char *
-eal_cure(int error, int argc, char **argv)
+bool
+eal_options_start(const char *program, int argc, char **argv)
 {
-	const bool has_files = !eal_has(argc, argv, "--no-huge") &&
-		!eal_has(argc, argv, "--in-memory");
+	int nb_taken = eal_init(argc, argv);
 
-	if (error == ENOMEM && eal_has(argc, argv, "--no-huge"))
-		return "use a smaller -m";
-	if ((error == ENOMEM && has_files && geteuid() != 0) || error == EACCES)
-		return "no permission for hugepage files? Run as root, or add --in-memory, or "
-			"--no-huge -m 512";
-	if (error == ENOMEM)
-		return "too few free hugepages? Reserve more (/proc/sys/vm/nr_hugepages), use a "
-			"smaller -m, or --no-huge -m 512";
-	return "see --help";
-}
-
-void
-eal_options_tell(const char *program, int error, int argc, char **argv)
-{
-	if (error == 0)
+	if (nb_taken < 0 && rte_errno == 0) {
 		fprintf(stderr, "%s: DPDK did not start: another DPDK program may use this "
 			"--file-prefix; see --help\n", program);
+	} else if (nb_taken < 0) {
+		fprintf(stderr, "%s: DPDK did not start: %s; %s\n", program,
+			rte_strerror(rte_errno), eal_cure(rte_errno, argc, argv));
+	} else if (nb_taken + 1 < argc) {
+		/* It stood behind an option that has no value, which only EAL knows. */
+		fprintf(stderr, "%s: %s: unknown option; see %s --help\n", program,
+			argv[nb_taken + 1], program);
+		rte_eal_cleanup();
+	} else {
+		/*
+		 * DPDK's own limit spares processors that slow down; our loops use such vectors
+		 * all the time or not at all. Refused, and rightly, if the user set a limit.
+		 */
+		rte_vect_set_max_simd_bitwidth(RTE_VECT_SIMD_512);
+		return true;
+	}
+	return false;
+}
+
+/* Have EAL read the options and end at --help. The last one may take a word of ours for a value. */
+static void
+eal_read_options(int argc, char **argv, int errors)
+{
+	static char errors_only[] = "--log-level=lib.eal:error", help[] = "--help";
+	char **words = calloc((size_t)argc + 3, sizeof(*words));
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (words == NULL || dup2(null, STDOUT_FILENO) < 0 || dup2(errors, STDERR_FILENO) < 0)
+		_exit(EXIT_FAILURE);
+	memcpy(words, argv, (size_t)argc * sizeof(*words));
+	words[argc++] = errors_only;
+	words[argc++] = help;
+	_exit(rte_eal_init(argc, words) < 0 ? EAL_REFUSED : EXIT_SUCCESS);
+}
+
+/*
+ * EAL says in many lines what it refuses, and may have made files by then. A child lets it read the
+ * options: the first of those lines names the fault.
+ */
+static bool
+eal_check_options(const char *program, int argc, char **argv)
+{
+	char line[256] = "", more[256];
+	int errors[2], status = 0;
+	const char *fault;
+	FILE *in;
+	pid_t child;
+
+	if (pipe2(errors, O_CLOEXEC) != 0)
+		return true;
+	child = fork();
+	if (child == 0)
+		eal_read_options(argc, argv, errors[1]);
+	vu_fd_close(&errors[1]);
+	in = fdopen(errors[0], "r");
+	if (in != NULL && fgets(line, sizeof(line), in) != NULL)
+		while (fgets(more, sizeof(more), in) != NULL)
+			;
+	if (in != NULL)
+		fclose(in);
 	else
-		fprintf(stderr, "%s: DPDK did not start: %s; %s\n", program, rte_strerror(error),
-			eal_cure(error, argc, argv));
+		vu_fd_close(&errors[0]);
+	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
+			WEXITSTATUS(status) != EAL_REFUSED)
+		return true;
+	/* Behind the name of the program or of EAL. */
+	fault = strstr(line, ": ") != NULL ? strstr(line, ": ") + 2 : line;
+	fprintf(stderr, "%s: %.*s; see %s --help\n", program, (int)strcspn(fault, "\n"), fault,
+		program);
+	return false;
 }
 
 bool
 eal_options_check(const char *program, int argc, char **argv)
 {
-	if (!eal_check_lcores(program, eal_short_value(argc, argv, 'l')))
+	if (!eal_check_options(program, argc, argv))
 		return false;
 	if (eal_has(argc, argv, "--no-huge") || eal_free_hugepages() != 0)
 		return true;

@@ -11,9 +11,6 @@
 /** Words that eal_options_add_defaults() adds at most. */
 #define EAL_MAX_DEFAULTS 4
 
-/** Words that an EAL option takes, itself included: 1 or 2; 0 if it is none. */
-int eal_option_words(const char *arg);
-
 /**
  * Add "--no-pci" and "--file-prefix PROGRAM" unless the user chose, so that it runs beside other
  * DPDK programs and leaves the machine's cards alone, and log levels that keep EAL quiet unless
@@ -29,7 +26,7 @@ int eal_option_words(const char *arg);
 int eal_options_add_defaults(const char *program, bool is_in_memory, int argc, char **argv);
 
 /**
- * Check what EAL would only complain about at length: lcores and memory.
+ * Check what EAL would only complain about at length: its options, and memory.
  * @return false after one line on stderr
  */
 bool eal_options_check(const char *program, int argc, char **argv);
@@ -37,11 +34,8 @@ bool eal_options_check(const char *program, int argc, char **argv);
 /**
  * Start EAL with nothing of its own on stdout, and allow the widest vectors unless the user said
  * otherwise.
- * @return what rte_eal_init() says
+ * @return false after one line on stderr that says why it did not start and what helps
  */
-int eal_options_start(int argc, char **argv);
-
-/** Say on stderr, in one line, why EAL did not start and what helps. @param error  rte_errno */
-void eal_options_tell(const char *program, int error, int argc, char **argv);
+bool eal_options_start(const char *program, int argc, char **argv);
 
 #endif /* EAL_OPTIONS_H */

@@ -147,8 +147,7 @@ main(int argc, char **argv)
 	rte_log_set_level_pattern("vu.*", RTE_LOG_ERR);
 	if (!can_start(&options)) {
 		status = EXIT_FAILURE;
-	} else if (eal_options_start(options.eal_argc, options.eal_argv) < 0) {
-		eal_options_tell("vu-bench", rte_errno, options.eal_argc, options.eal_argv);
+	} else if (!eal_options_start("vu-bench", options.eal_argc, options.eal_argv)) {
 		status = EXIT_FAILURE;
 	} else {
 		status = run(&options, command);

@@ -113,6 +113,7 @@ struct value_rule {
 
 static int option_set(void *arg, const struct args_row *row, const char *value);
 static int option_set_json(void *arg, const struct args_row *row, const char *value);
+static int option_set_latency(void *arg, const struct args_row *row, const char *value);
 
 #define ROW(name, ...) { name, option_set, &(const struct value_rule){ __VA_ARGS__ } }
 #define AXIS(name, names, min, max, member, ...) \
@@ -144,6 +145,7 @@ static const struct args_row option_rows[] = {
 	[OPTION_VHOST_STATS] = ROW("--rte-vhost-stats", switch_names, 0, 0, 0, true, false,
 		{ "off" }),
 	[OPTION_NB] = { "--json", option_set_json, NULL },
+	{ "--latency", option_set_latency, .is_flag = true },
 	{ NULL },
 };
 
@@ -222,13 +224,19 @@ option_set_json(void *arg, const struct args_row *row, const char *value)
 	return 0;
 }
 
-static bool
-option_flag(void *arg, const char *option)
+static int
+option_set_latency(void *arg, const struct args_row *row, const char *value)
 {
-	if (strcmp(option, "--latency") != 0)
-		return false;
+	(void)row;
+	(void)value;
 	((struct options *)arg)->mode = BENCH_LATENCY;
-	return true;
+	return 0;
+}
+
+static void
+options_print_help(void)
+{
+	fputs(options_help, stdout);
 }
 
 bool
@@ -292,9 +300,8 @@ int
 options_parse(struct options *options, int argc, char **argv)
 {
 	struct args args = {
-		.program = "vu-bench", .help = options_help, .is_in_memory = true,
-		.rows = option_rows, .flag = option_flag, .arg = options,
-		.why = options_errmsg,
+		.program = "vu-bench", .help = options_print_help, .is_in_memory = true,
+		.rows = option_rows, .arg = options, .errmsg = options_errmsg,
 	};
 	const char *conflict;
 	bool has_mbuf;

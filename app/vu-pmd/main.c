@@ -2,12 +2,12 @@
  *
  * vu-pmd: take our options out of the command line, give EAL the rest, run the daemon.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
-#include <rte_log.h>
 
 #include "vu_daemon.h"
 
@@ -34,27 +34,33 @@ run(struct vu_daemon_conf *conf)
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* A misspelt --socket went to EAL, which says so, before there is nothing to serve. */
+static bool
+start(const struct options *options)
+{
+	if (!eal_options_check("vu-pmd", options->eal_argc, options->eal_argv))
+		return false;
+	if (options->conf.nb_ports != 0)
+		return eal_options_start("vu-pmd", options->eal_argc, options->eal_argv);
+	fputs("vu-pmd: nothing to serve: use --socket PATH[,key=value...]; see --help\n", stderr);
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
+	int status = EXIT_FAILURE;
 	struct options options;
-	int status;
+	int parsed;
 
 	signals_hold();
-	status = options_parse(&options, argc, argv);
-	if (status != OPTIONS_RUN)
-		return status;
-	if (!eal_options_check("vu-pmd", options.eal_argc, options.eal_argv)) {
-		options_free(&options);
-		return EXIT_FAILURE;
+	parsed = options_parse(&options, argc, argv);
+	if (parsed != OPTIONS_RUN)
+		return parsed;
+	if (start(&options)) {
+		status = run(&options.conf);
+		rte_eal_cleanup();
 	}
-	if (eal_options_start(options.eal_argc, options.eal_argv) < 0) {
-		eal_options_tell("vu-pmd", rte_errno, options.eal_argc, options.eal_argv);
-		options_free(&options);
-		return EXIT_FAILURE;
-	}
-	status = run(&options.conf);
 	options_free(&options);
-	rte_eal_cleanup();
 	return status;
 }

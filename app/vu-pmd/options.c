@@ -78,6 +78,16 @@ option_apply(void *arg, const struct args_row *row, const char *value)
 	return (*fn)(arg, value);
 }
 
+static int
+option_answer(void *arg, const struct args_row *row, const char *value)
+{
+	(void)arg;
+	(void)row;
+	(void)value;
+	puts("{\n  \"type\": \"net\"\n}");
+	return 1;
+}
+
 #define OPTION(name, fn) { name, option_apply, &(const option_fn){ fn } }
 
 static const struct args_row option_rows[] = {
@@ -89,24 +99,22 @@ static const struct args_row option_rows[] = {
 	OPTION("--idle", vu_daemon_conf_set_idle),
 	OPTION("--idle-us", vu_daemon_conf_set_idle_us),
 	OPTION("--stats", vu_daemon_conf_set_stats),
+	{ "--print-capabilities", option_answer, .is_flag = true },
 	{ NULL },
 };
 
-static bool
-option_answer(const char *option)
+static void
+options_print_help(void)
 {
-	if (strcmp(option, "--print-capabilities") != 0)
-		return false;
-	puts("{\n  \"type\": \"net\"\n}");
-	return true;
+	fputs(options_help, stdout);
 }
 
 int
 options_parse(struct options *options, int argc, char **argv)
 {
 	struct args args = {
-		.program = "vu-pmd", .help = options_help, .rows = option_rows,
-		.answer = option_answer, .arg = &options->conf, .why = options->conf.why,
+		.program = "vu-pmd", .help = options_print_help, .rows = option_rows,
+		.arg = &options->conf, .errmsg = options->conf.why,
 	};
 	int status;
 
@@ -114,11 +122,6 @@ options_parse(struct options *options, int argc, char **argv)
 	status = args_parse(&args, argc, argv);
 	options->eal_argc = args.eal_argc;
 	options->eal_argv = args.eal_argv;
-	if (status == OPTIONS_RUN && options->conf.nb_ports == 0) {
-		fputs("vu-pmd: nothing to serve: use --socket PATH[,key=value...]; see --help\n",
-			stderr);
-		status = EXIT_FAILURE;
-	}
 	if (status != OPTIONS_RUN)
 		options_free(options);
 	return status;

@@ -157,6 +157,28 @@ VU_TEST(bench_options, eal_gets_the_rest)
 	return TEST_SUCCESS;
 }
 
+/* Whatever it is called: which options EAL has is not known here. */
+VU_TEST(bench_options, what_is_not_ours_goes_to_eal_as_it_is)
+{
+	static const char *const words[] = {
+		"-l", "0", "--of-tomorrow", "value", "--siz", "-Xvalue", "--ring-sizes=1", "-n",
+	};
+	char line[] = "vu-bench -l 0 --size 64 --of-tomorrow value -- --siz -Xvalue "
+		"--ring-sizes=1 --latency -n";
+	struct options options;
+	int first;
+
+	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
+	CHECK(options.mode == BENCH_LATENCY && options.lists[OPTION_SIZE].nb == 1);
+	/* Behind the defaults. */
+	first = options.eal_argc - (int)RTE_DIM(words);
+	CHECK(first > 0 && options.eal_argv[options.eal_argc] == NULL);
+	for (unsigned int i = 0; i < RTE_DIM(words); i++)
+		CHECK(strcmp(options.eal_argv[first + (int)i], words[i]) == 0);
+	options_free(&options);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(bench_options, the_command_has_our_name)
 {
 	char program[] = "b", option[] = "--ring", value[] = "packed";
@@ -179,11 +201,10 @@ VU_TEST(bench_options, what_cannot_be_is_refused)
 		/* What one of them asks for, the other could not do. */
 		"--latency --cores 1", "--latency --cores 1,2", "--latency --direction to_guest",
 		"--latency --burst 32", "--latency --queues 2", "--backend vu,eventfd",
-		"--verify", "--frames 5", "--seed 5",
 		"--backend vu,vu_mbuf --direction both,to_guest",
 		"--latency --backend vu_mbuf", "--latency --direction guest_to_guest",
 		"--turns 5 --cores 2", "--turns 5 --latency",
-		"--nonsense", "--size 18446744073709551680",
+		"nonsense", "--size 64 nonsense", "--latency=1", "--size 18446744073709551680",
 		("--size 64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,64,"
 			"64,64,64,64,64,64,64,64,64"),
 	};
