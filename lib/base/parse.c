@@ -23,6 +23,8 @@ vu_refuse(const struct vu_errmsg *errmsg, int rc, const char *format, ...)
 {
 	va_list args;
 
+	if (errmsg == NULL)
+		return rc;
 	va_start(args, format);
 	vsnprintf(errmsg->text, errmsg->bytes, format, args);
 	va_end(args);
@@ -147,12 +149,15 @@ key_refuse_unknown(const struct vu_key *keys, const char *name, const struct vu_
 	return vu_refuse(errmsg, -EINVAL, "unknown key %s: use %s", name, names);
 }
 
-/* A set function may have explained it already. */
-static int
-key_refuse_value(const struct vu_key *key, int rc, const char *value,
-	const struct vu_errmsg *errmsg)
+int
+vu_key_set(const struct vu_key *key, const char *value, void *conf, const struct vu_errmsg *errmsg)
 {
-	if (errmsg->bytes == 0 || errmsg->text[0] != '\0')
+	int rc;
+
+	if (errmsg->bytes != 0)
+		errmsg->text[0] = '\0';
+	rc = key->set(conf, key, value);
+	if (rc == 0 || errmsg->bytes == 0 || errmsg->text[0] != '\0')
 		return rc;
 	if (rc != -EINVAL)
 		return vu_refuse(errmsg, rc, "%s=%s: %s", key->name, value, strerror(-rc));
@@ -167,7 +172,6 @@ key_take(const struct vu_key *keys, const struct rte_kvargs_pair *pair, void *co
 	const struct vu_errmsg *errmsg)
 {
 	const struct vu_key *key = keys;
-	int rc;
 
 	if (pair->value == NULL || pair->value[0] == '\0' || pair->key[0] == '\0')
 		return vu_refuse(errmsg, -EINVAL, "%s: use key=value", pair->key);
@@ -175,8 +179,7 @@ key_take(const struct vu_key *keys, const struct rte_kvargs_pair *pair, void *co
 		key++;
 	if (key->name == NULL)
 		return key_refuse_unknown(keys, pair->key, errmsg);
-	rc = key->set(conf, key, pair->value);
-	return rc != 0 ? key_refuse_value(key, rc, pair->value, errmsg) : 0;
+	return vu_key_set(key, pair->value, conf, errmsg);
 }
 
 int
@@ -188,8 +191,6 @@ vu_keys_parse(const struct vu_key *keys, const char *text, void *conf,
 
 	if (text == NULL || *text == '\0')
 		return 0;
-	if (errmsg->bytes != 0)
-		errmsg->text[0] = '\0';
 	if (*text == ',' || strstr(text, ",,") != NULL || text[strlen(text) - 1] == ',')
 		return vu_refuse(errmsg, -EINVAL, "a comma without key=value behind it");
 	kvargs = rte_kvargs_parse(text, NULL);

@@ -41,7 +41,7 @@ struct vu_key {
 /**
  * Explain a refusal.
  *
- * @param errmsg  filled, cut off where it is full
+ * @param errmsg  filled, cut off where it is full; NULL: nobody asks
  * @param rc      what to return
  * @param format  of the line
  * @return rc
@@ -92,6 +92,19 @@ int vu_key_set_uint(void *conf, const struct vu_key *key, const char *value);
 
 /** Set a bool of conf to "on" or "off", see struct vu_key. @context any thread */
 int vu_key_set_switch(void *conf, const struct vu_key *key, const char *value);
+
+/**
+ * Take the value of one key.
+ *
+ * @param key     row of a table
+ * @param value   not empty
+ * @param conf    for key->set
+ * @param errmsg  filled after a failure, unless key->set did that
+ * @return what key->set returned
+ * @context any thread
+ */
+int vu_key_set(const struct vu_key *key, const char *value, void *conf,
+	const struct vu_errmsg *errmsg);
 
 /**
  * Take "key=value,...", each key at most once.

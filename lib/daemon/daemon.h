@@ -85,21 +85,6 @@ struct conf_range {
 int conf_uint(struct vu_daemon_conf *conf, const char *key, const char *value,
 	const struct conf_range *range, uint32_t *result);
 
-/**
- * Check the options that place a port's queues.
- *
- * @param conf       of the daemon; all its ports are known
- * @param port_conf  of the port
- * @param sched      has the data lcores
- * @param assign     the port's options or, where it has none, the daemon's
- * @return 0; -EINVAL or -ERANGE with conf->why set
- */
-int placement_check(struct vu_daemon_conf *conf, const struct vu_port_conf *port_conf,
-	const struct vu_sched *sched, const struct vu_assign_conf *assign);
-
-/** Virtqueues of a configured port. */
-uint32_t daemon_port_nb_queues(const struct vu_port_conf *port_conf);
-
 /** Give every data lcore its idle policy. @return 0; -errno, perhaps with conf->why set */
 int daemon_set_idle(struct vu_sched *sched, struct vu_daemon_conf *conf);
 

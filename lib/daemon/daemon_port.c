@@ -6,6 +6,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,10 +259,28 @@ port_explain_device(struct vu_daemon_conf *conf, const char *path)
 		"; give DPDK more memory (hugepages, or -m MEGABYTES with --no-huge)" : "");
 }
 
-uint32_t
-daemon_port_nb_queues(const struct vu_port_conf *port_conf)
+static uint32_t
+port_nb_queues(const struct vu_port_conf *port_conf)
 {
 	return port_conf->nb_units * vu_device_driver_queue_group(port_conf->device);
+}
+
+/* Counts for all ports may be more than a small one of them needs. */
+static int
+port_check_counts(const struct vu_port_conf *port_conf, struct vu_daemon_conf *conf,
+	const struct vu_uint_list *counts)
+{
+	uint32_t nb_max = port_nb_queues(port_conf);
+	uint64_t nb_queues = 0;
+
+	for (unsigned int i = 0; i < conf->nb_ports && counts == &conf->queues_per_thread; i++)
+		nb_max = RTE_MAX(nb_max, port_nb_queues(&conf->ports[i]));
+	for (unsigned int i = 0; i < counts->nb; i++)
+		nb_queues += counts->item[i];
+	if (nb_queues <= nb_max)
+		return 0;
+	return conf_refuse(conf, -ERANGE, "queues-per-thread: places %" PRIu64
+		" queues, the port has queues 0 to %u", nb_queues, nb_max - 1);
 }
 
 /* Where the kernel does not tell, in some containers, every node may be there. */
@@ -290,6 +309,7 @@ static int
 port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 	const struct vu_port_conf *port_conf, unsigned int idx)
 {
+	const struct vu_errmsg errmsg = { conf->why, sizeof(conf->why) };
 	const struct vu_uint_list *counts = port_conf->queues_per_thread.nb != 0 ?
 		&port_conf->queues_per_thread : &conf->queues_per_thread;
 	const struct vu_pin_list *pins = port_conf->pins.nb != 0 ? &port_conf->pins : &conf->pins;
@@ -297,12 +317,12 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 		.queues_per_worker = counts->item, .nb_queues_per_worker = counts->nb,
 		.pins = pins->item, .nb_pins = pins->nb,
 		.lcores = port_conf->lcores.item, .nb_lcores = port_conf->lcores.nb,
-		.numa_node = port_conf->numa_node,
+		.numa_node = port_conf->numa_node, .errmsg = &errmsg,
 	};
 	char name[16];
 	struct vu_device_conf dev_conf = {
 		.name = name,
-		.nb_queues = daemon_port_nb_queues(port_conf),
+		.nb_queues = port_nb_queues(port_conf),
 		.max_queue_size = port_conf->max_queue_size,
 		.max_mem_bytes = (uint64_t)port_conf->max_memory_mb << 20,
 		.numa_node = port_conf->numa_node,
@@ -318,7 +338,7 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 	rc = port_check_node(port_conf, conf, port->path != NULL ? port->path : name);
 	if (rc != 0)
 		return rc;
-	rc = placement_check(conf, port_conf, port->daemon->sched, &assign);
+	rc = port_check_counts(port_conf, conf, counts);
 	if (rc == 0)
 		port->dev = vu_device_create(port_conf->device, &dev_conf);
 	if (port->dev != NULL)

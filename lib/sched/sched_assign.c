@@ -8,9 +8,12 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "vu_parse.h"
+
 #include "sched_worker.h"
 
 #define WORKER_NONE UINT_MAX
+#define LCORES_BYTES 80
 
 struct assignment {
 	struct vu_sched *sched;
@@ -52,13 +55,20 @@ allowed_collect(struct assignment *a)
 	struct vu_sched *sched = a->sched;
 	const bool is_any = a->conf->nb_lcores == 0;
 	const unsigned int nb = is_any ? sched->nb_workers : a->conf->nb_lcores;
+	char text[LCORES_BYTES];
 
 	for (a->nb_allowed = 0; a->nb_allowed < nb; a->nb_allowed++) {
-		struct vu_sched_worker *worker = is_any ? sched->workers[a->nb_allowed] :
-			worker_of_lcore(sched, a->conf->lcores[a->nb_allowed]);
+		const unsigned int lcore_id = is_any ? sched->workers[a->nb_allowed]->lcore_id :
+			a->conf->lcores[a->nb_allowed];
+		struct vu_sched_worker *worker = worker_of_lcore(sched, lcore_id);
 
-		if (worker == NULL || worker->is_allowed)
-			return -EINVAL;
+		if (worker == NULL)
+			return vu_refuse(a->conf->errmsg, -EINVAL,
+				"lcores=%u: not a data lcore; data lcores: %s", lcore_id,
+				vu_sched_lcores_text(sched, text, sizeof(text)));
+		if (worker->is_allowed)
+			return vu_refuse(a->conf->errmsg, -EINVAL, "lcores=%u: given twice",
+				lcore_id);
 		worker->is_allowed = true;
 		sched->allowed[a->nb_allowed] = worker;
 	}
@@ -66,27 +76,49 @@ allowed_collect(struct assignment *a)
 }
 
 static int
+pin_apply(const struct assignment *a, const struct vu_assign_pin *pin)
+{
+	struct vu_sched_worker *worker = worker_of_lcore(a->sched, pin->lcore_id);
+	char text[LCORES_BYTES];
+
+	if (worker == NULL)
+		return vu_refuse(a->conf->errmsg, -EINVAL,
+			"queue-map=%u@%u: not a data lcore; data lcores: %s", pin->queue,
+			pin->lcore_id, vu_sched_lcores_text(a->sched, text, sizeof(text)));
+	if (pin->queue >= a->nb_queues)
+		return vu_refuse(a->conf->errmsg, -EINVAL,
+			"queue-map=%u@%u: the port has queues 0 to %u", pin->queue, pin->lcore_id,
+			a->nb_queues - 1);
+	if (a->worker_of_queue[pin->queue] != WORKER_NONE)
+		return vu_refuse(a->conf->errmsg, -EINVAL,
+			"queue-map=%u@%u: queue %u is mapped to lcore %u, too", pin->queue,
+			pin->lcore_id, pin->queue,
+			a->sched->workers[a->worker_of_queue[pin->queue]]->lcore_id);
+	queue_give(a, pin->queue, worker);
+	return 0;
+}
+
+static int
 pins_apply(const struct assignment *a)
 {
-	for (unsigned int i = 0; i < a->conf->nb_pins; i++) {
-		const struct vu_assign_pin *pin = &a->conf->pins[i];
-		struct vu_sched_worker *worker = worker_of_lcore(a->sched, pin->lcore_id);
+	int rc = 0;
 
-		if (worker == NULL || pin->queue >= a->nb_queues ||
-				a->worker_of_queue[pin->queue] != WORKER_NONE)
-			return -EINVAL;
-		queue_give(a, pin->queue, worker);
-	}
-	return 0;
+	for (unsigned int i = 0; i < a->conf->nb_pins && rc == 0; i++)
+		rc = pin_apply(a, &a->conf->pins[i]);
+	return rc;
 }
 
 static int
 counts_apply(const struct assignment *a)
 {
 	unsigned int queue = 0;
+	char text[LCORES_BYTES];
 
 	if (a->conf->nb_queues_per_worker > a->nb_allowed)
-		return -ERANGE;
+		return vu_refuse(a->conf->errmsg, -ERANGE,
+			"queues-per-thread: counts for %u lcores, the port may use %u; data "
+			"lcores: %s", a->conf->nb_queues_per_worker, a->nb_allowed,
+			vu_sched_lcores_text(a->sched, text, sizeof(text)));
 	for (unsigned int i = 0; i < a->conf->nb_queues_per_worker; i++) {
 		const unsigned int left = a->nb_queues - queue;
 		const unsigned int end = queue + RTE_MIN(a->conf->queues_per_worker[i], left);

@@ -15,6 +15,7 @@
 #include "vu_quiesce.h"
 #include "vu_sched_idle.h"
 
+struct vu_errmsg;
 struct vu_sched;
 struct vu_sched_worker;
 struct vu_task;
@@ -378,6 +379,8 @@ struct vu_assign_conf {
 	/** consecutive queues to keep together, 2 = net pairs; 0 = 1 */
 	unsigned int group;
 	int numa_node;              /**< prefer workers of this node, -1 = any */
+	/** which of them cannot be had, as the options of vu-pmd name it; NULL = nobody asks */
+	const struct vu_errmsg *errmsg;
 };
 
 /**
@@ -393,8 +396,8 @@ struct vu_assign_conf {
  * @param conf             what the user asked for
  * @param nb_queues        number of queues of the device
  * @param worker_of_queue  out: nb_queues worker indices; undefined after an error
- * @return 0; -EINVAL a pin or conf->lcores names an lcore without a worker or the same one twice,
- *         or a pin names a queue twice or one that is not there;
+ * @return 0; with conf->errmsg set: -EINVAL a pin or conf->lcores names an lcore without a worker
+ *         or the same one twice, or a pin names a queue twice or one that is not there;
  *         -ERANGE counts for more workers than are allowed
  * @context control lcore
  */

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vu_parse.h"
+
 #include "fake_task.h"
 #include "sched_worker.h"
 #include "test.h"
@@ -182,26 +184,43 @@ VU_TEST(sched_assign, bad_requests)
 {
 	const unsigned int counts[5] = { 1, 1, 1, 1, 1 };
 	const unsigned int unknown[] = { 3, 9 }, repeated[] = { 3, 3 };
-	const struct vu_assign_pin twice[] = { { 1, 2 }, { 1, 2 } };
+	const struct vu_assign_pin twice[] = { { 1, 2 }, { 1, 4 } };
 	const struct vu_assign_pin nowhere[] = { { 0, 6 } };
 	const struct vu_assign_pin beyond[] = { { 8, 2 } };
+	const struct {
+		struct vu_assign_conf conf;
+		int rc;
+		const char *line;
+	} bad[] = {
+		{ { .queues_per_worker = counts, .nb_queues_per_worker = 5 }, -ERANGE,
+			"queues-per-thread: counts for 5 lcores, the port may use 4; data lcores: "
+			"2-5" },
+		{ { .queues_per_worker = counts, .nb_queues_per_worker = 2, .lcores = unknown,
+			.nb_lcores = 1 }, -ERANGE,
+			"queues-per-thread: counts for 2 lcores, the port may use 1; data lcores: "
+			"2-5" },
+		{ { .lcores = unknown, .nb_lcores = 2 }, -EINVAL,
+			"lcores=9: not a data lcore; data lcores: 2-5" },
+		{ { .lcores = repeated, .nb_lcores = 2 }, -EINVAL, "lcores=3: given twice" },
+		{ { .pins = twice, .nb_pins = 2 }, -EINVAL,
+			"queue-map=1@4: queue 1 is mapped to lcore 2, too" },
+		{ { .pins = nowhere, .nb_pins = 1 }, -EINVAL,
+			"queue-map=0@6: not a data lcore; data lcores: 2-5" },
+		{ { .pins = beyond, .nb_pins = 1 }, -EINVAL,
+			"queue-map=8@2: the port has queues 0 to 7" },
+	};
 	struct vu_sched *sched = assign_sched_create(NULL);
+	char line[128];
+	const struct vu_errmsg errmsg = { line, sizeof(line) };
 
-	CHECK_EQ(assign_error(sched, &(struct vu_assign_conf){
-		.queues_per_worker = counts, .nb_queues_per_worker = 5 }), -ERANGE);
-	CHECK_EQ(assign_error(sched, &(struct vu_assign_conf){
-		.queues_per_worker = counts, .nb_queues_per_worker = 2,
-		.lcores = unknown, .nb_lcores = 1 }), -ERANGE);
-	CHECK_EQ(assign_error(sched, &(struct vu_assign_conf){
-		.lcores = unknown, .nb_lcores = 2 }), -EINVAL);
-	CHECK_EQ(assign_error(sched, &(struct vu_assign_conf){
-		.lcores = repeated, .nb_lcores = 2 }), -EINVAL);
-	CHECK_EQ(assign_error(sched, &(struct vu_assign_conf){
-		.pins = twice, .nb_pins = 2 }), -EINVAL);
-	CHECK_EQ(assign_error(sched, &(struct vu_assign_conf){
-		.pins = nowhere, .nb_pins = 1 }), -EINVAL);
-	CHECK_EQ(assign_error(sched, &(struct vu_assign_conf){
-		.pins = beyond, .nb_pins = 1 }), -EINVAL);
+	for (unsigned int i = 0; i < RTE_DIM(bad); i++) {
+		struct vu_assign_conf conf = bad[i].conf;
+
+		CHECK_EQ(assign_error(sched, &conf), bad[i].rc);
+		conf.errmsg = &errmsg;
+		CHECK_EQ(assign_error(sched, &conf), bad[i].rc);
+		CHECK(strcmp(line, bad[i].line) == 0);
+	}
 	CHECK_EQ(assign_error(sched, &(struct vu_assign_conf){ .numa_node = 0 }), 0);
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
