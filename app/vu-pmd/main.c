@@ -22,7 +22,7 @@ run(struct vu_daemon_conf *conf)
 	int rc;
 
 	if (daemon == NULL) {
-		fprintf(stderr, "vu-pmd: %s\n", conf->why);
+		fprintf(stderr, "vu-pmd: %s\n", conf->errmsg);
 		return EXIT_FAILURE;
 	}
 	signals_install(daemon);

@@ -9,7 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vu_parse.h"
+
 #include "args.h"
+
+#define HELP_COLUMNS 95
+#define HELP_INDENT 27
 
 static const char options_help[] =
 "Usage: vu-pmd [EAL options] --socket PATH[,key=value...] [options]\n"
@@ -23,28 +28,9 @@ static const char options_help[] =
 "Ports (each option may be repeated; one port each)\n"
 "  --socket PATH[,...]      vhost-user socket\n"
 "  --socket-path PATH       the same, spelled as QEMU's back-end convention has it\n"
-"  --fd N[,...]             connected socket inherited as descriptor N; vu-pmd ends with it\n"
-"Keys of a port\n"
-"  mode=server|client       listen on PATH (default), or connect to it again and again\n"
-"  queues=N                 queue pairs, default 1\n"
-"  queue-size=N             largest ring accepted, default 32768\n"
-"  lcores=3-5               data lcores the port may use; separate several with ':'\n"
-"  queues-per-thread=2:2:4  virtqueues on the first, second, third of them\n"
-"  queue-map=(0:1)@3:2@4    virtqueues pinned to lcores\n"
-"  numa=N                   prefer lcores of this NUMA node\n"
-"  max-memory=MEGABYTES     guest memory that a front-end may share, default any\n"
-"  notify-coalesce=N:US     notify a guest once for N used buffers, or after US microseconds\n"
-"  reconnect-ms=N           longest pause between attempts of a client, default 1000\n"
-"  forward=switch           all such ports share one learning switch (default); a port that is\n"
-"                           alone echoes frames with MAC addresses swapped\n"
-"  forward=loopback|macswap|null  back unchanged, back with MAC addresses swapped, discard\n"
-"  mac=52:54:00:00:00:01    MAC address offered to the guest\n"
-"  mtu=N                    MTU offered to the guest\n"
-"  mrg=on|off               offer mergeable receive buffers, default on\n"
-"  event-idx=on|off         offer event indices, default on\n"
-"  packed=on|off            offer packed rings, default on\n"
-"  in-order=on|off          offer use of buffers in order, default on\n"
-"  offloads=on|off          offer checksum and segmentation offloads, default on\n"
+"  --fd N[,...]             connected socket inherited as descriptor N; vu-pmd ends with it\n";
+
+static const char options_help_rest[] =
 "\n"
 "Placement\n"
 "  --queues-per-thread 2,2,4     virtqueues of each port on the 1st, 2nd, 3rd data lcore\n"
@@ -103,10 +89,47 @@ static const struct args_row option_rows[] = {
 	{ NULL },
 };
 
+/* Words in indented lines, the first of which has `column` columns already. */
+static void
+help_print_words(const char *text, int column)
+{
+	while (*text != '\0') {
+		const int len = (int)strcspn(text, " ");
+
+		if (column < HELP_INDENT)
+			column += printf("%*s", HELP_INDENT - column, "");
+		else if (column + 1 + len <= HELP_COLUMNS)
+			column += printf(" ");
+		else
+			column = printf("\n%*s", HELP_INDENT, "") - 1;
+		column += printf("%.*s", len, text);
+		text += len + (text[len] == ' ');
+	}
+	puts("");
+}
+
+static void
+help_print_keys(const struct vu_key *keys)
+{
+	char text[512];
+
+	for (const struct vu_key *key = keys; key->name != NULL; key++) {
+		if (key->help == NULL)
+			continue;
+		snprintf(text, sizeof(text), "%s; default %s", key->help, key->initial);
+		help_print_words(text, printf("  %s=%s", key->name, key->form));
+	}
+}
+
 static void
 options_print_help(void)
 {
 	fputs(options_help, stdout);
+	puts("Keys of a port");
+	help_print_keys(vu_daemon_keys(NULL));
+	puts("Keys of a port with device=net");
+	help_print_keys(vu_daemon_keys("net"));
+	fputs(options_help_rest, stdout);
 }
 
 int
@@ -114,7 +137,7 @@ options_parse(struct options *options, int argc, char **argv)
 {
 	struct args args = {
 		.program = "vu-pmd", .help = options_print_help, .rows = option_rows,
-		.arg = &options->conf, .errmsg = options->conf.why,
+		.arg = &options->conf, .errmsg = options->conf.errmsg,
 	};
 	int status;
 

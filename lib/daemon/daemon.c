@@ -163,9 +163,9 @@ vu_daemon_create(struct vu_daemon_conf *conf)
 	struct vu_daemon *daemon;
 	int rc;
 
-	conf->why[0] = '\0';
+	conf->errmsg[0] = '\0';
 	if (rte_lcore_count() < 2) {
-		snprintf(conf->why, sizeof(conf->why),
+		snprintf(conf->errmsg, sizeof(conf->errmsg),
 			"the control lcore needs at least one data lcore beside it: use -l 0-1");
 		rte_errno = EINVAL;
 		return NULL;
@@ -179,8 +179,8 @@ vu_daemon_create(struct vu_daemon_conf *conf)
 	rc = daemon_create_parts(daemon, conf);
 	if (rc != 0) {
 		vu_daemon_destroy(daemon);
-		if (conf->why[0] == '\0')
-			snprintf(conf->why, sizeof(conf->why), "%s", rte_strerror(-rc));
+		if (conf->errmsg[0] == '\0')
+			snprintf(conf->errmsg, sizeof(conf->errmsg), "%s", rte_strerror(-rc));
 		rte_errno = -rc;
 		return NULL;
 	}

@@ -38,7 +38,7 @@ struct vu_daemon {
 	LIST_HEAD(, daemon_exit) exits;
 };
 
-/** Create a port's device and endpoint. @return NULL with rte_errno; `conf->why` tells more */
+/** Create a port's device and endpoint. @return NULL with rte_errno; `conf->errmsg` tells more */
 struct daemon_port *daemon_port_create(struct vu_daemon *daemon, struct vu_daemon_conf *conf,
 	struct vu_port_conf *port_conf, unsigned int idx);
 
@@ -71,27 +71,15 @@ extern const struct vu_telemetry_command daemon_commands[DAEMON_NB_COMMANDS];
 /** A port has finished closing. */
 void daemon_port_closed(struct vu_daemon *daemon);
 
-/** Put the reason of a refusal into conf->why. @return rc */
+/** Put the reason of a refusal into conf->errmsg. @return rc */
 int conf_refuse(struct vu_daemon_conf *conf, int rc, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** What a number may be. */
-struct conf_range {
-	uint32_t min;
-	uint32_t max;
-};
+/** Set a member by a key and explain a refusal in conf->errmsg. @return as vu_key_set() */
+int conf_set(struct vu_daemon_conf *conf, const struct vu_key *key, const char *value,
+	void *member);
 
-/** Number of a key within limits. @return 0; -EINVAL with conf->why set */
-int conf_uint(struct vu_daemon_conf *conf, const char *key, const char *value,
-	const struct conf_range *range, uint32_t *result);
-
-/** Give every data lcore its idle policy. @return 0; -errno, perhaps with conf->why set */
+/** Give every data lcore its idle policy. @return 0; -errno, perhaps with conf->errmsg set */
 int daemon_set_idle(struct vu_sched *sched, struct vu_daemon_conf *conf);
-
-/** Parse "1,2-4" up to `end`; separators ',' or ':'. @return 0 or -EINVAL, -ENOMEM */
-int list_parse(struct vu_uint_list *list, const char *text, size_t len);
-void list_free(struct vu_uint_list *list);
-/** Append "(0,1)@3,4@5", or with ':' as separator "(0:1)@3:4@5". @return 0 or -EINVAL */
-int pins_parse(struct vu_pin_list *pins, const char *text, char separator);
 
 #endif /* DAEMON_H */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Typed configuration from the texts that users write: parse, defaults, validate. Control lcore.
- * Whatever is wrong is told in one line in conf->why.
+ * conf->errmsg says in one line what is wrong.
  */
 #include "daemon.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +22,8 @@
 
 #define CONF_RECONNECT_MS 1000
 #define CONF_MAX_STATS_SECONDS 3600
-#define CONF_KEYS_BYTES 192
-#define CONF_NOTIFY_MAX_US 100000u
+#define CONF_MAX_KEYS 64
+#define CONF_NOTIFY_MAX_US 100000
 
 int
 conf_refuse(struct vu_daemon_conf *conf, int rc, const char *format, ...)
@@ -32,7 +31,7 @@ conf_refuse(struct vu_daemon_conf *conf, int rc, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(conf->why, sizeof(conf->why), format, args);
+	vsnprintf(conf->errmsg, sizeof(conf->errmsg), format, args);
 	va_end(args);
 	return rc;
 }
@@ -47,8 +46,8 @@ static void
 port_conf_fini(struct vu_port_conf *port)
 {
 	vu_fd_close(&port->fd);
-	list_free(&port->queues_per_thread);
-	list_free(&port->lcores);
+	vu_uint_list_free(&port->queues_per_thread);
+	vu_uint_list_free(&port->lcores);
 	free(port->pins.item);
 	free(port->path);
 	free(port->device);
@@ -61,247 +60,277 @@ vu_daemon_conf_fini(struct vu_daemon_conf *conf)
 	for (unsigned int i = 0; i < conf->nb_ports; i++)
 		port_conf_fini(&conf->ports[i]);
 	free(conf->ports);
-	list_free(&conf->queues_per_thread);
+	vu_uint_list_free(&conf->queues_per_thread);
 	free(conf->pins.item);
 	free(conf->idle_pins);
 	vu_daemon_conf_init(conf);
 }
 
 int
-conf_uint(struct vu_daemon_conf *conf, const char *key, const char *value,
-	const struct conf_range *range, uint32_t *result)
+conf_set(struct vu_daemon_conf *conf, const struct vu_key *key, const char *value, void *member)
 {
-	char *end;
-	unsigned long number;
+	const struct vu_errmsg errmsg = { conf->errmsg, sizeof(conf->errmsg) };
 
-	errno = 0;
-	number = strtoul(value, &end, 10);
-	if (errno != 0 || *value < '0' || *value > '9' || *end != '\0' || number < range->min ||
-		number > range->max)
-		return conf_refuse(
-			conf, -EINVAL, "%s=%s: use a number from %u to %u", key, value, range->min,
-			range->max);
-	*result = (uint32_t)number;
-	return 0;
+	return vu_key_set(key, value, member, &errmsg);
+}
+
+/* The whole text is one list. */
+static int
+list_set(struct vu_uint_list *list, const char *text)
+{
+	vu_uint_list_free(list);
+	return vu_parse_list(text, "", list) != NULL ? 0 : -EINVAL;
 }
 
 /* How many queues each lcore gets: a range of counts would mean nothing. */
 static int
-conf_counts(struct vu_daemon_conf *conf, const char *value, struct vu_uint_list *counts,
-	char separator)
+counts_set(struct vu_uint_list *counts, const char *text)
 {
-	list_free(counts);
-	if (strchr(value, '-') == NULL && list_parse(counts, value, strlen(value)) == 0)
-		return 0;
-	return conf_refuse(conf, -EINVAL, "queues-per-thread=%s: use counts such as 2%c2%c4", value,
-		separator, separator);
+	return strchr(text, '-') == NULL ? list_set(counts, text) : -EINVAL;
 }
 
 static int
-port_set_lcores(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+pins_add(struct vu_pin_list *pins, const struct vu_uint_list *queues, unsigned int lcore_id)
 {
-	list_free(&port->lcores);
-	if (list_parse(&port->lcores, value, strlen(value)) == 0)
-		return 0;
-	return conf_refuse(conf, -EINVAL, "lcores=%s: use lcores such as 3-5 or 3:5", value);
+	struct vu_assign_pin *item = reallocarray(pins->item, pins->nb + queues->nb,
+		sizeof(*item));
+
+	if (item == NULL)
+		return -ENOMEM;
+	pins->item = item;
+	for (unsigned int i = 0; i < queues->nb; i++)
+		item[pins->nb++] = (struct vu_assign_pin){
+			.queue = queues->item[i], .lcore_id = lcore_id,
+		};
+	return 0;
+}
+
+/* One "QUEUES@LCORE" or "(QUEUES)@LCORE"; returns what follows it, NULL if it is malformed. */
+static const char *
+pins_entry(struct vu_pin_list *pins, const char *text, char separator)
+{
+	const char ends[] = { '@', separator, '\0' };
+	struct vu_uint_list queues;
+	uint32_t lcore_id;
+
+	text = vu_parse_list(text, ends, &queues);
+	if (text != NULL && *text++ != '@')
+		text = NULL;
+	if (text != NULL)
+		text = vu_parse_number(text, RTE_MAX_LCORE - 1, &lcore_id);
+	if (text != NULL && ((*text != separator && *text != '\0') ||
+			pins_add(pins, &queues, lcore_id) != 0))
+		text = NULL;
+	vu_uint_list_free(&queues);
+	return text;
 }
 
 static int
-port_set_mode(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+pins_set(struct vu_pin_list *pins, const char *text, char separator)
 {
-	if (port->endpoint == VU_ENDPOINT_FD)
-		return conf_refuse(
-			conf, -EINVAL, "mode=%s: an inherited socket has no mode", value);
-	if (strcmp(value, "server") == 0)
-		port->endpoint = VU_ENDPOINT_SERVER;
-	else if (strcmp(value, "client") == 0)
-		port->endpoint = VU_ENDPOINT_CLIENT;
-	else
-		return conf_refuse(conf, -EINVAL, "mode=%s: use server or client", value);
+	do {
+		text = pins_entry(pins, text, separator);
+		if (text == NULL)
+			return -EINVAL;
+	} while (*text++ == separator);
+	return 0;
+}
+
+/* The port whose keys are being set: the last one. */
+static struct vu_port_conf *
+conf_port(void *conf)
+{
+	struct vu_daemon_conf *daemon_conf = conf;
+
+	return &daemon_conf->ports[daemon_conf->nb_ports - 1];
+}
+
+static int
+port_set_uint(void *conf, const struct vu_key *key, const char *value)
+{
+	return vu_key_set_uint(conf_port(conf), key, value);
+}
+
+/* Taken before all others, see port_set_device(). */
+static int
+port_set_nothing(void *conf, const struct vu_key *key, const char *value)
+{
+	(void)conf;
+	(void)key;
+	(void)value;
 	return 0;
 }
 
 static int
-port_set_queues(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+port_set_mode(void *conf, const struct vu_key *key, const char *value)
 {
-	const struct conf_range range = {
-		1, VU_MAX_EVENTFD_QUEUES / vu_device_driver_queue_group(port->device),
-	};
+	struct vu_port_conf *port = conf_port(conf);
 
-	return conf_uint(conf, "queues", value, &range, &port->nb_units);
+	(void)key;
+	if (port->endpoint == VU_ENDPOINT_FD)
+		return conf_refuse(conf, -EINVAL, "mode=%s: an inherited socket has no mode",
+			value);
+	if (strcmp(value, "client") == 0)
+		port->endpoint = VU_ENDPOINT_CLIENT;
+	return strcmp(value, "server") == 0 || port->endpoint == VU_ENDPOINT_CLIENT ? 0 : -EINVAL;
 }
 
 static int
-port_set_queue_size(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+port_set_queues(void *conf, const struct vu_key *key, const char *value)
 {
-	const struct conf_range range = { 2, VU_MAX_QUEUE_SIZE };
-	int rc = conf_uint(conf, "queue-size", value, &range, &port->max_queue_size);
+	struct vu_port_conf *port = conf_port(conf);
+	struct vu_key units = *key;
 
-	if (rc == 0 && !rte_is_power_of_2(port->max_queue_size))
-		return conf_refuse(conf, -EINVAL, "queue-size=%s: use a power of two from %u "
-			"to %u", value, range.min, range.max);
-	return rc;
+	units.set = vu_key_set_uint;
+	units.max /= vu_device_driver_queue_group(port->device);
+	return conf_set(conf, &units, value, port);
 }
 
 static int
-port_set_numa(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+port_set_queue_size(void *conf, const struct vu_key *key, const char *value)
 {
-	const struct conf_range range = { 0, RTE_MAX_NUMA_NODES - 1 };
-	uint32_t node;
-	int rc = conf_uint(conf, "numa", value, &range, &node);
+	int rc = port_set_uint(conf, key, value);
 
-	if (rc == 0)
-		port->numa_node = (int)node;
-	return rc;
+	return rc == 0 && !rte_is_power_of_2(conf_port(conf)->max_queue_size) ? -EINVAL : rc;
+}
+
+static int
+port_set_lcores(void *conf, const struct vu_key *key, const char *value)
+{
+	(void)key;
+	return list_set(&conf_port(conf)->lcores, value);
+}
+
+static int
+port_set_counts(void *conf, const struct vu_key *key, const char *value)
+{
+	(void)key;
+	return counts_set(&conf_port(conf)->queues_per_thread, value);
 }
 
 /* Commas separate keys: colons take their place. */
 static int
-port_set_queue_map(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+port_set_queue_map(void *conf, const struct vu_key *key, const char *value)
 {
-	if (pins_parse(&port->pins, value, ':') == 0)
-		return 0;
-	return conf_refuse(conf, -EINVAL,
-		"queue-map=%s: use QUEUES@LCORE:... such as (0:1)@3:(2-5)@4", value);
+	(void)key;
+	return pins_set(&conf_port(conf)->pins, value, ':');
 }
 
-/* notify-coalesce=BUFFERS:MICROSECONDS */
 static int
-port_set_notify(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *value)
+port_set_notify(void *conf, const struct vu_key *key, const char *value)
 {
-	struct vu_notify_conf *notify = &port->notify;
-	int nb_chars = 0;
+	struct vu_notify_conf *notify = &conf_port(conf)->notify;
+	const char *rest = vu_parse_number(value, VU_MAX_QUEUE_SIZE, &notify->max_buffers);
 
-	if (value[0] >= '0' && value[0] <= '9' && sscanf(value, "%9" SCNu32 ":%9" SCNu32 "%n",
-			&notify->max_buffers, &notify->max_us, &nb_chars) == 2 &&
-			value[nb_chars] == '\0' && notify->max_buffers >= 1 &&
-			notify->max_buffers <= VU_MAX_QUEUE_SIZE && notify->max_us >= 1 &&
-			notify->max_us <= CONF_NOTIFY_MAX_US)
-		return 0;
-	return conf_refuse(conf, -EINVAL, "notify-coalesce=%s: use BUFFERS:MICROSECONDS such as "
-		"32:50, up to %u:%u", value, VU_MAX_QUEUE_SIZE, CONF_NOTIFY_MAX_US);
+	if (rest == NULL || *rest != ':' || notify->max_buffers == 0)
+		return -EINVAL;
+	return vu_parse_uint(rest + 1, key->min, key->max, &notify->max_us);
 }
 
 /* Arguments of the driver are collected and checked by it later; here only their keys. */
 static int
-port_add_driver_arg(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key,
-	const char *value)
+port_add_driver_arg(void *conf, const struct vu_key *key, const char *value)
 {
-	const struct vu_key *keys = vu_device_driver_keys(port->device);
-	char allowed[CONF_KEYS_BYTES] = "";
+	struct vu_port_conf *port = conf_port(conf);
+	const char *before = port->driver_args != NULL ? port->driver_args : "";
 	char *args;
 
-	for (const struct vu_key *k = keys; k->name != NULL; k++) {
-		if (strcmp(k->name, key) != 0) {
-			if (k->help == NULL)
-				continue;
-			strncat(allowed, ", ", sizeof(allowed) - strlen(allowed) - 1);
-			strncat(allowed, k->name, sizeof(allowed) - strlen(allowed) - 1);
-			continue;
-		}
-		if (asprintf(&args, "%s%s%s=%s", port->driver_args != NULL ? port->driver_args : "",
-				port->driver_args != NULL ? "," : "", key, value) < 0)
-			return conf_refuse(conf, -ENOMEM, "out of memory");
-		free(port->driver_args);
-		port->driver_args = args;
-		return 0;
-	}
-	return conf_refuse(conf, -EINVAL, "unknown key %s: use device, mode, queues, queue-size, "
-		"queues-per-thread, queue-map, lcores, reconnect-ms, numa, max-memory, "
-		"notify-coalesce%s", key, allowed);
+	if (asprintf(&args, "%s%s%s=%s", before, *before != '\0' ? "," : "", key->name, value) < 0)
+		return -ENOMEM;
+	free(port->driver_args);
+	port->driver_args = args;
+	return 0;
 }
 
-static int
-port_set(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *key,
-	const char *value)
+#define PORT_MEMBER(member) .offset = offsetof(struct vu_port_conf, member)
+
+/* In the order of the documents. */
+static const struct vu_key port_keys[] = {
+	{ .name = "device", .form = "net", .initial = "net",
+		.help = "the driver; net is the only one",
+		.set = port_set_nothing },
+	{ .name = "mode", .form = "server|client", .initial = "server",
+		.help = "listen on PATH (server), or connect to it again and again "
+		"(client)",
+		.use = "server or client", .set = port_set_mode },
+	{ .name = "queues", .form = "N", .initial = "1",
+		.help = "queue pairs, 1 to 128",
+		.set = port_set_queues, PORT_MEMBER(nb_units), .min = 1,
+		.max = VU_MAX_EVENTFD_QUEUES },
+	{ .name = "queue-size", .form = "N", .initial = "32768",
+		.help = "largest ring accepted, a power of two from 2 to 32768",
+		.use = "a power of two from 2 to " RTE_STR(VU_MAX_QUEUE_SIZE),
+		.set = port_set_queue_size, PORT_MEMBER(max_queue_size), .min = 2,
+		.max = VU_MAX_QUEUE_SIZE },
+	{ .name = "lcores", .form = "LIST", .initial = "all",
+		.help = "data lcores that the port may use, such as 3-5 or 3:5",
+		.use = "lcores such as 3-5 or 3:5", .set = port_set_lcores },
+	{ .name = "queues-per-thread", .form = "COUNTS", .initial = "none",
+		.help = "virtqueues on the first, second, ... of them, such as 2:2:4, in place of "
+		"--queues-per-thread",
+		.use = "counts such as 2:2:4", .set = port_set_counts },
+	{ .name = "queue-map", .form = "MAP", .initial = "none",
+		.help = "virtqueues pinned to lcores, such as (0:1)@3:(2-5)@4, in place of "
+		"--queue-map",
+		.use = "QUEUES@LCORE:... such as (0:1)@3:(2-5)@4", .set = port_set_queue_map },
+	{ .name = "numa", .form = "N", .initial = "any",
+		.help = "prefer lcores of this NUMA node, which has to be there, and guest memory "
+		"on it that is not allocated yet",
+		.set = port_set_uint, PORT_MEMBER(numa_node), .max = RTE_MAX_NUMA_NODES - 1 },
+	{ .name = "max-memory", .form = "MEGABYTES", .initial = "any",
+		.help = "guest memory that a front-end may share, in whole pages of its files; "
+		"more is refused",
+		.set = port_set_uint, PORT_MEMBER(max_memory_mb), .min = 1, .max = UINT32_MAX },
+	{ .name = "notify-coalesce", .form = "BUFFERS:US", .initial = "at once",
+		.help = "notify a guest once for so many used buffers (1 to 32768), or after so "
+		"many microseconds (1 to 100000)",
+		.use = "BUFFERS:MICROSECONDS such as 32:50, up to " RTE_STR(VU_MAX_QUEUE_SIZE) ":"
+		RTE_STR(CONF_NOTIFY_MAX_US),
+		.set = port_set_notify, .min = 1, .max = CONF_NOTIFY_MAX_US },
+	{ .name = "reconnect-ms", .form = "N", .initial = RTE_STR(CONF_RECONNECT_MS),
+		.help = "longest pause between attempts, 1 to 60000; with mode=client only",
+		.set = port_set_uint, PORT_MEMBER(reconnect_ms), .min = 1, .max = 60000 },
+	{ .name = NULL },
+};
+
+const struct vu_key *
+vu_daemon_keys(const char *device)
 {
-	if (strcmp(key, "device") == 0)
-		return 0; /* taken before all others */
-	if (strcmp(key, "mode") == 0)
-		return port_set_mode(conf, port, value);
-	if (strcmp(key, "queues") == 0)
-		return port_set_queues(conf, port, value);
-	if (strcmp(key, "queue-size") == 0)
-		return port_set_queue_size(conf, port, value);
-	if (strcmp(key, "queues-per-thread") == 0)
-		return conf_counts(conf, value, &port->queues_per_thread, ':');
-	if (strcmp(key, "lcores") == 0)
-		return port_set_lcores(conf, port, value);
-	if (strcmp(key, "queue-map") == 0)
-		return port_set_queue_map(conf, port, value);
-	if (strcmp(key, "reconnect-ms") == 0)
-		return conf_uint(conf, key, value, &(struct conf_range){ 1, 60000 },
-			&port->reconnect_ms);
-	if (strcmp(key, "max-memory") == 0)
-		return conf_uint(conf, key, value, &(struct conf_range){ 1, UINT32_MAX },
-			&port->max_memory_mb);
-	if (strcmp(key, "numa") == 0)
-		return port_set_numa(conf, port, value);
-	if (strcmp(key, "notify-coalesce") == 0)
-		return port_set_notify(conf, port, value);
-	return port_add_driver_arg(conf, port, key, value);
+	return device != NULL ? vu_device_driver_keys(device) : port_keys;
 }
 
 /* The driver decides which other keys are known: find device= first. */
 static int
 port_set_device(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *keys)
 {
-	const char *key = keys;
-	size_t len = strlen("net");
-	const char *name = "net";
+	static const char device[] = ",device=";
+	const char *found = strstr(keys, device);
+	const char *name = found != NULL ? found + strlen(device) : "net";
 
-	while (key != NULL && strncmp(key, "device=", strlen("device=")) != 0) {
-		key = strchr(key, ',');
-		key = key != NULL ? key + 1 : NULL;
-	}
-	if (key != NULL) {
-		name = key + strlen("device=");
-		len = strcspn(name, ",");
-	}
-	port->device = strndup(name, len);
+	port->device = strndup(name, strcspn(name, ","));
 	if (port->device == NULL)
 		return conf_refuse(conf, -ENOMEM, "out of memory");
 	if (vu_device_driver_keys(port->device) == NULL)
-		return conf_refuse(
-			conf, -EINVAL, "device=%s: no such driver; use net", port->device);
+		return conf_refuse(conf, -EINVAL, "device=%s: no such driver; use net",
+			port->device);
 	return 0;
 }
 
-/* Tells whether the keys that follow name this one again. */
-static bool
-keys_repeat(const char *keys, const char *key)
-{
-	size_t len = strlen(key);
-
-	while (keys != NULL) {
-		if (strncmp(keys, key, len) == 0 && keys[len] == '=')
-			return true;
-		keys = strchr(keys, ',');
-		keys = keys != NULL ? keys + 1 : NULL;
-	}
-	return false;
-}
-
+/* The daemon's keys and those of the driver, which gets them as they are. */
 static int
-port_set_all(struct vu_daemon_conf *conf, struct vu_port_conf *port, char *keys)
+port_set_keys(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char *text)
 {
-	int rc = port_set_device(conf, port, keys);
-	char *key;
+	const struct vu_errmsg errmsg = { conf->errmsg, sizeof(conf->errmsg) };
+	struct vu_key keys[CONF_MAX_KEYS] = { { 0 } };
+	unsigned int nb = RTE_DIM(port_keys) - 1;
 
-	while (rc == 0 && (key = strsep(&keys, ",")) != NULL) {
-		char *value = strchr(key, '=');
-
-		if (*key == '\0')
-			return conf_refuse(conf, -EINVAL,
-				"%s: a comma without key=value behind it", port->path);
-		if (value == NULL || value == key || value[1] == '\0')
-			return conf_refuse(conf, -EINVAL, "%s: use key=value", key);
-		*value++ = '\0';
-		if (keys_repeat(keys, key))
-			return conf_refuse(conf, -EINVAL, "%s: given twice", key);
-		rc = port_set(conf, port, key, value);
+	memcpy(keys, port_keys, sizeof(port_keys));
+	for (const struct vu_key *key = vu_device_driver_keys(port->device);
+			key->name != NULL && nb < RTE_DIM(keys) - 1; key++) {
+		keys[nb] = *key;
+		keys[nb++].set = port_add_driver_arg;
 	}
-	return rc;
+	return vu_keys_parse(keys, text, conf, &errmsg);
 }
 
 /* What can be told only once all keys are known. */
@@ -322,9 +351,9 @@ port_set_rest(struct vu_daemon_conf *conf, struct vu_port_conf *port)
 static int
 conf_add_port(struct vu_daemon_conf *conf, const char *text, enum vu_endpoint endpoint)
 {
+	const char *keys = text + strcspn(text, ",");
 	struct vu_port_conf *ports;
 	struct vu_port_conf *port;
-	char *keys;
 	int rc;
 
 	if (conf->nb_ports == VU_MAX_PORTS)
@@ -337,13 +366,14 @@ conf_add_port(struct vu_daemon_conf *conf, const char *text, enum vu_endpoint en
 	*port = (struct vu_port_conf){
 		.endpoint = endpoint, .fd = VU_FD_NONE, .nb_units = 1, .numa_node = -1,
 		.max_queue_size = VU_MAX_QUEUE_SIZE,
+		.path = strndup(text, (size_t)(keys - text)),
 	};
-	port->path = strdup(text);
 	if (port->path == NULL)
 		return conf_refuse(conf, -ENOMEM, "out of memory");
-	keys = port->path;
-	strsep(&keys, ",");
-	rc = port_set_all(conf, port, keys);
+	rc = port_set_device(conf, port, keys);
+	if (rc == 0 && *keys != '\0')
+		rc = keys[1] == '\0' ? conf_refuse(conf, -EINVAL, "a comma without key=value "
+			"behind it") : port_set_keys(conf, port, keys + 1);
 	return rc != 0 ? rc : port_set_rest(conf, port);
 }
 
@@ -373,13 +403,16 @@ int
 vu_daemon_conf_add_fd(struct vu_daemon_conf *conf, const char *text)
 {
 	int rc = conf_add_port(conf, text, VU_ENDPOINT_FD);
+	const struct vu_key key = {
+		.name = "fd", .set = vu_key_set_uint, .min = 3, .max = INT32_MAX,
+	};
 	struct vu_port_conf *port;
 	uint32_t fd;
 
 	if (rc != 0)
 		return rc;
 	port = &conf->ports[conf->nb_ports - 1];
-	rc = conf_uint(conf, "fd", port->path, &(struct conf_range){ 3, INT32_MAX }, &fd);
+	rc = conf_set(conf, &key, port->path, &fd);
 	for (unsigned int i = 0; i + 1 < conf->nb_ports && rc == 0; i++)
 		if (conf->ports[i].fd == (int)fd)
 			rc = conf_refuse(conf, -EINVAL, "%u: given twice", fd);
@@ -393,13 +426,15 @@ vu_daemon_conf_add_fd(struct vu_daemon_conf *conf, const char *text)
 int
 vu_daemon_conf_set_queues_per_thread(struct vu_daemon_conf *conf, const char *text)
 {
-	return conf_counts(conf, text, &conf->queues_per_thread, ',');
+	if (counts_set(&conf->queues_per_thread, text) == 0)
+		return 0;
+	return conf_refuse(conf, -EINVAL, "queues-per-thread=%s: use counts such as 2,2,4", text);
 }
 
 int
 vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text)
 {
-	if (pins_parse(&conf->pins, text, ',') == 0)
+	if (pins_set(&conf->pins, text, ',') == 0)
 		return 0;
 	return conf_refuse(conf, -EINVAL,
 		"queue-map=%s: use QUEUES@LCORE,... such as (0,1)@3,(2-5)@4", text);
@@ -408,7 +443,9 @@ vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text)
 int
 vu_daemon_conf_set_stats(struct vu_daemon_conf *conf, const char *text)
 {
-	const struct conf_range range = { 1, CONF_MAX_STATS_SECONDS };
+	const struct vu_key key = {
+		.name = "stats", .set = vu_key_set_uint, .min = 1, .max = CONF_MAX_STATS_SECONDS,
+	};
 
-	return conf_uint(conf, "stats", text, &range, &conf->stats_seconds);
+	return conf_set(conf, &key, text, &conf->stats_seconds);
 }

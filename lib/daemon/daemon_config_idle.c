@@ -11,28 +11,24 @@
 
 #include <rte_lcore.h>
 
+#include "vu_parse.h"
+
 #define IDLE_MAX_US 1000000
 
 static int
-idle_add(struct vu_daemon_conf *conf, enum vu_idle_policy policy, const char *lcores, size_t len)
+idle_add(struct vu_daemon_conf *conf, enum vu_idle_policy policy,
+	const struct vu_uint_list *lcores)
 {
-	struct vu_uint_list list;
-	struct vu_idle_pin *pins;
-	int rc = list_parse(&list, lcores, len);
+	struct vu_idle_pin *pins = reallocarray(conf->idle_pins, conf->nb_idle_pins + lcores->nb,
+		sizeof(*pins));
 
-	if (rc != 0)
-		return rc;
-	pins = reallocarray(conf->idle_pins, conf->nb_idle_pins + list.nb, sizeof(*pins));
-	if (pins == NULL) {
-		list_free(&list);
+	if (pins == NULL)
 		return -ENOMEM;
-	}
 	conf->idle_pins = pins;
-	for (unsigned int i = 0; i < list.nb; i++)
+	for (unsigned int i = 0; i < lcores->nb; i++)
 		pins[conf->nb_idle_pins++] = (struct vu_idle_pin){
-			.lcore_id = list.item[i], .policy = policy,
+			.lcore_id = lcores->item[i], .policy = policy,
 		};
-	list_free(&list);
 	return 0;
 }
 
@@ -54,25 +50,23 @@ idle_policy_parse(const char *text, size_t len, enum vu_idle_policy *policy)
 static const char *
 idle_entry(struct vu_daemon_conf *conf, const char *text)
 {
-	size_t len = strcspn(text, "@,");
-	const char *lcores = text + len;
+	const size_t len = strcspn(text, "@,");
 	enum vu_idle_policy policy;
-	bool is_group;
+	struct vu_uint_list lcores;
 
 	if (idle_policy_parse(text, len, &policy) != 0)
 		return NULL;
-	if (*lcores != '@') {
+	text += len;
+	if (*text != '@') {
 		conf->nb_idle_defaults++;
 		conf->idle_policy = policy;
-		return lcores;
+		return text;
 	}
-	lcores++;
-	is_group = *lcores == '(';
-	lcores += is_group;
-	len = strcspn(lcores, is_group ? ")" : ",");
-	if ((is_group && lcores[len] != ')') || idle_add(conf, policy, lcores, len) != 0)
-		return NULL;
-	return lcores + len + is_group;
+	text = vu_parse_list(text + 1, ",", &lcores);
+	if (text != NULL && idle_add(conf, policy, &lcores) != 0)
+		text = NULL;
+	vu_uint_list_free(&lcores);
+	return text;
 }
 
 /* Of two policies for the same lcores, which one is meant? */
@@ -108,9 +102,11 @@ vu_daemon_conf_set_idle(struct vu_daemon_conf *conf, const char *text)
 int
 vu_daemon_conf_set_idle_us(struct vu_daemon_conf *conf, const char *text)
 {
-	const struct conf_range range = { 0, IDLE_MAX_US };
+	const struct vu_key key = {
+		.name = "idle-us", .set = vu_key_set_uint, .max = IDLE_MAX_US,
+	};
 
-	return conf_uint(conf, "idle-us", text, &range, &conf->idle_us);
+	return conf_set(conf, &key, text, &conf->idle_us);
 }
 
 static int

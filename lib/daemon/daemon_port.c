@@ -245,16 +245,16 @@ daemon_port_start(struct daemon_port *port)
 static void
 port_explain_device(struct vu_daemon_conf *conf, const char *path)
 {
-	char driver_why[sizeof(conf->why)];
+	char errmsg[sizeof(conf->errmsg)];
 
-	if (conf->why[0] != '\0') {
-		memcpy(driver_why, conf->why, sizeof(driver_why));
-		if (snprintf(conf->why, sizeof(conf->why), "%s: %s", path, driver_why) >=
-				(int)sizeof(conf->why))
-			memcpy(conf->why, driver_why, sizeof(driver_why));
+	if (conf->errmsg[0] != '\0') {
+		memcpy(errmsg, conf->errmsg, sizeof(errmsg));
+		if (snprintf(conf->errmsg, sizeof(conf->errmsg), "%s: %s", path, errmsg) >=
+				(int)sizeof(conf->errmsg))
+			memcpy(conf->errmsg, errmsg, sizeof(errmsg));
 		return;
 	}
-	snprintf(conf->why, sizeof(conf->why), "%s: cannot create the device: %s%s", path,
+	snprintf(conf->errmsg, sizeof(conf->errmsg), "%s: cannot create the device: %s%s", path,
 		rte_strerror(rte_errno), rte_errno == ENOMEM ?
 		"; give DPDK more memory (hugepages, or -m MEGABYTES with --no-huge)" : "");
 }
@@ -309,7 +309,7 @@ static int
 port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 	const struct vu_port_conf *port_conf, unsigned int idx)
 {
-	const struct vu_errmsg errmsg = { conf->why, sizeof(conf->why) };
+	const struct vu_errmsg errmsg = { conf->errmsg, sizeof(conf->errmsg) };
 	const struct vu_uint_list *counts = port_conf->queues_per_thread.nb != 0 ?
 		&port_conf->queues_per_thread : &conf->queues_per_thread;
 	const struct vu_pin_list *pins = port_conf->pins.nb != 0 ? &port_conf->pins : &conf->pins;
@@ -330,7 +330,7 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 		.assign = &assign,
 		.notify = port_conf->notify,
 		.driver_args = port_conf->driver_args,
-		.why = conf->why, .why_bytes = sizeof(conf->why),
+		.why = conf->errmsg, .why_bytes = sizeof(conf->errmsg),
 	};
 	int rc;
 
@@ -380,7 +380,7 @@ port_create_endpoint(struct daemon_port *port, struct vu_daemon_conf *conf)
 	port->listener = vu_listener_create(port->path);
 	if (port->listener != NULL)
 		return 0;
-	snprintf(conf->why, sizeof(conf->why), "%s: %s", port->path,
+	snprintf(conf->errmsg, sizeof(conf->errmsg), "%s: %s", port->path,
 		rte_errno == EADDRINUSE ? "another process serves this socket; choose another path"
 			: rte_errno == ENOTSOCK ? "exists and is not a socket; choose another path"
 						: rte_strerror(rte_errno));

@@ -67,8 +67,17 @@ struct vu_daemon_conf {
 	unsigned int nb_idle_pins;
 	uint32_t idle_us;               /**< without work, before an lcore sleeps */
 	uint32_t stats_seconds;         /**< print the table every so often; 0 = never */
-	char why[256];                  /**< what was wrong, after a failure */
+	char errmsg[256];               /**< what was wrong, after a failure */
 };
+
+/**
+ * Keys of a port, for documents.
+ *
+ * @param device  its driver; NULL: those of every port
+ * @return table that ends in a row without a name; NULL if there is no such driver
+ * @context any thread
+ */
+const struct vu_key *vu_daemon_keys(const char *device);
 
 /** Empty configuration. @context control lcore */
 void vu_daemon_conf_init(struct vu_daemon_conf *conf);
@@ -81,7 +90,7 @@ void vu_daemon_conf_fini(struct vu_daemon_conf *conf);
  *
  * @param conf  configuration
  * @param text  as on the command line
- * @return 0; -EINVAL or -ENOMEM with conf->why set
+ * @return 0; -EINVAL or -ENOMEM with conf->errmsg set
  * @context control lcore
  */
 int vu_daemon_conf_add_socket(struct vu_daemon_conf *conf, const char *text);
@@ -89,7 +98,7 @@ int vu_daemon_conf_add_socket(struct vu_daemon_conf *conf, const char *text);
 /**
  * Add a port that serves an inherited socket: "FD[,key=value...]" (--fd).
  *
- * @return 0; -EINVAL or -ENOMEM with conf->why set
+ * @return 0; -EINVAL or -ENOMEM with conf->errmsg set
  * @context control lcore
  */
 int vu_daemon_conf_add_fd(struct vu_daemon_conf *conf, const char *text);
@@ -97,7 +106,7 @@ int vu_daemon_conf_add_fd(struct vu_daemon_conf *conf, const char *text);
 /**
  * Set the counts of queues per data lcore from "2,2,4" (--queues-per-thread).
  *
- * @return 0; -EINVAL or -ENOMEM with conf->why set
+ * @return 0; -EINVAL or -ENOMEM with conf->errmsg set
  * @context control lcore
  */
 int vu_daemon_conf_set_queues_per_thread(struct vu_daemon_conf *conf, const char *text);
@@ -105,7 +114,7 @@ int vu_daemon_conf_set_queues_per_thread(struct vu_daemon_conf *conf, const char
 /**
  * Pin queues to lcores from "(0,1)@3,(2-5)@4,6@5" (--queue-map).
  *
- * @return 0; -EINVAL with conf->why set
+ * @return 0; -EINVAL with conf->errmsg set
  * @context control lcore
  */
 int vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text);
@@ -114,7 +123,7 @@ int vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text);
  * Set what idle data lcores do from "interrupt" or "pause@3,interrupt@4-5,busy" (--idle): an entry
  * without lcores is for those that no entry names. May be called again for other lcores.
  *
- * @return 0; -EINVAL with conf->why set
+ * @return 0; -EINVAL with conf->errmsg set
  * @context control lcore
  */
 int vu_daemon_conf_set_idle(struct vu_daemon_conf *conf, const char *text);
@@ -124,7 +133,7 @@ int vu_daemon_conf_set_idle(struct vu_daemon_conf *conf, const char *text);
  *
  * @param conf  configuration
  * @param text  microseconds, 0..1000000
- * @return 0; -EINVAL with conf->why set
+ * @return 0; -EINVAL with conf->errmsg set
  * @context control lcore
  */
 int vu_daemon_conf_set_idle_us(struct vu_daemon_conf *conf, const char *text);
@@ -134,7 +143,7 @@ int vu_daemon_conf_set_idle_us(struct vu_daemon_conf *conf, const char *text);
  *
  * @param conf  configuration
  * @param text  seconds, 1..3600
- * @return 0; -EINVAL with conf->why set
+ * @return 0; -EINVAL with conf->errmsg set
  * @context control lcore
  */
 int vu_daemon_conf_set_stats(struct vu_daemon_conf *conf, const char *text);
@@ -143,7 +152,7 @@ int vu_daemon_conf_set_stats(struct vu_daemon_conf *conf, const char *text);
  * Create devices and endpoints for all worker lcores of EAL; listening sockets exist afterwards,
  * nothing is served.
  *
- * @param conf  copied but for inherited descriptors, which are taken; conf->why tells what failed
+ * @param conf  copied except inherited fds, which are taken; conf->errmsg says what failed
  * @return daemon; NULL with rte_errno
  * @context control lcore, after rte_eal_init()
  */

@@ -22,8 +22,8 @@ check_refused(conf_fn fn, const char *text, const char *hint)
 
 	vu_daemon_conf_init(&conf);
 	rc = fn(&conf, text);
-	if (rc >= 0 || strstr(conf.why, hint) == NULL || strchr(conf.why, '\n') != NULL) {
-		printf("%s: result %d, why: %s\n", text, rc, conf.why);
+	if (rc >= 0 || strstr(conf.errmsg, hint) == NULL || strchr(conf.errmsg, '\n') != NULL) {
+		printf("%s: result %d: %s\n", text, rc, conf.errmsg);
 		rc = 0;
 	}
 	vu_daemon_conf_fini(&conf);
@@ -99,7 +99,7 @@ VU_TEST(daemon_config, several_ports)
 	CHECK_EQ(conf.ports[1].nb_units, 2);
 	CHECK_EQ(conf.ports[2].endpoint, VU_ENDPOINT_CLIENT);
 	CHECK(vu_daemon_conf_add_socket(&conf, "b.sock") < 0);
-	CHECK(strstr(conf.why, "b.sock: given twice") != NULL);
+	CHECK(strstr(conf.errmsg, "b.sock: given twice") != NULL);
 	vu_daemon_conf_fini(&conf);
 	return TEST_SUCCESS;
 }
@@ -117,7 +117,7 @@ VU_TEST(daemon_config, inherited_descriptor)
 	CHECK_EQ(conf.ports[0].fd, fd);
 	CHECK(conf.ports[0].path == NULL);
 	CHECK(vu_daemon_conf_add_fd(&conf, text) < 0);
-	CHECK(strstr(conf.why, "given twice") != NULL);
+	CHECK(strstr(conf.errmsg, "given twice") != NULL);
 	/* Owned by the configuration: the leak check sees it closed. */
 	vu_daemon_conf_fini(&conf);
 	CHECK_EQ(check_refused(vu_daemon_conf_add_fd, "2", "3 to"), 0);
@@ -150,9 +150,9 @@ VU_TEST(daemon_config, refuses_sockets)
 		{ "a.sock,lcores=5-3", "lcores=5-3: use lcores such as 3-5" },
 		{ "a.sock,queues-per-thread=2::2", "per-thread=2::2: use counts such as 2:2:4" },
 		{ "a.sock,queues-per-thread=1-2", "per-thread=1-2: use counts such as 2:2:4" },
-		{ "a.sock,", "a.sock: a comma without key=value" },
-		{ "a.sock,,queues=2", "a.sock: a comma without key=value" },
-		{ "a.sock,queues=2,", "a.sock: a comma without key=value" },
+		{ "a.sock,", "a comma without key=value" },
+		{ "a.sock,,queues=2", "a comma without key=value" },
+		{ "a.sock,queues=2,", "a comma without key=value" },
 		{ "a.sock,reconnect-ms=50", "reconnect-ms=50: only a port with mode=client" },
 		{ "a.sock,reconnect-ms=50,mode=server", "only a port with mode=client" },
 		{ "a.sock,reconnect-ms=0", "1 to 60000" },
@@ -203,7 +203,7 @@ VU_TEST(daemon_config, number_of_ports)
 		CHECK_EQ(vu_daemon_conf_add_socket(&conf, path), 0);
 	}
 	CHECK(vu_daemon_conf_add_socket(&conf, "more.sock") < 0);
-	CHECK(strstr(conf.why, "1024 ports") != NULL);
+	CHECK(strstr(conf.errmsg, "1024 ports") != NULL);
 	vu_daemon_conf_fini(&conf);
 	return TEST_SUCCESS;
 }

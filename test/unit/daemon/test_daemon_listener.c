@@ -58,7 +58,7 @@ fixture_create(struct daemon_fixture *f)
 	CHECK_EQ(vu_daemon_conf_add_socket(&conf, text), 0);
 	f->daemon = vu_daemon_create(&conf);
 	if (f->daemon == NULL)
-		printf("%s\n", conf.why);
+		printf("%s\n", conf.errmsg);
 	vu_daemon_conf_fini(&conf);
 	CHECK(f->daemon != NULL);
 	f->dev = vu_device_first();

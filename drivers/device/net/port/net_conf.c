@@ -50,8 +50,8 @@ net_set_mac(void *arg, const struct vu_key *key, const char *value)
 const struct vu_key net_conf_keys[] = {
 	{ .name = "forward", .form = "switch|loopback|macswap|null", .initial = "switch",
 		.help = "where frames from the guest go: to the learning switch that all such "
-		"ports share, where a lone port answers like macswap; back unchanged; back with "
-		"MAC addresses swapped; nowhere",
+		"ports share, on which a lone port answers like macswap (switch), back unchanged "
+		"(loopback), back with MAC addresses swapped (macswap), or nowhere (null)",
 		.use = FORWARD_USE, .set = net_set_forward },
 	/* Its old name, accepted for one more release. */
 	{ .name = "far", .use = FORWARD_USE, .set = net_set_forward },
