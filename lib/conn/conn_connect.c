@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Client mode: connect to a path, and the delays between attempts.
+ * Client mode: connect to a path.
  */
 #include "vu_conn.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include <rte_common.h>
 
 #include "vu_fd.h"
 
@@ -48,27 +46,4 @@ vu_connect(const char *path)
 		return rc;
 	}
 	return fd;
-}
-
-void
-vu_backoff_init(struct vu_backoff *backoff, uint32_t first_ms, uint32_t max_ms)
-{
-	backoff->first_ms = RTE_MAX(first_ms, UINT32_C(1));
-	backoff->max_ms = RTE_MAX(max_ms, backoff->first_ms);
-	vu_backoff_reset(backoff);
-}
-
-void
-vu_backoff_reset(struct vu_backoff *backoff)
-{
-	backoff->next_ms = backoff->first_ms;
-}
-
-uint32_t
-vu_backoff_next_ms(struct vu_backoff *backoff)
-{
-	uint32_t delay_ms = backoff->next_ms;
-
-	backoff->next_ms = delay_ms > backoff->max_ms / 2 ? backoff->max_ms : 2 * delay_ms;
-	return delay_ms;
 }

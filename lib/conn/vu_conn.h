@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Unix stream sockets that carry framed messages with descriptors: one connection, the listening
- * socket and its file, the client's connect and back-off. Knows frames, not their meaning.
+ * socket and its file, the client's connect. Knows frames, not their meaning.
  * Nothing here waits, apart from a short wait for another process that starts on the same socket
  * path. The owner watches the descriptors itself.
  */
@@ -225,39 +225,5 @@ int vu_listener_accept(struct vu_listener *listener);
  * @context any thread
  */
 int vu_connect(const char *path);
-
-/** Delays between attempts to connect: doubling up to a cap, without an end. */
-struct vu_backoff {
-	uint32_t first_ms; /**< at least 1, fixed after init */
-	uint32_t max_ms;   /**< at least first_ms, fixed after init */
-	uint32_t next_ms;  /**< what vu_backoff_next_ms() will return */
-};
-
-/**
- * Set up a back-off.
- *
- * @param backoff   caller's storage
- * @param first_ms  first delay in milliseconds; 0 counts as 1
- * @param max_ms    longest delay in milliseconds; first_ms if that is greater
- * @context any thread
- */
-void vu_backoff_init(struct vu_backoff *backoff, uint32_t first_ms, uint32_t max_ms);
-
-/**
- * Begin anew with the first delay, after a success.
- *
- * @param backoff  caller's storage
- * @context any thread
- */
-void vu_backoff_reset(struct vu_backoff *backoff);
-
-/**
- * Tell how long to wait before the next attempt.
- *
- * @param backoff  caller's storage
- * @return milliseconds, first_ms..max_ms
- * @context any thread
- */
-uint32_t vu_backoff_next_ms(struct vu_backoff *backoff);
 
 #endif /* VU_CONN_H */

@@ -17,6 +17,7 @@
 #include <rte_common.h>
 #include <rte_errno.h>
 
+#include "vu_backoff.h"
 #include "vu_device.h"
 #include "vu_fd.h"
 #include "vu_fd_foreign.h"

@@ -59,8 +59,7 @@ frontend_watch(struct vu_frontend *fe)
 static void
 frontend_retry(struct vu_frontend *fe)
 {
-	vu_reactor_timer_start(fe->retry, (uint64_t)fe->retry_ms * 1000, 0);
-	fe->retry_ms = RTE_MIN(2 * fe->retry_ms, FRONTEND_MAX_RETRY_FACTOR * fe->conf.retry_ms);
+	vu_reactor_timer_start(fe->retry, vu_backoff_next_ms(&fe->backoff) * UINT64_C(1000), 0);
 }
 
 /* The connection is of no use, or was never made. */
@@ -230,7 +229,7 @@ frontend_connected(struct vu_frontend *fe)
 		frontend_lose(fe, rc);
 		return;
 	}
-	fe->retry_ms = fe->conf.retry_ms;
+	vu_backoff_reset(&fe->backoff);
 	fe->reason = 0;
 	/* Rings before flag; pairs with the acquire in frontend_queue_get(). */
 	vu_store_release(&fe->is_up, true);
@@ -342,7 +341,8 @@ frontend_init(struct vu_frontend *fe)
 {
 	int rc;
 
-	fe->retry_ms = fe->conf.retry_ms;
+	vu_backoff_init(&fe->backoff, fe->conf.retry_ms,
+		FRONTEND_MAX_RETRY_FACTOR * fe->conf.retry_ms);
 	fe->name = strdup(frontend_default_name(&fe->conf));
 	fe->regions = calloc(VU_MAX_MEM_SLOTS, sizeof(*fe->regions));
 	if (fe->name == NULL || fe->regions == NULL)

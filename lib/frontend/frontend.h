@@ -6,6 +6,7 @@
 #ifndef FRONTEND_H
 #define FRONTEND_H
 
+#include "vu_backoff.h"
 #include "vu_frontend.h"
 #include "vu_frontend_driver.h"
 #include "vu_limits.h"
@@ -51,7 +52,6 @@ struct vu_frontend {
 	bool is_started;                /* wanted: now, or as soon as up */
 	bool is_inband;                 /* kicks are messages; fixed while up */
 	uint32_t nb_started;            /* queues */
-	uint32_t retry_ms;              /* next delay */
 	int reason;                     /* -errno of the last attempt or connection; 0: none */
 
 	bool has_features;              /* the following two are for good */
@@ -68,6 +68,7 @@ struct vu_frontend {
 	struct vu_reactor_fd *sources[VU_FRONTEND_MAX_FDS];
 	unsigned int nb_sources;
 	struct vu_reactor_timer *retry;
+	struct vu_backoff backoff;
 	struct vu_reactor_call config_call;
 };
 

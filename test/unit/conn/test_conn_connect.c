@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Client mode: what connecting reports, and the series of delays.
+ * Client mode: what connecting reports.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -126,37 +126,5 @@ VU_TEST(conn_connect, full_queue_is_worth_another_attempt)
 	vu_fd_close(&server);
 	unlink(path);
 	rmdir(dir);
-	return TEST_SUCCESS;
-}
-
-VU_TEST(conn_connect, backoff_doubles_up_to_cap)
-{
-	static const uint32_t delays_ms[] = { 100, 200, 400, 800, 1000, 1000, 1000 };
-	struct vu_backoff backoff;
-
-	vu_backoff_init(&backoff, 100, 1000);
-	for (unsigned int round = 0; round < 2; round++) {
-		for (unsigned int i = 0; i < RTE_DIM(delays_ms); i++)
-			CHECK_EQ(vu_backoff_next_ms(&backoff), delays_ms[i]);
-		vu_backoff_reset(&backoff);
-	}
-	return TEST_SUCCESS;
-}
-
-VU_TEST(conn_connect, backoff_limits)
-{
-	struct vu_backoff backoff;
-
-	vu_backoff_init(&backoff, 0, 0);
-	CHECK_EQ(vu_backoff_next_ms(&backoff), 1);
-	CHECK_EQ(vu_backoff_next_ms(&backoff), 1);
-	vu_backoff_init(&backoff, 500, 100);
-	CHECK_EQ(vu_backoff_next_ms(&backoff), 500);
-	CHECK_EQ(vu_backoff_next_ms(&backoff), 500);
-	/* Neither wraps nor ends, however often it is asked. */
-	vu_backoff_init(&backoff, 3, UINT32_MAX);
-	for (unsigned int i = 0; i < 100; i++)
-		CHECK(vu_backoff_next_ms(&backoff) >= 3);
-	CHECK_EQ(vu_backoff_next_ms(&backoff), UINT32_MAX);
 	return TEST_SUCCESS;
 }
