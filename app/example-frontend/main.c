@@ -16,6 +16,7 @@
 #include <rte_errno.h>
 
 #include "vu_frontend.h"
+#include "vu_parse.h"
 #include "vu_virtio.h"
 
 #define QUEUE_TO_GUEST 0
@@ -44,7 +45,7 @@ static const char usage[] =
 
 struct options {
 	const char *path;
-	unsigned long nb_frames;
+	uint32_t nb_frames;
 	bool is_server;
 };
 
@@ -238,7 +239,7 @@ example_explain(const struct options *options, int rc)
 static int
 example_main(const struct options *options)
 {
-	struct example example = { .nb_frames = (unsigned int)options->nb_frames };
+	struct example example = { .nb_frames = options->nb_frames };
 	int rc = example_open(&example, options->path, options->is_server);
 
 	if (rc != 0) {
@@ -260,17 +261,12 @@ example_main(const struct options *options)
 static bool
 options_parse(struct options *options, int argc, char **argv)
 {
-	char *end = NULL;
-
 	*options = (struct options){ .nb_frames = 1000 };
 	if (argc < 2 || argc > 4 || argv[1][0] == '-')
 		return false;
 	options->path = argv[1];
-	if (argc > 2) {
-		options->nb_frames = strtoul(argv[2], &end, 10);
-		if (*end != '\0' || options->nb_frames < 1 || options->nb_frames > MAX_FRAMES)
-			return false;
-	}
+	if (argc > 2 && vu_parse_uint(argv[2], 1, MAX_FRAMES, &options->nb_frames) != 0)
+		return false;
 	options->is_server = argc > 3;
 	return argc < 4 || strcmp(argv[3], "server") == 0;
 }

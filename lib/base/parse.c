@@ -59,6 +59,16 @@ vu_parse_uint(const char *text, uint32_t min, uint32_t max, uint32_t *number)
 	return 0;
 }
 
+const char *
+vu_parse_range(const char *text, uint32_t *first, uint32_t *last)
+{
+	text = vu_parse_number(text, LIST_MAX_VALUE, first);
+	if (text == NULL)
+		return NULL;
+	*last = *first;
+	return *text == '-' ? vu_parse_number(text + 1, LIST_MAX_VALUE, last) : text;
+}
+
 static bool
 list_append(struct vu_uint_list *list, unsigned int value)
 {
@@ -72,16 +82,12 @@ list_append(struct vu_uint_list *list, unsigned int value)
 	return true;
 }
 
-/* "3" or "3-5". */
 static const char *
 list_range(const char *text, struct vu_uint_list *list)
 {
 	uint32_t first, last;
 
-	text = vu_parse_number(text, LIST_MAX_VALUE, &first);
-	last = first;
-	if (text != NULL && *text == '-')
-		text = vu_parse_number(text + 1, LIST_MAX_VALUE, &last);
+	text = vu_parse_range(text, &first, &last);
 	if (text == NULL || last < first)
 		return NULL;
 	for (uint32_t value = first; value <= last; value++)

@@ -74,6 +74,17 @@ const char *vu_parse_number(const char *text, uint32_t max, uint32_t *number);
 int vu_parse_uint(const char *text, uint32_t min, uint32_t max, uint32_t *number);
 
 /**
+ * Take the range that a text begins with: "3" or "3-5", up to 65535.
+ *
+ * @param text   one number or two, then anything
+ * @param first  out
+ * @param last   out, may be less than *first
+ * @return what follows the range; NULL: malformed
+ * @context any thread
+ */
+const char *vu_parse_range(const char *text, uint32_t *first, uint32_t *last);
+
+/**
  * Take the list that a text begins with: numbers and ranges such as "1,2-4" or "1:2-4".
  *
  * @param text  a list up to one of ends, or a list in parentheses

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_cycles.h>
@@ -17,15 +16,16 @@
 #include <rte_telemetry.h>
 
 #include "vu_device.h"
+#include "vu_parse.h"
 
 #define MOVE_MAX_US 500
 #define MOVE_USAGE "use PORT,QUEUE,LCORE or PORT,FIRST-LAST,LCORE"
 
 struct move_request {
 	struct vu_device *dev;
-	unsigned int first;
-	unsigned int last;
-	unsigned int lcore_id;
+	uint32_t first;
+	uint32_t last;
+	uint32_t lcore_id;
 };
 
 static int move_refuse(struct rte_tel_data *data, const char *format, ...)
@@ -46,24 +46,6 @@ move_refuse(struct rte_tel_data *data, const char *format, ...)
 	return -EINVAL;
 }
 
-/* A number and the character that ends it; moves the text behind that. */
-static bool
-take_number(const char **text, const char *ends, unsigned int *number, char *end)
-{
-	unsigned long value;
-	char *rest;
-
-	if (**text < '0' || **text > '9')
-		return false;
-	value = strtoul(*text, &rest, 10);
-	if (strchr(ends, *rest) == NULL || value > UINT16_MAX)
-		return false;
-	*number = (unsigned int)value;
-	*end = *rest;
-	*text = rest + (*rest != '\0');
-	return *rest != '\0' || strcmp(ends, "") == 0;
-}
-
 static struct vu_device *
 device_find(unsigned int id)
 {
@@ -77,16 +59,14 @@ device_find(unsigned int id)
 static int
 move_parse(const char *params, struct move_request *request, struct rte_tel_data *data)
 {
-	const char *text = params != NULL ? params : "";
-	unsigned int id;
-	char end;
-	bool is_good = take_number(&text, ",", &id, &end) &&
-		take_number(&text, ",-", &request->first, &end);
+	uint32_t id;
+	const char *text = vu_parse_number(params != NULL ? params : "", UINT16_MAX, &id);
 
-	request->last = request->first;
-	if (is_good && end == '-')
-		is_good = take_number(&text, ",", &request->last, &end);
-	if (!is_good || !take_number(&text, "", &request->lcore_id, &end))
+	if (text != NULL)
+		text = *text == ',' ? vu_parse_range(text + 1, &request->first, &request->last) :
+			NULL;
+	if (text == NULL || *text != ',' ||
+			vu_parse_uint(text + 1, 0, UINT16_MAX, &request->lcore_id) != 0)
 		return move_refuse(data, MOVE_USAGE);
 	request->dev = device_find(id);
 	if (request->dev == NULL)

@@ -9,10 +9,11 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
+
+#include "vu_parse.h"
 
 static const struct {
 	const char *command;
@@ -134,13 +135,10 @@ telemetry_add_part(struct rte_tel_data *data, struct rte_tel_data *part, const c
 struct vu_device *
 telemetry_device(const char *params)
 {
-	char *end;
-	unsigned long id;
+	uint32_t id;
+	const char *end = params != NULL ? vu_parse_number(params, UINT32_MAX, &id) : NULL;
 
-	if (params == NULL || *params < '0' || *params > '9')
-		return NULL;
-	id = strtoul(params, &end, 10);
-	if (*end != '\0' && *end != ',')
+	if (end == NULL || (*end != '\0' && *end != ','))
 		return NULL;
 	for (struct vu_device *dev = vu_device_first(); dev != NULL; dev = vu_device_next(dev))
 		if (vu_device_id(dev) == id)

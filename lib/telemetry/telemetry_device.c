@@ -6,11 +6,11 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "vu_fd_foreign.h"
 #include "vu_mem.h"
+#include "vu_parse.h"
 #include "vu_virtio.h"
 
 /* DPDK's answers have room for 16 KiB of text. */
@@ -150,18 +150,14 @@ struct queue_range {
 static bool
 queue_range_parse(const struct vu_device *dev, const char *comma, struct queue_range *range)
 {
-	unsigned long first;
-	char *end;
+	const char *end;
 
 	*range = (struct queue_range){ .last = vu_device_nb_queues(dev) - 1 };
 	if (comma == NULL)
 		return true;
-	if (comma[1] < '0' || comma[1] > '9')
+	end = vu_parse_number(comma + 1, range->last, &range->first);
+	if (end == NULL)
 		return false;
-	first = strtoul(comma + 1, &end, 10);
-	if (first > range->last)
-		return false;
-	range->first = (uint32_t)first;
 	if (strcmp(end, "-") == 0)
 		return true;
 	range->last = range->first;

@@ -6,10 +6,10 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <rte_cycles.h>
 
+#include "vu_parse.h"
 #include "vu_sched.h"
 
 static int
@@ -77,15 +77,11 @@ vu_telemetry_gaps(struct vu_sched *sched, const char *params, struct rte_tel_dat
 {
 	bool is_single = params != NULL && *params != '\0';
 	struct vu_sched_gaps gaps;
-	unsigned long lcore_id = 0;
+	uint32_t lcore_id = 0;
 	bool is_found = false;
-	char *end;
 
-	if (is_single) {
-		lcore_id = strtoul(params, &end, 10);
-		if (*params < '0' || *params > '9' || *end != '\0')
-			return -EINVAL;
-	}
+	if (is_single && vu_parse_uint(params, 0, UINT32_MAX, &lcore_id) != 0)
+		return -EINVAL;
 	rte_tel_data_start_dict(data);
 	telemetry_add_uint(data, "tsc_hz", rte_get_tsc_hz());
 	for (unsigned int i = 0; i < vu_sched_nb_workers(sched); i++) {

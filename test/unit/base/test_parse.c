@@ -35,6 +35,22 @@ VU_TEST(parse, numbers)
 	return TEST_SUCCESS;
 }
 
+VU_TEST(parse, ranges)
+{
+	uint32_t first, last;
+	const char *end = vu_parse_range("7,1", &first, &last);
+
+	CHECK(end != NULL && first == 7 && last == 7 && strcmp(end, ",1") == 0);
+	end = vu_parse_range("9-65535", &first, &last);
+	CHECK(end != NULL && first == 9 && last == 65535 && *end == '\0');
+	/* Which order makes sense, the caller knows. */
+	CHECK(vu_parse_range("9-3", &first, &last) != NULL && first == 9 && last == 3);
+	CHECK(vu_parse_range("3-", &first, &last) == NULL);
+	CHECK(vu_parse_range("-3", &first, &last) == NULL);
+	CHECK(vu_parse_range("3-65536", &first, &last) == NULL);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(parse, lists)
 {
 	static const struct {
