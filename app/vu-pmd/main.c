@@ -36,12 +36,12 @@ run(struct vu_daemon_conf *conf)
 
 /* A misspelt --socket went to EAL, which says so, before there is nothing to serve. */
 static bool
-start(const struct options *options)
+start(const struct vu_daemon_conf *conf, const struct args *args)
 {
-	if (!eal_options_check("vu-pmd", options->eal_argc, options->eal_argv))
+	if (!eal_options_check(args->program, args->eal_argc, args->eal_argv))
 		return false;
-	if (options->conf.nb_ports != 0)
-		return eal_options_start("vu-pmd", options->eal_argc, options->eal_argv);
+	if (conf->nb_ports != 0)
+		return eal_options_start(args->program, args->eal_argc, args->eal_argv);
 	fputs("vu-pmd: nothing to serve: use --socket PATH[,key=value...]; see --help\n", stderr);
 	return false;
 }
@@ -49,18 +49,21 @@ start(const struct options *options)
 int
 main(int argc, char **argv)
 {
-	int status = EXIT_FAILURE;
-	struct options options;
-	int parsed;
+	struct vu_daemon_conf conf;
+	struct args args = options_args(&conf);
+	int status;
 
 	signals_hold();
-	parsed = options_parse(&options, argc, argv);
-	if (parsed != OPTIONS_RUN)
-		return parsed;
-	if (start(&options)) {
-		status = run(&options.conf);
-		rte_eal_cleanup();
+	vu_daemon_conf_init(&conf);
+	status = args_parse(&args, argc, argv);
+	if (status == ARGS_RUN) {
+		status = EXIT_FAILURE;
+		if (start(&conf, &args)) {
+			status = run(&conf);
+			rte_eal_cleanup();
+		}
 	}
-	options_free(&options);
+	free(args.eal_argv);
+	vu_daemon_conf_fini(&conf);
 	return status;
 }

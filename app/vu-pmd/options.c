@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Parses the command line; see options.h.
+ * Options of vu-pmd and its help; see options.h.
  */
 #include "options.h"
 
@@ -54,14 +54,11 @@ static const char options_help_rest[] =
 "Without hugepages: vu-pmd --no-huge -m 512 -l 0-1 --socket PATH\n"
 "Ends with status 0 on SIGINT or SIGTERM, 1 if it could not start.\n";
 
-typedef int (*option_fn)(struct vu_daemon_conf *conf, const char *value);
-
 static int
-option_apply(void *arg, const struct args_row *row, const char *value)
+option_set(void *arg, const struct args_row *row, const char *value)
 {
-	const option_fn *fn = row->data;
-
-	return (*fn)(arg, value);
+	return vu_daemon_conf_set(arg, row->data != NULL ? row->data : row->name + strlen("--"),
+		value);
 }
 
 static int
@@ -74,17 +71,15 @@ option_answer(void *arg, const struct args_row *row, const char *value)
 	return 1;
 }
 
-#define OPTION(name, fn) { name, option_apply, &(const option_fn){ fn } }
-
 static const struct args_row option_rows[] = {
-	OPTION("--socket", vu_daemon_conf_add_socket),
-	OPTION("--socket-path", vu_daemon_conf_add_socket),
-	OPTION("--fd", vu_daemon_conf_add_fd),
-	OPTION("--queues-per-thread", vu_daemon_conf_set_queues_per_thread),
-	OPTION("--queue-map", vu_daemon_conf_set_queue_map),
-	OPTION("--idle", vu_daemon_conf_set_idle),
-	OPTION("--idle-us", vu_daemon_conf_set_idle_us),
-	OPTION("--stats", vu_daemon_conf_set_stats),
+	{ "--socket", option_set },
+	{ "--socket-path", option_set, .data = "socket" },
+	{ "--fd", option_set },
+	{ "--queues-per-thread", option_set },
+	{ "--queue-map", option_set },
+	{ "--idle", option_set },
+	{ "--idle-us", option_set },
+	{ "--stats", option_set },
 	{ "--print-capabilities", option_answer, .is_flag = true },
 	{ NULL },
 };
@@ -132,28 +127,11 @@ options_print_help(void)
 	fputs(options_help_rest, stdout);
 }
 
-int
-options_parse(struct options *options, int argc, char **argv)
+struct args
+options_args(struct vu_daemon_conf *conf)
 {
-	struct args args = {
+	return (struct args){
 		.program = "vu-pmd", .help = options_print_help, .rows = option_rows,
-		.arg = &options->conf, .errmsg = options->conf.errmsg,
+		.arg = conf, .errmsg = conf->errmsg,
 	};
-	int status;
-
-	vu_daemon_conf_init(&options->conf);
-	status = args_parse(&args, argc, argv);
-	options->eal_argc = args.eal_argc;
-	options->eal_argv = args.eal_argv;
-	if (status != OPTIONS_RUN)
-		options_free(options);
-	return status;
-}
-
-void
-options_free(struct options *options)
-{
-	vu_daemon_conf_fini(&options->conf);
-	free(options->eal_argv);
-	options->eal_argv = NULL;
 }

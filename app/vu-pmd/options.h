@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The command line: our options become a daemon configuration, all others are left for EAL.
+ * The options of vu-pmd.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -9,23 +9,7 @@
 
 #include "args.h"
 
-/** Result of options_parse(): go on. Other values are exit statuses. */
-#define OPTIONS_RUN ARGS_RUN
-
-struct options {
-	struct vu_daemon_conf conf;
-	char **eal_argv;   /**< NULL-terminated; strings belong to argv but for the added ones */
-	int eal_argc;
-};
-
-/**
- * Take our options out of the command line.
- *
- * @return OPTIONS_RUN, or the status to exit with after something was printed
- */
-int options_parse(struct options *options, int argc, char **argv);
-
-/** Free what options_parse() made. */
-void options_free(struct options *options);
+/** For args_parse(), which fills the configuration. */
+struct args options_args(struct vu_daemon_conf *conf);
 
 #endif /* OPTIONS_H */

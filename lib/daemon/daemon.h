@@ -75,9 +75,8 @@ void daemon_port_closed(struct vu_daemon *daemon);
 int conf_refuse(struct vu_daemon_conf *conf, int rc, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** Set a member by a key and explain a refusal in conf->errmsg. @return as vu_key_set() */
-int conf_set(struct vu_daemon_conf *conf, const struct vu_key *key, const char *value,
-	void *member);
+/** --idle, see struct vu_key. */
+int conf_set_idle(void *arg, const struct vu_key *key, const char *text);
 
 /** Give every data lcore its idle policy. @return 0; -errno, perhaps with conf->errmsg set */
 int daemon_set_idle(struct vu_sched *sched, struct vu_daemon_conf *conf);

@@ -21,7 +21,6 @@
 #include "vu_parse.h"
 
 #define CONF_RECONNECT_MS 1000
-#define CONF_MAX_STATS_SECONDS 3600
 #define CONF_MAX_KEYS 64
 #define CONF_NOTIFY_MAX_US 100000
 
@@ -64,14 +63,6 @@ vu_daemon_conf_fini(struct vu_daemon_conf *conf)
 	free(conf->pins.item);
 	free(conf->idle_pins);
 	vu_daemon_conf_init(conf);
-}
-
-int
-conf_set(struct vu_daemon_conf *conf, const struct vu_key *key, const char *value, void *member)
-{
-	const struct vu_errmsg errmsg = { conf->errmsg, sizeof(conf->errmsg) };
-
-	return vu_key_set(key, value, member, &errmsg);
 }
 
 /* The whole text is one list. */
@@ -179,11 +170,12 @@ static int
 port_set_queues(void *conf, const struct vu_key *key, const char *value)
 {
 	struct vu_port_conf *port = conf_port(conf);
-	struct vu_key units = *key;
+	const uint32_t max = key->max / vu_device_driver_queue_group(port->device);
 
-	units.set = vu_key_set_uint;
-	units.max /= vu_device_driver_queue_group(port->device);
-	return conf_set(conf, &units, value, port);
+	if (vu_parse_uint(value, key->min, max, &port->nb_units) == 0)
+		return 0;
+	return conf_refuse(conf, -EINVAL, "queues=%s: use a number from %u to %u", value, key->min,
+		max);
 }
 
 static int
@@ -255,7 +247,7 @@ static const struct vu_key port_keys[] = {
 		.use = "server or client", .set = port_set_mode },
 	{ .name = "queues", .form = "N", .initial = "1",
 		.help = "queue pairs, 1 to 128",
-		.set = port_set_queues, PORT_MEMBER(nb_units), .min = 1,
+		.set = port_set_queues, .min = 1,
 		.max = VU_MAX_EVENTFD_QUEUES },
 	{ .name = "queue-size", .form = "N", .initial = "32768",
 		.help = "largest ring accepted, a power of two from 2 to 32768",
@@ -377,16 +369,18 @@ conf_add_port(struct vu_daemon_conf *conf, const char *text, enum vu_endpoint en
 	return rc != 0 ? rc : port_set_rest(conf, port);
 }
 
-int
-vu_daemon_conf_add_socket(struct vu_daemon_conf *conf, const char *text)
+static int
+conf_add_socket(void *arg, const struct vu_key *key, const char *text)
 {
 	const size_t max_bytes = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+	struct vu_daemon_conf *conf = arg;
 	int rc = conf_add_port(conf, text, VU_ENDPOINT_SERVER);
 	const char *path;
 
+	(void)key;
 	if (rc != 0)
 		return rc;
-	path = conf->ports[conf->nb_ports - 1].path;
+	path = conf_port(conf)->path;
 	if (*path == '\0')
 		return conf_refuse(
 			conf, -EINVAL, "empty socket path: use --socket PATH[,key=value...]");
@@ -399,20 +393,20 @@ vu_daemon_conf_add_socket(struct vu_daemon_conf *conf, const char *text)
 	return 0;
 }
 
-int
-vu_daemon_conf_add_fd(struct vu_daemon_conf *conf, const char *text)
+static int
+conf_add_fd(void *arg, const struct vu_key *key, const char *text)
 {
+	struct vu_daemon_conf *conf = arg;
 	int rc = conf_add_port(conf, text, VU_ENDPOINT_FD);
-	const struct vu_key key = {
-		.name = "fd", .set = vu_key_set_uint, .min = 3, .max = INT32_MAX,
-	};
 	struct vu_port_conf *port;
 	uint32_t fd;
 
 	if (rc != 0)
 		return rc;
-	port = &conf->ports[conf->nb_ports - 1];
-	rc = conf_set(conf, &key, port->path, &fd);
+	port = conf_port(conf);
+	if (vu_parse_uint(port->path, key->min, key->max, &fd) != 0)
+		rc = conf_refuse(conf, -EINVAL, "fd=%s: use a number from %u to %u", port->path,
+			key->min, key->max);
 	for (unsigned int i = 0; i + 1 < conf->nb_ports && rc == 0; i++)
 		if (conf->ports[i].fd == (int)fd)
 			rc = conf_refuse(conf, -EINVAL, "%u: given twice", fd);
@@ -423,29 +417,46 @@ vu_daemon_conf_add_fd(struct vu_daemon_conf *conf, const char *text)
 	return rc;
 }
 
-int
-vu_daemon_conf_set_queues_per_thread(struct vu_daemon_conf *conf, const char *text)
+static int
+conf_set_counts(void *arg, const struct vu_key *key, const char *text)
 {
-	if (counts_set(&conf->queues_per_thread, text) == 0)
-		return 0;
-	return conf_refuse(conf, -EINVAL, "queues-per-thread=%s: use counts such as 2,2,4", text);
+	struct vu_daemon_conf *conf = arg;
+
+	(void)key;
+	return counts_set(&conf->queues_per_thread, text);
 }
 
-int
-vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text)
+static int
+conf_set_queue_map(void *arg, const struct vu_key *key, const char *text)
 {
-	if (pins_set(&conf->pins, text, ',') == 0)
-		return 0;
-	return conf_refuse(conf, -EINVAL,
-		"queue-map=%s: use QUEUES@LCORE,... such as (0,1)@3,(2-5)@4", text);
+	struct vu_daemon_conf *conf = arg;
+
+	(void)key;
+	return pins_set(&conf->pins, text, ',');
 }
 
-int
-vu_daemon_conf_set_stats(struct vu_daemon_conf *conf, const char *text)
-{
-	const struct vu_key key = {
-		.name = "stats", .set = vu_key_set_uint, .min = 1, .max = CONF_MAX_STATS_SECONDS,
-	};
+static const struct vu_key conf_options[] = {
+	{ .name = "socket", .set = conf_add_socket },
+	{ .name = "fd", .set = conf_add_fd, .min = 3, .max = INT32_MAX },
+	{ .name = "queues-per-thread", .use = "counts such as 2,2,4", .set = conf_set_counts },
+	{ .name = "queue-map", .use = "QUEUES@LCORE,... such as (0,1)@3,(2-5)@4",
+		.set = conf_set_queue_map },
+	{ .name = "idle", .use = "busy, pause, monitor or interrupt, for some lcores as in "
+		"pause@3,interrupt@4-5", .set = conf_set_idle },
+	{ .name = "idle-us", .set = vu_key_set_uint,
+		.offset = offsetof(struct vu_daemon_conf, idle_us), .max = 1000000 },
+	{ .name = "stats", .set = vu_key_set_uint,
+		.offset = offsetof(struct vu_daemon_conf, stats_seconds), .min = 1, .max = 3600 },
+	{ .name = NULL },
+};
 
-	return conf_set(conf, &key, text, &conf->stats_seconds);
+int
+vu_daemon_conf_set(struct vu_daemon_conf *conf, const char *option, const char *text)
+{
+	const struct vu_errmsg errmsg = { conf->errmsg, sizeof(conf->errmsg) };
+
+	for (const struct vu_key *key = conf_options; key->name != NULL; key++)
+		if (strcmp(key->name, option) == 0)
+			return vu_key_set(key, text, conf, &errmsg);
+	return conf_refuse(conf, -EINVAL, "%s: unknown option", option);
 }

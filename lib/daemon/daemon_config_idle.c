@@ -13,8 +13,6 @@
 
 #include "vu_parse.h"
 
-#define IDLE_MAX_US 1000000
-
 static int
 idle_add(struct vu_daemon_conf *conf, enum vu_idle_policy policy,
 	const struct vu_uint_list *lcores)
@@ -86,27 +84,18 @@ idle_check_once(struct vu_daemon_conf *conf, const char *text)
 }
 
 int
-vu_daemon_conf_set_idle(struct vu_daemon_conf *conf, const char *text)
+conf_set_idle(void *arg, const struct vu_key *key, const char *text)
 {
+	struct vu_daemon_conf *conf = arg;
 	const char *entry = text;
 
+	(void)key;
 	do {
 		entry = idle_entry(conf, entry);
 		if (entry == NULL || (*entry != ',' && *entry != '\0'))
-			return conf_refuse(conf, -EINVAL, "idle=%s: use busy, pause, monitor or "
-				"interrupt, for some lcores as in pause@3,interrupt@4-5", text);
+			return -EINVAL;
 	} while (*entry++ == ',');
 	return idle_check_once(conf, text);
-}
-
-int
-vu_daemon_conf_set_idle_us(struct vu_daemon_conf *conf, const char *text)
-{
-	const struct vu_key key = {
-		.name = "idle-us", .set = vu_key_set_uint, .max = IDLE_MAX_US,
-	};
-
-	return conf_set(conf, &key, text, &conf->idle_us);
 }
 
 static int

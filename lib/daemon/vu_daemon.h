@@ -86,67 +86,16 @@ void vu_daemon_conf_init(struct vu_daemon_conf *conf);
 void vu_daemon_conf_fini(struct vu_daemon_conf *conf);
 
 /**
- * Add a port from "PATH[,key=value...]" (--socket).
+ * Set an option of vu-pmd, see vu-pmd(8): "socket" and "fd" add a port, "queues-per-thread",
+ * "idle-us" and "stats" replace what was set; "queue-map" and "idle" add to it.
  *
- * @param conf  configuration
- * @param text  as on the command line
+ * @param conf    configuration
+ * @param option  its name
+ * @param text    as on the command line
  * @return 0; -EINVAL or -ENOMEM with conf->errmsg set
  * @context control lcore
  */
-int vu_daemon_conf_add_socket(struct vu_daemon_conf *conf, const char *text);
-
-/**
- * Add a port that serves an inherited socket: "FD[,key=value...]" (--fd).
- *
- * @return 0; -EINVAL or -ENOMEM with conf->errmsg set
- * @context control lcore
- */
-int vu_daemon_conf_add_fd(struct vu_daemon_conf *conf, const char *text);
-
-/**
- * Set the counts of queues per data lcore from "2,2,4" (--queues-per-thread).
- *
- * @return 0; -EINVAL or -ENOMEM with conf->errmsg set
- * @context control lcore
- */
-int vu_daemon_conf_set_queues_per_thread(struct vu_daemon_conf *conf, const char *text);
-
-/**
- * Pin queues to lcores from "(0,1)@3,(2-5)@4,6@5" (--queue-map).
- *
- * @return 0; -EINVAL with conf->errmsg set
- * @context control lcore
- */
-int vu_daemon_conf_set_queue_map(struct vu_daemon_conf *conf, const char *text);
-
-/**
- * Set what idle data lcores do from "interrupt" or "pause@3,interrupt@4-5,busy" (--idle): an entry
- * without lcores is for those that no entry names. May be called again for other lcores.
- *
- * @return 0; -EINVAL with conf->errmsg set
- * @context control lcore
- */
-int vu_daemon_conf_set_idle(struct vu_daemon_conf *conf, const char *text);
-
-/**
- * Set how long a data lcore looks for work before it sleeps (--idle-us).
- *
- * @param conf  configuration
- * @param text  microseconds, 0..1000000
- * @return 0; -EINVAL with conf->errmsg set
- * @context control lcore
- */
-int vu_daemon_conf_set_idle_us(struct vu_daemon_conf *conf, const char *text);
-
-/**
- * Set the period of the statistics table (--stats).
- *
- * @param conf  configuration
- * @param text  seconds, 1..3600
- * @return 0; -EINVAL with conf->errmsg set
- * @context control lcore
- */
-int vu_daemon_conf_set_stats(struct vu_daemon_conf *conf, const char *text);
+int vu_daemon_conf_set(struct vu_daemon_conf *conf, const char *option, const char *text);
 
 /**
  * Create devices and endpoints for all worker lcores of EAL; listening sockets exist afterwards,

@@ -11,17 +11,15 @@
 
 #include "test.h"
 
-typedef int (*conf_fn)(struct vu_daemon_conf *conf, const char *text);
-
 /* 0 if the text is refused with one line that contains `hint`. */
 static int
-check_refused(conf_fn fn, const char *text, const char *hint)
+check_refused(const char *option, const char *text, const char *hint)
 {
 	struct vu_daemon_conf conf;
 	int rc;
 
 	vu_daemon_conf_init(&conf);
-	rc = fn(&conf, text);
+	rc = vu_daemon_conf_set(&conf, option, text);
 	if (rc >= 0 || strstr(conf.errmsg, hint) == NULL || strchr(conf.errmsg, '\n') != NULL) {
 		printf("%s: result %d: %s\n", text, rc, conf.errmsg);
 		rc = 0;
@@ -36,7 +34,7 @@ VU_TEST(daemon_config, defaults)
 	const struct vu_port_conf *port;
 
 	vu_daemon_conf_init(&conf);
-	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/a.sock"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "socket", "/tmp/a.sock"), 0);
 	CHECK_EQ(conf.nb_ports, 1);
 	port = &conf.ports[0];
 	CHECK_EQ(strcmp(port->path, "/tmp/a.sock"), 0);
@@ -63,7 +61,8 @@ VU_TEST(daemon_config, keys_of_a_port)
 	const struct vu_port_conf *port;
 
 	vu_daemon_conf_init(&conf);
-	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/a.sock,forward=null,mode=client,queues=4,"
+	CHECK_EQ(vu_daemon_conf_set(&conf, "socket",
+		"/tmp/a.sock,forward=null,mode=client,queues=4,"
 		"queue-size=512,lcores=3-5:9,queues-per-thread=2:2:4,numa=1,reconnect-ms=50,"
 		"max-memory=2048,notify-coalesce=32:50,"
 		"device=net,mac=52:54:00:00:00:01"), 0);
@@ -92,13 +91,13 @@ VU_TEST(daemon_config, several_ports)
 	struct vu_daemon_conf conf;
 
 	vu_daemon_conf_init(&conf);
-	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "a.sock"), 0);
-	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "b.sock,queues=2"), 0);
-	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "c.sock,mode=client"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "socket", "a.sock"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "socket", "b.sock,queues=2"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "socket", "c.sock,mode=client"), 0);
 	CHECK_EQ(conf.nb_ports, 3);
 	CHECK_EQ(conf.ports[1].nb_units, 2);
 	CHECK_EQ(conf.ports[2].endpoint, VU_ENDPOINT_CLIENT);
-	CHECK(vu_daemon_conf_add_socket(&conf, "b.sock") < 0);
+	CHECK(vu_daemon_conf_set(&conf, "socket", "b.sock") < 0);
 	CHECK(strstr(conf.errmsg, "b.sock: given twice") != NULL);
 	vu_daemon_conf_fini(&conf);
 	return TEST_SUCCESS;
@@ -112,18 +111,18 @@ VU_TEST(daemon_config, inherited_descriptor)
 
 	vu_daemon_conf_init(&conf);
 	snprintf(text, sizeof(text), "%d,forward=loopback", fd);
-	CHECK_EQ(vu_daemon_conf_add_fd(&conf, text), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "fd", text), 0);
 	CHECK_EQ(conf.ports[0].endpoint, VU_ENDPOINT_FD);
 	CHECK_EQ(conf.ports[0].fd, fd);
 	CHECK(conf.ports[0].path == NULL);
-	CHECK(vu_daemon_conf_add_fd(&conf, text) < 0);
+	CHECK(vu_daemon_conf_set(&conf, "fd", text) < 0);
 	CHECK(strstr(conf.errmsg, "given twice") != NULL);
 	/* Owned by the configuration: the leak check sees it closed. */
 	vu_daemon_conf_fini(&conf);
-	CHECK_EQ(check_refused(vu_daemon_conf_add_fd, "2", "3 to"), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_add_fd, "x", "fd=x"), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_add_fd, "", "fd="), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_add_fd, "7,mode=server", "mode"), 0);
+	CHECK_EQ(check_refused("fd", "2", "3 to"), 0);
+	CHECK_EQ(check_refused("fd", "x", "fd=x"), 0);
+	CHECK_EQ(check_refused("fd", "", "fd="), 0);
+	CHECK_EQ(check_refused("fd", "7,mode=server", "mode"), 0);
 	return TEST_SUCCESS;
 }
 
@@ -173,7 +172,7 @@ VU_TEST(daemon_config, refuses_sockets)
 	};
 
 	for (unsigned int i = 0; i < RTE_DIM(bad); i++)
-		CHECK_EQ(check_refused(vu_daemon_conf_add_socket, bad[i].text, bad[i].hint), 0);
+		CHECK_EQ(check_refused("socket", bad[i].text, bad[i].hint), 0);
 	return TEST_SUCCESS;
 }
 
@@ -184,10 +183,10 @@ VU_TEST(daemon_config, path_lengths)
 
 	memset(path, 'a', sizeof(path) - 1);
 	path[108] = '\0';
-	CHECK_EQ(check_refused(vu_daemon_conf_add_socket, path, "longer than 107 bytes"), 0);
+	CHECK_EQ(check_refused("socket", path, "longer than 107 bytes"), 0);
 	path[107] = '\0';
 	vu_daemon_conf_init(&conf);
-	CHECK_EQ(vu_daemon_conf_add_socket(&conf, path), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "socket", path), 0);
 	vu_daemon_conf_fini(&conf);
 	return TEST_SUCCESS;
 }
@@ -200,9 +199,9 @@ VU_TEST(daemon_config, number_of_ports)
 	vu_daemon_conf_init(&conf);
 	for (unsigned int i = 0; i < VU_MAX_PORTS; i++) {
 		snprintf(path, sizeof(path), "%u.sock", i);
-		CHECK_EQ(vu_daemon_conf_add_socket(&conf, path), 0);
+		CHECK_EQ(vu_daemon_conf_set(&conf, "socket", path), 0);
 	}
-	CHECK(vu_daemon_conf_add_socket(&conf, "more.sock") < 0);
+	CHECK(vu_daemon_conf_set(&conf, "socket", "more.sock") < 0);
 	CHECK(strstr(conf.errmsg, "1024 ports") != NULL);
 	vu_daemon_conf_fini(&conf);
 	return TEST_SUCCESS;
@@ -213,20 +212,20 @@ VU_TEST(daemon_config, queues_per_thread)
 	struct vu_daemon_conf conf;
 
 	vu_daemon_conf_init(&conf);
-	CHECK_EQ(vu_daemon_conf_set_queues_per_thread(&conf, "2,2,4"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "queues-per-thread", "2,2,4"), 0);
 	CHECK_EQ(conf.queues_per_thread.nb, 3);
 	CHECK_EQ(conf.queues_per_thread.item[0], 2);
 	CHECK_EQ(conf.queues_per_thread.item[2], 4);
 	/* The last one counts. */
-	CHECK_EQ(vu_daemon_conf_set_queues_per_thread(&conf, "8"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "queues-per-thread", "8"), 0);
 	CHECK_EQ(conf.queues_per_thread.nb, 1);
 	vu_daemon_conf_fini(&conf);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "", "queues-per-thread="), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "2,", "2,"), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "1,x", "such as 2,2,4"), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "1-2", "such as 2,2,4"), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "70000", "70000"), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_queues_per_thread, "0-65535", "0-65535"), 0);
+	CHECK_EQ(check_refused("queues-per-thread", "", "queues-per-thread="), 0);
+	CHECK_EQ(check_refused("queues-per-thread", "2,", "2,"), 0);
+	CHECK_EQ(check_refused("queues-per-thread", "1,x", "such as 2,2,4"), 0);
+	CHECK_EQ(check_refused("queues-per-thread", "1-2", "such as 2,2,4"), 0);
+	CHECK_EQ(check_refused("queues-per-thread", "70000", "70000"), 0);
+	CHECK_EQ(check_refused("queues-per-thread", "0-65535", "0-65535"), 0);
 	return TEST_SUCCESS;
 }
 
@@ -243,7 +242,7 @@ VU_TEST(daemon_config, queue_map)
 	char first_bad_lcore[16];
 
 	vu_daemon_conf_init(&conf);
-	CHECK_EQ(vu_daemon_conf_set_queue_map(&conf, "(0,1)@3,(2-3)@4,6@5,7-8@1"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "queue-map", "(0,1)@3,(2-3)@4,6@5,7-8@1"), 0);
 	CHECK_EQ(conf.pins.nb, RTE_DIM(wanted));
 	for (unsigned int i = 0; i < RTE_DIM(wanted); i++) {
 		CHECK_EQ(conf.pins.item[i].queue, wanted[i].queue);
@@ -251,12 +250,13 @@ VU_TEST(daemon_config, queue_map)
 	}
 	vu_daemon_conf_fini(&conf);
 	for (unsigned int i = 0; i < RTE_DIM(bad); i++)
-		CHECK_EQ(check_refused(vu_daemon_conf_set_queue_map, bad[i], "QUEUES@LCORE"), 0);
+		CHECK_EQ(check_refused("queue-map", bad[i], "QUEUES@LCORE"), 0);
 	snprintf(first_bad_lcore, sizeof(first_bad_lcore), "0@%d", RTE_MAX_LCORE);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_queue_map, first_bad_lcore, "QUEUES@LCORE"), 0);
+	CHECK_EQ(check_refused("queue-map", first_bad_lcore, "QUEUES@LCORE"), 0);
 	/* Of one port, with colons instead of commas. */
-	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/a,queue-map=(0:1)@3:(2-3)@4:6@5:7-8@1"), 0);
-	CHECK_EQ(vu_daemon_conf_add_socket(&conf, "/tmp/b"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "socket",
+		"/tmp/a,queue-map=(0:1)@3:(2-3)@4:6@5:7-8@1"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "socket", "/tmp/b"), 0);
 	CHECK_EQ(conf.ports[0].pins.nb, RTE_DIM(wanted));
 	for (unsigned int i = 0; i < RTE_DIM(wanted); i++) {
 		CHECK_EQ(conf.ports[0].pins.item[i].queue, wanted[i].queue);
@@ -264,8 +264,8 @@ VU_TEST(daemon_config, queue_map)
 	}
 	CHECK(conf.ports[1].pins.nb == 0 && conf.pins.nb == 0);
 	vu_daemon_conf_fini(&conf);
-	CHECK_EQ(check_refused(vu_daemon_conf_add_socket, "/tmp/a,queue-map=0", "QUEUES@LCORE"), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_add_socket, "/tmp/a,queue-map=0@1:", "@1:"), 0);
+	CHECK_EQ(check_refused("socket", "/tmp/a,queue-map=0", "QUEUES@LCORE"), 0);
+	CHECK_EQ(check_refused("socket", "/tmp/a,queue-map=0@1:", "@1:"), 0);
 	return TEST_SUCCESS;
 }
 
@@ -285,25 +285,26 @@ VU_TEST(daemon_config, idle)
 	vu_daemon_conf_init(&conf);
 	CHECK(conf.idle_policy == VU_IDLE_BUSY && conf.nb_idle_pins == 0);
 	CHECK_EQ(conf.idle_us, VU_IDLE_US);
-	CHECK_EQ(vu_daemon_conf_set_idle(&conf, "pause@3,interrupt@4-5,busy@(7,9),interrupt"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "idle",
+		"pause@3,interrupt@4-5,busy@(7,9),interrupt"), 0);
 	CHECK(conf.idle_policy == VU_IDLE_INTERRUPT);
-	CHECK_EQ(vu_daemon_conf_set_idle(&conf, "monitor@2"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "idle", "monitor@2"), 0);
 	CHECK_EQ(conf.nb_idle_pins, RTE_DIM(wanted));
 	for (unsigned int i = 0; i < RTE_DIM(wanted); i++) {
 		CHECK_EQ(conf.idle_pins[i].lcore_id, wanted[i].lcore_id);
 		CHECK(conf.idle_pins[i].policy == wanted[i].policy);
 	}
-	CHECK_EQ(vu_daemon_conf_set_idle_us(&conf, "0"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "idle-us", "0"), 0);
 	CHECK_EQ(conf.idle_us, 0);
 	vu_daemon_conf_fini(&conf);
 	for (unsigned int i = 0; i < RTE_DIM(bad); i++)
-		CHECK_EQ(check_refused(vu_daemon_conf_set_idle, bad[i], "monitor or interrupt"), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_idle, "busy,pause", "no entry names"), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_idle, "busy@2-4,pause@3", "for lcore 3"), 0);
-	CHECK_EQ(vu_daemon_conf_set_idle(&conf, "busy"), 0);
-	CHECK(vu_daemon_conf_set_idle(&conf, "pause") < 0);
+		CHECK_EQ(check_refused("idle", bad[i], "monitor or interrupt"), 0);
+	CHECK_EQ(check_refused("idle", "busy,pause", "no entry names"), 0);
+	CHECK_EQ(check_refused("idle", "busy@2-4,pause@3", "for lcore 3"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "idle", "busy"), 0);
+	CHECK(vu_daemon_conf_set(&conf, "idle", "pause") < 0);
 	vu_daemon_conf_fini(&conf);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_idle_us, "1000001", "0 to 1000000"), 0);
+	CHECK_EQ(check_refused("idle-us", "1000001", "0 to 1000000"), 0);
 	return TEST_SUCCESS;
 }
 
@@ -311,12 +312,13 @@ VU_TEST(daemon_config, stats)
 {
 	struct vu_daemon_conf conf;
 
+	CHECK_EQ(check_refused("statistics", "5", "statistics: unknown option"), 0);
 	vu_daemon_conf_init(&conf);
-	CHECK_EQ(vu_daemon_conf_set_stats(&conf, "5"), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "stats", "5"), 0);
 	CHECK_EQ(conf.stats_seconds, 5);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_stats, "0", "1 to 3600"), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_stats, "3601", "1 to 3600"), 0);
-	CHECK_EQ(check_refused(vu_daemon_conf_set_stats, "1s", "stats=1s"), 0);
+	CHECK_EQ(check_refused("stats", "0", "1 to 3600"), 0);
+	CHECK_EQ(check_refused("stats", "3601", "1 to 3600"), 0);
+	CHECK_EQ(check_refused("stats", "1s", "stats=1s"), 0);
 	vu_daemon_conf_fini(&conf);
 	return TEST_SUCCESS;
 }

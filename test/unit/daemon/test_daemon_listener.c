@@ -55,7 +55,7 @@ fixture_create(struct daemon_fixture *f)
 	snprintf(f->path, sizeof(f->path), "/tmp/vu-daemon-test-%d.sock", getpid());
 	snprintf(text, sizeof(text), "%s,device=probe,queues=2", f->path);
 	vu_daemon_conf_init(&conf);
-	CHECK_EQ(vu_daemon_conf_add_socket(&conf, text), 0);
+	CHECK_EQ(vu_daemon_conf_set(&conf, "socket", text), 0);
 	f->daemon = vu_daemon_create(&conf);
 	if (f->daemon == NULL)
 		printf("%s\n", conf.errmsg);
