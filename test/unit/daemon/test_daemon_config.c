@@ -86,6 +86,20 @@ VU_TEST(daemon_config, keys_of_a_port)
 	return TEST_SUCCESS;
 }
 
+VU_TEST(daemon_config, documents_have_all_of_a_key)
+{
+	const struct vu_key *const tables[] = { vu_daemon_keys(NULL), vu_daemon_keys("net") };
+
+	for (unsigned int i = 0; i < RTE_DIM(tables); i++) {
+		CHECK(tables[i] != NULL);
+		for (const struct vu_key *key = tables[i]; key->name != NULL; key++)
+			CHECK(key->set != NULL && (key->help == NULL || (key->form != NULL &&
+				key->initial != NULL)));
+	}
+	CHECK(vu_daemon_keys("toaster") == NULL);
+	return TEST_SUCCESS;
+}
+
 VU_TEST(daemon_config, several_ports)
 {
 	struct vu_daemon_conf conf;
