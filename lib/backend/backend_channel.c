@@ -76,7 +76,7 @@ channel_pop(struct backend_channel *channel)
 }
 
 static void
-channel_watch(struct backend_channel *channel)
+channel_update_interest(struct backend_channel *channel)
 {
 	vu_reactor_fd_modify(channel->source,
 		EPOLLIN | (vu_conn_wants_write(channel->conn) ? EPOLLOUT : 0));
@@ -166,7 +166,7 @@ channel_ready(void *arg, uint32_t events)
 	if (channel->is_broken)
 		vu_reactor_fd_modify(channel->source, 0);
 	else
-		channel_watch(channel);
+		channel_update_interest(channel);
 }
 
 static int
@@ -265,7 +265,7 @@ channel_send_frame(struct backend_channel *channel, uint32_t request,
 			"cannot send");
 		return rc;
 	}
-	channel_watch(channel);
+	channel_update_interest(channel);
 	if (is_answered)
 		channel_push(channel, request, reply);
 	else

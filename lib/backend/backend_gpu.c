@@ -74,7 +74,7 @@ gpu_close_broken(void *arg)
 }
 
 static void
-gpu_watch(struct backend_gpu *gpu)
+gpu_update_interest(struct backend_gpu *gpu)
 {
 	uint32_t events = EPOLLIN | (vu_conn_wants_write(gpu->conn) ? EPOLLOUT : 0);
 
@@ -142,7 +142,7 @@ gpu_ready(void *arg, uint32_t events)
 		gpu_break(gpu, "cannot send");
 	if (!gpu->is_broken)
 		gpu_receive(gpu);
-	gpu_watch(gpu);
+	gpu_update_interest(gpu);
 }
 
 static int
@@ -247,7 +247,7 @@ backend_gpu_send(void *arg, const struct vu_gpu_request *request)
 			gpu_push(gpu, request->request, &request->reply);
 		else if (rc != 0 && rc != -ENOMEM && rc != -EMFILE)
 			gpu_break(gpu, rte_strerror(-rc));
-		gpu_watch(gpu);
+		gpu_update_interest(gpu);
 	}
 	vu_fd_close(&fd);
 	return rc;

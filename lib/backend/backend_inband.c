@@ -107,7 +107,7 @@ line_close(struct inband_line *line)
 	line->is_due = false;
 }
 
-/* Give the ring one half of an eventfd and watch the other. */
+/* Give the ring one half of an eventfd and add interest in the other. */
 static int
 line_open(struct inband_line *line)
 {

@@ -18,7 +18,7 @@
 #define SESSION_BATCH 64
 
 static void
-session_watch(struct vu_backend_session *session)
+session_update_interest(struct vu_backend_session *session)
 {
 	uint32_t events = session->is_parked ? 0 : EPOLLIN;
 
@@ -87,7 +87,7 @@ session_ready(void *arg, uint32_t events)
 	}
 	if (!session->is_parked && !session_receive(session))
 		return;
-	session_watch(session);
+	session_update_interest(session);
 }
 
 void
@@ -103,7 +103,7 @@ session_unpark(void *arg)
 		return;
 	}
 	if (session_receive(session))
-		session_watch(session);
+		session_update_interest(session);
 }
 
 int

@@ -21,7 +21,7 @@ typedef void (*vu_backend_closed_fn)(void *arg);
 
 /** What a session is opened with. */
 struct vu_backend_conf {
-	struct vu_reactor *reactor; /**< watches the socket; outlives the session */
+	struct vu_reactor *reactor; /**< waits for the socket; outlives the session */
 	struct vu_device *dev;      /**< idle device, outlives the session */
 	int fd;                     /**< connected stream socket; taken */
 	vu_backend_closed_fn closed;

@@ -3,7 +3,7 @@
  * Unix stream sockets that carry framed messages with descriptors: one connection, the listening
  * socket and its file, the client's connect. Knows frames, not their meaning.
  * Nothing here waits, apart from a short wait for another process that starts on the same socket
- * path. The owner watches the descriptors itself.
+ * path. The owner adds interest in the fds itself.
  */
 #ifndef VU_CONN_H
 #define VU_CONN_H
@@ -43,7 +43,7 @@ struct vu_conn *vu_conn_create(int fd, struct vu_fd_account *account);
 void vu_conn_destroy(struct vu_conn *conn);
 
 /**
- * Descriptor to watch: for input always, for output while vu_conn_wants_write().
+ * Fd to add interest in: for input always, for output while vu_conn_wants_write().
  *
  * @param conn  from vu_conn_create()
  * @return the socket; stays the connection's
@@ -102,7 +102,7 @@ int vu_conn_send(struct vu_conn *conn, const struct vu_reply *reply);
  * Tell whether frames are queued.
  *
  * @param conn  from vu_conn_create()
- * @return true if the owner should watch for EPOLLOUT and call vu_conn_flush() then
+ * @return true if the owner should add EPOLLOUT to its interest and call vu_conn_flush() then
  * @context control lcore
  */
 bool vu_conn_wants_write(const struct vu_conn *conn);
@@ -196,7 +196,7 @@ struct vu_listener *vu_listener_create(const char *path);
 void vu_listener_destroy(struct vu_listener *listener);
 
 /**
- * Descriptor to watch for input.
+ * Fd to add interest in, for input.
  *
  * @param listener  from vu_listener_create()
  * @return the socket; stays the listener's
@@ -210,7 +210,7 @@ int vu_listener_fd(const struct vu_listener *listener);
  * @param listener  from vu_listener_create()
  * @return connected non-blocking socket, owned by the caller; -EAGAIN nobody waits; -EMFILE,
  *         -ENFILE, -ENOMEM or -ENOBUFS: the peer still waits and the descriptor stays readable, so
- *         the caller must not watch it for a while
+ *         the caller must remove its interest for a while
  * @context control lcore
  */
 int vu_listener_accept(struct vu_listener *listener);

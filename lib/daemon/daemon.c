@@ -101,25 +101,26 @@ daemon_create_stats(struct vu_daemon *daemon)
 }
 
 static void
-daemon_watch_lcores(void *arg)
+daemon_check_lcores(void *arg)
 {
 	struct vu_daemon *daemon = arg;
-	const uint64_t delay_us = vu_sched_watch_delay_us(daemon->sched);
+	const uint64_t delay_us = vu_sched_watchdog_delay_us(daemon->sched);
 
 	/* One line for all that follows while the looks are closer together. */
-	if (vu_sched_watch(daemon->sched) != 0 && delay_us > vu_sched_watch_delay_us(daemon->sched))
-		VU_LOG_LIMITED(&daemon->watch_log, DAEMON, WARNING, "a data lcore has passed no "
+	if (vu_sched_watchdog_check(daemon->sched) != 0 &&
+		delay_us > vu_sched_watchdog_delay_us(daemon->sched))
+		VU_LOG_LIMITED(&daemon->watchdog_log, DAEMON, WARNING, "a data lcore has passed no "
 			"safe point for %u ms: it lacks its CPU, or hangs in a system call, which "
 			"is interrupted", (unsigned int)(delay_us / 1000));
 	/* From now, not periodic: after a stall of the machine two checks would follow at once. */
-	vu_reactor_timer_start(daemon->watch_timer, vu_sched_watch_delay_us(daemon->sched), 0);
+	vu_reactor_timer_start(daemon->watchdog, vu_sched_watchdog_delay_us(daemon->sched), 0);
 }
 
 static int
 daemon_create_watchdog(struct vu_daemon *daemon)
 {
-	daemon->watch_timer = vu_reactor_timer_create(daemon->reactor, daemon_watch_lcores, daemon);
-	return daemon->watch_timer != NULL ? 0 : -rte_errno;
+	daemon->watchdog = vu_reactor_timer_create(daemon->reactor, daemon_check_lcores, daemon);
+	return daemon->watchdog != NULL ? 0 : -rte_errno;
 }
 
 static int
@@ -207,7 +208,7 @@ daemon_start(struct vu_daemon *daemon)
 	}
 	if (rc == 0)
 		rc = daemon_exits_start(daemon);
-	vu_reactor_timer_start(daemon->watch_timer, vu_sched_watch_delay_us(daemon->sched), 0);
+	vu_reactor_timer_start(daemon->watchdog, vu_sched_watchdog_delay_us(daemon->sched), 0);
 	if (daemon->stats_timer != NULL)
 		vu_reactor_timer_start(daemon->stats_timer, stats_us, stats_us);
 	return rc;
@@ -276,7 +277,7 @@ vu_daemon_destroy(struct vu_daemon *daemon)
 	free(daemon->ports);
 	vu_telemetry_table_destroy(daemon->table);
 	vu_reactor_timer_destroy(daemon->stats_timer);
-	vu_reactor_timer_destroy(daemon->watch_timer);
+	vu_reactor_timer_destroy(daemon->watchdog);
 	vu_reactor_fd_remove(daemon->mem_fault_source);
 	if (daemon->has_mem_guard)
 		vu_mem_fault_uninstall();

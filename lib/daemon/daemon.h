@@ -24,8 +24,8 @@ struct vu_daemon {
 	struct vu_reactor_poller *sched_poller;
 	struct vu_reactor_fd *mem_fault_source;
 	struct vu_reactor_timer *stats_timer;
-	struct vu_reactor_timer *watch_timer;
-	struct vu_log_limit watch_log;
+	struct vu_reactor_timer *watchdog;
+	struct vu_log_limit watchdog_log;
 	struct vu_telemetry_table *table;
 	struct daemon_port **ports;
 	unsigned int nb_ports;
@@ -60,7 +60,7 @@ struct vu_device *daemon_port_device(const struct daemon_port *port);
 /** Remove all listeners; no data lcore runs. */
 void daemon_listeners_destroy(struct vu_daemon *daemon);
 
-/** Watch the exit events of all devices. @return 0 or -errno */
+/** Add interest in the exit events of all devices. @return 0 or -errno */
 int daemon_exits_start(struct vu_daemon *daemon);
 void daemon_exits_stop(struct vu_daemon *daemon);
 

@@ -2,7 +2,7 @@
  *
  * Descriptors of the application: the control lcore waits for them, the driver's handle_event op
  * runs on the worker they were registered for. One event is under way at a time: the descriptor is
- * watched again once the worker is done with it. Also the descriptors by which drivers end a
+ * gets its interest back once the worker is done with it. Also the fds by which drivers end a
  * worker's loop.
  */
 #include "daemon.h"
@@ -39,14 +39,14 @@ struct vu_daemon_listener {
 	void *arg;
 };
 
-/* Worker: hand the event over and have the descriptor watched again. */
+/* Worker: hand the event over and have the interest in the fd restored. */
 static uint32_t
 listener_poll(struct vu_task *task)
 {
 	struct vu_daemon_listener *listener = task->arg;
 	struct vu_device_event event = listener->event;
 
-	task->watch = (struct vu_watch)VU_WATCH_NEVER;
+	task->idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 	/* Pairs with the release in listener_ready(). */
 	event.epoll_events = __atomic_exchange_n(&listener->pending, 0, __ATOMIC_ACQUIRE);
 	if (event.epoll_events == 0)

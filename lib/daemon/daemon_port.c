@@ -68,11 +68,11 @@ port_serve(struct daemon_port *port, int fd)
 	return -rte_errno;
 }
 
-/* Watch the listener only while there is a place to put what it brings. */
+/* Keep interest in the listener only while there is a place for what it accepts. */
 static void
-port_watch_listener(struct daemon_port *port, bool is_watched)
+port_set_listen_interest(struct daemon_port *port, bool is_interested)
 {
-	vu_reactor_fd_modify(port->listen_source, is_watched ? EPOLLIN : 0);
+	vu_reactor_fd_modify(port->listen_source, is_interested ? EPOLLIN : 0);
 }
 
 /* Whoever got descriptors into us that do not close may not bring more of them. */
@@ -94,7 +94,7 @@ port_accept(void *arg, uint32_t events)
 	(void)events;
 	if (fd < 0 && fd != -EAGAIN) {
 		/* Out of descriptors or memory: the front-end still waits, let it. */
-		port_watch_listener(port, false);
+		port_set_listen_interest(port, false);
 		vu_reactor_timer_start(port->retry_timer, PORT_ACCEPT_PAUSE_US, 0);
 	}
 	if (fd < 0)
@@ -107,7 +107,7 @@ port_accept(void *arg, uint32_t events)
 		"%s: another front-end connected to %s; it waits for the first to leave",
 		vu_device_name(port->dev), port->path);
 	port->waiting_fd = fd;
-	port_watch_listener(port, false);
+	port_set_listen_interest(port, false);
 }
 
 /* A client tries for ever: a line when the outcome is another one, not for each attempt. */
@@ -154,7 +154,7 @@ port_retry(void *arg)
 	if (port->endpoint == VU_ENDPOINT_CLIENT)
 		port_connect(port);
 	else
-		port_watch_listener(port, true);
+		port_set_listen_interest(port, true);
 }
 
 static void
@@ -189,7 +189,7 @@ port_session_closed(void *arg)
 		vu_reactor_timer_start(port->retry_timer,
 			vu_backoff_next_ms(&port->backoff) * UINT64_C(1000), 0);
 	} else if (port->waiting_fd != VU_FD_NONE) {
-		port_watch_listener(port, true);
+		port_set_listen_interest(port, true);
 		port_serve(port, vu_fd_take(&port->waiting_fd));
 	}
 }

@@ -149,21 +149,21 @@ struct vu_daemon_listener_conf {
 };
 
 /**
- * Watch a descriptor: while it is ready, the device's handle_event op is called on a data lcore,
+ * Add interest in an fd: while it is ready, the device's handle_event op is called on a data lcore,
  * one call at a time. May be called before the daemon runs.
  *
  * @param daemon  daemon
  * @param conf    see struct vu_daemon_listener_conf
  * @return listener; NULL with rte_errno: EINVAL no such port or worker, no events, or data is
  *         reserved (0 to the number of queues); EOPNOTSUPP the device handles no events; EEXIST
- *         the descriptor is watched already; EPERM it cannot be waited for; ENOMEM
+ *         interest in the fd exists already; EPERM it cannot be waited for; ENOMEM
  * @context control lcore
  */
 struct vu_daemon_listener *vu_daemon_listener_add(struct vu_daemon *daemon,
 	const struct vu_daemon_listener_conf *conf);
 
 /**
- * Stop watching a descriptor, which may be closed afterwards. A handle_event may still be under
+ * Remove interest in an fd, which may be closed afterwards. A handle_event may still be under
  * way.
  *
  * @param listener  to be removed once, before the daemon is destroyed or by that

@@ -27,7 +27,7 @@ sched_poll(struct vu_task *task)
 		/* Frames for a ring that was given up may still arrive. */
 		if (snap != NULL)
 			vu_device_queue_fail(queue, snap);
-		task->watch = (struct vu_watch)VU_WATCH_NEVER;
+		task->idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 		return 0;
 	}
 	nb_items = queue->poll(queue, snap);

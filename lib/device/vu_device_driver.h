@@ -34,8 +34,8 @@ struct vu_device_queue_counters {
 };
 
 /**
- * Handle one queue: take what is there, at most a burst or two, and leave the next watch in
- * queue->task.watch.
+ * Handle one queue: take what is there, at most a burst or two, and set the next idle word in
+ * queue->task.idle_word.
  *
  * @param queue  queue with a running ring
  * @param snap   its snapshot, valid during the call
@@ -53,7 +53,7 @@ struct vu_device_queue {
 	void *priv;                      /**< driver's, fixed after its create op */
 	/**
 	 * Fixed after the driver's create op: the queue does not wait for its guest; whoever
-	 * changes the word that it watches calls vu_device_queue_wake().
+	 * changes its idle word calls vu_device_queue_wake().
 	 */
 	bool is_woken;
 	bool may_sleep;                  /**< fixed: data lcores may sleep */
@@ -271,10 +271,10 @@ vu_device_queue_end_burst(struct vu_device_queue *queue, const struct vu_vring_s
 {
 	/* Until a notification that was put off is written, each turn looks at the clock. */
 	if (unlikely(vu_vring_notify_check(snap, &queue->vring.pos)))
-		queue->task.watch = (struct vu_watch)VU_WATCH_ALWAYS;
+		queue->task.idle_word = (struct vu_idle_word)VU_IDLE_WORD_ALWAYS;
 	if (unlikely(queue->vring.pos.fault != VU_VRING_OK)) {
 		vu_device_queue_fail(queue, snap);
-		queue->task.watch = (struct vu_watch)VU_WATCH_NEVER;
+		queue->task.idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 	}
 }
 
@@ -294,21 +294,22 @@ vu_device_queue_count(struct vu_device_queue *queue, uint64_t nb_packets, uint64
 }
 
 /**
- * Watch the ring: ready when the guest makes buffers available.
+ * Set the idle word of a queue: ready when the guest makes buffers available.
  * @context owner lcore
  */
 static inline void
-vu_device_queue_watch_avail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+vu_device_queue_set_idle_word(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
-	struct vu_watch *watch = &queue->task.watch;
+	struct vu_idle_word *idle_word = &queue->task.idle_word;
 	const struct vu_vring_pos *pos = &queue->vring.pos;
 
-	watch->word = snap->is_packed ? vu_packed_watch(snap, pos, &watch->idle, &watch->mask) :
-		vu_split_watch(snap, pos, &watch->idle, &watch->mask);
+	idle_word->word = snap->is_packed ?
+		vu_packed_idle_word(snap, pos, &idle_word->idle, &idle_word->mask) :
+		vu_split_idle_word(snap, pos, &idle_word->idle, &idle_word->mask);
 }
 
 /**
- * Wake the owner lcore of a queue if it sleeps, after the word that the queue watches was changed.
+ * Wake the owner lcore of a queue if it sleeps, after its idle word was changed.
  * @context any thread
  */
 static inline void

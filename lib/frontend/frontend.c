@@ -27,7 +27,7 @@
 #define PROTOCOL_REPLY_ACK 3
 
 static void
-frontend_unwatch(struct vu_frontend *fe)
+frontend_remove_interest(struct vu_frontend *fe)
 {
 	for (unsigned int i = 0; i < VU_FRONTEND_MAX_FDS; i++) {
 		vu_reactor_fd_remove(fe->sources[i]);
@@ -37,14 +37,14 @@ frontend_unwatch(struct vu_frontend *fe)
 
 static void frontend_ready(void *arg, uint32_t epoll_events);
 
-/* Watch what the driver names now: its listener, or its connection and channel. */
+/* Add interest in what the driver names now: its listener, or its connection and channel. */
 static int
-frontend_watch(struct vu_frontend *fe)
+frontend_add_interest(struct vu_frontend *fe)
 {
 	int fds[VU_FRONTEND_MAX_FDS];
 	unsigned int nb = fe->ops->fds(fe, fds);
 
-	frontend_unwatch(fe);
+	frontend_remove_interest(fe);
 	fe->nb_sources = nb;
 	for (unsigned int i = 0; i < nb; i++) {
 		fe->sources[i] = vu_reactor_fd_add(fe->reactor, fds[i], EPOLLIN, frontend_ready,
@@ -68,7 +68,7 @@ frontend_lose(struct vu_frontend *fe, int reason)
 {
 	bool was_up = fe->is_up;
 
-	frontend_unwatch(fe);
+	frontend_remove_interest(fe);
 	if (fe->is_connected)
 		VU_LOG(FRONTEND, WARNING, "%s: connection lost: %s", fe->name,
 			rte_strerror(-reason));
@@ -213,7 +213,7 @@ bring_up(struct vu_frontend *fe)
 	if (rc == 0 && fe->is_started)
 		rc = frontend_queues_start(fe);
 	if (rc == 0)
-		rc = frontend_watch(fe);
+		rc = frontend_add_interest(fe);
 	return rc;
 }
 
@@ -246,7 +246,7 @@ frontend_connect(struct vu_frontend *fe)
 
 	if (rc == 0)
 		frontend_connected(fe);
-	if (rc == 0 || (rc == -EAGAIN && frontend_watch(fe) == 0))
+	if (rc == 0 || (rc == -EAGAIN && frontend_add_interest(fe) == 0))
 		return;
 	fe->reason = rc;
 	if (rc == -ENOTCONN)
@@ -269,15 +269,15 @@ frontend_ready(void *arg, uint32_t epoll_events)
 
 	(void)epoll_events;
 	if (!fe->is_connected) {
-		frontend_unwatch(fe);
+		frontend_remove_interest(fe);
 		frontend_connect(fe);
 		return;
 	}
 	fe->ops->ready(fe);
 	frontend_result(fe, -EIO);
-	/* A channel that the back-end closed is not watched any more. */
+	/* Interest in a channel that the back-end closed has ended. */
 	if (fe->is_connected && fe->ops->fds(fe, fds) != fe->nb_sources)
-		frontend_watch(fe);
+		frontend_add_interest(fe);
 }
 
 static void
@@ -424,7 +424,7 @@ vu_frontend_close(struct vu_frontend *fe)
 		return;
 	vu_frontend_stop(fe);
 	vu_reactor_timer_stop(fe->retry);
-	frontend_unwatch(fe);
+	frontend_remove_interest(fe);
 	vu_reactor_call_cancel(fe->reactor, &fe->config_call);
 	fe->is_connected = false;
 	vu_store_release(&fe->is_up, false);

@@ -41,7 +41,7 @@ struct vu_frontend_ops {
 	void (*disconnect)(struct vu_frontend *fe);
 	/** What ended the connection, as -errno; 0 = it is fine. */
 	int (*error)(const struct vu_frontend *fe);
-	/** Descriptors to watch for input. Returns their number. */
+	/** Fds to add interest in, for input. Returns their number. */
 	unsigned int (*fds)(const struct vu_frontend *fe, int fds[VU_FRONTEND_MAX_FDS]);
 	/** Some of them are readable: take requests of the back-end, without waiting. */
 	void (*ready)(struct vu_frontend *fe);

@@ -96,14 +96,14 @@ int vu_reactor_turn(struct vu_reactor *reactor, int timeout_ms);
 void vu_reactor_stop(struct vu_reactor *reactor);
 
 /**
- * Watch a descriptor. Events are level-triggered unless EPOLLET is among them.
+ * Add interest in an fd. Events are level-triggered unless EPOLLET is among them.
  *
  * @param reactor       from vu_reactor_create()
  * @param fd            stays the caller's; must stay open until vu_reactor_fd_remove()
- * @param epoll_events  EPOLL* bits; 0 watches for EPOLLHUP and EPOLLERR only
+ * @param epoll_events  EPOLL* bits; 0 means EPOLLHUP and EPOLLERR only
  * @param fn            called with arg and the events that are ready
  * @param arg           passed to fn
- * @return the source; NULL with rte_errno ENOMEM, EEXIST (already watched), EPERM (a file that
+ * @return the source; NULL with rte_errno ENOMEM, EEXIST (interest exists), EPERM (a file that
  *         cannot be waited for), EBADF or ENOSPC
  * @context control lcore
  */
@@ -111,7 +111,7 @@ struct vu_reactor_fd *vu_reactor_fd_add(struct vu_reactor *reactor, int fd, uint
 		vu_reactor_fd_fn fn, void *arg);
 
 /**
- * Change the events a descriptor is watched for.
+ * Change the events of interest of an fd.
  *
  * @param source        from vu_reactor_fd_add()
  * @param epoll_events  EPOLL* bits, replace the earlier ones
@@ -121,7 +121,7 @@ struct vu_reactor_fd *vu_reactor_fd_add(struct vu_reactor *reactor, int fd, uint
 int vu_reactor_fd_modify(struct vu_reactor_fd *source, uint32_t epoll_events);
 
 /**
- * Stop watching a descriptor. Its callback is not called again, not even for an event that this
+ * Remove interest in an fd. Its callback is not called again, not even for an event that this
  * turn has already fetched. Call it before closing the descriptor.
  *
  * @param source  invalid afterwards; may be NULL

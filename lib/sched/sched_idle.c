@@ -7,11 +7,11 @@
  * Whoever has work for a sleeper:        Sleeper:
  *   W1 store it (index of a ring,          S1 is_asleep = 1; arm: ask guests for kicks
  *      tail of a handoff ring,             S2 full fence
- *      nb_posted, orders)                  S3 mailbox, orders, every watch word: still nothing?
+ *      nb_posted, orders)                  S3 mailbox, orders, every idle word: still nothing?
  *   W2 full fence                          S4 offline (release), wait for descriptors,
  *   W3 is the sleeper asleep, is the          online (full fence)
  *      guest asked for a kick?             S5 is_asleep = 0; disarm: no kicks
- *      then signal a descriptor            S6 turn: mailbox, watch words
+ *      then signal a descriptor            S6 turn: mailbox, idle words
  *
  * 1. One of S3 and W3 sees the other's store, because both stores come before a full fence and both
  *    loads behind it: either there is no sleep, or a descriptor is signalled. It stays ready until
@@ -24,7 +24,7 @@
  * 4. Between the two halves of S4 the worker is offline: grace periods do not wait for it, and what
  *    it used may be freed. S1 to S3 read words and snapshots that belong to the safe point of the
  *    turn before. S5 loads each snapshot anew, after the fence of S4, as a worker does that enters
- *    its loop (sched_quiesce.c, 4.); watch words are not read before the mailbox was, in S6. A
+ *    its loop (sched_quiesce.c, 4.); idle words are not read before the mailbox was, in S6. A
  *    change of a snapshot comes with a kick of its task through the mailbox, which ends the sleep.
  */
 #include "vu_sched_idle.h"
@@ -42,8 +42,8 @@
 #include "vu_fd.h"
 
 #define MONITOR_MAX_WORDS 16
-#define MONITOR_US 20  /* commands and other lcores store to words that are not watched */
-#define TPAUSE_US 2    /* nothing at all is watched */
+#define MONITOR_US 20  /* commands and other lcores store to words that are not monitored */
+#define TPAUSE_US 2    /* nothing at all is monitored */
 #define SLEEP_EVENTS 32
 
 static const char *const idle_policy_names[VU_NB_IDLE_POLICIES] = {
@@ -191,9 +191,9 @@ vu_task_wake(const struct vu_task *task)
 
 /* Without a way to arm it, only a task that waits for kicks through the mailbox allows a sleep. */
 static bool
-task_arm(struct vu_task *task, const struct vu_watch *watch)
+task_arm(struct vu_task *task, const struct vu_idle_word *idle_word)
 {
-	return task->arm != NULL ? task->arm(task, true) : watch->mask == 0;
+	return task->arm != NULL ? task->arm(task, true) : idle_word->mask == 0;
 }
 
 static void
@@ -214,7 +214,7 @@ tasks_arm(const struct vu_sched_worker *worker)
 	const struct room *room = worker->room;
 	uint32_t slot = 0;
 
-	while (slot < worker->nb_tasks && task_arm(room->tasks[slot], &room->watches[slot]))
+	while (slot < worker->nb_tasks && task_arm(room->tasks[slot], &room->idle_words[slot]))
 		slot++;
 	return slot;
 }
@@ -222,14 +222,14 @@ tasks_arm(const struct vu_sched_worker *worker)
 static bool
 worker_has_work(const struct vu_sched_worker *worker)
 {
-	const struct vu_watch *watches = worker->room->watches;
+	const struct vu_idle_word *idle_words = worker->room->idle_words;
 	uint32_t change = 0;
 
 	if (vu_load(&worker->nb_posted) != worker->nb_done ||
 			(vu_load(&worker->orders) & ORDER_STOP) != 0)
 		return true;
 	for (uint32_t slot = 0; slot < worker->nb_tasks; slot++)
-		change |= watch_change(&watches[slot]);
+		change |= idle_word_change(&idle_words[slot]);
 	return change != 0;
 }
 
@@ -307,12 +307,12 @@ monitor_rest(struct vu_sched_worker *worker)
 	int rc = -ENOTSUP;
 
 	for (uint32_t i = 0; i < RTE_MIN(worker->nb_tasks, (uint32_t)MONITOR_MAX_WORDS); i++) {
-		const struct vu_watch *watch = &worker->room->watches[i];
+		const struct vu_idle_word *idle_word = &worker->room->idle_words[i];
 
 		conds[i] = (struct rte_power_monitor_cond){
-			.addr = (volatile void *)(uintptr_t)watch->word,
-			.size = sizeof(*watch->word), .fn = monitor_check,
-			.opaque = { watch->idle, watch->mask },
+			.addr = (volatile void *)(uintptr_t)idle_word->word,
+			.size = sizeof(*idle_word->word), .fn = monitor_check,
+			.opaque = { idle_word->idle, idle_word->mask },
 		};
 	}
 	if (worker->nb_tasks == 1)

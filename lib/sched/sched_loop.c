@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The poll loop: report quiescent, handle the mailbox, poll the tasks whose watch word changed.
+ * The poll loop: report quiescent, handle the mailbox, poll the tasks whose idle word changed.
  * Runs on data lcores: no allocation, lock or system call, but for a worker that sleeps when idle
  * (sched_idle.c). The order of the three steps is what sched_quiesce.c builds on.
  */
@@ -20,7 +20,7 @@
 #define HOT_PASSES 16
 #define HOT_MIN_ITEMS 16 /* per pass: fewer can wait for a scan and make a better burst */
 
-const uint32_t vu_watch_zero;
+const uint32_t vu_idle_word_zero;
 
 /* Worker whose loop the calling thread is in. */
 static __thread struct vu_sched_worker *worker_current;
@@ -94,7 +94,7 @@ task_poll(struct vu_sched_worker *worker, uint32_t slot)
 	struct vu_task *task = worker->room->tasks[slot];
 	uint32_t nb_items = task->poll(task);
 
-	worker->room->watches[slot] = task->watch;
+	worker->room->idle_words[slot] = task->idle_word;
 	vu_counter_add(&worker->nb_polls, 1);
 	return nb_items;
 }
@@ -103,13 +103,13 @@ task_poll(struct vu_sched_worker *worker, uint32_t slot)
 static __rte_noinline uint32_t
 group_poll(struct vu_sched_worker *worker, uint32_t first)
 {
-	const struct vu_watch *watches = worker->room->watches;
+	const struct vu_idle_word *idle_words = worker->room->idle_words;
 	uint32_t nb_items = 0;
 
-	for (uint32_t slot = first; slot < first + WATCH_GROUP; slot++)
+	for (uint32_t slot = first; slot < first + IDLE_WORD_GROUP; slot++)
 		rte_prefetch0(worker->room->tasks[slot]);
-	for (uint32_t slot = first; slot < first + WATCH_GROUP; slot++) {
-		if (watch_change(&watches[slot]) != 0)
+	for (uint32_t slot = first; slot < first + IDLE_WORD_GROUP; slot++) {
+		if (idle_word_change(&idle_words[slot]) != 0)
 			nb_items += task_poll(worker, slot);
 	}
 	return nb_items;
@@ -144,17 +144,17 @@ hot_groups_poll(struct vu_sched_worker *worker, const struct hot_groups *hot, ui
 static __rte_always_inline uint32_t
 tasks_poll_ready(struct vu_sched_worker *worker)
 {
-	const struct vu_watch *watches = worker->room->watches;
+	const struct vu_idle_word *idle_words = worker->room->idle_words;
 	const uint32_t nb_tasks = worker->nb_tasks;
 	struct hot_groups hot;
 	uint32_t nb_items = 0;
 
 	hot.nb = 0;
-	for (uint32_t slot = 0; slot < nb_tasks; slot += WATCH_GROUP) {
-		const struct vu_watch *group = &watches[slot];
+	for (uint32_t slot = 0; slot < nb_tasks; slot += IDLE_WORD_GROUP) {
+		const struct vu_idle_word *group = &idle_words[slot];
 
-		if (unlikely((watch_change(&group[0]) | watch_change(&group[1]) |
-				watch_change(&group[2]) | watch_change(&group[3])) != 0)) {
+		if (unlikely((idle_word_change(&group[0]) | idle_word_change(&group[1]) |
+				idle_word_change(&group[2]) | idle_word_change(&group[3])) != 0)) {
 			uint32_t nb_found;
 
 			/* An idle worker becomes busy at the first poll that finds something. */
@@ -181,7 +181,7 @@ worker_turn(struct vu_sched_worker *worker)
 	/* 2. Never before 1: all that was posted ahead of the token has to be found here. */
 	if (unlikely(vu_load(&worker->nb_posted) != worker->nb_done))
 		mailbox_handle(worker);
-	/* 3. Never before 2: only now may watch words and tasks be touched. */
+	/* 3. Never before 2: only now may idle words and tasks be touched. */
 	nb_items = tasks_poll_ready(worker);
 	if (nb_items != 0)
 		vu_counter_add(&worker->nb_items, nb_items);

@@ -22,8 +22,8 @@ struct room *
 room_create(uint32_t capacity, int numa_node)
 {
 	const uint32_t nb_commands = capacity * MAILBOX_PER_TASK;
-	const size_t watches_offset = RTE_CACHE_LINE_ROUNDUP(sizeof(struct room));
-	const size_t tasks_offset = watches_offset + capacity * sizeof(struct vu_watch);
+	const size_t idle_words_offset = RTE_CACHE_LINE_ROUNDUP(sizeof(struct room));
+	const size_t tasks_offset = idle_words_offset + capacity * sizeof(struct vu_idle_word);
 	const size_t mailbox_offset = tasks_offset +
 		RTE_CACHE_LINE_ROUNDUP(capacity * sizeof(struct vu_task *));
 	const ssize_t mailbox_bytes = rte_ring_get_memsize_elem(sizeof(struct command),
@@ -38,11 +38,11 @@ room_create(uint32_t capacity, int numa_node)
 		return NULL;
 	room = (struct room *)memory;
 	room->capacity = capacity;
-	room->watches = (struct vu_watch *)(memory + watches_offset);
+	room->idle_words = (struct vu_idle_word *)(memory + idle_words_offset);
 	room->tasks = (struct vu_task **)(memory + tasks_offset);
 	room->mailbox = (struct rte_ring *)(memory + mailbox_offset);
 	for (uint32_t slot = 0; slot < capacity; slot++)
-		room->watches[slot] = (struct vu_watch)VU_WATCH_NEVER;
+		room->idle_words[slot] = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 	RTE_VERIFY(rte_ring_init(room->mailbox, "vu_sched", nb_commands,
 		RING_F_SP_ENQ | RING_F_SC_DEQ) == 0);
 	vu_sched_wait_init(&room->left, room_destroy, room);
@@ -119,7 +119,7 @@ command_add(struct vu_sched_worker *worker, struct vu_task *task)
 	const uint32_t slot = worker->nb_tasks;
 
 	room->tasks[slot] = task;
-	room->watches[slot] = (struct vu_watch)VU_WATCH_ALWAYS;
+	room->idle_words[slot] = (struct vu_idle_word)VU_IDLE_WORD_ALWAYS;
 	task->slot = slot;
 	vu_store(&task->owner, worker);
 	vu_store(&worker->nb_tasks, slot + 1);
@@ -139,7 +139,7 @@ vu_task_poll_next(struct vu_task *task)
 {
 	struct room *room = task->owner->room;
 
-	room->watches[task_find(room, task)] = (struct vu_watch)VU_WATCH_ALWAYS;
+	room->idle_words[task_find(room, task)] = (struct vu_idle_word)VU_IDLE_WORD_ALWAYS;
 }
 
 static void
@@ -150,10 +150,10 @@ command_remove(struct vu_sched_worker *worker, struct vu_task *task)
 	const uint32_t last = worker->nb_tasks - 1;
 	const uint32_t nb_after = last - slot;
 
-	memmove(&room->watches[slot], &room->watches[slot + 1],
-		nb_after * sizeof(room->watches[0]));
+	memmove(&room->idle_words[slot], &room->idle_words[slot + 1],
+		nb_after * sizeof(room->idle_words[0]));
 	memmove(&room->tasks[slot], &room->tasks[slot + 1], nb_after * sizeof(room->tasks[0]));
-	room->watches[last] = (struct vu_watch)VU_WATCH_NEVER;
+	room->idle_words[last] = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 	room->tasks[last] = NULL;
 	vu_store(&task->owner, NULL);
 	vu_store(&worker->nb_tasks, last);
@@ -167,7 +167,7 @@ command_kick(struct vu_task *task)
 	 * were merged so far is visible; pairs with the exchange in vu_sched_task_kick().
 	 */
 	__atomic_exchange_n(&task->kicked, 0, __ATOMIC_ACQUIRE);
-	/* The old watch word may be gone: replace it without reading it. */
+	/* The memory of the old idle word may be gone: replace it without reading it. */
 	vu_task_poll_next(task);
 }
 
@@ -176,7 +176,7 @@ command_grow(struct vu_sched_worker *worker, struct room *room)
 {
 	const struct room *old = worker->room;
 
-	memcpy(room->watches, old->watches, worker->nb_tasks * sizeof(room->watches[0]));
+	memcpy(room->idle_words, old->idle_words, worker->nb_tasks * sizeof(room->idle_words[0]));
 	memcpy(room->tasks, old->tasks, worker->nb_tasks * sizeof(room->tasks[0]));
 	worker->room = room;
 }

@@ -51,7 +51,7 @@ stopwatch_read(const uint64_t *stopwatch, uint64_t now)
 void
 stats_enter(struct vu_sched_worker *worker)
 {
-	stopwatch_start(&worker->running_watch, time_now());
+	stopwatch_start(&worker->running_stopwatch, time_now());
 }
 
 void
@@ -64,9 +64,9 @@ void
 stats_flip_busy(struct vu_sched_worker *worker)
 {
 	if (worker->is_busy)
-		stopwatch_stop(&worker->busy_watch, time_now());
+		stopwatch_stop(&worker->busy_stopwatch, time_now());
 	else
-		stopwatch_start(&worker->busy_watch, worker->work_tsc);
+		stopwatch_start(&worker->busy_stopwatch, worker->work_tsc);
 	worker->is_busy = !worker->is_busy;
 }
 
@@ -75,19 +75,19 @@ stats_leave(struct vu_sched_worker *worker)
 {
 	if (worker->is_busy)
 		stats_flip_busy(worker);
-	stopwatch_stop(&worker->running_watch, time_now());
+	stopwatch_stop(&worker->running_stopwatch, time_now());
 }
 
 void
 stats_sleep(struct vu_sched_worker *worker)
 {
-	stopwatch_start(&worker->sleep_watch, time_now());
+	stopwatch_start(&worker->sleep_stopwatch, time_now());
 }
 
 void
 stats_awake(struct vu_sched_worker *worker)
 {
-	stopwatch_stop(&worker->sleep_watch, time_now());
+	stopwatch_stop(&worker->sleep_stopwatch, time_now());
 }
 
 int
@@ -100,17 +100,18 @@ vu_sched_lcore_stats_get(struct vu_sched *sched, unsigned int worker_idx,
 	if (worker == NULL)
 		return -EINVAL;
 	now = time_now();
-	running_cycles = stopwatch_read(&worker->running_watch, now);
+	running_cycles = stopwatch_read(&worker->running_stopwatch, now);
 	*stats = (struct vu_sched_lcore_stats){
 		.lcore_id = worker->lcore_id,
 		.numa_node = worker->numa_node,
 		.nb_tasks = vu_load(&worker->nb_tasks),
 		.is_running = vu_load(&worker->state) == WORKER_LOOP,
-		.busy_cycles = RTE_MIN(stopwatch_read(&worker->busy_watch, now), running_cycles),
+		.busy_cycles =
+			RTE_MIN(stopwatch_read(&worker->busy_stopwatch, now), running_cycles),
 		.nb_polls = vu_load(&worker->nb_polls),
 		.nb_items = vu_load(&worker->nb_items),
 		.policy = worker->policy,
-		.sleep_cycles = stopwatch_read(&worker->sleep_watch, now),
+		.sleep_cycles = stopwatch_read(&worker->sleep_stopwatch, now),
 		.nb_sleeps = vu_load(&worker->nb_sleeps),
 		.nb_kicks = vu_load(&worker->nb_kicks),
 	};

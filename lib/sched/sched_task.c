@@ -16,7 +16,7 @@ vu_task_init(struct vu_task *task, vu_task_poll_fn poll, void *arg)
 	*task = (struct vu_task){
 		.poll = poll,
 		.arg = arg,
-		.watch = VU_WATCH_ALWAYS,
+		.idle_word = VU_IDLE_WORD_ALWAYS,
 		.worker_idx = -1,
 	};
 }

@@ -44,7 +44,7 @@ watchdog_interrupt(struct vu_sched *sched)
 }
 
 unsigned int
-vu_sched_watch(struct vu_sched *sched)
+vu_sched_watchdog_check(struct vu_sched *sched)
 {
 	if (vu_sched_wait_is_pending(&sched->heartbeat)) {
 		sched->nb_alert_looks = WATCHDOG_ALERT_LOOKS;
@@ -57,7 +57,7 @@ vu_sched_watch(struct vu_sched *sched)
 }
 
 uint64_t
-vu_sched_watch_delay_us(const struct vu_sched *sched)
+vu_sched_watchdog_delay_us(const struct vu_sched *sched)
 {
 	return sched->nb_alert_looks != 0 ? WATCHDOG_ALERT_US : WATCHDOG_CALM_US;
 }

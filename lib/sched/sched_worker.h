@@ -18,8 +18,8 @@
 #include "vu_atomic.h"
 #include "vu_sched.h"
 
-#define WATCH_GROUP 4         /* watches tested with one branch */
-#define ROOM_MIN_CAPACITY 64u /* power of two, multiple of WATCH_GROUP */
+#define IDLE_WORD_GROUP 4     /* idle words tested with one branch */
+#define ROOM_MIN_CAPACITY 64u /* power of two, multiple of IDLE_WORD_GROUP */
 
 enum command_op {
 	COMMAND_ADD,    /* ptr = task */
@@ -40,7 +40,7 @@ struct command {
 struct room {
 	uint32_t capacity; /* tasks, power of two */
 	/* Owner. Entries from nb_tasks on never get ready, so groups need no tail case. */
-	struct vu_watch *watches;
+	struct vu_idle_word *idle_words;
 	struct vu_task **tasks;
 	/* Control enqueues, owner dequeues. */
 	struct rte_ring *mailbox;
@@ -81,23 +81,23 @@ struct vu_sched_worker {
 	/* Owner; the counters are read by any thread. */
 	_Alignas(RTE_CACHE_LINE_SIZE) struct room *room;
 	uint32_t nb_tasks;
-	bool is_busy;     /* the last turn did something */
-	uint64_t nb_done; /* commands handled; control lcore reads */
+	bool is_busy;               /* the last turn did something */
+	uint64_t nb_done;           /* commands handled; control lcore reads */
 	uint64_t nb_polls;
 	uint64_t nb_items;
-	uint64_t busy_watch;    /* stopwatch of busy turns */
-	uint64_t work_tsc;      /* time before the last poll of an idle worker */
-	uint64_t running_watch; /* stopwatch of the loop */
+	uint64_t busy_stopwatch;    /* stopwatch of busy turns */
+	uint64_t work_tsc;          /* time before the last poll of an idle worker */
+	uint64_t running_stopwatch; /* stopwatch of the loop */
 
 	/* Owner sets, who wakes it clears. */
 	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t is_asleep; /* 1 = asleep or about to be */
 	/* Owner; the counters are read by any thread. */
-	uint64_t idle_items;  /* nb_items when it was last seen to grow */
-	uint64_t idle_tsc;    /* time of that, or of the last sleep */
-	uint64_t nb_rests;    /* turns that found nothing, but for the policy busy */
+	uint64_t idle_items;      /* nb_items when it was last seen to grow */
+	uint64_t idle_tsc;        /* time of that, or of the last sleep */
+	uint64_t nb_rests;        /* turns that found nothing, but for the policy busy */
 	uint64_t nb_sleeps;
-	uint64_t nb_kicks;    /* sleeps that guests ended */
-	uint64_t sleep_watch; /* stopwatch of sleeps */
+	uint64_t nb_kicks;        /* sleeps that guests ended */
+	uint64_t sleep_stopwatch; /* stopwatch of sleeps */
 
 	/* Owner, while gaps are measured; read by any thread. */
 	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t nb_gaps[VU_NB_GAP_BUCKETS];
@@ -120,7 +120,7 @@ struct vu_sched {
 	struct vu_sched_wait quiesce_waits; /* list head, oldest first */
 	struct vu_sched_wait done_waits;    /* list head: over, function not called yet */
 	unsigned int nb_pending;            /* waits in any list */
-	struct vu_sched_wait heartbeat;     /* of vu_sched_watch() */
+	struct vu_sched_wait heartbeat;     /* of vu_sched_watchdog_check() */
 	unsigned int nb_alert_looks;        /* that follow each other quickly, after a hang */
 	uint64_t poll_delay_us;             /* what vu_sched_poll() answers next */
 	unsigned int assign_next;           /* where equally loaded workers take turns */
@@ -143,18 +143,18 @@ struct vu_sched_worker *sched_worker(const struct vu_sched *sched, unsigned int 
 int worker_claim(struct vu_sched_worker *worker, enum worker_state as);
 void worker_release(struct vu_sched_worker *worker);
 
-/* What the watch's word and its idle value differ in. */
+/* The bits in which the word differs from its idle value. */
 static __rte_always_inline uint32_t
-watch_change(const struct vu_watch *watch)
+idle_word_change(const struct vu_idle_word *idle_word)
 {
-	return (vu_load(watch->word) ^ watch->idle) & watch->mask;
+	return (vu_load(idle_word->word) ^ idle_word->idle) & idle_word->mask;
 }
 
 /* sched_idle.c */
 
 /* Owner: the last turn found nothing, do as the policy says. */
 void worker_rest(struct vu_sched_worker *worker);
-/* Any thread: something was stored for the worker that is no watch word; wake it if it sleeps. */
+/* Any thread: something was stored for the worker that is no idle word; wake it if it sleeps. */
 void worker_wake(struct vu_sched_worker *worker);
 void worker_close_fds(struct vu_sched_worker *worker);
 

@@ -57,7 +57,7 @@ bool vu_sched_wait_is_pending(const struct vu_sched_wait *wait);
  * Call back once every running loop passed a safe point after this call.
  *
  * From then on no lcore uses a pointer that was unpublished before this call, and every command
- * sent before it is handled before its lcore touches a task or a watch word again. Loops that do
+ * sent before it is handled before its lcore touches a task or an idle word again. Loops that do
  * not run delay nothing; with none running the wait is over at the next vu_sched_poll().
  *
  * @param sched  scheduler

@@ -20,7 +20,7 @@ struct vu_sched;
 struct vu_sched_worker;
 struct vu_task;
 
-/* ---- watches ---- */
+/* ---- idle words ---- */
 
 /**
  * What makes an idle queue cost one load: a task is polled only while
@@ -30,26 +30,26 @@ struct vu_task;
  * index of a split available ring with a mask that selects the index. Bits outside the mask may
  * tear, bits inside it must share an aligned 16- or 32-bit field. word is never NULL.
  */
-struct vu_watch {
+struct vu_idle_word {
 	const uint32_t *word;
 	uint32_t idle;
 	uint32_t mask;
 };
 
-/** Always zero; the word of watches that need none of their own. */
-extern const uint32_t vu_watch_zero;
+/** Always zero; the word of tasks that need none of their own. */
+extern const uint32_t vu_idle_word_zero;
 
 /** Initialiser: the task is polled only when it is kicked. */
-#define VU_WATCH_NEVER { .word = &vu_watch_zero, .idle = 0, .mask = 0 }
+#define VU_IDLE_WORD_NEVER { .word = &vu_idle_word_zero, .idle = 0, .mask = 0 }
 /** Initialiser: the task is polled in every turn. */
-#define VU_WATCH_ALWAYS { .word = &vu_watch_zero, .idle = 1, .mask = 1 }
+#define VU_IDLE_WORD_ALWAYS { .word = &vu_idle_word_zero, .idle = 1, .mask = 1 }
 
 /* ---- tasks ---- */
 
 /**
- * Do what there is to do, without blocking, and leave the next watch in task->watch.
+ * Do what there is to do, without blocking, and set the next idle word in task->idle_word.
  *
- * @param task  task being polled; its watch is still the one that was left last time
+ * @param task  task being polled; its idle word is still the one that was set last time
  * @return items done (packets, requests), 0 = found nothing to do
  * @context owner lcore
  */
@@ -58,9 +58,9 @@ typedef uint32_t (*vu_task_poll_fn)(struct vu_task *task);
 /**
  * The lcore is about to sleep, or is awake again (vu_sched_idle.h).
  *
- * @param task      task with an idle watch
- * @param is_armed  true: from now on, whoever changes the watched word has to signal a descriptor
- *                  of vu_sched_kick_fd_add() or call vu_task_wake(); false: that is over. The watch
+ * @param task      task whose idle word is idle
+ * @param is_armed  true: from now on, whoever changes the idle word has to signal an fd
+ *                  of vu_sched_kick_fd_add() or call vu_task_wake(); false: no longer. The idle
  *                  word may be gone then
  * @return true: somebody will; false: nobody would, the task has to be polled
  * @context owner lcore
@@ -72,10 +72,12 @@ struct __rte_cache_aligned vu_task {
 	/* Fixed after vu_task_init(). */
 	vu_task_poll_fn poll;
 	void *arg;
-	/** set before the task is added; NULL: its lcore sleeps only while its watch has no mask */
+	/**
+	 * set before the task is added; NULL: its lcore sleeps only while the idle word has no mask
+	 */
 	vu_task_arm_fn arm;
 	/* Owner lcore. */
-	struct vu_watch watch; /**< written by poll; VU_WATCH_ALWAYS at first */
+	struct vu_idle_word idle_word; /**< written by poll; VU_IDLE_WORD_ALWAYS at first */
 	/* Private to lib/sched from here. Owner lcore writes: */
 	struct vu_sched_worker *owner; /**< worker that polls the task now, NULL = none */
 	/** place in the worker's arrays, never below the true one */
@@ -125,7 +127,7 @@ int vu_task_worker(const struct vu_task *task);
  * Tell whether a worker owns the task; none does before it is added and while it is on the move.
  *
  * @param task  initialised task
- * @return false: what the task watches is looked at when it arrives at a worker
+ * @return false: the idle word of the task is looked at when it arrives at a worker
  * @context any thread; may change at any time
  */
 bool vu_task_has_owner(const struct vu_task *task);
@@ -263,7 +265,7 @@ const char *vu_sched_lcores_text(const struct vu_sched *sched, char *text, size_
  */
 
 /**
- * Give a task to a worker, which polls it once at first, whatever its watch says.
+ * Give a task to a worker, which polls it once at first, whatever its idle word says.
  *
  * @param sched       scheduler
  * @param task        initialised task that belongs to no worker
@@ -274,7 +276,7 @@ const char *vu_sched_lcores_text(const struct vu_sched *sched, char *text, size_
 int vu_sched_task_add(struct vu_sched *sched, struct vu_task *task, unsigned int worker_idx);
 
 /**
- * Have a task polled once, soon, whatever its watch says.
+ * Have a task polled once, soon, whatever its idle word says.
  *
  * Kicks are coalesced: the poll that answers one begins after the latest vu_sched_task_kick() that
  * was merged into it, and sees what was stored before that. A task on the move is polled on
@@ -287,7 +289,7 @@ int vu_sched_task_add(struct vu_sched *sched, struct vu_task *task, unsigned int
 void vu_sched_task_kick(struct vu_sched *sched, struct vu_task *task);
 
 /**
- * Have a task of the calling lcore polled in this turn or the next, whatever its watch says.
+ * Have a task of the calling lcore polled in this turn or the next, whatever its idle word says.
  *
  * @param task  task for which vu_task_is_mine() holds
  * @context owner lcore
@@ -300,7 +302,7 @@ void vu_task_poll_next(struct vu_task *task);
  * @param sched  scheduler
  * @param task   task that was added; may be on the move
  * @param wait   initialised; its function runs once the lcore let go: from then on no thread
- *               touches the task or its watch word, and it may be freed or added again
+ *               touches the task or its idle word, and it may be freed or added again
  * @return 0; -EINVAL not added; -EALREADY a removal is under way
  * @context control lcore
  */
@@ -341,15 +343,15 @@ bool vu_sched_task_is_moving(const struct vu_task *task);
 uint64_t vu_sched_poll(struct vu_sched *sched);
 
 /**
- * Look after the data lcores; call it again after vu_sched_watch_delay_us(). If one of them has not
- * passed a safe point since the last call, the system call it hangs in is interrupted (see
+ * Look after the data lcores; call it again after vu_sched_watchdog_delay_us(). If one of them has
+ * not passed a safe point since the last call, the system call it hangs in is interrupted (see
  * sched_watchdog.c).
  *
  * @param sched  scheduler
  * @return lcores interrupted, usually 0
  * @context control lcore
  */
-unsigned int vu_sched_watch(struct vu_sched *sched);
+unsigned int vu_sched_watchdog_check(struct vu_sched *sched);
 
 /**
  * Pause before the next look at the data lcores: short for a while after one that hung.
@@ -358,7 +360,7 @@ unsigned int vu_sched_watch(struct vu_sched *sched);
  * @return microseconds
  * @context control lcore
  */
-uint64_t vu_sched_watch_delay_us(const struct vu_sched *sched);
+uint64_t vu_sched_watchdog_delay_us(const struct vu_sched *sched);
 
 /* ---- assignment of queues to workers ---- */
 

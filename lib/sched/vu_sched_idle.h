@@ -17,7 +17,7 @@ struct vu_task;
 enum vu_idle_policy {
 	VU_IDLE_BUSY,      /**< the next turn; the default */
 	VU_IDLE_PAUSE,     /**< a pause of some ten cycles, then the next turn */
-	VU_IDLE_MONITOR,   /**< wait for a store to the watch words, where the CPU can */
+	VU_IDLE_MONITOR,   /**< wait for a store to the idle words, where the CPU can */
 	VU_IDLE_INTERRUPT, /**< after a while sleep on the kick descriptors of its tasks */
 	VU_NB_IDLE_POLICIES
 };
@@ -46,7 +46,7 @@ int vu_sched_set_idle(struct vu_sched *sched, unsigned int worker_idx,
 /**
  * Tell whether some worker has a policy that sleeps.
  *
- * @return true: whoever changes a watch word of a task calls vu_task_wake()
+ * @return true: whoever changes the idle word of a task calls vu_task_wake()
  * @context any thread
  */
 bool vu_sched_may_sleep(const struct vu_sched *sched);
@@ -71,7 +71,7 @@ int vu_sched_kick_fd_add(struct vu_sched *sched, unsigned int worker_idx, int fd
 void vu_sched_kick_fd_remove(struct vu_sched *sched, unsigned int worker_idx, int fd);
 
 /**
- * Wake the owner of a task if it sleeps: the word that the task watches was changed by the caller.
+ * Wake the owner of a task if it sleeps: the caller has changed the task's idle word.
  * Costs a full barrier and a load if nobody sleeps.
  *
  * @param task  initialised task; not added is allowed

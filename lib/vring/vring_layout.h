@@ -128,7 +128,7 @@ static __rte_always_inline bool
 packed_has_more(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos)
 {
 	uint32_t idle, mask;
-	const uint32_t *word = vu_packed_watch(snap, pos, &idle, &mask);
+	const uint32_t *word = vu_packed_idle_word(snap, pos, &idle, &mask);
 
 	return vu_packed_nb_taken(snap, pos) < snap->size &&
 		((vu_load(word) ^ idle) & mask) != 0;

@@ -3,7 +3,7 @@
  * Notifications that a guest wants: written at once, or put off until there is more to tell or
  * enough time has passed. Owner lcore.
  *
- * A write to an eventfd takes a microsecond, but wakes all who watch it, one after the other: a
+ * A write to an eventfd takes a microsecond, but wakes all who wait for it, one after the other: a
  * front-end that has ten thousand epoll instances do so makes it take milliseconds, of an lcore
  * that other guests need, too. So a ring whose writes take long is given up. The clock alone does
  * not tell, as whoever is woken may get our CPU: after a write that looks long the CPU time of the
@@ -97,8 +97,8 @@ vu_vring_call(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 	else
 		vu_counter_add(&counters->nb_notification_errors, 1);
 	/*
-	 * Only a call that blocks is interrupted (vu_sched_watch()): it would block again. One that
-	 * took long once too often counts as such.
+	 * Only a call that blocks is interrupted (vu_sched_watchdog_check()): it would block again.
+	 * One that took long once too often counts as such.
 	 */
 	if (unlikely(rc == -EINTR))
 		pos->fault = VU_VRING_BAD_CALL;

@@ -368,7 +368,7 @@ vu_packed_suppress_kicks(const struct vu_vring_snapshot *snap)
 }
 
 /**
- * Word to watch while the ring is idle: an entry can be there only if ((*word ^ idle) & mask) != 0.
+ * Idle word of the ring: an entry can be there only if ((*word ^ idle) & mask) != 0.
  * It looks at AVAIL of the next slot; USED tells nothing new, the slot may be a former used or a
  * skipped one.
  *
@@ -380,7 +380,7 @@ vu_packed_suppress_kicks(const struct vu_vring_snapshot *snap)
  * @context owner lcore
  */
 static __rte_always_inline const uint32_t *
-vu_packed_watch(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos,
+vu_packed_idle_word(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos,
 	uint32_t *idle, uint32_t *mask)
 {
 	*mask = VU_PACKED_F_AVAIL << 16;

@@ -292,7 +292,7 @@ vu_split_suppress_kicks(const struct vu_vring_snapshot *snap)
 }
 
 /**
- * Word to watch while the ring is idle: there are entries if ((*word ^ idle) & mask) != 0.
+ * Idle word of the ring: there are entries if ((*word ^ idle) & mask) != 0.
  *
  * @param snap  snapshot of the ring
  * @param pos   position
@@ -302,8 +302,8 @@ vu_split_suppress_kicks(const struct vu_vring_snapshot *snap)
  * @context owner lcore
  */
 static __rte_always_inline const uint32_t *
-vu_split_watch(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos, uint32_t *idle,
-	uint32_t *mask)
+vu_split_idle_word(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos,
+	uint32_t *idle, uint32_t *mask)
 {
 	/* flags and idx as one word; only the upper half, idx, is compared. */
 	*mask = 0xffff0000;

@@ -62,11 +62,11 @@ entropy_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap
 
 	/* Started but disabled: leave the buffers where they are until that changes. */
 	if (!snap->is_enabled) {
-		queue->task.watch = (struct vu_watch)VU_WATCH_NEVER;
+		queue->task.idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 		return 0;
 	}
 	nb = vu_vring_pop(entropy->guard, entropy->items, ENTROPY_BURST);
-	vu_device_queue_watch_avail(queue, snap);
+	vu_device_queue_set_idle_word(queue, snap);
 	if (nb == 0)
 		return 0;
 	for (uint16_t i = 0; i < nb; i++) {

@@ -66,7 +66,7 @@ fake_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 		}
 	}
 	vu_split_commit(snap, &queue->vring.pos, &burst, nb, false);
-	vu_device_queue_watch_avail(queue, snap);
+	vu_device_queue_set_idle_word(queue, snap);
 	if (nb != 0)
 		vu_split_signal(snap, &queue->vring.pos);
 	vu_device_queue_count(queue, nb, 0);

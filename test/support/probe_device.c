@@ -31,7 +31,7 @@ probe_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 	struct vu_vring_item items[PROBE_BURST];
 	uint16_t nb = vu_vring_pop(guard, items, PROBE_BURST);
 
-	vu_device_queue_watch_avail(queue, snap);
+	vu_device_queue_set_idle_word(queue, snap);
 	if (nb == 0)
 		return 0;
 	vu_vring_push(guard, items, nb);

@@ -478,12 +478,12 @@ call_block(int fd)
 
 /* What the watchdog of the daemon does. */
 static int
-watch_until_closed(struct session_fixture *fix)
+check_until_closed(struct session_fixture *fix)
 {
 	const time_t end_s = time(NULL) + TIMEOUT_MS / 1000;
 
 	while (fix->session != NULL && time(NULL) <= end_s) {
-		vu_sched_watch(fix->sched);
+		vu_sched_watchdog_check(fix->sched);
 		fixture_turn(fix);
 	}
 	CHECK(fix->session == NULL);
@@ -499,7 +499,7 @@ VU_TEST(session, call_that_blocks_ends_it)
 		CHECK_EQ(fixture_start(&fix), 0);
 		call_block(fix.call_fd[1]);
 		guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
-		CHECK_EQ(watch_until_closed(&fix), 0);
+		CHECK_EQ(check_until_closed(&fix), 0);
 		event_take(fix.call_fd[1]);
 		vu_fd_set_nonblocking(fix.call_fd[1]);
 		fake_frontend_close(&fix.frontend);
@@ -557,7 +557,7 @@ VU_TEST(session, call_that_blocks_as_the_session_ends)
 	log = open_memstream(&text, &len);
 	rte_openlog_stream(log);
 	fake_frontend_close(&fix.frontend);
-	CHECK_EQ(watch_until_closed(&fix), 0);
+	CHECK_EQ(check_until_closed(&fix), 0);
 	rte_openlog_stream(NULL);
 	fclose(log);
 	CHECK(strstr(text, "queue 1: given up: bad_call") != NULL);

@@ -54,7 +54,7 @@ VU_TEST(device_queue, idle_queue_is_not_polled)
 	for (int i = 0; i < 10; i++)
 		fixture_turn(&f);
 	CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_polls, nb_polls);
-	/* Flags share a word with the index that is watched. */
+	/* Flags share a word with the idle word. */
 	f.rings[0]->avail->flags = 1;
 	fixture_turn(&f);
 	CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_polls, nb_polls);

@@ -18,7 +18,7 @@
 #include "reactor.h"
 #include "test.h"
 
-/* A watched eventfd that takes its event, counts, and acts on a victim if it has one. */
+/* An eventfd of interest that takes its event, counts, and acts on a victim if it has one. */
 struct probe {
 	struct vu_reactor *reactor;
 	struct vu_reactor_fd *source;
@@ -32,13 +32,13 @@ struct probe {
 static void probe_ready(void *arg, uint32_t epoll_events);
 
 static void
-probe_watch(struct probe *probe)
+probe_add(struct probe *probe)
 {
 	probe->source = vu_reactor_fd_add(probe->reactor, probe->fd, EPOLLIN, probe_ready, probe);
 }
 
 static void
-probe_unwatch(struct probe *probe)
+probe_remove(struct probe *probe)
 {
 	vu_reactor_fd_remove(probe->source);
 	probe->source = NULL;
@@ -53,9 +53,9 @@ probe_ready(void *arg, uint32_t epoll_events)
 	probe->nb_calls++;
 	probe->epoll_events = epoll_events;
 	if (probe->victim != NULL) {
-		probe_unwatch(probe->victim);
+		probe_remove(probe->victim);
 		if (probe->replaces_victim)
-			probe_watch(probe->victim);
+			probe_add(probe->victim);
 		probe->victim = NULL;
 	} else if (read(probe->fd, &value, sizeof(value)) < 0) {
 		probe->epoll_events = 0;
@@ -66,14 +66,14 @@ static bool
 probe_open(struct probe *probe, struct vu_reactor *reactor)
 {
 	*probe = (struct probe){ .reactor = reactor, .fd = vu_fd_eventfd() };
-	probe_watch(probe);
+	probe_add(probe);
 	return probe->source != NULL;
 }
 
 static void
 probe_close(struct probe *probe)
 {
-	probe_unwatch(probe);
+	probe_remove(probe);
 	vu_fd_close(&probe->fd);
 }
 

@@ -44,7 +44,8 @@ fake_task_poll(struct vu_task *task)
 		vu_counter_add(&fake->nb_polls_mine, 1);
 	if (fake->order != NULL)
 		fake->polled_as = ++*fake->order;
-	task->watch = (struct vu_watch){ .word = &fake->word, .idle = word, .mask = UINT32_MAX };
+	task->idle_word =
+		(struct vu_idle_word){.word = &fake->word, .idle = word, .mask = UINT32_MAX};
 	vu_store_release(&fake->nb_polls, fake->nb_polls + 1);
 	return nb_items;
 }

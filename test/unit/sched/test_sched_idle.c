@@ -217,7 +217,7 @@ stopper_poll(struct vu_task *task)
 	if (stopper->nb_polls++ == 0)
 		return 0;
 	vu_sched_worker_stop(stopper->sched, 0);
-	task->watch = (struct vu_watch)VU_WATCH_NEVER;
+	task->idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 	return 0;
 }
 
@@ -315,7 +315,7 @@ VU_TEST(sched_idle, a_task_that_must_be_polled_keeps_it_awake)
 
 	idle_open(&f, 4, 0);
 	f.sleepers[2].must_be_polled = true;
-	/* It says nothing about sleeping and watches a word. */
+	/* It says nothing about sleeping and has an idle word. */
 	CHECK_EQ(vu_sched_task_add(f.sched, &plain->task, 1), 0);
 	idle_run(&f);
 	for (unsigned int i = 0; i < 2; i++) {
@@ -392,7 +392,7 @@ VU_TEST(sched_idle, grace_periods_do_not_wait_for_a_sleeper)
 		sched_settle(f.sched);
 		CHECK(is_over);
 		/* Nor does the watchdog think that it hangs. */
-		CHECK_EQ(vu_sched_watch(f.sched), 0);
+		CHECK_EQ(vu_sched_watchdog_check(f.sched), 0);
 		sched_settle(f.sched);
 	}
 	idle_close(&f);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What idle tasks cost: cycles of one turn by number of idle tasks and by where their watch words
+ * What idle tasks cost: cycles of one turn by number of idle tasks and by where their idle words
  * lie, and what is left of a busy task's rate beside them. And what each idle policy costs: from a
  * guest's store and kick to the poll. Prints, asserts nothing about time.
  */
@@ -44,7 +44,7 @@ idler_poll(struct vu_task *task)
 {
 	struct idler *idler = task->arg;
 
-	task->watch = (struct vu_watch){ .word = idler->word, .mask = UINT32_MAX };
+	task->idle_word = (struct vu_idle_word){ .word = idler->word, .mask = UINT32_MAX };
 	return 0;
 }
 
@@ -176,7 +176,8 @@ waker_poll(struct vu_task *task)
 	const uint32_t word = vu_load(&waker->word);
 
 	waker->seen_tsc = rte_rdtsc();
-	task->watch = (struct vu_watch){ .word = &waker->word, .idle = word, .mask = UINT32_MAX };
+	task->idle_word =
+		(struct vu_idle_word){.word = &waker->word, .idle = word, .mask = UINT32_MAX};
 	/* Time before word; pairs with the acquire in wake_sample(). */
 	vu_store_release(&waker->word_seen, word);
 	return 1;

@@ -85,20 +85,20 @@ VU_TEST(sched_loop, turn_polls_what_changed)
 	return TEST_SUCCESS;
 }
 
-/* A task whose poll leaves the watch that the case wants. */
-struct watcher {
+/* A task whose poll sets the idle word that the case wants. */
+struct idler {
 	struct vu_task task;
-	struct vu_watch next;
+	struct vu_idle_word next;
 	unsigned int nb_polls;
 };
 
 static uint32_t
-watcher_poll(struct vu_task *task)
+idler_poll(struct vu_task *task)
 {
-	struct watcher *watcher = task->arg;
+	struct idler *idler = task->arg;
 
-	task->watch = watcher->next;
-	watcher->nb_polls++;
+	task->idle_word = idler->next;
+	idler->nb_polls++;
 	return 0;
 }
 
@@ -106,22 +106,22 @@ VU_TEST(sched_loop, mask_selects_bits)
 {
 	static _Alignas(4) uint16_t ring[4];
 	struct vu_sched *sched = fake_sched_create();
-	struct watcher watcher = {
+	struct idler idler = {
 		/* The upper half at a 2-byte boundary: ring[2]. */
 		.next = { .idle = 7u << 16, .mask = 0xffff0000 },
 	};
 
-	watcher.next.word = (const uint32_t *)(const void *)&ring[1];
+	idler.next.word = (const uint32_t *)(const void *)&ring[1];
 	ring[2] = 7;
-	vu_task_init(&watcher.task, watcher_poll, &watcher);
-	CHECK_EQ(vu_sched_task_add(sched, &watcher.task, 1), 0);
+	vu_task_init(&idler.task, idler_poll, &idler);
+	CHECK_EQ(vu_sched_task_add(sched, &idler.task, 1), 0);
 	CHECK_EQ(vu_sched_turn(sched, 1), 0);
 	ring[0] = ring[1] = ring[3] = 0xffff;
 	CHECK_EQ(vu_sched_turn(sched, 1), 0);
-	CHECK_EQ(watcher.nb_polls, 1);
+	CHECK_EQ(idler.nb_polls, 1);
 	ring[2] = 8;
 	CHECK_EQ(vu_sched_turn(sched, 1), 0);
-	CHECK_EQ(watcher.nb_polls, 2);
+	CHECK_EQ(idler.nb_polls, 2);
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
 }
@@ -129,10 +129,10 @@ VU_TEST(sched_loop, mask_selects_bits)
 VU_TEST(sched_loop, never_and_always)
 {
 	struct vu_sched *sched = fake_sched_create();
-	struct watcher never = { .next = VU_WATCH_NEVER }, always = { .next = VU_WATCH_ALWAYS };
+	struct idler never = {.next = VU_IDLE_WORD_NEVER}, always = {.next = VU_IDLE_WORD_ALWAYS};
 
-	vu_task_init(&never.task, watcher_poll, &never);
-	vu_task_init(&always.task, watcher_poll, &always);
+	vu_task_init(&never.task, idler_poll, &never);
+	vu_task_init(&always.task, idler_poll, &always);
 	CHECK_EQ(vu_sched_task_add(sched, &never.task, 0), 0);
 	CHECK_EQ(vu_sched_task_add(sched, &always.task, 0), 0);
 	for (unsigned int turn = 0; turn < 10; turn++)

@@ -90,39 +90,39 @@ VU_TEST(sched_mailbox, kick_polls_once)
 	return TEST_SUCCESS;
 }
 
-/* The first poll watches a page that goes away, the second one does not. */
-struct page_watcher {
+/* The first poll sets an idle word in a page that goes away, the second one does not. */
+struct page_idler {
 	struct vu_task task;
 	const uint32_t *word;
 };
 
 static uint32_t
-page_watcher_poll(struct vu_task *task)
+page_idler_poll(struct vu_task *task)
 {
-	struct page_watcher *watcher = task->arg;
+	struct page_idler *idler = task->arg;
 
-	if (watcher->word != NULL)
-		task->watch = (struct vu_watch){ .word = watcher->word, .mask = 1 };
+	if (idler->word != NULL)
+		task->idle_word = (struct vu_idle_word){ .word = idler->word, .mask = 1 };
 	else
-		task->watch = (struct vu_watch)VU_WATCH_NEVER;
-	watcher->word = NULL;
+		task->idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
+	idler->word = NULL;
 	return 0;
 }
 
 VU_TEST(sched_mailbox, kick_does_not_read_old_word)
 {
 	struct vu_sched *sched = fake_sched_create();
-	struct page_watcher watcher;
+	struct page_idler idler;
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	CHECK(page != MAP_FAILED);
-	watcher.word = page;
-	vu_task_init(&watcher.task, page_watcher_poll, &watcher);
-	CHECK_EQ(vu_sched_task_add(sched, &watcher.task, 0), 0);
+	idler.word = page;
+	vu_task_init(&idler.task, page_idler_poll, &idler);
+	CHECK_EQ(vu_sched_task_add(sched, &idler.task, 0), 0);
 	vu_sched_turn(sched, 0);
 	vu_sched_turn(sched, 0);
 	munmap(page, 4096);
-	vu_sched_task_kick(sched, &watcher.task);
+	vu_sched_task_kick(sched, &idler.task);
 	vu_sched_turn(sched, 0);
 	vu_sched_turn(sched, 0);
 	vu_sched_destroy(sched);

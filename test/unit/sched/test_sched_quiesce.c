@@ -139,7 +139,7 @@ trap_handler(int signal_number)
 static uint32_t
 trap_poll(struct vu_task *task)
 {
-	task->watch = (struct vu_watch)VU_WATCH_NEVER;
+	task->idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 	vu_store_release(&trap.fake->nb_polls, trap.fake->nb_polls + 1);
 	return 0;
 }
@@ -204,7 +204,7 @@ VU_TEST(sched_quiesce, mailbox_stands_after_the_safe_point)
 {
 	struct vu_sched *sched = fake_sched_create();
 	struct fake_task *fakes = fake_tasks_create(5);
-	struct fake_task *gate = &fakes[0], *kicked = &fakes[4]; /* in another group of watches */
+	struct fake_task *gate = &fakes[0], *kicked = &fakes[4]; /* in another word group */
 	struct vu_sched_wait wait;
 	struct loop_thread loop;
 	bool is_done = false;

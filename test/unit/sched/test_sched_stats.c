@@ -150,7 +150,7 @@ burst_poll(struct vu_task *task)
 	struct burst *burst = task->arg;
 	const uint64_t start = rte_rdtsc();
 
-	task->watch = (struct vu_watch)VU_WATCH_NEVER;
+	task->idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 	while (rte_rdtsc() - start < 100000)
 		rte_pause();
 	burst->cycles = rte_rdtsc() - start;

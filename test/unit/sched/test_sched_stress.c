@@ -21,7 +21,7 @@
 /* One heap block per life of a task: the sanitizer sees a use after it. */
 struct victim {
 	struct vu_task task;
-	uint32_t *page; /* published snapshot, watched and written by poll */
+	uint32_t *page;     /* published snapshot, idle word and written by poll */
 	uint32_t is_inside;
 	uint32_t nb_wanted; /* kicks sent */
 	uint32_t nb_answered;
@@ -98,7 +98,7 @@ victim_poll(struct vu_task *task)
 			!vu_task_is_mine(task))
 		vu_counter_add(&victim->nb_faults, 1);
 	page[1] = word;
-	task->watch = (struct vu_watch){ .word = page, .idle = word, .mask = UINT32_MAX };
+	task->idle_word = (struct vu_idle_word){ .word = page, .idle = word, .mask = UINT32_MAX };
 	vu_store_release(&victim->nb_answered, nb_wanted);
 	vu_store(&victim->is_inside, 0);
 	return nb_items;

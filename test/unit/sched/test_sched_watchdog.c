@@ -26,7 +26,7 @@ hang_poll(struct vu_task *task)
 	struct hang *hang = task->arg;
 	const uint64_t one = 1;
 
-	task->watch = (struct vu_watch)VU_WATCH_NEVER;
+	task->idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 	if (write(hang->fd, &one, sizeof(one)) < 0)
 		vu_store_release(&hang->error, errno);
 	return 1;
@@ -43,14 +43,14 @@ hang_loop(void *arg)
 
 /* Looks after the lcore until its write ends, then removes the task. */
 static int
-hang_watch(struct hang *hang, struct vu_task *task)
+hang_check(struct hang *hang, struct vu_task *task)
 {
-	const uint64_t calm_us = vu_sched_watch_delay_us(hang->sched);
+	const uint64_t calm_us = vu_sched_watchdog_delay_us(hang->sched);
 	struct vu_sched_wait removal;
 	unsigned int nb_interrupted = 0;
 
 	while (vu_load_acquire(&hang->error) == 0) {
-		nb_interrupted += vu_sched_watch(hang->sched);
+		nb_interrupted += vu_sched_watchdog_check(hang->sched);
 		vu_sched_poll(hang->sched);
 		usleep(1000);
 	}
@@ -61,13 +61,14 @@ hang_watch(struct hang *hang, struct vu_task *task)
 	CHECK(nb_interrupted > 0);
 	CHECK_EQ(hang->error, EINTR);
 	/* It may not be the last one. */
-	CHECK(vu_sched_watch_delay_us(hang->sched) < calm_us);
-	for (unsigned int i = 0; i < 1000 && vu_sched_watch_delay_us(hang->sched) < calm_us; i++) {
-		CHECK_EQ(vu_sched_watch(hang->sched), 0);
+	CHECK(vu_sched_watchdog_delay_us(hang->sched) < calm_us);
+	for (unsigned int i = 0; i < 1000 && vu_sched_watchdog_delay_us(hang->sched) < calm_us;
+		i++) {
+		CHECK_EQ(vu_sched_watchdog_check(hang->sched), 0);
 		while (vu_sched_poll(hang->sched) != UINT64_MAX)
 			usleep(100);
 	}
-	CHECK_EQ(vu_sched_watch_delay_us(hang->sched), calm_us);
+	CHECK_EQ(vu_sched_watchdog_delay_us(hang->sched), calm_us);
 	return TEST_SUCCESS;
 }
 
@@ -89,7 +90,7 @@ VU_TEST(sched_watchdog, ends_a_write_that_hangs)
 	CHECK_EQ(pthread_create(&thread, NULL, hang_loop, &hang), 0);
 	while (!vu_sched_worker_is_running(hang.sched, 0))
 		usleep(100);
-	rc = hang_watch(&hang, &task);
+	rc = hang_check(&hang, &task);
 	vu_sched_stop(hang.sched);
 	pthread_join(thread, NULL);
 	vu_sched_destroy(hang.sched);
@@ -110,7 +111,7 @@ VU_TEST(sched_watchdog, leaves_a_healthy_lcore_alone)
 	while (!vu_sched_worker_is_running(hang.sched, 0))
 		usleep(100);
 	for (unsigned int i = 0; i < 10; i++) {
-		nb_interrupted += vu_sched_watch(hang.sched);
+		nb_interrupted += vu_sched_watchdog_check(hang.sched);
 		while (vu_sched_poll(hang.sched) != UINT64_MAX)
 			usleep(100);
 	}

@@ -106,7 +106,7 @@ static uint32_t
 work_poll(struct vu_task *task)
 {
 	rte_delay_us_block(5000);
-	task->watch = (struct vu_watch)VU_WATCH_NEVER;
+	task->idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 	return 1;
 }
 

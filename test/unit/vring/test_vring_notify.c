@@ -151,7 +151,7 @@ VU_TEST(vring_notify, waits_no_longer_than_a_time)
 	return TEST_SUCCESS;
 }
 
-#define NB_WATCHERS 8000 /* a write that wakes them takes more than a millisecond */
+#define NB_WAITERS 8000 /* a write that wakes them takes more than a millisecond */
 #define NB_WRITES 300
 
 /* How many of NB_WRITES notifications there are before the ring is given up. */
@@ -169,22 +169,22 @@ count_writes(struct guest_fixture *f)
 
 /* Epoll instances that are woken with each write, one by one; -EMFILE, or 0. */
 static int
-watch_call(struct guest_fixture *f, int *watchers)
+wait_for_call(struct guest_fixture *f, int *waiters)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
 
-	for (unsigned int i = 0; i < NB_WATCHERS; i++) {
-		watchers[i] = epoll_create1(EPOLL_CLOEXEC);
-		if (watchers[i] < 0)
+	for (unsigned int i = 0; i < NB_WAITERS; i++) {
+		waiters[i] = epoll_create1(EPOLL_CLOEXEC);
+		if (waiters[i] < 0)
 			return -EMFILE;
-		RTE_VERIFY(epoll_ctl(watchers[i], EPOLL_CTL_ADD, f->vring.call_fd, &event) == 0);
+		RTE_VERIFY(epoll_ctl(waiters[i], EPOLL_CTL_ADD, f->vring.call_fd, &event) == 0);
 	}
 	return 0;
 }
 
 VU_TEST(vring_notify, a_crowd_behind_the_call_descriptor_ends_the_ring)
 {
-	static int watchers[NB_WATCHERS];
+	static int waiters[NB_WAITERS];
 	struct rlimit limit, more;
 	struct guest_fixture f;
 	unsigned int nb = 0;
@@ -197,12 +197,12 @@ VU_TEST(vring_notify, a_crowd_behind_the_call_descriptor_ends_the_ring)
 	more = limit;
 	more.rlim_cur = more.rlim_max;
 	RTE_VERIFY(setrlimit(RLIMIT_NOFILE, &more) == 0);
-	memset(watchers, 0xff, sizeof(watchers));
-	rc = watch_call(&f, watchers);
+	memset(waiters, 0xff, sizeof(waiters));
+	rc = wait_for_call(&f, waiters);
 	if (rc == 0)
 		nb = count_writes(&f);
-	for (unsigned int i = 0; i < NB_WATCHERS; i++)
-		vu_fd_close(&watchers[i]);
+	for (unsigned int i = 0; i < NB_WAITERS; i++)
+		vu_fd_close(&waiters[i]);
 	RTE_VERIFY(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 	if (rc == 0) {
 		CHECK(nb < NB_WRITES);

@@ -328,13 +328,13 @@ static bool
 is_ready(const struct vring_fixture *f)
 {
 	uint32_t idle, mask;
-	const uint32_t *word = vu_packed_watch(f->snapshot, &f->vring.pos, &idle, &mask);
+	const uint32_t *word = vu_packed_idle_word(f->snapshot, &f->vring.pos, &idle, &mask);
 
 	return ((vu_load(word) ^ idle) & mask) != 0;
 }
 
 /* Skipped slots of a chain keep what the guest wrote a lap ago: they must not keep us awake. */
-VU_TEST(vring_packed, watch_is_ready_when_there_is_an_entry)
+VU_TEST(vring_packed, idle_word_is_ready_when_there_is_an_entry)
 {
 	const struct fake_buf bufs[] = { buf_at(0, 9), buf_at(9, 9), buf_at(18, 9) };
 	struct vu_split_used_elem used;

@@ -158,7 +158,7 @@ far_hold(struct net_forward_queue *from, const struct net_forward_port *net,
 	from->held.port_id = net->port_id;
 	from->held.serial = net->serial;
 	from->ring.queue->poll = net_held_poll;
-	from->ring.queue->task.watch = (struct vu_watch)VU_WATCH_ALWAYS;
+	from->ring.queue->task.idle_word = (struct vu_idle_word)VU_IDLE_WORD_ALWAYS;
 	return nb_frames;
 }
 

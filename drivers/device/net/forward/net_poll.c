@@ -34,13 +34,13 @@ net_to_guest_push(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 }
 
 static void
-handoff_watch(struct net_forward_queue *nq)
+handoff_set_idle_word(struct net_forward_queue *nq)
 {
-	struct vu_watch *watch = &nq->ring.queue->task.watch;
+	struct vu_idle_word *idle_word = &nq->ring.queue->task.idle_word;
 
-	watch->word = (const uint32_t *)(uintptr_t)&nq->handoff->prod.tail;
-	watch->idle = nq->handoff->cons.tail;
-	watch->mask = UINT32_MAX;
+	idle_word->word = (const uint32_t *)(uintptr_t)&nq->handoff->prod.tail;
+	idle_word->idle = nq->handoff->cons.tail;
+	idle_word->mask = UINT32_MAX;
 }
 
 uint32_t
@@ -50,7 +50,7 @@ net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot 
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	uint16_t nb_frames = net_handoff_dequeue(nq, frames);
 
-	handoff_watch(nq);
+	handoff_set_idle_word(nq);
 	if (nb_frames == 0)
 		return 0;
 	if (likely(snap->is_enabled)) {
@@ -73,7 +73,7 @@ net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapsho
 	if (nb_entries == 0 && likely(queue->vring.pos.fault == VU_VRING_OK))
 		nb_entries = nq->ring.burst->dequeue(&nq->ring, snap, frames, NET_MAX_BURST,
 			&nb_frames);
-	vu_device_queue_watch_avail(queue, snap);
+	vu_device_queue_set_idle_word(queue, snap);
 	if (nb_frames != 0)
 		net_far_send(nq, frames, nb_frames);
 	return nb_entries;

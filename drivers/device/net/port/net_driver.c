@@ -188,7 +188,7 @@ net_queue_create(struct net_device *net, struct net_forward_queue *fq, uint32_t 
 	queue->direction = is_to_guest ? VU_DEVICE_QUEUE_TO_GUEST : VU_DEVICE_QUEUE_FROM_GUEST;
 	queue->poll = is_to_guest ? net_to_guest_poll : net_from_guest_poll;
 	vu_net_set_direct(queue, !is_to_guest);
-	/* It watches its handoff ring. */
+	/* Its idle word is the tail of its handoff ring. */
 	queue->is_woken = is_to_guest;
 	node = vu_device_queue_node(queue);
 	rc = net_queue_set_pool(&fq->ring, net_pool_get(node));
