@@ -145,7 +145,7 @@ vu_daemon_listener_add(struct vu_daemon *daemon, const struct vu_daemon_listener
 	rc = listener_start(listener, conf->fd);
 	if (rc == 0)
 		return listener;
-	/* The task may be on its worker already: the storage goes when that let go. */
+	/* The task may be on its worker already: the storage is freed when that has quiesced. */
 	vu_daemon_listener_remove(listener, NULL, NULL);
 	rte_errno = -rc;
 	return NULL;

@@ -204,7 +204,7 @@ queue_stop(struct vu_frontend *fe, uint32_t idx)
 
 	if (rc != 0 && rc != -EOPNOTSUPP)
 		return rc;
-	/* What was not used is known here; the answer only tells that the back-end let go. */
+	/* What was not used is known here; the answer only says that the back-end has stopped. */
 	return FRONTEND_OP(fe, get_vring_base, idx, &base);
 }
 

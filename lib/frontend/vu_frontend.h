@@ -233,8 +233,8 @@ int vu_frontend_mem_share_dpdk(struct vu_frontend *fe);
 int vu_frontend_start(struct vu_frontend *fe, uint32_t nb_queues);
 
 /**
- * Stop the queues: when this returns the back-end has let go of them. Buffers that are out can be
- * had by vu_frontend_collect() and then vu_frontend_reclaim(), or stay for the next start.
+ * Stop the queues: when this returns the back-end does not use them any more. Buffers that are out
+ * can be had by vu_frontend_collect() and then vu_frontend_reclaim(), or stay for the next start.
  *
  * @return 0, also if nothing ran; -errno of a request
  * @context control lcore, not from an event; nobody uses the queues

@@ -2,7 +2,7 @@
  *
  * Guest memory as the control lcore handles it: a memory table is an immutable snapshot of up to
  * VU_MAX_MEM_SLOTS mapped regions. Changing memory means deriving a new table, publishing its
- * pointer, and destroying the old table once every lcore has passed a safe point. Tables of one
+ * pointer, and destroying the old table once every lcore has quiesced. Tables of one
  * lineage share their mappings; a mapping goes away with the last table that holds it.
  * Reads by data lcores are in vu_mem_translate.h.
  */

@@ -3,7 +3,7 @@
  * Driver SDK: guest addresses to our own. Called by ring engines and device drivers on data lcores,
  * for every descriptor; nothing here takes a lock, allocates or makes a system call.
  * Addresses and lengths come from the guest and are hostile: no check can wrap around.
- * A pointer got from a table is good until the caller's next safe point.
+ * A pointer got from a table is good until the caller's next quiescent state.
  */
 #ifndef VU_MEM_TRANSLATE_H
 #define VU_MEM_TRANSLATE_H

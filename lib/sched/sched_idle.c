@@ -22,10 +22,11 @@
  *    itself as such before its S2. A sender that did not see that has its fence before that S2, so
  *    S3 sees what it stored.
  * 4. Between the two halves of S4 the worker is offline: grace periods do not wait for it, and what
- *    it used may be freed. S1 to S3 read words and snapshots that belong to the safe point of the
- *    turn before. S5 loads each snapshot anew, after the fence of S4, as a worker does that enters
- *    its loop (sched_quiesce.c, 4.); idle words are not read before the mailbox was, in S6. A
- *    change of a snapshot comes with a kick of its task through the mailbox, which ends the sleep.
+ *    it used may be freed. S1 to S3 read words and snapshots that belong to the quiescent state of
+ *    the turn before. S5 loads each snapshot anew, after the fence of S4, as a worker does that
+ *    enters its loop (sched_quiesce.c, 4.); idle words are not read before the mailbox was, in S6.
+ *    A change of a snapshot comes with a kick of its task through the mailbox, which ends the
+ *    sleep.
  */
 #include "vu_sched_idle.h"
 

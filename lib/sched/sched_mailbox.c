@@ -212,6 +212,6 @@ mailbox_handle(struct vu_sched_worker *worker)
 			sizeof(command)) == 0);
 		command_handle(worker, &command);
 	}
-	/* We let go of removed tasks and left rooms; pairs with waits_collect(). */
+	/* Removed tasks and replaced rooms are not used any more; pairs with waits_collect(). */
 	vu_store_release(&worker->nb_done, nb_posted);
 }

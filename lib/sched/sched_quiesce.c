@@ -175,7 +175,7 @@ wait_finish(struct vu_sched *sched, struct vu_sched_wait *wait)
 	wait_remove(sched, wait);
 	wait->task = NULL;
 	if (task != NULL)
-		task_let_go(task);
+		task_quiesced(task);
 	if (wait->fn != NULL)
 		wait->fn(wait->arg);
 }

@@ -69,7 +69,7 @@ vu_sched_task_kick(struct vu_sched *sched, struct vu_task *task)
 		mailbox_post(task->home, COMMAND_KICK, task);
 }
 
-/* Start to take the task from its home; the wait is over once the owner let go. */
+/* Start to take the task from its home; the wait is over once the owner has quiesced. */
 static void
 task_recall(struct vu_task *task, struct vu_sched_wait *wait)
 {
@@ -97,7 +97,7 @@ vu_sched_task_remove(struct vu_sched *sched, struct vu_task *task, struct vu_sch
 	task->target->nb_attached--;
 	task->target = NULL;
 	wait->task = task;
-	wait_replace(&task->let_go, wait);
+	wait_replace(&task->quiesced, wait);
 	return 0;
 }
 
@@ -123,7 +123,7 @@ vu_sched_task_move(struct vu_sched *sched, struct vu_task *task, unsigned int to
 		previous_target->nb_attached--;
 		return 0;
 	}
-	task_recall(task, &task->let_go);
+	task_recall(task, &task->quiesced);
 	return 0;
 }
 
@@ -134,7 +134,7 @@ vu_sched_task_is_moving(const struct vu_task *task)
 }
 
 void
-task_let_go(struct vu_task *task)
+task_quiesced(struct vu_task *task)
 {
 	struct vu_sched_worker *target = task->target;
 

@@ -184,8 +184,11 @@ void wait_remove(struct vu_sched *sched, struct vu_sched_wait *wait);
 /* Let the second wait take the place of the first, token included. */
 void wait_replace(struct vu_sched_wait *old, struct vu_sched_wait *wait);
 
-/* sched_task.c, control lcore: the owner let go of the task; go on with its move or removal. */
-void task_let_go(struct vu_task *task);
+/*
+ * sched_task.c, control lcore: the owner does not use the task any more; go on with its move or
+ * removal.
+ */
+void task_quiesced(struct vu_task *task);
 
 /* sched_stats.c, owner */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Call back once every data lcore passed a safe point: what was unpublished before may then be
+ * Call back once every data lcore has quiesced: what was unpublished before may then be
  * freed. Callers publish with a release store, kick the tasks concerned, then start the wait.
  * sched_quiesce.c holds the argument why that order is enough, doc/decision/0004 why it is so.
  */
@@ -54,7 +54,7 @@ void vu_sched_wait_init(struct vu_sched_wait *wait, vu_sched_done_fn fn, void *a
 bool vu_sched_wait_is_pending(const struct vu_sched_wait *wait);
 
 /**
- * Call back once every running loop passed a safe point after this call.
+ * Call back once every running loop has reported a quiescent state after this call.
  *
  * From then on no lcore uses a pointer that was unpublished before this call, and every command
  * sent before it is handled before its lcore touches a task or an idle word again. Loops that do
@@ -70,7 +70,7 @@ void vu_quiesce_start(struct vu_sched *sched, struct vu_sched_wait *wait);
  * Forget a wait started by vu_quiesce_start(): its function will not be called.
  *
  * The grace period itself is not shortened: what it protected must not be freed on that account.
- * A removal cannot be cancelled, because its task stays in use until the lcore let go.
+ * A removal cannot be cancelled, because its task stays in use until the lcore has quiesced.
  *
  * @param sched  scheduler the wait was started on
  * @param wait   initialised wait; not pending is allowed and does nothing

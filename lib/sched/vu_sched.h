@@ -2,7 +2,8 @@
  *
  * Data lcores: each worker runs one poll loop over its tasks and never sleeps, allocates or locks.
  * The control lcore adds, kicks, moves and removes tasks through a mailbox per worker and learns
- * from vu_sched_poll() when a worker let go. A worker is addressed by its index 0..nb_workers - 1.
+ * from vu_sched_poll() when a worker has quiesced. A worker is addressed by its index, below
+ * nb_workers.
  */
 #ifndef VU_SCHED_H
 #define VU_SCHED_H
@@ -88,7 +89,7 @@ struct __rte_cache_aligned vu_task {
 	struct vu_sched_worker *target; /**< where it is moving to, NULL = it is not moving */
 	int worker_idx;                 /**< what vu_task_worker() reports */
 	uint32_t kicked;                /**< 1 = a kick is in the mailbox; the owner clears it */
-	struct vu_sched_wait let_go;    /**< first half of a move */
+	struct vu_sched_wait quiesced;  /**< first half of a move */
 	struct vu_sched_wait *removal;  /**< wait of a removal under way, NULL = none */
 };
 
@@ -301,7 +302,7 @@ void vu_task_poll_next(struct vu_task *task);
  *
  * @param sched  scheduler
  * @param task   task that was added; may be on the move
- * @param wait   initialised; its function runs once the lcore let go: from then on no thread
+ * @param wait   initialised; its function runs once the lcore has quiesced: from then on no thread
  *               touches the task or its idle word, and it may be freed or added again
  * @return 0; -EINVAL not added; -EALREADY a removal is under way
  * @context control lcore
@@ -322,7 +323,7 @@ int vu_sched_task_remove(struct vu_sched *sched, struct vu_task *task,
 int vu_sched_task_move(struct vu_sched *sched, struct vu_task *task, unsigned int to_worker_idx);
 
 /**
- * Tell whether a move is under way: the former lcore has not let go, or vu_sched_poll() was not
+ * Tell whether a move is under way: the former lcore has not quiesced, or vu_sched_poll() was not
  * called since.
  *
  * @param task  initialised task
@@ -344,8 +345,8 @@ uint64_t vu_sched_poll(struct vu_sched *sched);
 
 /**
  * Look after the data lcores; call it again after vu_sched_watchdog_delay_us(). If one of them has
- * not passed a safe point since the last call, the system call it hangs in is interrupted (see
- * sched_watchdog.c).
+ * not reported a quiescent state since the last call, the system call it hangs in is interrupted
+ * (see sched_watchdog.c).
  *
  * @param sched  scheduler
  * @return lcores interrupted, usually 0

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Life cycle of a ring on the control lcore: configuration, snapshot, saved position.
- * The position is touched here only while no snapshot is published and the owner lcore has passed a
- * safe point.
+ * The position is touched here only while no snapshot is published and the owner lcore has
+ * quiesced.
  */
 #include "vu_vring.h"
 

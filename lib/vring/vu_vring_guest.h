@@ -76,7 +76,7 @@ void vu_vring_guest_destroy(struct vu_vring_guest *ring);
 uint32_t vu_vring_guest_restart(struct vu_vring_guest *ring);
 
 /**
- * Take back buffers that the device has not used, after it let go of the ring. Collect the used
+ * Take back buffers that the device has not used, after it has stopped the ring. Collect the used
  * ones before.
  *
  * @param ring  ring that no device uses

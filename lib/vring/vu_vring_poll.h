@@ -7,7 +7,7 @@
  * A guard stands in front of a device's ring (attach), which its session configures, or has a ring
  * of its own (create) that the caller configures by the operations at the end. With VU_LOCK_NONE
  * all calls come from one thread at a time. With the others any data lcore may call: between two
- * of its safe points, because the snapshot of an attached ring lives that long.
+ * of its quiescent states, because the snapshot of an attached ring lives that long.
  */
 #ifndef VU_VRING_POLL_H
 #define VU_VRING_POLL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Driver SDK: the immutable snapshot of a started ring. Control builds and publishes it, the owner
- * lcore loads the pointer once per burst; it stays valid until the lcore's next safe point.
+ * lcore loads the pointer once per burst; it stays valid until the lcore's next quiescent state.
  */
 #ifndef VU_VRING_SNAPSHOT_H
 #define VU_VRING_SNAPSHOT_H

@@ -2,7 +2,7 @@
  *
  * A device driver for tests, registered as "fake": reads every chain of a split ring, gives it back
  * and notes what it saw. Its poll function can be held inside, so that a case decides when the
- * lcore passes its next safe point.
+ * lcore reports its next quiescent state.
  */
 #ifndef FAKE_DRIVER_H
 #define FAKE_DRIVER_H

@@ -261,7 +261,7 @@ VU_TEST(session, later_requests_wait_for_a_parked_one)
 	return fixture_destroy(&fix);
 }
 
-/* The session may not be freed, nor memory unmapped, before the data lcore let go. */
+/* The session may not be freed, nor memory unmapped, before the data lcore has quiesced. */
 static int
 check_end_while_parked(bool is_hang_up)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Changes of rings and memory: when they take effect, what the lcores still see meanwhile, and
- * that nothing is released before they let go of it.
+ * that nothing is released before they have quiesced.
  */
 #include "test.h"
 

@@ -200,7 +200,7 @@ gate_to_trap(struct fake_task *gate)
  * The kick and the token come while the loop is in its mailbox and will not see the kick in this
  * turn. Then the loop is held in the same turn, before it looks at the word of the kicked task.
  */
-VU_TEST(sched_quiesce, mailbox_stands_after_the_safe_point)
+VU_TEST(sched_quiesce, mailbox_stands_after_the_quiescent_state)
 {
 	struct vu_sched *sched = fake_sched_create();
 	struct fake_task *fakes = fake_tasks_create(5);

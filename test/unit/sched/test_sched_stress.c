@@ -36,8 +36,8 @@ struct victim {
 };
 
 /*
- * First task of each loop, polled in every turn: between the loop's safe point and its look at the
- * words of the others passes enough time for this thread to be wrong about what it may unmap.
+ * First task of each loop, polled in every turn: between the loop's quiescent state and its look at
+ * the words of the others passes enough time for this thread to be wrong about what it may unmap.
  */
 struct sloth {
 	struct vu_task task;
