@@ -63,7 +63,7 @@ listener_ready(void *arg, uint32_t epoll_events)
 
 	/* Pairs with the acquire in listener_poll(). */
 	vu_store_release(&listener->pending, epoll_events);
-	vu_sched_task_kick(listener->daemon->sched, &listener->task);
+	vu_sched_task_wake(listener->daemon->sched, &listener->task);
 }
 
 static void

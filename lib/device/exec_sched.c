@@ -116,7 +116,7 @@ sched_detach(struct device_queue *queue, struct exec_wait *wait)
 static void
 sched_refresh(struct device_queue *queue)
 {
-	vu_sched_task_kick(queue->head.dev->sched, &queue->head.task);
+	vu_sched_task_wake(queue->head.dev->sched, &queue->head.task);
 }
 
 static void

@@ -316,7 +316,7 @@ static inline void
 vu_device_queue_wake(const struct vu_device_queue *queue)
 {
 	if (unlikely(queue->may_sleep))
-		vu_task_wake(&queue->task);
+		vu_sched_lcore_wake(&queue->task);
 }
 
 /** Worker of VU_DEVICE_DRIVER(). @context constructors, before main() */

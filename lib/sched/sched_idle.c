@@ -25,7 +25,7 @@
  *    it used may be freed. S1 to S3 read words and snapshots that belong to the quiescent state of
  *    the turn before. S5 loads each snapshot anew, after the fence of S4, as a worker does that
  *    enters its loop (sched_quiesce.c, 4.); idle words are not read before the mailbox was, in S6.
- *    A change of a snapshot comes with a kick of its task through the mailbox, which ends the
+ *    A change of a snapshot comes with a wake of its task through the mailbox, which ends the
  *    sleep.
  */
 #include "vu_sched_idle.h"
@@ -177,7 +177,7 @@ worker_wake(struct vu_sched_worker *worker)
 }
 
 void
-vu_task_wake(const struct vu_task *task)
+vu_sched_lcore_wake(const struct vu_task *task)
 {
 	struct vu_sched_worker *worker;
 
@@ -190,7 +190,7 @@ vu_task_wake(const struct vu_task *task)
 
 /* ---- sleeping: owner ---- */
 
-/* Without a way to arm it, only a task that waits for kicks through the mailbox allows a sleep. */
+/* Without a way to arm it, only a task that waits for wakes through the mailbox allows a sleep. */
 static bool
 task_arm(struct vu_task *task, const struct vu_idle_word *idle_word)
 {
@@ -265,7 +265,9 @@ worker_sleep(struct vu_sched_worker *worker)
 	vu_store(&worker->is_asleep, 1);
 	nb_armed = tasks_arm(worker);
 	if (nb_armed == worker->nb_tasks) {
-		/* S2: pairs with the fence in worker_wake(), vu_task_wake() and every guest. */
+		/*
+		 * S2: pairs with the fence in worker_wake(), vu_sched_lcore_wake() and every guest.
+		 */
 		rte_smp_mb();
 		if (!worker_has_work(worker))
 			worker_wait(worker);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Commands from the control lcore to a worker: one single-producer, single-consumer ring each.
- * A task has at most one ADD, one KICK and one REMOVE under way, and a mailbox one GROW as its
+ * A task has at most one ADD, one WAKE and one REMOVE under way, and a mailbox one GROW as its
  * last command, so a ring of four times the room's capacity cannot be full.
  */
 #include "vu_sched.h"
@@ -163,10 +163,10 @@ static void
 command_kick(struct vu_task *task)
 {
 	/*
-	 * Before the poll: a kick from now on is a new one. What was stored before the kicks that
-	 * were merged so far is visible; pairs with the exchange in vu_sched_task_kick().
+	 * Before the poll: a wake from now on is a new one. What was stored before the wakes that
+	 * were merged so far is visible; pairs with the exchange in vu_sched_task_wake().
 	 */
-	__atomic_exchange_n(&task->kicked, 0, __ATOMIC_ACQUIRE);
+	__atomic_exchange_n(&task->is_wake_posted, 0, __ATOMIC_ACQUIRE);
 	/* The memory of the old idle word may be gone: replace it without reading it. */
 	vu_task_poll_next(task);
 }
@@ -191,7 +191,7 @@ command_handle(struct vu_sched_worker *worker, const struct command *command)
 	case COMMAND_REMOVE:
 		command_remove(worker, command->ptr);
 		break;
-	case COMMAND_KICK:
+	case COMMAND_WAKE:
 		command_kick(command->ptr);
 		break;
 	case COMMAND_GROW:

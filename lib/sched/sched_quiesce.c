@@ -6,7 +6,7 @@
  * Why a grace period protects what a task reads
  *
  * Control:  C1 publish new snapshot (release store)     Loop, each turn:
- *           C2 kick the tasks that read it               L1 load token (acquire), store it as
+ *           C2 wake the tasks that read it               L1 load token (acquire), store it as
  *              (nb_posted, release store)                   own count (release)
  *           C3 full fence, then token T                  L2 handle mailbox (nb_posted, acquire)
  *              (release read-modify-write)               L3 read idle words, poll tasks
@@ -17,14 +17,15 @@
  *    that came after all earlier L3 of that loop; C4 acquires it: those reads happen before the
  *    free.
  * 2. Nothing reads it later. That L1 acquired a token >= T, released by C3, so C1 and C2 happen
- *    before the L2 and L3 that follow. L2 finds nb_posted of C2 or newer and handles every kick;
- *    a kick replaces the idle word without reading it, so L3 neither loads a word of the old
+ *    before the L2 and L3 that follow. L2 finds nb_posted of C2 or newer and handles every wake;
+ *    a wake replaces the idle word without reading it, so L3 neither loads a word of the old
  *    mapping nor polls with the old pointer. This is why L2 must stand between L1 and L3: with L2
- *    first, a kick posted between L2 and L1 would be covered by T and yet L3 would use the stale
+ *    first, a wake posted between L2 and L1 would be covered by T and yet L3 would use the stale
  *    idle word.
- * 3. Merged kicks keep 2. kicked == 1 means that a KICK is posted and not handled yet; the owner's
- *    exchange comes later in the order of that word, reads our value and acquires C1. A task on
- *    the move is in no array between REMOVE and ADD, and ADD sets the idle word like a kick does.
+ * 3. Merged wakes keep 2. is_wake_posted == 1 means that a WAKE is posted and not handled yet; the
+ *    owner's exchange comes later in the order of that word, reads our value and acquires C1. A
+ *    task on the move is in no array between REMOVE and ADD, and ADD sets the idle word like a wake
+ *    does.
  * 4. A loop that is offline at C4 reads nothing. If it goes online concurrently, it stores its
  *    count, fences (rte_rcu_qsbr_thread_online), and then reads memory; we store C1 and C2, fence,
  *    and then read the count. One of the two sees the other: either C4 waits for it, or its first

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Commands on tasks: add, kick, remove, move. Control lcore only.
+ * Commands on tasks: add, wake, remove, move. Control lcore only.
  * A task has a home (the worker whose mailbox its commands go to) and, while it moves, a target in
  * which place is reserved; a move is a removal whose wait adds the task to the target.
  */
@@ -60,13 +60,13 @@ vu_sched_task_add(struct vu_sched *sched, struct vu_task *task, unsigned int wor
 }
 
 void
-vu_sched_task_kick(struct vu_sched *sched, struct vu_task *task)
+vu_sched_task_wake(struct vu_sched *sched, struct vu_task *task)
 {
 	if (!is_added(sched, task) || task->target != NULL || task->removal != NULL)
 		return;
 	/* What the caller stored comes before; pairs with the exchange in command_kick(). */
-	if (__atomic_exchange_n(&task->kicked, 1, __ATOMIC_RELEASE) == 0)
-		mailbox_post(task->home, COMMAND_KICK, task);
+	if (__atomic_exchange_n(&task->is_wake_posted, 1, __ATOMIC_RELEASE) == 0)
+		mailbox_post(task->home, COMMAND_WAKE, task);
 }
 
 /* Start to take the task from its home; the wait is over once the owner has quiesced. */

@@ -24,7 +24,7 @@
 enum command_op {
 	COMMAND_ADD,    /* ptr = task */
 	COMMAND_REMOVE, /* ptr = task */
-	COMMAND_KICK,   /* ptr = task */
+	COMMAND_WAKE,   /* ptr = task */
 	COMMAND_GROW,   /* ptr = room to move to; last command of its mailbox */
 };
 

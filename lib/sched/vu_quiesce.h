@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Call back once every data lcore has quiesced: what was unpublished before may then be
- * freed. Callers publish with a release store, kick the tasks concerned, then start the wait.
+ * freed. Callers publish with a release store, wake the tasks concerned, then start the wait.
  * sched_quiesce.c holds the argument why that order is enough, doc/decision/0004 why it is so.
  */
 #ifndef VU_QUIESCE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Data lcores: each worker runs one poll loop over its tasks and never sleeps, allocates or locks.
- * The control lcore adds, kicks, moves and removes tasks through a mailbox per worker and learns
+ * The control lcore adds, wakes, moves and removes tasks through a mailbox per worker and learns
  * from vu_sched_poll() when a worker has quiesced. A worker is addressed by its index, below
  * nb_workers.
  */
@@ -40,7 +40,7 @@ struct vu_idle_word {
 /** Always zero; the word of tasks that need none of their own. */
 extern const uint32_t vu_idle_word_zero;
 
-/** Initialiser: the task is polled only when it is kicked. */
+/** Initialiser: the task is polled only when it is woken. */
 #define VU_IDLE_WORD_NEVER { .word = &vu_idle_word_zero, .idle = 0, .mask = 0 }
 /** Initialiser: the task is polled in every turn. */
 #define VU_IDLE_WORD_ALWAYS { .word = &vu_idle_word_zero, .idle = 1, .mask = 1 }
@@ -61,8 +61,8 @@ typedef uint32_t (*vu_task_poll_fn)(struct vu_task *task);
  *
  * @param task      task whose idle word is idle
  * @param is_armed  true: from now on, whoever changes the idle word has to signal an fd
- *                  of vu_sched_kick_fd_add() or call vu_task_wake(); false: no longer. The idle
- *                  word may be gone then
+ *                  of vu_sched_kick_fd_add() or call vu_sched_lcore_wake(); false: no longer. The
+ *                  idle word may be gone then
  * @return true: somebody will; false: nobody would, the task has to be polled
  * @context owner lcore
  */
@@ -88,7 +88,7 @@ struct __rte_cache_aligned vu_task {
 	_Alignas(RTE_CACHE_LINE_SIZE) struct vu_sched_worker *home; /**< where it was added */
 	struct vu_sched_worker *target; /**< where it is moving to, NULL = it is not moving */
 	int worker_idx;                 /**< what vu_task_worker() reports */
-	uint32_t kicked;                /**< 1 = a kick is in the mailbox; the owner clears it */
+	uint32_t is_wake_posted;        /**< 1 = a wake is in the mailbox; the owner clears it */
 	struct vu_sched_wait quiesced;  /**< first half of a move */
 	struct vu_sched_wait *removal;  /**< wait of a removal under way, NULL = none */
 };
@@ -277,9 +277,9 @@ const char *vu_sched_lcores_text(const struct vu_sched *sched, char *text, size_
 int vu_sched_task_add(struct vu_sched *sched, struct vu_task *task, unsigned int worker_idx);
 
 /**
- * Have a task polled once, soon, whatever its idle word says.
+ * Wake a task: poll it once, soon, whatever its idle word says.
  *
- * Kicks are coalesced: the poll that answers one begins after the latest vu_sched_task_kick() that
+ * Wakes are coalesced: the poll that answers one begins after the latest vu_sched_task_wake() that
  * was merged into it, and sees what was stored before that. A task on the move is polled on
  * arrival. Not added or being removed: nothing happens.
  *
@@ -287,7 +287,7 @@ int vu_sched_task_add(struct vu_sched *sched, struct vu_task *task, unsigned int
  * @param task   initialised task
  * @context control lcore
  */
-void vu_sched_task_kick(struct vu_sched *sched, struct vu_task *task);
+void vu_sched_task_wake(struct vu_sched *sched, struct vu_task *task);
 
 /**
  * Have a task of the calling lcore polled in this turn or the next, whatever its idle word says.

@@ -46,7 +46,7 @@ int vu_sched_set_idle(struct vu_sched *sched, unsigned int worker_idx,
 /**
  * Tell whether some worker has a policy that sleeps.
  *
- * @return true: whoever changes the idle word of a task calls vu_task_wake()
+ * @return true: whoever changes the idle word of a task calls vu_sched_lcore_wake()
  * @context any thread
  */
 bool vu_sched_may_sleep(const struct vu_sched *sched);
@@ -77,6 +77,6 @@ void vu_sched_kick_fd_remove(struct vu_sched *sched, unsigned int worker_idx, in
  * @param task  initialised task; not added is allowed
  * @context any thread
  */
-void vu_task_wake(const struct vu_task *task);
+void vu_sched_lcore_wake(const struct vu_task *task);
 
 #endif /* VU_SCHED_IDLE_H */

@@ -23,7 +23,7 @@
 /* A task that a "guest" kicks, if it was asked to. */
 struct sleeper {
 	struct fake_task fake;
-	int fd;               /* kick eventfd, VU_FD_NONE: told by vu_task_wake() */
+	int fd;               /* kick eventfd, VU_FD_NONE: told by vu_sched_lcore_wake() */
 	uint32_t is_armed;
 	uint32_t nb_arms;
 	bool must_be_polled;
@@ -102,7 +102,7 @@ sleeper_give(struct sleeper *sleeper)
 {
 	vu_store(&sleeper->fake.word, sleeper->fake.word + 1);
 	if (sleeper->fd == VU_FD_NONE) {
-		vu_task_wake(&sleeper->fake.task);
+		vu_sched_lcore_wake(&sleeper->fake.task);
 		return;
 	}
 	rte_smp_mb();
@@ -299,7 +299,7 @@ VU_TEST(sched_idle, polls_for_a_while_after_a_sleep)
 	while (vu_load(&worker->nb_sleeps) == 0)
 		vu_store(&worker->idle_tsc, rte_rdtsc() - 2 * worker->idle_cycles);
 	nb_rests = vu_load(&worker->nb_rests);
-	vu_sched_task_kick(f.sched, &f.sleepers[0].fake.task);
+	vu_sched_task_wake(f.sched, &f.sleepers[0].fake.task);
 	while (vu_load(&worker->nb_rests) < nb_rests + 1000 && vu_load(&worker->nb_sleeps) == 1)
 		sched_yield();
 	CHECK_EQ(vu_load(&worker->nb_sleeps), 1);
@@ -360,7 +360,7 @@ VU_TEST(sched_idle, commands_end_a_sleep)
 	idle_run(&f);
 	wait_for_sleep(&f, 0, 1);
 	wait_for_polls(&f.sleepers[0].fake, 1);
-	vu_sched_task_kick(f.sched, &f.sleepers[0].fake.task);
+	vu_sched_task_wake(f.sched, &f.sleepers[0].fake.task);
 	wait_for_polls(&f.sleepers[0].fake, 2);
 	while (vu_load(&sched_worker(f.sched, 0)->is_asleep) == 0)
 		sched_yield();

@@ -227,7 +227,7 @@ VU_TEST(sched_loop, start_and_stop_on_lcore)
 	for (uint32_t round = 1; round <= 3; round++) {
 		CHECK_EQ(vu_sched_start(sched), 0);
 		CHECK_EQ(vu_sched_start(sched), -EBUSY);
-		vu_sched_task_kick(sched, &fake->task);
+		vu_sched_task_wake(sched, &fake->task);
 		wait_for_polls(fake, round);
 		vu_sched_stop(sched);
 		vu_sched_stop(sched);

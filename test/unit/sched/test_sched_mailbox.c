@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Cases of sched_mailbox.c and sched_task.c: commands take effect once, in order, and none is lost
- * while tasks are kicked, moved and removed or arrays grow. The gate of a fake task keeps the loop
+ * while tasks are woken, moved and removed or arrays grow. The gate of a fake task keeps the loop
  * busy, so that commands pile up.
  */
 #include "vu_sched.h"
@@ -23,7 +23,7 @@ VU_TEST(sched_mailbox, wrong_order_is_refused)
 
 	vu_sched_wait_init(&wait, set_flag, &is_done);
 	vu_sched_wait_init(&other, set_flag, &is_done);
-	vu_sched_task_kick(sched, &fake->task);
+	vu_sched_task_wake(sched, &fake->task);
 	CHECK_EQ(vu_sched_task_remove(sched, &fake->task, &wait), -EINVAL);
 	CHECK_EQ(vu_sched_task_move(sched, &fake->task, 1), -EINVAL);
 	CHECK_EQ(vu_sched_task_add(sched, &fake->task, 0), 0);
@@ -34,7 +34,7 @@ VU_TEST(sched_mailbox, wrong_order_is_refused)
 	CHECK_EQ(vu_sched_task_remove(sched, &fake->task, &other), -EALREADY);
 	CHECK_EQ(vu_sched_task_move(sched, &fake->task, 1), -EALREADY);
 	CHECK_EQ(vu_sched_task_add(sched, &fake->task, 1), -EEXIST);
-	vu_sched_task_kick(sched, &fake->task);
+	vu_sched_task_wake(sched, &fake->task);
 	CHECK(!is_done);
 	CHECK_EQ(vu_task_worker(&fake->task), -1);
 	sched_settle(sched);
@@ -60,7 +60,7 @@ VU_TEST(sched_mailbox, other_scheduler_is_refused)
 	vu_sched_turn(sched, 0);
 	CHECK_EQ(vu_sched_task_remove(stranger, &fake->task, &wait), -EINVAL);
 	CHECK_EQ(vu_sched_task_move(stranger, &fake->task, 1), -EINVAL);
-	vu_sched_task_kick(stranger, &fake->task);
+	vu_sched_task_wake(stranger, &fake->task);
 	vu_sched_turn(sched, 0);
 	CHECK_EQ(fake->nb_polls, 1);
 	vu_sched_destroy(stranger);
@@ -69,20 +69,20 @@ VU_TEST(sched_mailbox, other_scheduler_is_refused)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(sched_mailbox, kick_polls_once)
+VU_TEST(sched_mailbox, wake_polls_once)
 {
 	struct vu_sched *sched = fake_sched_create();
 	struct fake_task *fake = fake_tasks_create(1);
 
 	CHECK_EQ(vu_sched_task_add(sched, &fake->task, 0), 0);
 	vu_sched_turn(sched, 0);
-	vu_sched_task_kick(sched, &fake->task);
-	vu_sched_task_kick(sched, &fake->task);
+	vu_sched_task_wake(sched, &fake->task);
+	vu_sched_task_wake(sched, &fake->task);
 	CHECK_EQ(fake->nb_polls, 1);
 	for (unsigned int turn = 0; turn < 3; turn++)
 		vu_sched_turn(sched, 0);
 	CHECK_EQ(fake->nb_polls, 2);
-	vu_sched_task_kick(sched, &fake->task);
+	vu_sched_task_wake(sched, &fake->task);
 	vu_sched_turn(sched, 0);
 	CHECK_EQ(fake->nb_polls, 3);
 	vu_sched_destroy(sched);
@@ -109,7 +109,7 @@ page_idler_poll(struct vu_task *task)
 	return 0;
 }
 
-VU_TEST(sched_mailbox, kick_does_not_read_old_word)
+VU_TEST(sched_mailbox, wake_does_not_read_old_word)
 {
 	struct vu_sched *sched = fake_sched_create();
 	struct page_idler idler;
@@ -122,7 +122,7 @@ VU_TEST(sched_mailbox, kick_does_not_read_old_word)
 	vu_sched_turn(sched, 0);
 	vu_sched_turn(sched, 0);
 	munmap(page, 4096);
-	vu_sched_task_kick(sched, &idler.task);
+	vu_sched_task_wake(sched, &idler.task);
 	vu_sched_turn(sched, 0);
 	vu_sched_turn(sched, 0);
 	vu_sched_destroy(sched);
@@ -148,7 +148,7 @@ VU_TEST(sched_mailbox, removal_keeps_order)
 	sched_settle(sched);
 	for (unsigned int i = 0; i < RTE_DIM(left); i++) {
 		fakes[left[i]].order = &order;
-		vu_sched_task_kick(sched, &fakes[left[i]].task);
+		vu_sched_task_wake(sched, &fakes[left[i]].task);
 	}
 	vu_sched_turn(sched, 0);
 	for (unsigned int i = 0; i < RTE_DIM(left); i++) {
@@ -171,7 +171,7 @@ VU_TEST(sched_mailbox, grows_without_loop)
 		CHECK_EQ(vu_sched_task_add(sched, &fakes[i].task, 0), 0);
 	vu_sched_turn(sched, 0);
 	for (unsigned int i = 0; i < NB_MANY; i++)
-		vu_sched_task_kick(sched, &fakes[i].task);
+		vu_sched_task_wake(sched, &fakes[i].task);
 	vu_sched_turn(sched, 0);
 	for (unsigned int i = 0; i < NB_MANY; i++)
 		CHECK_EQ(fakes[i].nb_polls, 2);
@@ -202,8 +202,8 @@ VU_TEST(sched_mailbox, holds_all_commands_of_a_busy_loop)
 	wait_until_inside(gate);
 	for (unsigned int i = 0; i < NB_MANY; i++) {
 		CHECK_EQ(vu_sched_task_add(sched, &fakes[i].task, 0), 0);
-		for (unsigned int kick = 0; kick < 5; kick++)
-			vu_sched_task_kick(sched, &fakes[i].task);
+		for (unsigned int wake = 0; wake < 5; wake++)
+			vu_sched_task_wake(sched, &fakes[i].task);
 		if (i % 4 == 1)
 			continue;
 		vu_sched_wait_init(&waits[i], count_done, &nb_done);
@@ -294,7 +294,7 @@ VU_TEST(sched_mailbox, move_polls_on_arrival)
 	CHECK_EQ(vu_sched_poll(sched), UINT64_MAX);
 	CHECK_EQ(vu_sched_task_move(sched, &fake->task, 1), 0);
 	CHECK_EQ(vu_task_worker(&fake->task), 1);
-	vu_sched_task_kick(sched, &fake->task);
+	vu_sched_task_wake(sched, &fake->task);
 	vu_sched_turn(sched, 0);
 	vu_sched_turn(sched, 1);
 	CHECK_EQ(fake->nb_polls, 1); /* in no array until vu_sched_poll() */

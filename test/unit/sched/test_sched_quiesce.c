@@ -85,7 +85,7 @@ VU_TEST(sched_quiesce, ended_loop_delays_nothing)
 	return TEST_SUCCESS;
 }
 
-/* A token covers commands sent before it: the kick is answered without a look at the old word. */
+/* A token covers commands sent before it: the wake is answered without a look at the old word. */
 VU_TEST(sched_quiesce, covers_commands_sent_before)
 {
 	struct vu_sched *sched = fake_sched_create();
@@ -100,7 +100,7 @@ VU_TEST(sched_quiesce, covers_commands_sent_before)
 	loop_thread_start(&loop, sched, 0);
 	for (uint32_t round = 1; round < 50; round++) {
 		wait_for_polls(&fakes[1], round);
-		vu_sched_task_kick(sched, &fakes[1].task);
+		vu_sched_task_wake(sched, &fakes[1].task);
 		is_done = false;
 		vu_quiesce_start(sched, &wait);
 		sched_settle(sched);
@@ -183,7 +183,7 @@ static void
 gate_close(struct vu_sched *sched, struct fake_task *gate)
 {
 	vu_store_release(&gate->is_gated, 1);
-	vu_sched_task_kick(sched, &gate->task);
+	vu_sched_task_wake(sched, &gate->task);
 	wait_until_inside(gate);
 }
 
@@ -197,14 +197,14 @@ gate_to_trap(struct fake_task *gate)
 }
 
 /*
- * The kick and the token come while the loop is in its mailbox and will not see the kick in this
- * turn. Then the loop is held in the same turn, before it looks at the word of the kicked task.
+ * The wake and the token come while the loop is in its mailbox and will not see the wake in this
+ * turn. Then the loop is held in the same turn, before it looks at the word of the woken task.
  */
 VU_TEST(sched_quiesce, mailbox_stands_after_the_quiescent_state)
 {
 	struct vu_sched *sched = fake_sched_create();
 	struct fake_task *fakes = fake_tasks_create(5);
-	struct fake_task *gate = &fakes[0], *kicked = &fakes[4]; /* in another word group */
+	struct fake_task *gate = &fakes[0], *woken = &fakes[4]; /* in another word group */
 	struct vu_sched_wait wait;
 	struct loop_thread loop;
 	bool is_done = false;
@@ -213,25 +213,25 @@ VU_TEST(sched_quiesce, mailbox_stands_after_the_quiescent_state)
 	for (unsigned int i = 0; i < 5; i++)
 		CHECK_EQ(vu_sched_task_add(sched, &fakes[i].task, 0), 0);
 	loop_thread_start(&loop, sched, 0);
-	wait_for_polls(kicked, 1);
+	wait_for_polls(woken, 1);
 	gate_close(sched, gate);
 	CHECK_EQ(vu_sched_task_add(sched, &trap.fake->task, 0), 0);
 	gate_to_trap(gate);
-	vu_sched_task_kick(sched, &kicked->task);
+	vu_sched_task_wake(sched, &woken->task);
 	vu_sched_wait_init(&wait, set_flag, &is_done);
 	vu_quiesce_start(sched, &wait);
 	vu_store_release(&gate->is_gated, 1);
 	vu_store(&gate->word, 1);
 	vu_store_release(&trap.is_released, 1);
 	wait_until_inside(gate);
-	CHECK_EQ(kicked->nb_polls, 1);
+	CHECK_EQ(woken->nb_polls, 1);
 	for (unsigned int i = 0; i < 10; i++)
 		CHECK(vu_sched_poll(sched) != UINT64_MAX);
 	CHECK(!is_done);
 	vu_store_release(&gate->is_gated, 0);
 	sched_settle(sched);
 	CHECK(is_done);
-	wait_for_polls(kicked, 2);
+	wait_for_polls(woken, 2);
 	CHECK_EQ(loop_thread_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	trap_tear_down();

@@ -166,7 +166,7 @@ VU_TEST(sched_stats, first_turn_of_a_burst_is_busy)
 	vu_task_init(&burst.task, burst_poll, &burst);
 	CHECK_EQ(vu_sched_task_add(sched, &burst.task, 0), 0);
 	vu_sched_turn(sched, 0);
-	vu_sched_task_kick(sched, &burst.task);
+	vu_sched_task_wake(sched, &burst.task);
 	vu_sched_turn(sched, 0);
 	CHECK_EQ(vu_sched_lcore_stats_get(sched, 0, &stats), 0);
 	CHECK(burst.cycles >= 100000);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Loops run while this thread adds, kicks, moves, removes and re-maps tasks at random. Whatever
+ * Loops run while this thread adds, wakes, moves, removes and re-maps tasks at random. Whatever
  * a wait gives back is unmapped or freed at once, so a late access ends the process.
  */
 #include "vu_sched.h"
@@ -23,7 +23,7 @@ struct victim {
 	struct vu_task task;
 	uint32_t *page;     /* published snapshot, idle word and written by poll */
 	uint32_t is_inside;
-	uint32_t nb_wanted; /* kicks sent */
+	uint32_t nb_wanted; /* wakes sent */
 	uint32_t nb_answered;
 	uint32_t nb_faults;
 	/* Control lcore. */
@@ -151,7 +151,7 @@ victim_remove(struct victim *victim)
 		&victim->removed) == 0);
 }
 
-/* Publish, kick, wait: what a memory hot plug does. */
+/* Publish, wake, wait: what a memory hot plug does. */
 static void
 victim_remap(struct victim *victim)
 {
@@ -159,7 +159,7 @@ victim_remap(struct victim *victim)
 		return;
 	victim->old_page = victim->page;
 	vu_store_release(&victim->page, page_map());
-	vu_sched_task_kick(victim->stress->sched, &victim->task);
+	vu_sched_task_wake(victim->stress->sched, &victim->task);
 	vu_quiesce_start(victim->stress->sched, &victim->remapped);
 }
 
@@ -167,7 +167,7 @@ static void
 victim_kick(struct victim *victim)
 {
 	vu_store_release(&victim->nb_wanted, victim->nb_wanted + 1);
-	vu_sched_task_kick(victim->stress->sched, &victim->task);
+	vu_sched_task_wake(victim->stress->sched, &victim->task);
 }
 
 static void
@@ -220,7 +220,7 @@ stress_step(struct stress *stress)
 		vu_sched_poll(stress->sched);
 }
 
-/* Both loops run and nothing is pending: each kick has to be answered. */
+/* Both loops run and nothing is pending: each wake has to be answered. */
 static void
 kicks_wait_for_answers(struct stress *stress)
 {
