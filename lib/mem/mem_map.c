@@ -41,7 +41,7 @@ mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *file)
 	struct statfs fs;
 	struct stat st;
 
-	if (mem_xen_is_asked(conf))
+	if (mem_xen_is_requested(conf))
 		return mem_xen_inspect(conf, file);
 	/* Shared memory and hugetlbfs only: another file system may make us wait for its server. */
 	if (fcntl(conf->fd, F_GET_SEALS) < 0)
@@ -114,7 +114,7 @@ map_open(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64_t us
 	int rc;
 
 	/* Frames of another domain are the guest's, however many. */
-	rc = mem_xen_is_asked(conf) ? mem_xen_open(map, conf) :
+	rc = mem_xen_is_requested(conf) ? mem_xen_open(map, conf) :
 		map_file_open(map, conf, used_bytes);
 	if (rc < 0)
 		return rc;

@@ -73,7 +73,7 @@ mem_xen_ops_set(const struct mem_xen_ops *ops)
 }
 
 bool
-mem_xen_is_asked(const struct vu_mem_region_conf *conf)
+mem_xen_is_requested(const struct vu_mem_region_conf *conf)
 {
 	return conf->xen_mmap_flags != 0;
 }

@@ -82,7 +82,7 @@ struct mem_xen_ops {
 void mem_xen_ops_set(const struct mem_xen_ops *ops);
 
 /** @return true if the region is to be mapped by a Xen device */
-bool mem_xen_is_asked(const struct vu_mem_region_conf *conf);
+bool mem_xen_is_requested(const struct vu_mem_region_conf *conf);
 
 /**
  * Look at what a region asks for, in place of mem_file_inspect(): its descriptor means nothing.
@@ -120,7 +120,7 @@ bool mem_xen_shows(const struct mem_xen *xen, const struct vu_mem_region_conf *c
 #else /* VU_XEN */
 
 static inline bool
-mem_xen_is_asked(const struct vu_mem_region_conf *conf)
+mem_xen_is_requested(const struct vu_mem_region_conf *conf)
 {
 	(void)conf;
 	return false;

@@ -40,12 +40,12 @@ worker_create(struct vu_sched *sched, unsigned int lcore_id)
 
 	if (worker == NULL)
 		return NULL;
-	worker->room = room_create(ROOM_MIN_CAPACITY, numa_node);
-	if (worker->room == NULL) {
+	worker->table = task_table_create(TABLE_MIN_CAPACITY, numa_node);
+	if (worker->table == NULL) {
 		rte_free(worker);
 		return NULL;
 	}
-	worker->posting = worker->room;
+	worker->posting = worker->table;
 	worker->sched = sched;
 	worker->qsbr = sched->qsbr;
 	worker->idx = sched->nb_workers;
@@ -65,14 +65,14 @@ worker_destroy(struct vu_sched_worker *worker)
 {
 	RTE_VERIFY(worker->nb_attached == worker->nb_tasks);
 	for (uint32_t slot = 0; slot < worker->nb_tasks; slot++) {
-		struct vu_task *task = worker->room->tasks[slot];
+		struct vu_task *task = worker->table->tasks[slot];
 
 		task->owner = NULL;
 		task->home = NULL;
 		task->worker_idx = -1;
 	}
 	worker_close_fds(worker);
-	room_destroy(worker->room);
+	task_table_destroy(worker->table);
 	rte_free(worker);
 }
 
@@ -187,7 +187,7 @@ worker_launch(struct vu_sched_worker *worker)
 {
 	int rc;
 
-	__atomic_fetch_and(&worker->orders, ~ORDER_STOP, __ATOMIC_RELAXED);
+	__atomic_fetch_and(&worker->flags, ~FLAG_STOP, __ATOMIC_RELAXED);
 	rc = rte_eal_remote_launch(worker_main, worker, worker->lcore_id);
 	if (rc == 0)
 		worker->is_launched = true;
@@ -242,7 +242,7 @@ vu_sched_worker_stop(struct vu_sched *sched, unsigned int worker_idx)
 
 	if (worker == NULL)
 		return -EINVAL;
-	__atomic_fetch_or(&worker->orders, ORDER_STOP, __ATOMIC_RELAXED);
+	__atomic_fetch_or(&worker->flags, FLAG_STOP, __ATOMIC_RELAXED);
 	worker_wake(worker);
 	return 0;
 }

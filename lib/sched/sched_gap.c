@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Histogram of the gaps between a worker's turns: shows whether anything ever holds up a data
- * lcore. Off by default; an order switches a worker to a copy of its loop that looks at the clock.
+ * lcore. Off by default; a flag switches a worker to a copy of its loop that looks at the clock.
  */
 #include "vu_sched.h"
 
@@ -16,7 +16,7 @@ gaps_clear(struct vu_sched_worker *worker)
 		vu_store(&worker->nb_gaps[i], 0);
 	vu_store(&worker->longest_gap_cycles, 0);
 	/* Readers show nothing while it is set; pairs with the acquire in vu_sched_gap_get(). */
-	__atomic_fetch_and(&worker->orders, ~ORDER_ANEW, __ATOMIC_RELEASE);
+	__atomic_fetch_and(&worker->flags, ~FLAG_RESET_GAPS, __ATOMIC_RELEASE);
 }
 
 void
@@ -33,7 +33,7 @@ void
 vu_sched_gap_start(struct vu_sched *sched)
 {
 	for (unsigned int i = 0; i < sched->nb_workers; i++)
-		__atomic_fetch_or(&sched->workers[i]->orders, ORDER_MEASURE | ORDER_ANEW,
+		__atomic_fetch_or(&sched->workers[i]->flags, FLAG_MEASURE | FLAG_RESET_GAPS,
 			__ATOMIC_RELAXED);
 }
 
@@ -41,7 +41,7 @@ void
 vu_sched_gap_stop(struct vu_sched *sched)
 {
 	for (unsigned int i = 0; i < sched->nb_workers; i++)
-		__atomic_fetch_and(&sched->workers[i]->orders, ~ORDER_MEASURE, __ATOMIC_RELAXED);
+		__atomic_fetch_and(&sched->workers[i]->flags, ~FLAG_MEASURE, __ATOMIC_RELAXED);
 }
 
 int
@@ -49,17 +49,17 @@ vu_sched_gap_get(const struct vu_sched *sched, unsigned int worker_idx,
 	struct vu_sched_gaps *gaps)
 {
 	const struct vu_sched_worker *worker = sched_worker(sched, worker_idx);
-	uint32_t orders;
+	uint32_t flags;
 
 	if (worker == NULL)
 		return -EINVAL;
 	/* Pairs with the release in gaps_clear(). */
-	orders = vu_load_acquire(&worker->orders);
+	flags = vu_load_acquire(&worker->flags);
 	*gaps = (struct vu_sched_gaps){
 		.lcore_id = worker->lcore_id,
-		.is_measuring = (orders & ORDER_MEASURE) != 0,
+		.is_measuring = (flags & FLAG_MEASURE) != 0,
 	};
-	if ((orders & ORDER_ANEW) != 0)
+	if ((flags & FLAG_RESET_GAPS) != 0)
 		return 0;
 	for (unsigned int i = 0; i < VU_NB_GAP_BUCKETS; i++)
 		gaps->nb_gaps[i] = vu_load(&worker->nb_gaps[i]);

@@ -7,7 +7,7 @@
  * Whoever has work for a sleeper:        Sleeper:
  *   W1 store it (index of a ring,          S1 is_asleep = 1; arm: ask guests for kicks
  *      tail of a handoff ring,             S2 full fence
- *      nb_posted, orders)                  S3 mailbox, orders, every idle word: still nothing?
+ *      nb_posted, flags)                   S3 mailbox, flags, every idle word: still nothing?
  *   W2 full fence                          S4 offline (release), wait for descriptors,
  *   W3 is the sleeper asleep, is the          online (full fence)
  *      guest asked for a kick?             S5 is_asleep = 0; disarm: no kicks
@@ -201,7 +201,7 @@ static void
 tasks_disarm(const struct vu_sched_worker *worker, uint32_t nb_tasks)
 {
 	for (uint32_t slot = 0; slot < nb_tasks; slot++) {
-		struct vu_task *task = worker->room->tasks[slot];
+		struct vu_task *task = worker->table->tasks[slot];
 
 		if (task->arm != NULL)
 			task->arm(task, false);
@@ -212,10 +212,10 @@ tasks_disarm(const struct vu_sched_worker *worker, uint32_t nb_tasks)
 static uint32_t
 tasks_arm(const struct vu_sched_worker *worker)
 {
-	const struct room *room = worker->room;
+	const struct task_table *table = worker->table;
 	uint32_t slot = 0;
 
-	while (slot < worker->nb_tasks && task_arm(room->tasks[slot], &room->idle_words[slot]))
+	while (slot < worker->nb_tasks && task_arm(table->tasks[slot], &table->idle_words[slot]))
 		slot++;
 	return slot;
 }
@@ -223,11 +223,11 @@ tasks_arm(const struct vu_sched_worker *worker)
 static bool
 worker_has_work(const struct vu_sched_worker *worker)
 {
-	const struct vu_idle_word *idle_words = worker->room->idle_words;
+	const struct vu_idle_word *idle_words = worker->table->idle_words;
 	uint32_t change = 0;
 
 	if (vu_load(&worker->nb_posted) != worker->nb_done ||
-			(vu_load(&worker->orders) & ORDER_STOP) != 0)
+			(vu_load(&worker->flags) & FLAG_STOP) != 0)
 		return true;
 	for (uint32_t slot = 0; slot < worker->nb_tasks; slot++)
 		change |= idle_word_change(&idle_words[slot]);
@@ -310,7 +310,7 @@ monitor_rest(struct vu_sched_worker *worker)
 	int rc = -ENOTSUP;
 
 	for (uint32_t i = 0; i < RTE_MIN(worker->nb_tasks, (uint32_t)MONITOR_MAX_WORDS); i++) {
-		const struct vu_idle_word *idle_word = &worker->room->idle_words[i];
+		const struct vu_idle_word *idle_word = &worker->table->idle_words[i];
 
 		conds[i] = (struct rte_power_monitor_cond){
 			.addr = (volatile void *)(uintptr_t)idle_word->word,

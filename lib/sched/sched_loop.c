@@ -91,10 +91,10 @@ worker_leave(struct vu_sched_worker *worker)
 static uint32_t
 task_poll(struct vu_sched_worker *worker, uint32_t slot)
 {
-	struct vu_task *task = worker->room->tasks[slot];
+	struct vu_task *task = worker->table->tasks[slot];
 	uint32_t nb_items = task->poll(task);
 
-	worker->room->idle_words[slot] = task->idle_word;
+	worker->table->idle_words[slot] = task->idle_word;
 	vu_counter_add(&worker->nb_polls, 1);
 	return nb_items;
 }
@@ -103,11 +103,11 @@ task_poll(struct vu_sched_worker *worker, uint32_t slot)
 static __rte_noinline uint32_t
 group_poll(struct vu_sched_worker *worker, uint32_t first)
 {
-	const struct vu_idle_word *idle_words = worker->room->idle_words;
+	const struct vu_idle_word *idle_words = worker->table->idle_words;
 	uint32_t nb_items = 0;
 
 	for (uint32_t slot = first; slot < first + IDLE_WORD_GROUP; slot++)
-		rte_prefetch0(worker->room->tasks[slot]);
+		rte_prefetch0(worker->table->tasks[slot]);
 	for (uint32_t slot = first; slot < first + IDLE_WORD_GROUP; slot++) {
 		if (idle_word_change(&idle_words[slot]) != 0)
 			nb_items += task_poll(worker, slot);
@@ -144,7 +144,7 @@ hot_groups_poll(struct vu_sched_worker *worker, const struct hot_groups *hot, ui
 static __rte_always_inline uint32_t
 tasks_poll_ready(struct vu_sched_worker *worker)
 {
-	const struct vu_idle_word *idle_words = worker->room->idle_words;
+	const struct vu_idle_word *idle_words = worker->table->idle_words;
 	const uint32_t nb_tasks = worker->nb_tasks;
 	struct hot_groups hot;
 	uint32_t nb_items = 0;
@@ -193,7 +193,7 @@ worker_turn(struct vu_sched_worker *worker)
 static void
 turns_plain(struct vu_sched_worker *worker)
 {
-	while (vu_load(&worker->orders) == 0)
+	while (vu_load(&worker->flags) == 0)
 		worker_turn(worker);
 }
 
@@ -201,7 +201,7 @@ turns_plain(struct vu_sched_worker *worker)
 static void
 turns_resting(struct vu_sched_worker *worker)
 {
-	while (vu_load(&worker->orders) == 0) {
+	while (vu_load(&worker->flags) == 0) {
 		if (worker_turn(worker) == 0)
 			worker_rest(worker);
 	}
@@ -213,7 +213,7 @@ turns_measured(struct vu_sched_worker *worker)
 {
 	uint64_t last = rte_rdtsc();
 
-	while (vu_load(&worker->orders) == ORDER_MEASURE) {
+	while (vu_load(&worker->flags) == FLAG_MEASURE) {
 		const uint32_t nb_items = worker_turn(worker);
 		const uint64_t now = rte_rdtsc();
 
@@ -235,8 +235,8 @@ vu_sched_loop(struct vu_sched *sched, unsigned int worker_idx)
 
 	if (rc != 0)
 		return rc;
-	while ((vu_load(&worker->orders) & ORDER_STOP) == 0) {
-		if ((vu_load(&worker->orders) & ORDER_ANEW) != 0)
+	while ((vu_load(&worker->flags) & FLAG_STOP) == 0) {
+		if ((vu_load(&worker->flags) & FLAG_RESET_GAPS) != 0)
 			gaps_clear(worker);
 		if (worker->policy == VU_IDLE_BUSY)
 			turns_plain(worker);
@@ -244,7 +244,7 @@ vu_sched_loop(struct vu_sched *sched, unsigned int worker_idx)
 			turns_resting(worker);
 		turns_measured(worker);
 	}
-	__atomic_fetch_and(&worker->orders, ~ORDER_STOP, __ATOMIC_RELAXED);
+	__atomic_fetch_and(&worker->flags, ~FLAG_STOP, __ATOMIC_RELAXED);
 	worker_leave(worker);
 	return 0;
 }

@@ -2,7 +2,7 @@
  *
  * Commands from the control lcore to a worker: one single-producer, single-consumer ring each.
  * A task has at most one ADD, one WAKE and one REMOVE under way, and a mailbox one GROW as its
- * last command, so a ring of four times the room's capacity cannot be full.
+ * last command, so a ring of four times the table's capacity cannot be full.
  */
 #include "vu_sched.h"
 
@@ -16,55 +16,55 @@
 
 #define MAILBOX_PER_TASK 4 /* 3 commands of each task + 1 GROW fit: 4n - 1 >= 3n + 1 for n >= 2 */
 
-/* ---- rooms: control lcore ---- */
+/* ---- tables: control lcore ---- */
 
-struct room *
-room_create(uint32_t capacity, int numa_node)
+struct task_table *
+task_table_create(uint32_t capacity, int numa_node)
 {
 	const uint32_t nb_commands = capacity * MAILBOX_PER_TASK;
-	const size_t idle_words_offset = RTE_CACHE_LINE_ROUNDUP(sizeof(struct room));
+	const size_t idle_words_offset = RTE_CACHE_LINE_ROUNDUP(sizeof(struct task_table));
 	const size_t tasks_offset = idle_words_offset + capacity * sizeof(struct vu_idle_word);
 	const size_t mailbox_offset = tasks_offset +
 		RTE_CACHE_LINE_ROUNDUP(capacity * sizeof(struct vu_task *));
 	const ssize_t mailbox_bytes = rte_ring_get_memsize_elem(sizeof(struct command),
 		nb_commands);
 	char *memory;
-	struct room *room;
+	struct task_table *table;
 
 	if (mailbox_bytes < 0)
 		return NULL;
 	memory = zalloc_near(mailbox_offset + (size_t)mailbox_bytes, numa_node);
 	if (memory == NULL)
 		return NULL;
-	room = (struct room *)memory;
-	room->capacity = capacity;
-	room->idle_words = (struct vu_idle_word *)(memory + idle_words_offset);
-	room->tasks = (struct vu_task **)(memory + tasks_offset);
-	room->mailbox = (struct rte_ring *)(memory + mailbox_offset);
+	table = (struct task_table *)memory;
+	table->capacity = capacity;
+	table->idle_words = (struct vu_idle_word *)(memory + idle_words_offset);
+	table->tasks = (struct vu_task **)(memory + tasks_offset);
+	table->mailbox = (struct rte_ring *)(memory + mailbox_offset);
 	for (uint32_t slot = 0; slot < capacity; slot++)
-		room->idle_words[slot] = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
-	RTE_VERIFY(rte_ring_init(room->mailbox, "vu_sched", nb_commands,
+		table->idle_words[slot] = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
+	RTE_VERIFY(rte_ring_init(table->mailbox, "vu_sched", nb_commands,
 		RING_F_SP_ENQ | RING_F_SC_DEQ) == 0);
-	vu_sched_wait_init(&room->left, room_destroy, room);
-	return room;
+	vu_sched_wait_init(&table->left, task_table_destroy, table);
+	return table;
 }
 
 void
-room_destroy(void *room)
+task_table_destroy(void *table)
 {
-	rte_free(room);
+	rte_free(table);
 }
 
 static int
 worker_grow(struct vu_sched_worker *worker)
 {
-	struct room *old = worker->posting;
-	struct room *room = room_create(old->capacity * 2, worker->numa_node);
+	struct task_table *old = worker->posting;
+	struct task_table *table = task_table_create(old->capacity * 2, worker->numa_node);
 
-	if (room == NULL)
+	if (table == NULL)
 		return -ENOMEM;
-	old->left.token = mailbox_post(worker, COMMAND_GROW, room);
-	worker->posting = room;
+	old->left.token = mailbox_post(worker, COMMAND_GROW, table);
+	worker->posting = table;
 	wait_append(worker->sched, &worker->waits, &old->left);
 	return 0;
 }
@@ -115,11 +115,11 @@ mailbox_handle_if_free(struct vu_sched_worker *worker)
 static void
 command_add(struct vu_sched_worker *worker, struct vu_task *task)
 {
-	struct room *room = worker->room;
+	struct task_table *table = worker->table;
 	const uint32_t slot = worker->nb_tasks;
 
-	room->tasks[slot] = task;
-	room->idle_words[slot] = (struct vu_idle_word)VU_IDLE_WORD_ALWAYS;
+	table->tasks[slot] = task;
+	table->idle_words[slot] = (struct vu_idle_word)VU_IDLE_WORD_ALWAYS;
 	task->slot = slot;
 	vu_store(&task->owner, worker);
 	vu_store(&worker->nb_tasks, slot + 1);
@@ -127,9 +127,9 @@ command_add(struct vu_sched_worker *worker, struct vu_task *task)
 
 /* Removals only shift tasks towards 0, so the slot noted last is never below the true one. */
 static uint32_t
-task_find(const struct room *room, struct vu_task *task)
+task_find(const struct task_table *table, struct vu_task *task)
 {
-	while (room->tasks[task->slot] != task)
+	while (table->tasks[task->slot] != task)
 		task->slot--;
 	return task->slot;
 }
@@ -137,24 +137,24 @@ task_find(const struct room *room, struct vu_task *task)
 void
 vu_task_poll_next(struct vu_task *task)
 {
-	struct room *room = task->owner->room;
+	struct task_table *table = task->owner->table;
 
-	room->idle_words[task_find(room, task)] = (struct vu_idle_word)VU_IDLE_WORD_ALWAYS;
+	table->idle_words[task_find(table, task)] = (struct vu_idle_word)VU_IDLE_WORD_ALWAYS;
 }
 
 static void
 command_remove(struct vu_sched_worker *worker, struct vu_task *task)
 {
-	struct room *room = worker->room;
-	const uint32_t slot = task_find(room, task);
+	struct task_table *table = worker->table;
+	const uint32_t slot = task_find(table, task);
 	const uint32_t last = worker->nb_tasks - 1;
 	const uint32_t nb_after = last - slot;
 
-	memmove(&room->idle_words[slot], &room->idle_words[slot + 1],
-		nb_after * sizeof(room->idle_words[0]));
-	memmove(&room->tasks[slot], &room->tasks[slot + 1], nb_after * sizeof(room->tasks[0]));
-	room->idle_words[last] = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
-	room->tasks[last] = NULL;
+	memmove(&table->idle_words[slot], &table->idle_words[slot + 1],
+		nb_after * sizeof(table->idle_words[0]));
+	memmove(&table->tasks[slot], &table->tasks[slot + 1], nb_after * sizeof(table->tasks[0]));
+	table->idle_words[last] = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
+	table->tasks[last] = NULL;
 	vu_store(&task->owner, NULL);
 	vu_store(&worker->nb_tasks, last);
 }
@@ -172,13 +172,13 @@ command_kick(struct vu_task *task)
 }
 
 static void
-command_grow(struct vu_sched_worker *worker, struct room *room)
+command_grow(struct vu_sched_worker *worker, struct task_table *table)
 {
-	const struct room *old = worker->room;
+	const struct task_table *old = worker->table;
 
-	memcpy(room->idle_words, old->idle_words, worker->nb_tasks * sizeof(room->idle_words[0]));
-	memcpy(room->tasks, old->tasks, worker->nb_tasks * sizeof(room->tasks[0]));
-	worker->room = room;
+	memcpy(table->idle_words, old->idle_words, worker->nb_tasks * sizeof(table->idle_words[0]));
+	memcpy(table->tasks, old->tasks, worker->nb_tasks * sizeof(table->tasks[0]));
+	worker->table = table;
 }
 
 static void
@@ -208,10 +208,10 @@ mailbox_handle(struct vu_sched_worker *worker)
 	struct command command;
 
 	for (uint64_t done = worker->nb_done; done != nb_posted; done++) {
-		RTE_VERIFY(rte_ring_sc_dequeue_elem(worker->room->mailbox, &command,
+		RTE_VERIFY(rte_ring_sc_dequeue_elem(worker->table->mailbox, &command,
 			sizeof(command)) == 0);
 		command_handle(worker, &command);
 	}
-	/* Removed tasks and replaced rooms are not used any more; pairs with waits_collect(). */
+	/* Removed tasks and replaced tables are not used any more; pairs with waits_collect(). */
 	vu_store_release(&worker->nb_done, nb_posted);
 }

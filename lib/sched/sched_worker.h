@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Private to lib/sched: a scheduler, its workers, and the room a worker keeps its tasks in.
+ * Private to lib/sched: a scheduler, its workers, and the table a worker keeps its tasks in.
  * Not named sched.h: that would hide the C library's header of that name from everyone.
  * "Owner" below is the thread that holds a worker's claim: its loop, or for a moment the control
  * lcore while no loop runs. Only the owner reads the mailbox and touches the owner's fields.
@@ -18,14 +18,14 @@
 #include "vu_atomic.h"
 #include "vu_sched.h"
 
-#define IDLE_WORD_GROUP 4     /* idle words tested with one branch */
-#define ROOM_MIN_CAPACITY 64u /* power of two, multiple of IDLE_WORD_GROUP */
+#define IDLE_WORD_GROUP 4      /* idle words tested with one branch */
+#define TABLE_MIN_CAPACITY 64u /* power of two, multiple of IDLE_WORD_GROUP */
 
 enum command_op {
 	COMMAND_ADD,    /* ptr = task */
 	COMMAND_REMOVE, /* ptr = task */
 	COMMAND_WAKE,   /* ptr = task */
-	COMMAND_GROW,   /* ptr = room to move to; last command of its mailbox */
+	COMMAND_GROW,   /* ptr = table to move to; last command of its mailbox */
 };
 
 struct command {
@@ -35,9 +35,9 @@ struct command {
 
 /*
  * A worker's arrays and its mailbox, sized together and replaced together. Control allocates
- * a larger room, hands it over with COMMAND_GROW and frees the old one once that is handled.
+ * a larger table, hands it over with COMMAND_GROW and frees the old one once that is handled.
  */
-struct room {
+struct task_table {
 	uint32_t capacity; /* tasks, power of two */
 	/* Owner. Entries from nb_tasks on never get ready, so groups need no tail case. */
 	struct vu_idle_word *idle_words;
@@ -45,13 +45,13 @@ struct room {
 	/* Control enqueues, owner dequeues. */
 	struct rte_ring *mailbox;
 	/* Control lcore. */
-	struct vu_sched_wait left; /* over when the owner moved to the next room */
+	struct vu_sched_wait left; /* over when the owner moved to the next table */
 };
 
-/* Bits of a worker's orders. None set is the usual case and costs a loop one test per turn. */
-#define ORDER_STOP 1u    /* leave the loop */
-#define ORDER_MEASURE 2u /* measure the gaps between turns */
-#define ORDER_ANEW 4u    /* forget the gaps measured so far */
+/* Bits of a worker's flags. None set is the usual case and costs a loop one test per turn. */
+#define FLAG_STOP 1u       /* leave the loop */
+#define FLAG_MEASURE 2u    /* measure the gaps between turns */
+#define FLAG_RESET_GAPS 4u /* forget the gaps measured so far */
 
 enum worker_state {
 	WORKER_FREE,
@@ -74,12 +74,12 @@ struct vu_sched_worker {
 
 	/* Written rarely, read by the owner in each turn. */
 	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t nb_posted; /* commands sent; control lcore writes */
-	uint32_t orders; /* ORDER_*; any thread sets, the loop clears what it has done */
+	uint32_t flags; /* FLAG_*; any thread sets, the loop clears what it has done */
 	uint32_t state;  /* enum worker_state; taken by compare-exchange */
 	pthread_t thread; /* in the loop; written by the owner as it enters */
 
 	/* Owner; the counters are read by any thread. */
-	_Alignas(RTE_CACHE_LINE_SIZE) struct room *room;
+	_Alignas(RTE_CACHE_LINE_SIZE) struct task_table *table;
 	uint32_t nb_tasks;
 	bool is_busy;               /* the last turn did something */
 	uint64_t nb_done;           /* commands handled; control lcore reads */
@@ -104,7 +104,7 @@ struct vu_sched_worker {
 	uint64_t longest_gap_cycles;
 
 	/* Control lcore. */
-	_Alignas(RTE_CACHE_LINE_SIZE) struct room *posting; /* room commands are sent to */
+	_Alignas(RTE_CACHE_LINE_SIZE) struct task_table *posting; /* table commands are sent to */
 	struct vu_sched_wait waits; /* list head: waits for commands, oldest first */
 	uint32_t nb_attached;       /* tasks that may have commands in the mailbox */
 	unsigned int load;          /* scratch of vu_sched_assign() */
@@ -160,8 +160,8 @@ void worker_close_fds(struct vu_sched_worker *worker);
 
 /* sched_mailbox.c */
 
-struct room *room_create(uint32_t capacity, int numa_node);
-void room_destroy(void *room);
+struct task_table *task_table_create(uint32_t capacity, int numa_node);
+void task_table_destroy(void *table);
 
 /*
  * Control lcore: make place for one more task in arrays and mailbox; -ENOMEM. Given back by
@@ -202,7 +202,7 @@ void stats_awake(struct vu_sched_worker *worker);
 
 /* sched_gap.c, owner */
 
-/* Forget what was measured, and the order to do so. */
+/* Forget what was measured, and clear the flag that says so. */
 void gaps_clear(struct vu_sched_worker *worker);
 void gap_count(struct vu_sched_worker *worker, uint64_t gap_cycles);
 

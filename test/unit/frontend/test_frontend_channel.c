@@ -329,14 +329,14 @@ VU_TEST(frontend_channel, shared_memory_regions)
 VU_TEST(frontend_channel, nobody_interested_means_refusal)
 {
 	static const struct vu_frontend_events none;
-	void (*const asks[])(struct scripted_backend *) = {
+	void (*const requests[])(struct scripted_backend *) = {
 		ask_notifier, ask_add, ask_remove, ask_lookup, ask_map, ask_unmap,
 	};
 	struct channel_case channel = { 0 };
 
 	CHECK_EQ(channel_open(&channel, &none), 0);
-	for (unsigned int i = 0; i < RTE_DIM(asks); i++) {
-		CHECK_EQ(channel_provoke(&channel, asks[i]), 0);
+	for (unsigned int i = 0; i < RTE_DIM(requests); i++) {
+		CHECK_EQ(channel_provoke(&channel, requests[i]), 0);
 		CHECK_EQ(answer(&channel), 1);
 	}
 	CHECK_EQ(channel_provoke(&channel, ask_config), 0);
@@ -359,13 +359,13 @@ VU_TEST(frontend_channel, what_was_not_negotiated_is_refused)
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK) };
-	void (*const asks[])(struct scripted_backend *) = {
+	void (*const requests[])(struct scripted_backend *) = {
 		ask_notifier, ask_add, ask_lookup, ask_map, ask_unmap, ask_call, ask_iotlb,
 	};
 
 	CHECK_EQ(channel_open(&channel, &events), 0);
-	for (unsigned int i = 0; i < RTE_DIM(asks); i++) {
-		CHECK_EQ(channel_provoke(&channel, asks[i]), 0);
+	for (unsigned int i = 0; i < RTE_DIM(requests); i++) {
+		CHECK_EQ(channel_provoke(&channel, requests[i]), 0);
 		CHECK_EQ(answer(&channel), 1);
 		CHECK_EQ(channel.nb_calls, 0);
 	}

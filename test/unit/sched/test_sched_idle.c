@@ -208,7 +208,7 @@ struct stopper {
 	unsigned int nb_polls;
 };
 
-/* The worker is awake, so nobody signals it: it has to see the order itself. */
+/* The worker is awake, so nobody signals it: it has to see the flag itself. */
 static uint32_t
 stopper_poll(struct vu_task *task)
 {

@@ -12,7 +12,7 @@
 #include "fake_task.h"
 #include "test.h"
 
-#define NB_MANY 1000 /* several times the first capacity of a room */
+#define NB_MANY 1000 /* several times the first capacity of a table */
 
 VU_TEST(sched_mailbox, wrong_order_is_refused)
 {
@@ -186,7 +186,7 @@ count_done(void *arg)
 	++*(unsigned int *)arg;
 }
 
-/* Every task has its three commands under way, through all the rooms that takes. */
+/* Every task has its three commands under way, through all the tables that takes. */
 VU_TEST(sched_mailbox, holds_all_commands_of_a_busy_loop)
 {
 	struct vu_sched *sched = fake_sched_create();

@@ -15,7 +15,7 @@
 #include "fake_task.h"
 #include "test.h"
 
-#define NB_PLACES 150 /* more than a room holds at first */
+#define NB_PLACES 150 /* more than a table holds at first */
 #define PAGE_BYTES 4096
 
 /* One heap block per life of a task: the sanitizer sees a use after it. */

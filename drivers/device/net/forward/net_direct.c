@@ -60,7 +60,7 @@ direct_frame_bytes(const struct direct *direct, uint32_t len_bytes)
 
 /* Does the header ask for what only a frame in mbufs gets? Its first bytes are at hva. */
 static inline bool
-direct_is_asked(const struct direct *direct, const uint8_t *hva, uint32_t len_bytes)
+direct_has_request(const struct direct *direct, const uint8_t *hva, uint32_t len_bytes)
 {
 	struct net_header header;
 
@@ -69,7 +69,7 @@ direct_is_asked(const struct direct *direct, const uint8_t *hva, uint32_t len_by
 	if (unlikely(len_bytes < sizeof(header)))
 		return true;
 	net_header_read(&header, hva);
-	return net_header_asks(&header);
+	return net_header_has_request(&header);
 }
 
 /* A frame in a chain, or NULL. Out of line: its segment list is large. */
@@ -87,7 +87,7 @@ direct_chain(struct direct *direct, uint16_t i)
 		return NULL;
 	frame_bytes = direct_frame_bytes(direct, chain.read_bytes);
 	if (frame_bytes == 0 || chain.nb_read > DIRECT_MAX_VIEWS - direct->nb_views ||
-			direct_is_asked(direct, chain.seg[0].hva, chain.seg[0].len_bytes))
+			direct_has_request(direct, chain.seg[0].hva, chain.seg[0].len_bytes))
 		return NULL;
 	for (uint16_t s = 0; s < chain.nb_read; s++) {
 		uint32_t nb = RTE_MIN(skip_bytes, chain.seg[s].len_bytes);
@@ -119,7 +119,7 @@ direct_frame(struct direct *direct, uint16_t i)
 		return direct_chain(direct, i);
 	frame_bytes = direct_frame_bytes(direct, direct->burst.len_bytes[i]);
 	if (unlikely(frame_bytes == 0 || direct->nb_views == DIRECT_MAX_VIEWS ||
-			direct_is_asked(direct, hva, direct->from->ring.header_bytes)))
+			direct_has_request(direct, hva, direct->from->ring.header_bytes)))
 		return NULL;
 	return direct_view(direct, hva + direct->from->ring.header_bytes, frame_bytes);
 }

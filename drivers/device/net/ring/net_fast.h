@@ -39,7 +39,7 @@ fast_frame_init(struct rte_mbuf *frame, uint64_t rearm, uint32_t len_bytes)
 }
 
 /* Headers of a burst that ask for something. */
-struct fast_asks {
+struct fast_requests {
 	uint16_t nb;
 	uint16_t frame[VU_VRING_BURST]; /* index in the burst */
 	struct net_header header[VU_VRING_BURST];
@@ -50,14 +50,14 @@ struct fast_asks {
  * the same bytes waits for it. @return frames before the first one that net_dequeue_any() drops
  */
 static __rte_always_inline uint16_t
-fast_offload_in(const struct net_queue *nq, const struct fast_asks *asks, struct rte_mbuf **frames,
-	uint16_t nb, uint64_t *nb_bytes)
+fast_offload_in(const struct net_queue *nq, const struct fast_requests *requests,
+	struct rte_mbuf **frames, uint16_t nb, uint64_t *nb_bytes)
 {
-	for (uint16_t i = 0; i < asks->nb; i++) {
-		uint16_t at = asks->frame[i];
+	for (uint16_t i = 0; i < requests->nb; i++) {
+		uint16_t at = requests->frame[i];
 
-		if (likely(net_offload_from_header_fast(frames[at], &asks->header[i])) ||
-				net_offload_from_header(nq->offloads, frames[at], &asks->header[i]))
+		if (likely(net_offload_from_header_fast(frames[at], &requests->header[i])) ||
+			net_offload_from_header(nq->offloads, frames[at], &requests->header[i]))
 			continue;
 		while (nb > at)
 			*nb_bytes -= frames[--nb]->pkt_len;
@@ -74,11 +74,11 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 	const uint64_t rearm = nq->rearm;
 	const uint32_t room_bytes = nq->room_bytes;
 	const bool has_csum = has_offloads && (nq->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) != 0;
-	struct fast_asks asks;
+	struct fast_requests requests;
 	uint64_t sum = 0;
 	uint16_t i;
 
-	asks.nb = 0;
+	requests.nb = 0;
 	for (i = 0; i < burst->nb; i++) {
 		uint32_t frame_bytes = burst->len_bytes[i] - FAST_HEADER_BYTES;
 		struct rte_mbuf *frame = frames[i];
@@ -90,14 +90,14 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 		vu_copy((uint8_t *)frame->buf_addr + RTE_PKTMBUF_HEADROOM,
 			burst->hva[i] + FAST_HEADER_BYTES, frame_bytes);
 		if (has_offloads) {
-			net_header_read(&asks.header[asks.nb], burst->hva[i]);
-			asks.frame[asks.nb] = i;
-			asks.nb += net_header_asks(&asks.header[asks.nb]);
+			net_header_read(&requests.header[requests.nb], burst->hva[i]);
+			requests.frame[requests.nb] = i;
+			requests.nb += net_header_has_request(&requests.header[requests.nb]);
 		}
 		sum += frame_bytes;
 	}
 	*nb_bytes = sum;
-	return has_csum ? fast_offload_in(nq, &asks, frames, i, nb_bytes) : i;
+	return has_csum ? fast_offload_in(nq, &requests, frames, i, nb_bytes) : i;
 }
 
 static __rte_always_inline uint16_t

@@ -67,7 +67,7 @@ static __rte_always_inline bool
 frame_offload(struct net_queue *nq, struct rte_mbuf *frame, const struct net_header *header)
 {
 	if (likely((nq->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) == 0 ||
-			!net_header_asks(header)) ||
+			!net_header_has_request(header)) ||
 			net_offload_from_header(nq->offloads, frame, header))
 		return true;
 	vu_device_queue_drop(nq->queue, VU_DROP_BAD_HEADER, 1);

@@ -81,7 +81,7 @@ net_header_read(struct net_header *header, const uint8_t *hva)
 
 /** Does a header ask for anything, if such features were negotiated? */
 static __rte_always_inline bool
-net_header_asks(const struct net_header *header)
+net_header_has_request(const struct net_header *header)
 {
 	return (header->flags & NET_HEADER_F_NEEDS_CSUM) != 0 || header->gso_type != NET_GSO_NONE;
 }
