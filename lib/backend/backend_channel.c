@@ -175,7 +175,7 @@ channel_attach(struct backend_channel *channel, int fd)
 	int rc;
 
 	channel->conn = vu_conn_create(fd,
-		vu_device_fd_account(channel->session->dev));
+		vu_device_fd_budget(channel->session->dev));
 	if (channel->conn == NULL)
 		return -rte_errno;
 	channel->source = vu_reactor_fd_add(channel->session->conf.reactor,

@@ -150,7 +150,7 @@ gpu_attach(struct backend_gpu *gpu, int fd)
 {
 	int rc;
 
-	gpu->conn = vu_conn_create(fd, vu_device_fd_account(gpu->session->dev));
+	gpu->conn = vu_conn_create(fd, vu_device_fd_budget(gpu->session->dev));
 	if (gpu->conn == NULL)
 		return -rte_errno;
 	gpu->source = vu_reactor_fd_add(gpu->session->conf.reactor, vu_conn_fd(gpu->conn), EPOLLIN,

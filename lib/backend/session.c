@@ -140,7 +140,7 @@ static int
 session_attach(struct vu_backend_session *session)
 {
 	session->conn = vu_conn_create(session->conf.fd,
-		vu_device_fd_account(session->dev));
+		vu_device_fd_budget(session->dev));
 	if (session->conn == NULL)
 		return -rte_errno;
 	session->source = vu_reactor_fd_add(session->conf.reactor, vu_conn_fd(session->conn),

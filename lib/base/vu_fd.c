@@ -15,14 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fd_foreign.h"
+#include "fd_peer.h"
 
 #define FD_PATIENCE_NS 10000000 /* 10 ms */
 
 void
 vu_fd_close(int *fd)
 {
-	if (*fd >= 0 && !fd_foreign_take(*fd))
+	if (*fd >= 0 && !fd_peer_take(*fd))
 		close(*fd);
 	*fd = VU_FD_NONE;
 }

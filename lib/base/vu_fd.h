@@ -13,7 +13,7 @@
 
 /**
  * Close a descriptor and forget it. One that a peer sent is closed later if closing could wait, see
- * vu_fd_foreign.h.
+ * vu_fd_peer.h.
  *
  * @param fd  variable that owns a descriptor or VU_FD_NONE; VU_FD_NONE afterwards
  * @context any thread

@@ -29,10 +29,10 @@ struct queued_frame {
 
 struct vu_conn {
 	int fd;
-	struct vu_fd_account *account; /* of the descriptors that come */
-	bool is_broken;          /* framing is lost: nothing more is read */
-	struct conn_fds fds;     /* came with the first byte of the frame in hand */
-	size_t nb_bytes;         /* of that frame, so far */
+	struct vu_fd_budget *budget; /* of the fds that come */
+	bool is_broken;              /* framing is lost: nothing more is read */
+	struct conn_fds fds;         /* came with the first byte of the frame in hand */
+	size_t nb_bytes;             /* of that frame, so far */
 	uint8_t frame[VHOST_USER_HEADER_BYTES + VU_MAX_MSG_BYTES];
 	STAILQ_HEAD(, queued_frame) queue;
 	unsigned int nb_queued;
@@ -52,13 +52,13 @@ socket_check(int fd)
 }
 
 struct vu_conn *
-vu_conn_create(int fd, struct vu_fd_account *account)
+vu_conn_create(int fd, struct vu_fd_budget *budget)
 {
 	struct vu_conn *conn;
 	int rc = socket_check(fd);
 
 	/* Descriptors may be in it already. */
-	vu_fd_charge(fd, account);
+	vu_fd_track(fd, budget);
 	if (rc == 0)
 		rc = vu_fd_set_nonblocking(fd);
 	if (rc < 0)
@@ -69,7 +69,7 @@ vu_conn_create(int fd, struct vu_fd_account *account)
 		goto close_fd;
 	}
 	conn->fd = fd;
-	conn->account = account;
+	conn->budget = budget;
 	STAILQ_INIT(&conn->queue);
 	return conn;
 
@@ -159,7 +159,7 @@ frame_read(struct vu_conn *conn, size_t nb_wanted)
 {
 	struct conn_fds fds;
 	ssize_t nb_bytes = conn_recv(conn->fd, conn->frame + conn->nb_bytes,
-			nb_wanted - conn->nb_bytes, &fds, conn->account);
+			nb_wanted - conn->nb_bytes, &fds, conn->budget);
 
 	if (nb_bytes == 0)
 		return -ECONNRESET;

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 
 #include "vu_conn.h"
-#include "vu_fd_foreign.h"
+#include "vu_fd_peer.h"
 #include "vu_limits.h"
 
 /** Descriptors in flight; those in [0, nb) are owned. */
@@ -26,13 +26,13 @@ void conn_fds_close(struct conn_fds *fds);
 int conn_fds_dup(struct conn_fds *fds, const int *from, unsigned int nb);
 
 /**
- * Read bytes and the descriptors that come with them, which are charged to an account.
+ * Read bytes and the descriptors that come with them, which are tracked in a budget.
  * @return number of bytes, 0 at the end of the stream, -EBADMSG if descriptors were cut off or are
- *         too many, -EDQUOT if some came while the account was full, or -errno; fds is filled if
+ *         too many, -EDQUOT if some came while the budget was full, or -errno; fds is filled if
  *         the number is positive, else empty
  */
 ssize_t conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds,
-	struct vu_fd_account *account);
+	struct vu_fd_budget *budget);
 
 /** Close a connected socket without waiting for the descriptors that nobody took out of it. */
 void conn_socket_close(int *fd);

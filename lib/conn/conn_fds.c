@@ -59,7 +59,7 @@ conn_fds_dup(struct conn_fds *fds, const int *from, unsigned int nb)
 
 /* Keep the first VU_MAX_MSG_FDS; returns how many came. */
 static unsigned int
-fds_collect(struct msghdr *header, struct conn_fds *fds, struct vu_fd_account *account)
+fds_collect(struct msghdr *header, struct conn_fds *fds, struct vu_fd_budget *budget)
 {
 	struct cmsghdr *cmsg;
 	unsigned int nb = 0;
@@ -74,7 +74,7 @@ fds_collect(struct msghdr *header, struct conn_fds *fds, struct vu_fd_account *a
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
-			vu_fd_charge(fd, account);
+			vu_fd_track(fd, budget);
 			if (cmsg->cmsg_type == SCM_RIGHTS && fds->nb < VU_MAX_MSG_FDS)
 				fds->fds[fds->nb++] = fd;
 			else
@@ -85,7 +85,7 @@ fds_collect(struct msghdr *header, struct conn_fds *fds, struct vu_fd_account *a
 }
 
 ssize_t
-conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds, struct vu_fd_account *account)
+conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds, struct vu_fd_budget *budget)
 {
 	struct iovec iov = { .iov_base = bytes, .iov_len = len };
 	union control control;
@@ -105,10 +105,10 @@ conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds, struct vu_fd_
 	while (nb_bytes < 0 && errno == EINTR);
 	if (nb_bytes < 0)
 		return -errno;
-	nb_fds = fds_collect(&header, fds, account);
+	nb_fds = fds_collect(&header, fds, budget);
 	if ((header.msg_flags & MSG_CTRUNC) != 0 || nb_fds != fds->nb)
 		nb_bytes = -EBADMSG;
-	else if (nb_fds != 0 && vu_fd_account_is_full(account))
+	else if (nb_fds != 0 && vu_fd_budget_is_full(budget))
 		nb_bytes = -EDQUOT;
 	if (nb_bytes < 0)
 		conn_fds_close(fds);
@@ -123,7 +123,7 @@ conn_socket_close(int *fd)
 	/* Nobody can send any more: descriptors are left in the socket only if bytes are. */
 	if (shutdown(*fd, SHUT_RDWR) == 0 && ioctl(*fd, FIONREAD, &nb_unread) == 0 &&
 			nb_unread == 0)
-		vu_fd_acquit(*fd);
+		vu_fd_untrack(*fd);
 	vu_fd_close(fd);
 }
 

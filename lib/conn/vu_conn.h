@@ -18,20 +18,20 @@
 #define VU_CONN_MAX_QUEUED 32
 
 struct vu_conn;
-struct vu_fd_account;
+struct vu_fd_budget;
 struct vu_listener;
 
 /**
  * Make a connection of a connected socket.
  *
  * @param fd       Unix stream socket, owned by this function on every path; becomes non-blocking
- * @param account  charged for the socket and the descriptors that come, see vu_fd_foreign.h;
+ * @param budget  the socket and the descriptors that come are tracked in it, see vu_fd_peer.h;
  *                 outlives the connection; NULL: the common one
  * @return the connection; NULL with rte_errno ENOMEM, EBADF, ENOTSOCK, or EPROTOTYPE (a socket of
  *         another family or type)
  * @context control lcore
  */
-struct vu_conn *vu_conn_create(int fd, struct vu_fd_account *account);
+struct vu_conn *vu_conn_create(int fd, struct vu_fd_budget *budget);
 
 /**
  * Close a connection, with the descriptors that came with an incomplete frame and all frames that

@@ -20,7 +20,7 @@
 #include "vu_backoff.h"
 #include "vu_device.h"
 #include "vu_fd.h"
-#include "vu_fd_foreign.h"
+#include "vu_fd_peer.h"
 #include "vu_log.h"
 
 #define PORT_FIRST_RETRY_MS 10
@@ -79,7 +79,7 @@ port_set_listen_interest(struct daemon_port *port, bool is_interested)
 static int
 port_next_connection(struct daemon_port *port)
 {
-	if (vu_fd_account_is_full(vu_device_fd_account(port->dev)))
+	if (vu_fd_budget_is_full(vu_device_fd_budget(port->dev)))
 		return -EDQUOT;
 	return port->endpoint == VU_ENDPOINT_CLIENT ? vu_connect(port->path) :
 		vu_listener_accept(port->listener);

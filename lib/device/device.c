@@ -14,7 +14,7 @@
 #include <rte_errno.h>
 
 #include "vu_fd.h"
-#include "vu_fd_foreign.h"
+#include "vu_fd_peer.h"
 #include "vu_limits.h"
 #include "vu_log.h"
 #include "vu_virtio.h"
@@ -75,10 +75,10 @@ vu_device_create(const char *driver, const struct vu_device_conf *conf)
 		return NULL;
 	}
 	dev->ops = ops;
-	dev->fd_account = vu_fd_account_create();
-	rc = dev->fd_account == NULL ? -ENOMEM : device_init(dev, conf);
+	dev->fd_budget = vu_fd_budget_create();
+	rc = dev->fd_budget == NULL ? -ENOMEM : device_init(dev, conf);
 	if (rc != 0) {
-		vu_fd_account_destroy(dev->fd_account);
+		vu_fd_budget_destroy(dev->fd_budget);
 		free(dev);
 		rte_errno = -rc;
 		return NULL;
@@ -116,7 +116,7 @@ vu_device_destroy(struct vu_device *dev)
 	TAILQ_REMOVE(&device_list, dev, link);
 	dev->ops->destroy(dev);
 	device_queues_destroy(dev);
-	vu_fd_account_destroy(dev->fd_account);
+	vu_fd_budget_destroy(dev->fd_budget);
 	free(dev);
 }
 
@@ -132,10 +132,10 @@ vu_device_fault_log(struct vu_device *dev)
 	return &dev->fault_log;
 }
 
-struct vu_fd_account *
-vu_device_fd_account(const struct vu_device *dev)
+struct vu_fd_budget *
+vu_device_fd_budget(const struct vu_device *dev)
 {
-	return dev->fd_account;
+	return dev->fd_budget;
 }
 
 void

@@ -74,7 +74,7 @@ struct vu_device {
 	struct device_change change;
 	uint32_t nb_hangs;        /**< notifications that blocked, see vu_device_refuses_calls() */
 	uint64_t hang_tsc;        /**< of the last one */
-	struct vu_fd_account *fd_account; /* of what front-ends send */
+	struct vu_fd_budget *fd_budget; /* of what front-ends send */
 	struct vu_log_limit life_log;  /**< lines about connections and rings that come and go */
 	struct vu_log_limit fault_log; /**< lines about what a front-end does wrong */
 	vu_device_done_fn disconnected;

@@ -22,7 +22,7 @@
 struct vu_channel_request;
 struct vu_device;
 struct vu_exec_app;
-struct vu_fd_account;
+struct vu_fd_budget;
 struct vu_gpu_request;
 struct vu_log_limit;
 struct vu_mem_table;
@@ -296,8 +296,8 @@ struct vu_log_limit *vu_device_life_log(struct vu_device *dev);
 /** Limit of log lines about faults of the device's front-ends. @context control lcore */
 struct vu_log_limit *vu_device_fault_log(struct vu_device *dev);
 
-/** Account that descriptors of the device's front-ends are charged to. @context control lcore */
-struct vu_fd_account *vu_device_fd_account(const struct vu_device *dev);
+/** Budget in which the fds of the device's front-ends are tracked. @context control lcore */
+struct vu_fd_budget *vu_device_fd_budget(const struct vu_device *dev);
 
 /** Virtqueues of the device. @context control lcore */
 uint32_t vu_device_nb_queues(const struct vu_device *dev);

@@ -69,7 +69,7 @@ void vu_quiesce_start(struct vu_sched *sched, struct vu_sched_wait *wait);
 /**
  * Forget a wait started by vu_quiesce_start(): its function will not be called.
  *
- * The grace period itself is not shortened: what it protected must not be freed on that account.
+ * The grace period itself is not shortened: what it protected must not be freed for that reason.
  * A removal cannot be cancelled, because its task stays in use until the lcore has quiesced.
  *
  * @param sched  scheduler the wait was started on

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vu_fd_foreign.h"
+#include "vu_fd_peer.h"
 #include "vu_mem.h"
 #include "vu_parse.h"
 #include "vu_virtio.h"
@@ -46,7 +46,7 @@ telemetry_info(struct vu_sched *sched, const char *params, struct rte_tel_data *
 	telemetry_add_uint(data, "features", vu_device_acked_features(dev));
 	telemetry_add_uint(data, "nb_mem_regions", mem != NULL ? vu_mem_table_nb_regions(mem) : 0);
 	telemetry_add_uint(data, "closing_fds",
-		vu_fd_account_nb_closing(vu_device_fd_account(dev)));
+		vu_fd_budget_nb_closing(vu_device_fd_budget(dev)));
 	return 0;
 }
 

@@ -24,7 +24,7 @@
 #include <rte_memory.h>
 #include <rte_mempool.h>
 
-#include "vu_fd_foreign.h"
+#include "vu_fd_peer.h"
 
 #define CLOSING_SECONDS 20
 #define LINE_BYTES (PATH_MAX + 128)

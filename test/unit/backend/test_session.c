@@ -15,7 +15,7 @@
 
 #include "fake_fuse.h"
 #include "leak_check.h"
-#include "vu_fd_foreign.h"
+#include "vu_fd_peer.h"
 
 VU_TEST(session, ends_when_front_end_leaves)
 {
@@ -668,11 +668,11 @@ VU_TEST(session, descriptors_that_do_not_close_end_it)
 		nb++;
 	CHECK_EQ(nb, VU_FD_MAX_CLOSING + 1);
 	CHECK_EQ(fixture_wait_closed(&fix), 0);
-	CHECK(vu_fd_account_is_full(vu_device_fd_account(fix.dev)));
+	CHECK(vu_fd_budget_is_full(vu_device_fd_budget(fix.dev)));
 	fake_fuse_stop(&fuse);
 	close(fuse.fd);
 	leak_check_settle();
-	CHECK(!vu_fd_account_is_full(vu_device_fd_account(fix.dev)));
+	CHECK(!vu_fd_budget_is_full(vu_device_fd_budget(fix.dev)));
 	fake_frontend_close(&fix.frontend);
 	CHECK_EQ(fixture_connect(&fix), 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);

@@ -21,7 +21,7 @@
 #include "probe_device.h"
 #include "vu_conn.h"
 #include "vu_fd.h"
-#include "vu_fd_foreign.h"
+#include "vu_fd_peer.h"
 
 #include "test.h"
 
@@ -364,7 +364,7 @@ VU_TEST(daemon_listener, accepts_nobody_while_descriptors_do_not_close)
 	for (unsigned int i = 0; i <= VU_FD_MAX_CLOSING; i++) {
 		int fd = fcntl(f.fuse.fd, F_DUPFD_CLOEXEC, 0);
 
-		vu_fd_charge(fd, vu_device_fd_account(f.dev));
+		vu_fd_track(fd, vu_device_fd_budget(f.dev));
 		vu_fd_close(&fd);
 	}
 	rc = run_with(&f, shut_out_thread);

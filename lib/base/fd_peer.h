@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Private to lib/base: what vu_fd.c and fd_foreign.c have in common.
+ * Private to lib/base: what vu_fd.c and fd_peer.c have in common.
  */
-#ifndef FD_FOREIGN_H
-#define FD_FOREIGN_H
+#ifndef FD_PEER_H
+#define FD_PEER_H
 
 #include <stdbool.h>
 #include <time.h>
@@ -19,6 +19,6 @@ void fd_alarm_stop(timer_t alarm);
  * Pass a descriptor on if it is one of a peer's.
  * @return false: the caller closes it
  */
-bool fd_foreign_take(int fd);
+bool fd_peer_take(int fd);
 
-#endif /* FD_FOREIGN_H */
+#endif /* FD_PEER_H */

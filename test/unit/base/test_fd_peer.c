@@ -15,7 +15,7 @@
 #include "leak_check.h"
 #include "test.h"
 #include "vu_fd.h"
-#include "vu_fd_foreign.h"
+#include "vu_fd_peer.h"
 
 #define TIMEOUT_S 20
 
@@ -36,13 +36,13 @@ closing_reaches(unsigned int nb)
 	return vu_fd_nb_closing() == nb;
 }
 
-VU_TEST(fd_foreign, lingering_socket)
+VU_TEST(fd_peer, lingering_socket)
 {
 	int peer;
 	int fd = fake_lingering_socket(&peer);
 	const int number = fd;
 
-	vu_fd_charge(fd, NULL);
+	vu_fd_track(fd, NULL);
 	vu_fd_close(&fd);
 	CHECK_EQ(fd, VU_FD_NONE);
 	CHECK(closing_reaches(0));
@@ -51,7 +51,7 @@ VU_TEST(fd_foreign, lingering_socket)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(fd_foreign, kinds_that_close_at_once)
+VU_TEST(fd_peer, kinds_that_close_at_once)
 {
 	int fds[4] = { vu_fd_eventfd(), vu_fd_memfd("vu-kind", 4096, 0) };
 
@@ -59,7 +59,7 @@ VU_TEST(fd_foreign, kinds_that_close_at_once)
 	for (unsigned int i = 0; i < RTE_DIM(fds); i++) {
 		const int number = fds[i];
 
-		vu_fd_charge(fds[i], NULL);
+		vu_fd_track(fds[i], NULL);
 		vu_fd_close(&fds[i]);
 		CHECK(!is_open(number));
 		CHECK_EQ(vu_fd_nb_closing(), 0);
@@ -67,19 +67,19 @@ VU_TEST(fd_foreign, kinds_that_close_at_once)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(fd_foreign, own_descriptors_close_at_once)
+VU_TEST(fd_peer, own_fds_close_at_once)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const int number = fd;
 
-	vu_fd_charge(fd, NULL);
-	vu_fd_acquit(fd);
+	vu_fd_track(fd, NULL);
+	vu_fd_untrack(fd);
 	vu_fd_close(&fd);
 	CHECK(!is_open(number));
 	/* The number means nothing to the next one that has it. */
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	CHECK_EQ(fd, number);
-	vu_fd_charge(fd, NULL);
+	vu_fd_track(fd, NULL);
 	vu_fd_close(&fd);
 	leak_check_settle();
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -90,51 +90,51 @@ VU_TEST(fd_foreign, own_descriptors_close_at_once)
 }
 
 static void
-charge_and_close(int fd, struct vu_fd_account *account)
+track_and_close(int fd, struct vu_fd_budget *budget)
 {
-	vu_fd_charge(fd, account);
+	vu_fd_track(fd, budget);
 	vu_fd_close(&fd);
 }
 
-VU_TEST(fd_foreign, stuck_file_costs_its_own_account_only)
+VU_TEST(fd_peer, stuck_file_costs_its_own_budget_only)
 {
-	struct vu_fd_account *stuck = vu_fd_account_create(), *other = vu_fd_account_create();
+	struct vu_fd_budget *stuck = vu_fd_budget_create(), *other = vu_fd_budget_create();
 	struct fake_fuse fuse;
 	const int rc = fake_fuse_start(&fuse);
 	int peer;
 
 	if (rc == -ENOTSUP) {
-		vu_fd_account_destroy(stuck);
-		vu_fd_account_destroy(other);
+		vu_fd_budget_destroy(stuck);
+		vu_fd_budget_destroy(other);
 		return TEST_SKIPPED;
 	}
 	CHECK_EQ(rc, 0);
 	for (unsigned int i = 0; i < VU_FD_MAX_CLOSING; i++)
-		charge_and_close(fcntl(fuse.fd, F_DUPFD_CLOEXEC, 0), stuck);
-	CHECK(!vu_fd_account_is_full(stuck));
-	charge_and_close(fuse.fd, stuck);
-	CHECK(vu_fd_account_is_full(stuck));
-	charge_and_close(fake_lingering_socket(&peer), other);
+		track_and_close(fcntl(fuse.fd, F_DUPFD_CLOEXEC, 0), stuck);
+	CHECK(!vu_fd_budget_is_full(stuck));
+	track_and_close(fuse.fd, stuck);
+	CHECK(vu_fd_budget_is_full(stuck));
+	track_and_close(fake_lingering_socket(&peer), other);
 	CHECK(closing_reaches(VU_FD_MAX_CLOSING + 1));
-	CHECK(!vu_fd_account_is_full(other));
-	/* What waits outlives its account. */
-	vu_fd_account_destroy(stuck);
-	vu_fd_account_destroy(other);
+	CHECK(!vu_fd_budget_is_full(other));
+	/* What waits outlives its budget. */
+	vu_fd_budget_destroy(stuck);
+	vu_fd_budget_destroy(other);
 	fake_fuse_stop(&fuse);
 	CHECK(closing_reaches(0));
 	close(peer);
 	return TEST_SUCCESS;
 }
 
-/* A driver kept it longer than the account lived. */
-VU_TEST(fd_foreign, descriptor_outlives_its_account)
+/* A driver kept it longer than the budget lived. */
+VU_TEST(fd_peer, fd_outlives_its_budget)
 {
-	struct vu_fd_account *account = vu_fd_account_create();
+	struct vu_fd_budget *budget = vu_fd_budget_create();
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const int number = fd;
 
-	vu_fd_charge(fd, account);
-	vu_fd_account_destroy(account);
+	vu_fd_track(fd, budget);
+	vu_fd_budget_destroy(budget);
 	vu_fd_close(&fd);
 	CHECK(closing_reaches(0));
 	CHECK(!is_open(number));
