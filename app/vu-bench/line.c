@@ -22,7 +22,7 @@ struct line {
 	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t turn; /* even: ours, odd: the other lcore's */
 };
 
-/* The other lcore: answer until told to stop. */
+/* The other lcore: answer until asked to stop. */
 static int
 line_main(void *arg)
 {

@@ -10,7 +10,7 @@
  * Send a cache line to and fro between this lcore and another, idle one.
  *
  * @return nanoseconds of a round trip, the mean of some hundred; 0 if others use these lcores so
- *         much that it cannot be told
+ *         much that no cost is known
  */
 double line_round_trip_ns(unsigned int lcore_id);
 

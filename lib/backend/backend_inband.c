@@ -22,10 +22,10 @@ struct inband_line {
 	struct vu_reactor_fd *source; /* NULL: not in use */
 	uint32_t queue_idx;
 	enum inband_line_kind kind;
-	int fd;             /* our half of the ring's descriptor; only with a source */
-	bool is_set;        /* the front-end said itself what it wants */
-	bool is_due;        /* an event waits to be told */
-	bool is_under_way;  /* a message waits for its acknowledgement */
+	int fd;                       /* our half of the ring's descriptor; only with a source */
+	bool is_set;                  /* the front-end said itself what it wants */
+	bool is_due;                  /* an event waits to be reported */
+	bool is_under_way;            /* a message waits for its acknowledgement */
 };
 
 static const uint32_t line_requests[INBAND_NB_LINES] = {
@@ -50,12 +50,12 @@ inband_line(struct vu_backend_session *session, uint32_t queue_idx, enum inband_
 	return &session->inband[queue_idx * INBAND_NB_LINES + kind];
 }
 
-static void line_told(void *arg, int rc, int fd);
+static void line_reported(void *arg, int rc, int fd);
 
 static void
 line_tell(struct inband_line *line)
 {
-	const struct vu_channel_reply reply = { .done = line_told, .arg = line };
+	const struct vu_channel_reply reply = { .done = line_reported, .arg = line };
 
 	if (!line->is_due || line->is_under_way)
 		return;
@@ -70,13 +70,13 @@ line_tell(struct inband_line *line)
 }
 
 static void
-line_told(void *arg, int rc, int fd)
+line_reported(void *arg, int rc, int fd)
 {
 	struct inband_line *line = arg;
 
 	(void)fd;
 	line->is_under_way = false;
-	/* Lost with the channel: the next one tells it. */
+	/* Lost with the channel: the next one reports it. */
 	if (rc == -ECONNRESET)
 		line->is_due |= line->source != NULL;
 	else

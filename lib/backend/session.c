@@ -132,7 +132,7 @@ session_look_at_faults(void *arg)
 {
 	struct vu_backend_session *session = arg;
 
-	if (!vu_device_tell_faults(session->dev))
+	if (!vu_device_report_faults(session->dev))
 		vu_backend_session_close(session, "its eventfd blocks");
 }
 

@@ -325,7 +325,7 @@ port_set_keys(struct vu_daemon_conf *conf, struct vu_port_conf *port, const char
 	return vu_keys_parse(keys, text, conf, &errmsg);
 }
 
-/* What can be told only once all keys are known. */
+/* What can be checked only once all keys are known. */
 static int
 port_set_rest(struct vu_daemon_conf *conf, struct vu_port_conf *port)
 {

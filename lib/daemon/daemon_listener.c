@@ -191,7 +191,7 @@ exit_ready(void *arg, uint32_t epoll_events)
 	struct daemon_exit *exit_event = arg;
 
 	(void)epoll_events;
-	VU_LOG(DAEMON, INFO, "lcore %u: told to leave by its device",
+	VU_LOG(DAEMON, INFO, "lcore %u: asked to leave by its device",
 		vu_sched_worker_lcore(exit_event->daemon->sched, exit_event->worker_idx));
 	vu_sched_worker_stop(exit_event->daemon->sched, exit_event->worker_idx);
 }

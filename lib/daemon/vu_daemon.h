@@ -145,7 +145,7 @@ struct vu_daemon_listener_conf {
 	unsigned int worker_idx; /**< data lcore on which it does, 0 = the first */
 	int fd;                  /**< stays the caller's; open until the listener is removed */
 	uint32_t epoll_events;   /**< EPOLLIN and the like; not edge-triggered */
-	uint64_t data;           /**< told to the device; above its number of queues */
+	uint64_t data;           /**< handed to the device; above its number of queues */
 };
 
 /**

@@ -21,7 +21,7 @@ vu_device_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapsh
 
 	if (!queue->is_failed) {
 		queue->is_failed = true;
-		/* What was used before is still to be told, but not to an eventfd that blocks. */
+		/* What was used before is still to be signalled, but not to an eventfd that blocks. */
 		if (queue->vring.pos.is_delayed && queue->vring.pos.fault != VU_VRING_BAD_CALL)
 			vu_vring_notify(snap, &queue->vring.pos);
 		vu_counter_add(&queue->counters.nb_faults, 1);
@@ -73,7 +73,7 @@ device_queue_report(struct device_queue *queue)
 }
 
 bool
-vu_device_tell_faults(struct vu_device *dev)
+vu_device_report_faults(struct vu_device *dev)
 {
 	const uint32_t nb_hangs = dev->nb_hangs;
 

@@ -87,8 +87,8 @@ struct vu_device_conf {
 struct vu_device_events {
 	void *arg;
 	/**
-	 * A ring was given up or has to be: time for vu_device_tell_faults(). Data lcore: must not
-	 * block, lock or allocate; two lcores may call at a time.
+	 * A ring was given up or has to be: time for vu_device_report_faults(). Data lcore: must
+	 * not block, lock or allocate; two lcores may call at a time.
 	 */
 	void (*ring_fault)(void *arg, uint32_t queue_idx);
 	/**
@@ -356,13 +356,13 @@ void vu_device_ring_enable(struct vu_device *dev, uint32_t queue_idx, bool is_en
 bool vu_device_refuses_calls(struct vu_device *dev);
 
 /**
- * Log the faults of rings that were given up and have not been told yet, and have the owners give
- * up those whose notifications blocked another lcore.
+ * Log the faults of rings that were given up and have not been reported yet, and have the owners
+ * give up those whose notifications blocked another lcore.
  *
  * @return false if an eventfd blocked a data lcore: others of that front-end may do the same
  * @context control lcore
  */
-bool vu_device_tell_faults(struct vu_device *dev);
+bool vu_device_report_faults(struct vu_device *dev);
 
 /** Replace the call descriptor, VU_FD_NONE for none; taken. @context control lcore */
 void vu_device_ring_set_call(struct vu_device *dev, uint32_t queue_idx, int call_fd);

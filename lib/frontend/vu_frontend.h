@@ -215,7 +215,7 @@ void *vu_frontend_mem_alloc(struct vu_frontend *fe, size_t bytes, size_t page_by
  * file: with separate files per page (EAL without --single-file-segments) that may be more than the
  * back-end takes.
  *
- * @return 0; -ENOTSUP memory without files (EAL told so); -errno as vu_frontend_mem_add()
+ * @return 0; -ENOTSUP memory without files (an EAL option); -errno as vu_frontend_mem_add()
  * @context control lcore, not from an event
  */
 int vu_frontend_mem_share_dpdk(struct vu_frontend *fe);
@@ -259,7 +259,7 @@ int vu_frontend_queue_enable(struct vu_frontend *fe, uint32_t queue_idx, bool is
 struct vu_vring_guest *vu_frontend_ring(const struct vu_frontend *fe, uint32_t queue_idx);
 
 /**
- * Call eventfd of a queue, which the device writes to with conf.has_calls, or as told by
+ * Call eventfd of a queue, which the device writes to with conf.has_calls, or as asked for by
  * vu_vring_guest_arm().
  *
  * @return descriptor to wait for, stays the front-end's; VU_FD_NONE no such queue

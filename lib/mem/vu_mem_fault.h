@@ -2,7 +2,7 @@
  *
  * SIGBUS guard. A front-end can shrink a file that we have mapped; the next access then raises
  * SIGBUS on whatever lcore makes it. With the guard installed the whole mapping is replaced by
- * anonymous memory that reads as zero, the access is repeated, and the control lcore is told:
+ * anonymous memory that reads as zero, the access is repeated, and the control lcore is notified:
  * it costs that session, not the process. Faults elsewhere reach the handler that was there before.
  * See doc/decision/0005.
  */

@@ -112,7 +112,7 @@ vu_vring_notify(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 	vu_vring_call(snap, pos);
 }
 
-/* May what is to be told wait? It may already do so. */
+/* May the notification wait? It may already do so. */
 static bool
 notify_can_wait(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 {

@@ -67,7 +67,7 @@ uint16_t vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf 
  * @param queue      even queue of a net device
  * @param frames     stay the caller's, who may free them at once; not written to. The same requests
  *                   are fulfilled, by the guest if it negotiated that, else by software;
- *                   RTE_MBUF_F_RX_L4_CKSUM_GOOD is told to the guest
+ *                   RTE_MBUF_F_RX_L4_CKSUM_GOOD is reported to the guest
  * @param nb_frames  length of frames
  * @return frames dealt with, from the front: delivered, or counted as dropped because the guest's
  *         buffers are too small for them or nobody fulfils their request; the others found no room

@@ -43,7 +43,7 @@ VU_TEST(backend_channel, acknowledged)
 	CHECK_EQ(channel_answer(&f, msg.request, 0, VU_FD_NONE), 0);
 	CHECK_EQ(f.nb_done, 1);
 	CHECK_EQ(f.rc, 0);
-	/* A refusal is told and costs nothing. */
+	/* A refusal is reported and costs nothing. */
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), 0);
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, NULL), 0);
 	CHECK_EQ(channel_answer(&f, msg.request, 1, VU_FD_NONE), 0);
@@ -183,7 +183,7 @@ VU_TEST(backend_channel, areas_and_mappings)
 	return channel_destroy(&f);
 }
 
-/* No answer ever: the main socket does not care, and the device is told at last. */
+/* No answer ever: the main socket does not care, and the device is notified in the end. */
 VU_TEST(backend_channel, front_end_never_answers)
 {
 	struct channel_fixture f;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * In-band notifications: rings without descriptors, told by messages in both directions.
+ * In-band notifications: rings without fds, notified by messages in both directions.
  */
 #include "channel_fixture.h"
 
@@ -87,7 +87,7 @@ VU_TEST(backend_inband, needs_acknowledgements_and_channel)
 	return fixture_destroy(&fix);
 }
 
-VU_TEST(backend_inband, kick_starts_and_call_is_told)
+VU_TEST(backend_inband, kick_starts_and_call_is_sent)
 {
 	struct channel_fixture f;
 
@@ -128,7 +128,7 @@ VU_TEST(backend_inband, calls_wait_for_the_acknowledgement)
 	return channel_destroy(&f);
 }
 
-/* What happened before there was a channel, or was lost with one, is told on the next. */
+/* What happened before there was a channel, or was lost with one, is reported on the next. */
 VU_TEST(backend_inband, nothing_is_lost_with_a_channel)
 {
 	struct channel_fixture f;
@@ -183,7 +183,7 @@ VU_TEST(backend_inband, descriptor_replaces_messages)
 	return channel_destroy(&f);
 }
 
-VU_TEST(backend_inband, error_is_told)
+VU_TEST(backend_inband, error_is_reported)
 {
 	struct channel_fixture f;
 	struct vu_msg msg;

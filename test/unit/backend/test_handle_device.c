@@ -140,7 +140,7 @@ VU_TEST(handle_device, shared_object)
 	f.probe->shared_fd = f.fix.mem_fd;
 	CHECK_EQ(ask(&f, &frame, &reply), 0);
 	CHECK_EQ(reply.size, 0);
-	/* A UUID that cannot be: told like an object that is not there. */
+	/* A UUID that cannot be: reported like an object that is not there. */
 	vu_request_begin(&frame, VHOST_USER_GET_SHARED_OBJECT, false);
 	vu_request_append(&frame, nil, sizeof(nil));
 	CHECK_EQ(ask(&f, &frame, &reply), 0);

@@ -98,7 +98,7 @@ VU_TEST(session_dispatch, no_acknowledgement_before_reply_ack)
 	vu_request_begin(&frame, VHOST_USER_SET_OWNER, true);
 	CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
-	/* A refused one has no other way to be told. */
+	/* A refused one has no other way to be reported. */
 	vu_request_begin(&frame, VHOST_USER_SET_VRING_NUM, true);
 	vu_request_append_state(&frame, 0, 3);
 	CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);

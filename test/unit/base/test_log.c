@@ -65,7 +65,7 @@ VU_TEST(log, refill_keeps_fractions)
 }
 
 /* A larger burst, and the line after a gap tells of it. */
-VU_TEST(log, left_out_lines_are_told)
+VU_TEST(log, left_out_lines_are_reported)
 {
 	struct vu_log_limit limit = { .burst = 20 };
 	unsigned int nb_lines = 0;

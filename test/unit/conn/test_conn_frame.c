@@ -119,7 +119,7 @@ receive(struct fixture *f, struct vu_frame *frame)
 	return vu_conn_receive_frame(f->conn, frame, is_even_request, f);
 }
 
-/* The peer sends bytes, with a descriptor if told so. */
+/* The peer sends bytes, with a descriptor if asked to. */
 static bool
 peer_sends(struct fixture *f, const void *bytes, size_t len, unsigned int nb_fds)
 {

@@ -306,7 +306,7 @@ VU_TEST(device_queue, fault_is_logged_once)
 	rte_log_set_level_pattern("vu.device", RTE_LOG_WARNING);
 	rte_openlog_stream(log);
 	for (unsigned int i = 0; i < 3; i++)
-		CHECK(vu_device_tell_faults(f.dev));
+		CHECK(vu_device_report_faults(f.dev));
 	fixture_disconnect(&f);
 	rte_openlog_stream(NULL);
 	fclose(log);

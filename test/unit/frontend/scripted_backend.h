@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * A back-end that answers by rote in a thread of its own, until it comes to the request at which it
- * is to misbehave. It also sends requests of its own when told to. No device behind it.
+ * is to misbehave. It also sends requests of its own when asked to. No device behind it.
  */
 #ifndef SCRIPTED_BACKEND_H
 #define SCRIPTED_BACKEND_H

@@ -164,7 +164,7 @@ ask_config(struct scripted_backend *script)
 	ask(script, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL, 0, VU_FD_NONE);
 }
 
-VU_TEST(frontend_channel, a_config_change_is_told_when_requests_are_possible)
+VU_TEST(frontend_channel, a_config_change_is_reported_when_requests_are_possible)
 {
 	struct channel_case channel = { 0 };
 

@@ -397,7 +397,7 @@ VU_TEST(net_direct, the_switch_learns_on_the_way)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_direct, addresses_can_be_told_and_the_way_be_chosen)
+VU_TEST(net_direct, addresses_can_be_distinguished_and_the_way_be_chosen)
 {
 	struct direct_fixture *f = direct_open_modern(2);
 	struct vu_device_queue *queue = vu_device_queue(f->net.ports[0].dev, 1);

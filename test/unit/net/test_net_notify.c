@@ -137,7 +137,7 @@ VU_TEST(net_notify, queues_that_are_given_up_tell_first)
 	return TEST_SUCCESS;
 }
 
-/* What waits to be told is not worth another hang. */
+/* What waits to be signalled is not worth another stall. */
 VU_TEST(net_notify, a_call_that_blocked_is_not_written_again)
 {
 	struct vu_device_queue *queue;
@@ -183,8 +183,8 @@ owner_loop(void *arg)
 	return NULL;
 }
 
-/* A guest that sleeps until it is told, again and again: a lost notification hangs it. */
-VU_TEST(net_notify, guests_that_sleep_are_always_told)
+/* A guest that sleeps until it is notified, again and again: a lost notification hangs it. */
+VU_TEST(net_notify, guests_that_sleep_are_always_notified)
 {
 	struct notify_fixture f;
 	pthread_t thread;

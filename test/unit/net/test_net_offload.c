@@ -426,7 +426,7 @@ VU_TEST(net_offload, frames_that_are_no_tcp)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_offload, known_good_checksums_are_told)
+VU_TEST(net_offload, known_good_checksums_are_reported)
 {
 	static const uint64_t flags[] = { RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN,
 		RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD,

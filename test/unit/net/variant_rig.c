@@ -359,25 +359,25 @@ rig_free_frames(struct variant_rig *rig)
 
 /*
  * One burst of net_burst_any may be several of a variant, and a variant that hands on to the former
- * decides twice. So the number of notifications may differ; whether the guest was told may not.
+ * decides twice. So the number of notifications may differ; whether the guest was notified may not.
  */
 static bool
 same_notifications(struct variant_rig *rig)
 {
 	eventfd_t nb_calls[2] = { 0, 0 };
-	bool is_told[2];
+	bool is_notified[2];
 
 	for (unsigned int i = 0; i < 2; i++) {
 		struct vu_vring_counters *counters = &rig->side[i].queue.vring.pos.counters;
 
 		if (eventfd_read(rig->side[i].call_fd, &nb_calls[i]) != 0)
 			nb_calls[i] = 0;
-		is_told[i] = nb_calls[i] != 0;
+		is_notified[i] = nb_calls[i] != 0;
 		if (!same(rig, "eventfd and its counter", nb_calls[i], counters->nb_notifications))
 			return false;
 		counters->nb_notifications = 0;
 	}
-	return same(rig, "guest was notified", is_told[0], is_told[1]);
+	return same(rig, "guest was notified", is_notified[0], is_notified[1]);
 }
 
 static bool

@@ -105,7 +105,7 @@ void side_restart(struct rig_side *side, const struct rig_plan *plan, uint16_t s
 uint64_t arena_gpa(enum rig_arena arena);
 uint32_t arena_bytes(enum rig_arena arena);
 
-/* Take until the ring gives nothing more. A caller that is told of a fault calls no more either. */
+/* Take until the ring gives nothing more. A caller that learns of a fault calls no more either. */
 void side_drain(struct rig_side *side, uint16_t max);
 
 /* Compare the frames taken as far as both sides have them; if `is_all`, both must have the same. */

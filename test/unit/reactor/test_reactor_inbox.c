@@ -18,7 +18,7 @@
 #define NB_THREADS 4
 #define NB_POSTS 20000
 
-/* A call that writes its letter, then posts or cancels another call if told to. */
+/* A call that writes its letter, then posts or cancels another call if asked to. */
 struct probe {
 	struct vu_reactor_call call;
 	struct vu_reactor *reactor;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Cases of sched_idle.c: who sleeps when, what wakes it, and that nothing is lost in between. A
- * sleep is told by its counters, never by the time.
+ * sleep is read from its counters, never by the time.
  */
 #include "vu_sched.h"
 
@@ -23,7 +23,7 @@
 /* A task that a "guest" kicks, if it was asked to. */
 struct sleeper {
 	struct fake_task fake;
-	int fd;               /* kick eventfd, VU_FD_NONE: told by vu_sched_lcore_wake() */
+	int fd;               /* kick eventfd, VU_FD_NONE: woken by vu_sched_lcore_wake() */
 	uint32_t is_armed;
 	uint32_t nb_arms;
 	bool must_be_polled;
@@ -96,7 +96,7 @@ sleeper_use_fd(struct idle_fixture *f, unsigned int i)
 	RTE_VERIFY(vu_sched_kick_fd_add(f->sched, i % 2, f->sleepers[i].fd) == 0);
 }
 
-/* What a guest or another lcore does: store, full barrier, tell if told to. */
+/* What a guest or another lcore does: store, full barrier, notify if asked to. */
 static void
 sleeper_give(struct sleeper *sleeper)
 {

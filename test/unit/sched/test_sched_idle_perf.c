@@ -48,7 +48,7 @@ idler_poll(struct vu_task *task)
 	return 0;
 }
 
-/* The task behind the idle ones is always ready: it counts turns, and works if it is told to. */
+/* The task behind the idle ones is always ready: it counts turns, and works if it is asked to. */
 struct worker {
 	struct vu_task task;
 	struct vu_sched *sched;

@@ -67,7 +67,7 @@ carry(struct guest_fixture *f, uint16_t nb)
 
 static const uint64_t layouts[] = { 0, F_EVENT_IDX, F_PACKED, F_PACKED | F_EVENT_IDX };
 
-VU_TEST(vring_notify, at_once_unless_told_otherwise)
+VU_TEST(vring_notify, at_once_unless_asked_otherwise)
 {
 	for (unsigned int i = 0; i < RTE_DIM(layouts); i++) {
 		struct guest_fixture f;
@@ -111,7 +111,7 @@ VU_TEST(vring_notify, waits_for_a_number_of_buffers)
 }
 
 /* The guest looks away after it asked; buffers used meanwhile count all the same. */
-VU_TEST(vring_notify, what_waits_is_told_though_the_guest_looked_away)
+VU_TEST(vring_notify, what_waits_is_notified_though_the_guest_looked_away)
 {
 	for (unsigned int i = 0; i < RTE_DIM(layouts); i++) {
 		struct vu_guest_done done[RING_ENTRIES];

@@ -35,8 +35,8 @@ static const char *const way_names[NB_WAYS] = {
 struct perf {
 	struct guest_fixture f;
 	uint32_t is_stopped;
-	uint64_t told_tsc; /* when the event arrived */
-	uint64_t nb_told;
+	uint64_t notified_tsc; /* when the event arrived */
+	uint64_t nb_notified;
 };
 
 /* The guest's side: asleep until called. */
@@ -51,8 +51,8 @@ sleeper_main(void *arg)
 		if (poll(&call, 1, 10) <= 0)
 			continue;
 		eventfd_read(call.fd, &nb);
-		vu_store(&perf->told_tsc, rte_rdtsc());
-		vu_store_release(&perf->nb_told, perf->nb_told + 1);
+		vu_store(&perf->notified_tsc, rte_rdtsc());
+		vu_store_release(&perf->nb_notified, perf->nb_notified + 1);
 	}
 	return NULL;
 }
@@ -111,9 +111,9 @@ measure(enum way way)
 
 		vu_split_signal(perf.f.snapshot, &perf.f.vring.pos);
 		cost[i] = rte_rdtsc_precise() - start_tsc;
-		while (has_thread && vu_load_acquire(&perf.nb_told) != i + 1)
+		while (has_thread && vu_load_acquire(&perf.nb_notified) != i + 1)
 			;
-		delay[i] = has_thread ? perf.told_tsc - start_tsc : 0;
+		delay[i] = has_thread ? perf.notified_tsc - start_tsc : 0;
 		/* Give a thread that sleeps the time to do so. */
 		if (has_thread)
 			rte_delay_us_block(20);
@@ -129,7 +129,7 @@ measure(enum way way)
 
 VU_TEST_PERF(vring_notify_perf, cycles_per_notification)
 {
-	printf("\n    a notification: TSC cycles of the lcore, TSC cycles until it is told\n");
+	printf("\n    a notification: TSC cycles of the lcore, TSC cycles until it arrives\n");
 	for (enum way way = 0; way < NB_WAYS; way++)
 		measure(way);
 	return TEST_SUCCESS;

@@ -235,7 +235,7 @@ never_fits(const struct net_queue *nq, const struct vu_burst *burst)
 		(!nq->is_mergeable || burst->nb == VU_VRING_MAX_BURST);
 }
 
-/* net_enqueue_any() up to the first frame that needs software; the guest is not told. */
+/* net_enqueue_any() up to the first frame that needs software; the guest is not notified. */
 static uint16_t
 enqueue_run(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t nb_frames)
