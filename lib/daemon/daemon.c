@@ -110,7 +110,7 @@ daemon_check_lcores(void *arg)
 	if (vu_sched_watchdog_check(daemon->sched) != 0 &&
 		delay_us > vu_sched_watchdog_delay_us(daemon->sched))
 		VU_LOG_LIMITED(&daemon->watchdog_log, DAEMON, WARNING, "a data lcore has reported "
-			"no quiescent state for %u ms: it lacks its CPU, or hangs in a system "
+			"no quiescent state for %u ms: it lacks its CPU, or stalls in a system "
 			"call, which is interrupted", (unsigned int)(delay_us / 1000));
 	/* From now, not periodic: after a stall of the machine two checks would follow at once. */
 	vu_reactor_timer_start(daemon->watchdog, vu_sched_watchdog_delay_us(daemon->sched), 0);

@@ -79,7 +79,7 @@ move_parse(const char *params, struct move_request *request, struct rte_tel_data
 
 /*
  * Nobody polls the queue from when its lcore has quiesced until vu_sched_poll() hands it over: see
- * to that at once instead of after the next sleep, but do not hang on an lcore that is busy.
+ * to that at once instead of after the next sleep, but do not stall on an lcore that is busy.
  */
 static int
 move_queue(struct vu_sched *sched, const struct move_request *request, uint32_t queue_idx)

@@ -35,7 +35,7 @@ struct device_queue {
 	uint32_t app_turn;               /**< exec_app.c: the turn when the last wait began */
 	/* device_notify.c */
 	bool is_fault_reported;          /**< it was logged */
-	uint64_t nb_hangs;               /**< notifications that blocked, so far */
+	uint64_t nb_stalls;               /**< notifications that blocked, so far */
 	bool has_new_call;               /**< a call fd came: signal it once */
 	int retired_call_fd;
 	int retired_err_fd;
@@ -72,8 +72,8 @@ struct vu_device {
 	uint8_t status;
 	struct vu_mem_table *mem;
 	struct device_change change;
-	uint32_t nb_hangs;        /**< notifications that blocked, see vu_device_refuses_calls() */
-	uint64_t hang_tsc;        /**< of the last one */
+	uint32_t nb_stalls;        /**< notifications that blocked, see vu_device_refuses_calls() */
+	uint64_t stall_tsc;        /**< of the last one */
 	struct vu_fd_budget *fd_budget; /* of what front-ends send */
 	struct vu_log_limit life_log;  /**< lines about connections and rings that come and go */
 	struct vu_log_limit fault_log; /**< lines about what a front-end does wrong */
@@ -108,7 +108,7 @@ bool device_is_running(const struct vu_device *dev);
 /** Log the fault of a ring that was given up, once, and count notifications that blocked. */
 void device_queue_report(struct device_queue *queue);
 /** Fds of the front-end blocked who wrote to them. */
-void device_count_hangs(struct vu_device *dev, uint64_t nb);
+void device_count_stalls(struct vu_device *dev, uint64_t nb);
 /** Write an eventfd of the front-end, for a queue that nobody polls. */
 void device_queue_signal(struct device_queue *queue, int fd);
 /** Close the fds that data lcores have left. */

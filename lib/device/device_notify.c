@@ -11,8 +11,8 @@
 #include "vu_fd.h"
 #include "vu_vring_notify.h"
 
-#define BARRED_HANGS 3
-#define BARRED_SECONDS 60
+#define BLOCKED_STALLS 3
+#define BLOCKED_SECONDS 60
 
 void
 vu_device_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
@@ -33,25 +33,25 @@ vu_device_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapsh
 }
 
 void
-device_count_hangs(struct vu_device *dev, uint64_t nb)
+device_count_stalls(struct vu_device *dev, uint64_t nb)
 {
-	dev->nb_hangs += (uint32_t)nb;
-	dev->hang_tsc = rte_rdtsc();
+	dev->nb_stalls += (uint32_t)nb;
+	dev->stall_tsc = rte_rdtsc();
 }
 
 bool
 vu_device_refuses_calls(struct vu_device *dev)
 {
-	if (rte_rdtsc() - dev->hang_tsc > BARRED_SECONDS * rte_get_tsc_hz())
-		dev->nb_hangs = 0;
-	return dev->nb_hangs >= BARRED_HANGS;
+	if (rte_rdtsc() - dev->stall_tsc > BLOCKED_SECONDS * rte_get_tsc_hz())
+		dev->nb_stalls = 0;
+	return dev->nb_stalls >= BLOCKED_STALLS;
 }
 
 void
 device_queue_signal(struct device_queue *queue, int fd)
 {
 	if (vu_fd_signal_bounded(fd) == -EINTR)
-		device_count_hangs(queue->head.dev, 1);
+		device_count_stalls(queue->head.dev, 1);
 }
 
 void
@@ -59,12 +59,12 @@ device_queue_report(struct device_queue *queue)
 {
 	struct vu_device *dev = queue->head.dev;
 	const struct vu_vring_pos *pos = &queue->head.vring.pos;
-	const uint64_t nb_hangs = vu_load(&pos->counters.nb_notification_errors);
+	const uint64_t nb_stalls = vu_load(&pos->counters.nb_notification_errors);
 	const enum vu_vring_fault fault = vu_load(&pos->fault);
 
-	if (nb_hangs != queue->nb_hangs)
-		device_count_hangs(dev, nb_hangs - queue->nb_hangs);
-	queue->nb_hangs = nb_hangs;
+	if (nb_stalls != queue->nb_stalls)
+		device_count_stalls(dev, nb_stalls - queue->nb_stalls);
+	queue->nb_stalls = nb_stalls;
 	if (fault == VU_VRING_OK || queue->is_fault_reported)
 		return;
 	queue->is_fault_reported = true;
@@ -75,12 +75,12 @@ device_queue_report(struct device_queue *queue)
 bool
 vu_device_report_faults(struct vu_device *dev)
 {
-	const uint32_t nb_hangs = dev->nb_hangs;
+	const uint32_t nb_stalls = dev->nb_stalls;
 
 	for (uint32_t i = 0; i < dev->nb_queues; i++)
 		if (dev->queues[i]->head.vring.snapshot != NULL)
 			device_queue_report(dev->queues[i]);
-	return dev->nb_hangs == nb_hangs;
+	return dev->nb_stalls == nb_stalls;
 }
 
 /* Put a new fd in place of one that a data lcore may be writing to. */

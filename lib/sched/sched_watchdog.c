@@ -15,7 +15,7 @@
 #define WATCHDOG_SIGNAL SIGURG
 
 #define WATCHDOG_CALM_US 100000 /* ten wake-ups a second are nothing to the control lcore */
-/* After a hang more are to be expected: other rings of that front-end. */
+/* After a stall more are to be expected: other rings of that front-end. */
 #define WATCHDOG_ALERT_US 5000
 #define WATCHDOG_ALERT_LOOKS 200
 

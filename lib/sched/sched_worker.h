@@ -121,7 +121,7 @@ struct vu_sched {
 	struct vu_sched_wait done_waits;    /* list head: over, function not called yet */
 	unsigned int nb_pending;            /* waits in any list */
 	struct vu_sched_wait heartbeat;     /* of vu_sched_watchdog_check() */
-	unsigned int nb_alert_looks;        /* that follow each other quickly, after a hang */
+	unsigned int nb_alert_looks;        /* that follow each other quickly, after a stall */
 	uint64_t poll_delay_us;             /* what vu_sched_poll() answers next */
 	unsigned int assign_next;           /* where equally loaded workers take turns */
 	struct vu_sched_worker *allowed[RTE_MAX_LCORE]; /* scratch of vu_sched_assign() */

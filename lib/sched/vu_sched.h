@@ -345,7 +345,7 @@ uint64_t vu_sched_poll(struct vu_sched *sched);
 
 /**
  * Look after the data lcores; call it again after vu_sched_watchdog_delay_us(). If one of them has
- * not reported a quiescent state since the last call, the system call it hangs in is interrupted
+ * not reported a quiescent state since the last call, the system call it stalls in is interrupted
  * (see sched_watchdog.c).
  *
  * @param sched  scheduler
@@ -355,7 +355,7 @@ uint64_t vu_sched_poll(struct vu_sched *sched);
 unsigned int vu_sched_watchdog_check(struct vu_sched *sched);
 
 /**
- * Pause before the next look at the data lcores: short for a while after one that hung.
+ * Pause before the next look at the data lcores: short for a while after one that stalled.
  *
  * @param sched  scheduler
  * @return microseconds

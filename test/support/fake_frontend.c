@@ -15,7 +15,7 @@
 #include "vu_fd.h"
 
 #define MAX_FDS 16       /* more than a valid frame may have */
-#define TIMEOUT_S 20     /* a lost reply fails its case and hangs nothing */
+#define TIMEOUT_S 20     /* a lost reply fails its case and stalls nothing */
 
 int
 fake_frontend_open(struct fake_frontend *frontend, void (*turn)(void *arg), void *arg)

@@ -44,7 +44,7 @@
 	RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) | \
 	RTE_BIT64(VHOST_USER_PROTOCOL_F_STATUS))
 
-#define TIMEOUT_MS 20000 /* what never happens fails its case and hangs nothing */
+#define TIMEOUT_MS 20000 /* what never happens fails its case and stalls nothing */
 
 /* Ring as the guest sees it. */
 struct guest_ring {

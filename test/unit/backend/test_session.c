@@ -465,7 +465,7 @@ VU_TEST(session, ring_fault_as_the_session_ends)
 	return fixture_destroy(&fix);
 }
 
-/* The front-end takes O_NONBLOCK back and fills the counter: the data lcore hangs in its write. */
+/* The front-end takes O_NONBLOCK back and fills the counter: the data lcore stalls in its write. */
 static void
 call_block(int fd)
 {
@@ -541,7 +541,7 @@ VU_TEST(session, reconnecting_does_not_fill_the_log)
 	return fixture_destroy(&fix);
 }
 
-/* The front-end leaves while the data lcore hangs: the log says what happened all the same. */
+/* The front-end leaves while the data lcore stalls: the log says what happened all the same. */
 VU_TEST(session, call_that_blocks_as_the_session_ends)
 {
 	struct session_fixture fix;

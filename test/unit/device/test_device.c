@@ -327,7 +327,7 @@ VU_TEST(device, detach_waits_for_running_loops)
 	return TEST_SUCCESS;
 }
 
-/* A minute later it may try again, with as many hangs as at first. */
+/* A minute later it may try again, with as many stalls as at first. */
 VU_TEST(device, calls_are_refused_for_a_minute)
 {
 	struct device_fixture f;
@@ -335,11 +335,11 @@ VU_TEST(device, calls_are_refused_for_a_minute)
 	fixture_open(&f);
 	for (unsigned int i = 0; i < 2; i++) {
 		CHECK(!vu_device_refuses_calls(f.dev));
-		device_count_hangs(f.dev, 2);
+		device_count_stalls(f.dev, 2);
 		CHECK(!vu_device_refuses_calls(f.dev));
-		device_count_hangs(f.dev, 1);
+		device_count_stalls(f.dev, 1);
 		CHECK(vu_device_refuses_calls(f.dev));
-		f.dev->hang_tsc -= 61 * rte_get_tsc_hz();
+		f.dev->stall_tsc -= 61 * rte_get_tsc_hz();
 	}
 	CHECK(!vu_device_refuses_calls(f.dev));
 	fixture_close(&f);

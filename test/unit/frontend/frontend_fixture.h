@@ -40,7 +40,7 @@
 #define BUFFER_BYTES 2048
 #define TO_GUEST 0
 #define FROM_GUEST 1
-#define TIMEOUT_S 20 /* what never happens fails its case and hangs nothing */
+#define TIMEOUT_S 20 /* what never happens fails its case and stalls nothing */
 
 struct frontend_fixture {
 	/* Back-end thread. */

@@ -3,7 +3,7 @@
  * Hostile guests and hostile front-ends at once: rings of either layout are written to at random,
  * frames ask for offloads that make no sense, and meanwhile regions come and go, files shrink,
  * rings stop, start at any position, overlap and move between lcores, ports connect anew with other
- * features. Frames go straight from guest to guest all the time. No crash, no hang, no lost mbuf,
+ * features. Frames go straight from guest to guest all the time. No crash, no stall, no lost mbuf,
  * and two sane guests are served.
  */
 #include "test.h"

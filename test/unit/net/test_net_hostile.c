@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Guests that write anything into their rings, at any time: no crash, no hang, no lost mbuf, and
+ * Guests that write anything into their rings, at any time: no crash, no stall, no lost mbuf, and
  * afterwards a sane guest is served. A loopback, so that both directions see every ring.
  */
 #include "test.h"

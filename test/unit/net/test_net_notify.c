@@ -183,7 +183,7 @@ owner_loop(void *arg)
 	return NULL;
 }
 
-/* A guest that sleeps until it is notified, again and again: a lost notification hangs it. */
+/* A guest that sleeps until it is notified, again and again: a lost notification stalls it. */
 VU_TEST(net_notify, guests_that_sleep_are_always_notified)
 {
 	struct notify_fixture f;

@@ -395,7 +395,7 @@ poster_thread(void *arg)
 	return NULL;
 }
 
-/* Ends when every poster's last value was seen: a lost wake-up or a lost call hangs here. */
+/* Ends when every poster's last value was seen: a lost wake-up or a lost call stalls here. */
 static void
 turn_until_all_seen(struct vu_reactor *reactor, const struct poster *posters)
 {

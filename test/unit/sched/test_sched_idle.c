@@ -391,7 +391,7 @@ VU_TEST(sched_idle, grace_periods_do_not_wait_for_a_sleeper)
 		vu_quiesce_start(f.sched, &waits[i]);
 		sched_settle(f.sched);
 		CHECK(is_over);
-		/* Nor does the watchdog think that it hangs. */
+		/* Nor does the watchdog think that it stalls. */
 		CHECK_EQ(vu_sched_watchdog_check(f.sched), 0);
 		sched_settle(f.sched);
 	}

@@ -23,7 +23,7 @@
 
 #define LONG_US 100000000
 #define RING_ENTRIES 64
-#define HANG_MS 20000
+#define STALL_MS 20000
 
 static void
 notify_start(struct guest_fixture *f, uint64_t features, struct vu_notify_conf notify)
@@ -231,7 +231,7 @@ struct sleeper {
 	struct guest_fixture f;
 	uint32_t is_stopped;
 	uint64_t nb_sleeps;
-	uint64_t nb_hangs;
+	uint64_t nb_stalls;
 };
 
 /* What a data lcore does: bursts, signals, and looks at the clock. */
@@ -254,7 +254,7 @@ static bool
 wait_for_event(const struct sleeper *s)
 {
 	struct pollfd call = { .fd = s->f.vring.call_fd, .events = POLLIN };
-	bool is_called = poll(&call, 1, HANG_MS) != 0;
+	bool is_called = poll(&call, 1, STALL_MS) != 0;
 
 	events(&s->f);
 	return is_called;
@@ -264,7 +264,7 @@ wait_for_event(const struct sleeper *s)
 static bool
 wait_for_count(const struct sleeper *s, uint64_t nb_calls)
 {
-	const uint64_t end = rte_get_tsc_cycles() + HANG_MS * rte_get_tsc_hz() / 1000;
+	const uint64_t end = rte_get_tsc_cycles() + STALL_MS * rte_get_tsc_hz() / 1000;
 
 	while (vu_load(&s->f.vring.pos.counters.nb_notifications) == nb_calls) {
 		if (rte_get_tsc_cycles() > end)
@@ -293,7 +293,7 @@ driver_step(struct sleeper *s, struct fake_rand *rand)
 	if (vu_vring_guest_nb_out(s->f.ring) == 0 || !vu_vring_guest_arm(s->f.ring))
 		return;
 	s->nb_sleeps++;
-	s->nb_hangs += is_wide_awake ? !wait_for_event(s) : !wait_for_count(s, nb_calls);
+	s->nb_stalls += is_wide_awake ? !wait_for_event(s) : !wait_for_count(s, nb_calls);
 }
 
 static int
@@ -307,11 +307,11 @@ check_sleeper(uint64_t features, struct vu_notify_conf notify, uint64_t cycles)
 	notify_start(&s.f, features, notify);
 	RTE_VERIFY(pthread_create(&device, NULL, device_main, &s) == 0);
 	thread_use_last_cpu(device);
-	while (rte_get_tsc_cycles() < end && s.nb_hangs == 0)
+	while (rte_get_tsc_cycles() < end && s.nb_stalls == 0)
 		driver_step(&s, &rand);
 	vu_store(&s.is_stopped, 1);
 	pthread_join(device, NULL);
-	CHECK_EQ(s.nb_hangs, 0);
+	CHECK_EQ(s.nb_stalls, 0);
 	CHECK(s.nb_sleeps != 0);
 	CHECK(!s.f.ring->is_broken);
 	CHECK_EQ(s.f.vring.pos.fault, VU_VRING_OK);
