@@ -31,8 +31,8 @@
 #endif
 
 #define MAX_NODES 1024
-#define LOOK_PAGES 4096 /* asked about in one call */
-#define LOOK_PARTS_OF_SECOND 50 /* 20 ms a table */
+#define POPULATE_PAGES 4096         /* asked about in one call */
+#define POPULATE_PARTS_OF_SECOND 50 /* 20 ms a table */
 #define LONG_BITS (8 * sizeof(unsigned long))
 
 int
@@ -168,18 +168,18 @@ map_populate(const struct mem_map *map)
  * front-end can share terabytes of nothing: others fault in later.
  */
 static void
-map_populate_present(const struct mem_map *map, uint64_t end_tsc)
+map_populate_present(const struct mem_map *map, uint64_t deadline_tsc)
 {
 	const uint64_t page_bytes = map->file.page_bytes;
-	unsigned char is_present[LOOK_PAGES];
+	unsigned char is_present[POPULATE_PAGES];
 
-	for (uint64_t done = 0; done < map->mapped_bytes; done += LOOK_PAGES * page_bytes) {
+	for (uint64_t done = 0; done < map->mapped_bytes; done += POPULATE_PAGES * page_bytes) {
 		uint8_t *hva = RTE_PTR_ADD(map->base, done);
-		uint64_t bytes = RTE_MIN(map->mapped_bytes - done, LOOK_PAGES * page_bytes);
+		uint64_t bytes = RTE_MIN(map->mapped_bytes - done, POPULATE_PAGES * page_bytes);
 		uint64_t nb_pages = bytes / page_bytes;
 		uint64_t end;
 
-		if (rte_rdtsc() > end_tsc || mincore(hva, bytes, is_present) < 0)
+		if (rte_rdtsc() > deadline_tsc || mincore(hva, bytes, is_present) < 0)
 			return;
 		for (uint64_t first = 0; first < nb_pages; first = end + 1) {
 			for (end = first; end < nb_pages && (is_present[end] & 1) != 0; end++)
@@ -192,7 +192,7 @@ map_populate_present(const struct mem_map *map, uint64_t end_tsc)
 }
 
 static int
-map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64_t look_end_tsc)
+map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64_t deadline_tsc)
 {
 	/* The guest's own pages: they are where they are, and mapped already. */
 	if (map->xen != NULL)
@@ -200,19 +200,19 @@ map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64_t
 	map_prefer_node(map, conf->numa_node);
 	if (map->file.is_huge || conf->prefault)
 		return map_populate(map);
-	map_populate_present(map, look_end_tsc);
+	map_populate_present(map, deadline_tsc);
 	return 0;
 }
 
 uint64_t
-mem_map_look_end(void)
+mem_map_populate_deadline(void)
 {
-	return rte_rdtsc() + rte_get_tsc_hz() / LOOK_PARTS_OF_SECOND;
+	return rte_rdtsc() + rte_get_tsc_hz() / POPULATE_PARTS_OF_SECOND;
 }
 
 int
 mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *file,
-		uint64_t used_bytes, uint64_t look_end_tsc, struct mem_map **created)
+		uint64_t used_bytes, uint64_t deadline_tsc, struct mem_map **created)
 {
 	struct mem_map *map;
 	int rc;
@@ -226,7 +226,7 @@ mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *fil
 	rc = map_open(map, conf, used_bytes);
 	if (rc < 0)
 		goto free_map;
-	rc = map_prepare(map, conf, look_end_tsc);
+	rc = map_prepare(map, conf, deadline_tsc);
 	if (rc < 0)
 		goto unmap;
 	map->guard = mem_guard_add(map->base, map->mapped_bytes, file->page_bytes);
@@ -262,7 +262,7 @@ mem_map_put(struct mem_map *map)
 }
 
 bool
-mem_map_shows(const struct mem_map *map, const struct vu_mem_region_conf *conf,
+mem_map_matches(const struct mem_map *map, const struct vu_mem_region_conf *conf,
 		const struct mem_file *file)
 {
 	return map->file.dev == file->dev && map->file.ino == file->ino &&

@@ -54,16 +54,17 @@ int mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *fil
  * @param conf        region; its fd stays the caller's and is not needed afterwards
  * @param file        what mem_file_inspect() said about the region
  * @param used_bytes  mapped by the other regions of the table, counts for max_table_bytes
- * @param look_end_tsc when to stop looking for pages that are there already: mem_map_look_end()
+ * @param deadline_tsc when to stop looking for pages that are there already, see
+ *                    mem_map_populate_deadline()
  * @param map         receives the mapping
  * @return 0; -ERANGE outside the file; -EFBIG above max_table_bytes; -EFAULT or -ENOMEM pages
  *         missing; or -errno
  */
 int mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *file,
-		uint64_t used_bytes, uint64_t look_end_tsc, struct mem_map **map);
+		uint64_t used_bytes, uint64_t deadline_tsc, struct mem_map **map);
 
 /** @return time by which the regions of a table that is built now must have been looked through */
-uint64_t mem_map_look_end(void);
+uint64_t mem_map_populate_deadline(void);
 
 /** @return 0, or -EFBIG if a table may not hold so many bytes besides used_bytes */
 int mem_map_check_total(const struct vu_mem_region_conf *conf, uint64_t mapped_bytes,
@@ -76,7 +77,7 @@ struct mem_map *mem_map_get(struct mem_map *map);
 void mem_map_put(struct mem_map *map);
 
 /** @return true if the mapping is sound and shows exactly the bytes that conf asks for */
-bool mem_map_shows(const struct mem_map *map, const struct vu_mem_region_conf *conf,
+bool mem_map_matches(const struct mem_map *map, const struct vu_mem_region_conf *conf,
 		const struct mem_file *file);
 
 /** @return true if the file shrank under the mapping */

@@ -32,7 +32,7 @@ struct plan_region {
 struct plan {
 	const struct vu_mem_table *old; /* where mappings may be found again, or NULL */
 	const char *owner_name;
-	uint64_t look_end_tsc; /* for all regions together: there may be hundreds */
+	uint64_t deadline_tsc;          /* for all regions together: there may be hundreds */
 	unsigned int nb_regions;
 	struct plan_region regions[VU_MAX_MEM_SLOTS];
 };
@@ -66,7 +66,7 @@ plan_init(struct plan *plan, const struct vu_mem_table *old, const char *owner_n
 {
 	plan->old = old;
 	plan->owner_name = owner_name;
-	plan->look_end_tsc = mem_map_look_end();
+	plan->deadline_tsc = mem_map_populate_deadline();
 	plan->nb_regions = 0;
 }
 
@@ -159,7 +159,7 @@ table_find_map(const struct vu_mem_table *table, const struct vu_mem_region_conf
 	if (table == NULL)
 		return NULL;
 	for (unsigned int i = 0; i < table->nb_regions; i++)
-		if (mem_map_shows(table->maps[i], conf, file))
+		if (mem_map_matches(table->maps[i], conf, file))
 			return table->maps[i];
 	return NULL;
 }
@@ -194,7 +194,7 @@ region_map(const struct plan *plan, const struct plan_region *region, uint64_t *
 		if (rc == 0)
 			mem_map_get(*map);
 	} else {
-		rc = mem_map_create(region->conf, &file, *used_bytes, plan->look_end_tsc,
+		rc = mem_map_create(region->conf, &file, *used_bytes, plan->deadline_tsc,
 			map);
 	}
 	if (rc < 0)
@@ -350,7 +350,7 @@ vu_mem_table_shows(const struct vu_mem_table *table, const struct vu_mem_region_
 	for (unsigned int i = 0; i < table->nb_regions; i++)
 		if (region_is(&table->regions[i], region->gpa, region->uva, region->len))
 			return mem_file_inspect(region, &file) == 0 &&
-				mem_map_shows(table->maps[i], region, &file);
+				mem_map_matches(table->maps[i], region, &file);
 	return false;
 }
 
