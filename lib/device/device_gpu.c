@@ -24,7 +24,7 @@ gpu_send(struct vu_device *dev, struct vu_gpu_request *request, const struct vu_
 }
 
 static int
-gpu_send_plain(struct vu_device *dev, uint32_t id, const void *head, uint32_t head_bytes,
+gpu_send_head(struct vu_device *dev, uint32_t id, const void *head, uint32_t head_bytes,
 	const struct vu_gpu_reply *reply)
 {
 	struct vu_gpu_request request = {
@@ -37,45 +37,45 @@ gpu_send_plain(struct vu_device *dev, uint32_t id, const void *head, uint32_t he
 int
 vu_device_gpu_get_protocol_features(struct vu_device *dev, const struct vu_gpu_reply *reply)
 {
-	return gpu_send_plain(dev, VHOST_USER_GPU_GET_PROTOCOL_FEATURES, NULL, 0, reply);
+	return gpu_send_head(dev, VHOST_USER_GPU_GET_PROTOCOL_FEATURES, NULL, 0, reply);
 }
 
 int
 vu_device_gpu_set_protocol_features(struct vu_device *dev, uint64_t features)
 {
-	return gpu_send_plain(dev, VHOST_USER_GPU_SET_PROTOCOL_FEATURES, &features,
+	return gpu_send_head(dev, VHOST_USER_GPU_SET_PROTOCOL_FEATURES, &features,
 		sizeof(features), NULL);
 }
 
 int
 vu_device_gpu_get_display_info(struct vu_device *dev, const struct vu_gpu_reply *reply)
 {
-	return gpu_send_plain(dev, VHOST_USER_GPU_GET_DISPLAY_INFO, NULL, 0, reply);
+	return gpu_send_head(dev, VHOST_USER_GPU_GET_DISPLAY_INFO, NULL, 0, reply);
 }
 
 int
 vu_device_gpu_cursor_pos(struct vu_device *dev, const struct vhost_user_gpu_cursor_pos *pos)
 {
-	return gpu_send_plain(dev, VHOST_USER_GPU_CURSOR_POS, pos, sizeof(*pos), NULL);
+	return gpu_send_head(dev, VHOST_USER_GPU_CURSOR_POS, pos, sizeof(*pos), NULL);
 }
 
 int
 vu_device_gpu_cursor_hide(struct vu_device *dev, const struct vhost_user_gpu_cursor_pos *pos)
 {
-	return gpu_send_plain(dev, VHOST_USER_GPU_CURSOR_POS_HIDE, pos, sizeof(*pos), NULL);
+	return gpu_send_head(dev, VHOST_USER_GPU_CURSOR_POS_HIDE, pos, sizeof(*pos), NULL);
 }
 
 int
 vu_device_gpu_cursor_update(struct vu_device *dev,
 	const struct vhost_user_gpu_cursor_update *update)
 {
-	return gpu_send_plain(dev, VHOST_USER_GPU_CURSOR_UPDATE, update, sizeof(*update), NULL);
+	return gpu_send_head(dev, VHOST_USER_GPU_CURSOR_UPDATE, update, sizeof(*update), NULL);
 }
 
 int
 vu_device_gpu_scanout(struct vu_device *dev, const struct vhost_user_gpu_scanout *scanout)
 {
-	return gpu_send_plain(dev, VHOST_USER_GPU_SCANOUT, scanout, sizeof(*scanout), NULL);
+	return gpu_send_head(dev, VHOST_USER_GPU_SCANOUT, scanout, sizeof(*scanout), NULL);
 }
 
 int
@@ -111,14 +111,14 @@ int
 vu_device_gpu_dmabuf_update(struct vu_device *dev, const struct vhost_user_gpu_update *update,
 	const struct vu_gpu_reply *reply)
 {
-	return gpu_send_plain(dev, VHOST_USER_GPU_DMABUF_UPDATE, update, sizeof(*update), reply);
+	return gpu_send_head(dev, VHOST_USER_GPU_DMABUF_UPDATE, update, sizeof(*update), reply);
 }
 
 int
 vu_device_gpu_get_edid(struct vu_device *dev, uint32_t scanout_id,
 	const struct vu_gpu_reply *reply)
 {
-	return gpu_send_plain(dev, VHOST_USER_GPU_GET_EDID, &scanout_id, sizeof(scanout_id), reply);
+	return gpu_send_head(dev, VHOST_USER_GPU_GET_EDID, &scanout_id, sizeof(scanout_id), reply);
 }
 
 int

@@ -121,7 +121,7 @@ enum vhost_user_protocol_feature {
 #define VHOST_USER_HEADER_BYTES 12
 #define VHOST_USER_MAX_REGIONS 8                /**< regions in one SET_MEM_TABLE */
 #define VHOST_USER_CONFIG_HEADER_BYTES 12
-#define VHOST_USER_CONFIG_SPACE_BYTES 256       /**< device configuration, usual limit */
+#define VHOST_USER_CONFIG_SPACE_BYTES 256       /**< device configuration, common limit */
 #define VHOST_USER_CONFIG_MAX_BYTES (VU_MAX_MSG_BYTES - VHOST_USER_CONFIG_HEADER_BYTES)
 #define VHOST_USER_IOTLB_FIELD_BYTES 26         /**< fields only; the structure has 32 */
 #define VHOST_USER_INFLIGHT_FIELD_BYTES 20      /**< fields only; the structure has 24 */

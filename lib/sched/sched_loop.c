@@ -191,7 +191,7 @@ worker_turn(struct vu_sched_worker *worker)
 }
 
 static void
-turns_plain(struct vu_sched_worker *worker)
+turns_fast(struct vu_sched_worker *worker)
 {
 	while (vu_load(&worker->flags) == 0)
 		worker_turn(worker);
@@ -239,7 +239,7 @@ vu_sched_loop(struct vu_sched *sched, unsigned int worker_idx)
 		if ((vu_load(&worker->flags) & FLAG_RESET_GAPS) != 0)
 			gaps_clear(worker);
 		if (worker->policy == VU_IDLE_BUSY)
-			turns_plain(worker);
+			turns_fast(worker);
 		else
 			turns_resting(worker);
 		turns_measured(worker);

@@ -48,7 +48,7 @@ struct task_table {
 	struct vu_sched_wait left; /* over when the owner moved to the next table */
 };
 
-/* Bits of a worker's flags. None set is the usual case and costs a loop one test per turn. */
+/* Bits of a worker's flags. None set is the common case and costs a loop one test per turn. */
 #define FLAG_STOP 1u       /* leave the loop */
 #define FLAG_MEASURE 2u    /* measure the gaps between turns */
 #define FLAG_RESET_GAPS 4u /* forget the gaps measured so far */

@@ -23,8 +23,8 @@ struct vu_burst {
 	uint16_t head[VU_VRING_MAX_BURST];
 	/** packed: ring slots from the entry's first descriptor to the next entry's */
 	uint16_t nb_descs[VU_VRING_MAX_BURST];
-	uint32_t len_bytes[VU_VRING_MAX_BURST];  /**< length of a plain buffer */
-	uint8_t *hva[VU_VRING_MAX_BURST];        /**< a plain buffer; NULL: a chain, walk it */
+	uint32_t len_bytes[VU_VRING_MAX_BURST];  /**< length of a single buffer */
+	uint8_t *hva[VU_VRING_MAX_BURST];        /**< a single buffer; NULL: a chain, walk it */
 	/** driver fills: bytes written, for the commit */
 	uint32_t used_bytes[VU_VRING_MAX_BURST];
 };

@@ -20,18 +20,18 @@ vu_ring_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, str
 	return vu_split_peek(snap, pos, burst, max, direction);
 }
 
-/** vu_split_peek_plain() or vu_packed_peek_plain(). @context owner lcore */
+/** vu_split_peek_single() or vu_packed_peek_single(). @context owner lcore */
 static __rte_always_inline uint16_t
-vu_ring_peek_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+vu_ring_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	struct vu_burst *burst, uint16_t max, const uint16_t direction, const bool is_packed)
 {
 	if (is_packed)
-		return vu_packed_peek_plain(snap, pos, burst, max, direction);
-	return vu_split_peek_plain(snap, pos, burst, max, direction);
+		return vu_packed_peek_single(snap, pos, burst, max, direction);
+	return vu_split_peek_single(snap, pos, burst, max, direction);
 }
 
 /**
- * Walk entry `i` of a burst, not a plain buffer: vu_split_chain() or vu_packed_chain().
+ * Walk entry `i` of a burst, not a single buffer: vu_split_chain() or vu_packed_chain().
  * @context owner lcore
  */
 static inline enum vu_vring_fault
@@ -54,13 +54,13 @@ vu_ring_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 		vu_split_commit(snap, pos, burst, nb, has_bytes);
 }
 
-/** The same for at least one entry of vu_ring_peek_plain(). @context owner lcore */
+/** The same for at least one entry of vu_ring_peek_single(). @context owner lcore */
 static __rte_always_inline void
-vu_ring_commit_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+vu_ring_commit_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool has_bytes, const bool is_packed)
 {
 	if (is_packed)
-		vu_packed_commit_plain(snap, pos, burst, nb, has_bytes);
+		vu_packed_commit_single(snap, pos, burst, nb, has_bytes);
 	else
 		vu_split_commit(snap, pos, burst, nb, has_bytes);
 }
@@ -68,10 +68,10 @@ vu_ring_commit_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *
 /** vu_split_commit_batch() or vu_packed_commit_batch(). @context owner lcore */
 static __rte_always_inline void
 vu_ring_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
-	const struct vu_burst *burst, uint16_t nb, const bool is_plain, const bool is_packed)
+	const struct vu_burst *burst, uint16_t nb, const bool is_single, const bool is_packed)
 {
 	if (is_packed)
-		vu_packed_commit_batch(snap, pos, burst, nb, is_plain);
+		vu_packed_commit_batch(snap, pos, burst, nb, is_single);
 	else
 		vu_split_commit_batch(snap, pos, burst, nb);
 }

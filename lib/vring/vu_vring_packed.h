@@ -47,10 +47,10 @@ vu_packed_nb_taken(const struct vu_vring_snapshot *snap, const struct vu_vring_p
 }
 
 /*
- * hva of a plain buffer: one descriptor, the right direction, contiguous; NULL for anything else.
+ * hva of a single buffer: one descriptor, the right direction, contiguous; NULL for anything else.
  */
 static __rte_always_inline uint8_t *
-packed_plain_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, uint64_t gpa,
+packed_single_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, uint64_t gpa,
 	uint64_t word, uint16_t direction)
 {
 	const uint16_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT;
@@ -64,9 +64,10 @@ packed_plain_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *p
 }
 
 /**
- * Load up to `max` available entries and translate the plain buffers among them; takes nothing from
- * the ring. Chains are followed to their end for the buffer id and the place of the next entry, no
- * further than the slots that the guest may own, and not more of them than is worth the time.
+ * Load up to `max` available entries and translate the single buffers among them; takes nothing
+ * from the ring. Chains are followed to their end for the buffer id and the place of the next
+ * entry, no further than the slots that the guest may own, and not more of them than is worth the
+ * time.
  *
  * @param snap       snapshot of the ring
  * @param pos        position; fault is set only if the very first entry is bad
@@ -96,7 +97,7 @@ vu_packed_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 			break;
 		burst->head[nb] = (uint16_t)(word >> 32);
 		burst->len_bytes[nb] = (uint32_t)word;
-		burst->hva[nb] = packed_plain_buffer(snap, pos, vu_load(&desc->gpa), word,
+		burst->hva[nb] = packed_single_buffer(snap, pos, vu_load(&desc->gpa), word,
 			direction);
 		if (direction == VU_DESC_F_WRITE)
 			rte_prefetch0_write(burst->hva[nb]);
@@ -135,8 +136,8 @@ burst_prefetch(const struct vu_burst *burst, const uint16_t direction)
 }
 
 /**
- * Load the plain buffers that come next, up to the first entry that is none or the end of the ring:
- * the short way through a ring whose driver does nothing unusual. What stops it is left to
+ * Load the single buffers that come next, up to the first entry that is none or the end of the
+ * ring: the short way through a ring of one-descriptor buffers. What stops it is left to
  * vu_packed_peek().
  *
  * @param snap       snapshot of the ring
@@ -148,12 +149,12 @@ burst_prefetch(const struct vu_burst *burst, const uint16_t direction)
  * @context owner lcore
  */
 static __rte_always_inline uint16_t
-vu_packed_peek_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+vu_packed_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	struct vu_burst *burst, uint16_t max, const uint16_t direction)
 {
 	const uint64_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT |
 		VU_PACKED_F_OWNER;
-	const uint64_t plain_flags = direction | packed_avail_flags(pos->last_avail_idx);
+	const uint64_t single_flags = direction | packed_avail_flags(pos->last_avail_idx);
 	const uint16_t slot = pos->last_avail_idx & VU_PACKED_SLOT;
 	struct vu_packed_desc *descs = &snap->packed_desc[slot];
 	struct vu_mem_region region = *vu_mem_region_hinted(snap->mem, pos->region_hint);
@@ -164,15 +165,15 @@ vu_packed_peek_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *
 	nb = RTE_MIN(nb, (uint16_t)(snap->size - vu_packed_nb_taken(snap, pos)));
 #if VU_PACKED_HAS_EIGHTS
 	/* Nothing there yet: stay off the lines that the driver is about to write. */
-	if (((vu_load(packed_word(descs)) >> 48) & flags) == plain_flags)
-		i = vu_packed_peek_eights(descs, &region, burst, nb, flags, plain_flags);
+	if (((vu_load(packed_word(descs)) >> 48) & flags) == single_flags)
+		i = vu_packed_peek_eights(descs, &region, burst, nb, flags, single_flags);
 #endif
 	for (; i < nb; i++) {
 		/* Pairs with the guest's release of the flags after the rest of the entry. */
 		uint64_t word = vu_load_acquire(packed_word(&descs[i]));
 		uint64_t gpa = vu_load(&descs[i].gpa);
 
-		if (((word >> 48) & flags) != plain_flags)
+		if (((word >> 48) & flags) != single_flags)
 			break;
 		if (unlikely(!vu_mem_region_has(&region, gpa, (uint32_t)word))) {
 			region = *vu_mem_region_find(snap->mem, gpa, &pos->region_hint);
@@ -275,7 +276,7 @@ packed_write_used(struct vu_packed_desc *descs, const struct vu_burst *burst, ui
 }
 
 /**
- * vu_packed_commit() for the entries of vu_packed_peek_plain(), one slot each.
+ * vu_packed_commit() for the entries of vu_packed_peek_single(), one slot each.
  *
  * @param snap      snapshot of the ring
  * @param pos       position, moved on
@@ -285,7 +286,7 @@ packed_write_used(struct vu_packed_desc *descs, const struct vu_burst *burst, ui
  * @context owner lcore
  */
 static __rte_always_inline void
-vu_packed_commit_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+vu_packed_commit_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool has_bytes)
 {
 	const uint16_t slot = pos->last_used_idx & VU_PACKED_SLOT;
@@ -312,18 +313,18 @@ vu_packed_commit_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos
  * @param pos       position, moved on
  * @param burst     entries of the last peek
  * @param nb        0..burst->nb
- * @param is_plain  true: they are of vu_packed_peek_plain()
+ * @param is_single  true: they are of vu_packed_peek_single()
  * @context owner lcore
  */
 static __rte_always_inline void
 vu_packed_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
-	const struct vu_burst *burst, uint16_t nb, const bool is_plain)
+	const struct vu_burst *burst, uint16_t nb, const bool is_single)
 {
-	uint32_t nb_slots = is_plain ? nb : 0;
+	uint32_t nb_slots = is_single ? nb : 0;
 
 	if (unlikely(nb == 0))
 		return;
-	for (uint16_t i = 0; i < nb && !is_plain; i++)
+	for (uint16_t i = 0; i < nb && !is_single; i++)
 		nb_slots += burst->nb_descs[i];
 	/* Reads of the buffers before it; pairs with the acquire in the guest's driver. */
 	vu_store_release(packed_word(&snap->packed_desc[pos->last_used_idx & VU_PACKED_SLOT]),

@@ -36,24 +36,24 @@ packed_load_halves(const struct vu_packed_desc *descs, const int half)
 }
 
 /**
- * Worker of vu_packed_peek_plain(): the entries at the head of the burst, in eights, as long as all
- * eight are plain and lie in one region.
+ * Worker of vu_packed_peek_single(): the entries at the head of the burst, in eights, as long as
+ * all eight are single and lie in one region.
  *
  * @param descs   first slot
  * @param region  region to check against
  * @param burst   filled
  * @param nb      slots to look at
  * @param mask    bits of a descriptor's flags that matter
- * @param plain   their value in a plain, available descriptor
+ * @param single   their value in a single, available descriptor
  * @return entries filled, a multiple of eight
  * @context owner lcore
  */
 static __rte_always_inline uint16_t
 vu_packed_peek_eights(const struct vu_packed_desc *descs, const struct vu_mem_region *region,
-	struct vu_burst *burst, uint16_t nb, uint64_t mask, uint64_t plain)
+	struct vu_burst *burst, uint16_t nb, uint64_t mask, uint64_t single)
 {
 	const __m512i masks = _mm512_set1_epi64((long long)(mask << 48));
-	const __m512i plains = _mm512_set1_epi64((long long)(plain << 48));
+	const __m512i singles = _mm512_set1_epi64((long long)(single << 48));
 	const __m512i ends = _mm512_set1_epi64((long long)region->gpa_end);
 	const __m512i sizes = _mm512_set1_epi64((long long)region->len);
 	const __m512i deltas = _mm512_set1_epi64((long long)region->hva_minus_gpa);
@@ -72,7 +72,7 @@ vu_packed_peek_eights(const struct vu_packed_desc *descs, const struct vu_mem_re
 		gpas = packed_load_halves(&descs[i], 0);
 		lefts = _mm512_sub_epi64(ends, gpas);
 		lens = _mm512_and_si512(words, _mm512_set1_epi64(UINT32_MAX));
-		good = _mm512_cmpeq_epi64_mask(_mm512_and_si512(words, masks), plains);
+		good = _mm512_cmpeq_epi64_mask(_mm512_and_si512(words, masks), singles);
 		good = _mm512_mask_cmple_epu64_mask(good, lefts, sizes);
 		good = _mm512_mask_cmple_epu64_mask(good, lens, lefts);
 		if (good != 0xff)
@@ -87,7 +87,7 @@ vu_packed_peek_eights(const struct vu_packed_desc *descs, const struct vu_mem_re
 }
 
 /**
- * Worker of vu_packed_commit_plain(): write used descriptors, in eights, but for the first one's
+ * Worker of vu_packed_commit_single(): write used descriptors, in eights, but for the first one's
  * second half.
  *
  * @param descs      slot of entry 0

@@ -58,10 +58,10 @@ split_load_desc(const struct vu_split_desc *desc, struct vu_split_desc *local)
 }
 
 /*
- * hva of a plain buffer: one descriptor, the right direction, contiguous; NULL for anything else.
+ * hva of a single buffer: one descriptor, the right direction, contiguous; NULL for anything else.
  */
 static __rte_always_inline uint8_t *
-split_plain_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+split_single_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_split_desc *desc, uint16_t direction)
 {
 	const uint16_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT;
@@ -75,8 +75,8 @@ split_plain_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *po
 }
 
 /**
- * Load up to `max` available entries and translate the plain buffers among them; takes nothing from
- * the ring.
+ * Load up to `max` available entries and translate the single buffers among them; takes nothing
+ * from the ring.
  *
  * @param snap       snapshot of the ring
  * @param pos        position; fault is set only if the very first entry is bad
@@ -109,7 +109,7 @@ vu_split_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 
 		split_load_desc(&snap->desc[burst->head[i]], &desc);
 		burst->len_bytes[i] = desc.len_bytes;
-		burst->hva[i] = split_plain_buffer(snap, pos, &desc, direction);
+		burst->hva[i] = split_single_buffer(snap, pos, &desc, direction);
 		if (direction == VU_DESC_F_WRITE)
 			rte_prefetch0_write(burst->hva[i]);
 		else
@@ -120,8 +120,8 @@ vu_split_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 }
 
 /**
- * Load the plain buffers that come next, up to the first entry that is none or the end of the ring:
- * the short way through a ring whose driver does nothing unusual. What stops it is left to
+ * Load the single buffers that come next, up to the first entry that is none or the end of the
+ * ring: the short way through a ring of one-descriptor buffers. What stops it is left to
  * vu_split_peek().
  *
  * @param snap       snapshot of the ring
@@ -133,7 +133,7 @@ vu_split_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
  * @context owner lcore
  */
 static __rte_always_inline uint16_t
-vu_split_peek_plain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+vu_split_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	struct vu_burst *burst, uint16_t max, const uint16_t direction)
 {
 	const uint16_t other_flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT;

@@ -117,14 +117,14 @@ check_entries(const struct vu_vring_snapshot *snap, struct vu_vring_pos pos, uin
 	RTE_VERIFY(!snap->is_packed || nb_descs <= snap->size);
 }
 
-/* The short way stops at what is not plain, so that every entry must be good. */
+/* The short way stops at what is not single, so that every entry must be good. */
 static void
-check_plain_entries(
+check_single_entries(
 	const struct vu_vring_snapshot *snap, struct vu_vring_pos pos, uint16_t direction)
 {
 	struct vu_burst burst;
 
-	vu_ring_peek_plain(snap, &pos, &burst, VU_VRING_BURST, direction, snap->is_packed);
+	vu_ring_peek_single(snap, &pos, &burst, VU_VRING_BURST, direction, snap->is_packed);
 	RTE_VERIFY(burst.nb <= VU_VRING_BURST && burst.nb <= snap->size);
 	for (uint16_t i = 0; i < burst.nb; i++)
 		RTE_VERIFY(is_guest_memory(snap->mem, burst.hva[i], burst.len_bytes[i]));
@@ -140,8 +140,8 @@ check_rings(void)
 			continue;
 		check_entries(vring->snapshot, vring->pos, 0);
 		check_entries(vring->snapshot, vring->pos, VU_DESC_F_WRITE);
-		check_plain_entries(vring->snapshot, vring->pos, 0);
-		check_plain_entries(vring->snapshot, vring->pos, VU_DESC_F_WRITE);
+		check_single_entries(vring->snapshot, vring->pos, 0);
+		check_single_entries(vring->snapshot, vring->pos, VU_DESC_F_WRITE);
 	}
 }
 

@@ -194,7 +194,7 @@ send_ring(uint32_t q)
 
 /* What a front-end usually does, so that the script need not find out by itself. */
 static void
-step_usual(struct fuzz_input *input)
+step_common(struct fuzz_input *input)
 {
 	const struct vhost_user_mem_region victim = {
 		.gpa = RIG_GPA + RIG_MEM_BYTES,
@@ -391,7 +391,7 @@ step_hang_up(struct fuzz_input *input)
 typedef void (*step_fn)(struct fuzz_input *input);
 
 static const step_fn steps[] = {
-	step_frame, step_turn, step_usual, step_scribble, step_offer, step_bytes, step_drain,
+	step_frame, step_turn, step_common, step_scribble, step_offer, step_bytes, step_drain,
 	step_channel, step_channel_reply, step_device, step_shrink, step_check_mem, step_hang_up,
 };
 

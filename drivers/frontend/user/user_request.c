@@ -17,7 +17,7 @@
 
 /* A request without payload. */
 static int
-do_plain(struct vu_frontend *fe, uint32_t request)
+do_empty(struct vu_frontend *fe, uint32_t request)
 {
 	struct user_frontend *user = user_of(fe);
 	struct vu_reply frame;
@@ -42,7 +42,7 @@ do_set_u64(struct vu_frontend *fe, uint32_t request, uint64_t value)
 static int
 do_get_u64(struct vu_frontend *fe, uint32_t request, uint64_t *value)
 {
-	int rc = do_plain(fe, request);
+	int rc = do_empty(fe, request);
 
 	if (rc == 0)
 		*value = user_of(fe)->reply.payload.u64;
@@ -89,7 +89,7 @@ user_set_protocol_features(struct vu_frontend *fe, uint64_t features)
 int
 user_set_owner(struct vu_frontend *fe)
 {
-	return do_plain(fe, VHOST_USER_SET_OWNER);
+	return do_empty(fe, VHOST_USER_SET_OWNER);
 }
 
 int
@@ -210,7 +210,7 @@ user_set_status(struct vu_frontend *fe, uint8_t status)
 int
 user_reset(struct vu_frontend *fe)
 {
-	return do_plain(fe, VHOST_USER_RESET_DEVICE);
+	return do_empty(fe, VHOST_USER_RESET_DEVICE);
 }
 
 /* Requests about which the library keeps state of its own. */

@@ -452,7 +452,7 @@ port_send_chain(struct net_port *port, uint32_t pair, const struct net_chain *ch
 	return head;
 }
 
-/* Send from one plain buffer. @return head, or -1 if the ring is full */
+/* Send from one single buffer. @return head, or -1 if the ring is full */
 static inline int
 port_send(struct net_port *port, uint32_t pair, const uint8_t *frame, uint32_t len_bytes)
 {
@@ -491,7 +491,7 @@ port_offer_chain(struct net_port *port, uint32_t pair, const struct net_chain *c
 	return head;
 }
 
-/* Offer nb plain buffers. @return how many of them there was room for */
+/* Offer nb single buffers. @return how many of them there was room for */
 static inline unsigned int
 port_offer(struct net_port *port, uint32_t pair, unsigned int nb, uint32_t len_bytes)
 {

@@ -93,7 +93,7 @@ nb_direct(const struct direct_fixture *f, unsigned int port)
 
 /* The receiver's buffers: single ones, several per frame, chains of several descriptors. */
 enum room {
-	ROOM_PLAIN,
+	ROOM_SINGLE,
 	ROOM_MERGED,
 	ROOM_CHAINS,
 };
@@ -115,7 +115,7 @@ offer_room(struct net_port *port, enum room room)
 
 /* The sender's buffers. */
 enum shape {
-	SHAPE_PLAIN,
+	SHAPE_SINGLE,
 	SHAPE_HEADER_APART, /* virtio-net header and frame in two descriptors */
 	SHAPE_SPLINTERS,    /* the Ethernet header lies in several of them */
 	SHAPE_INDIRECT,     /* the same in an indirect table */
@@ -135,7 +135,7 @@ send_shape(struct net_port *port, enum shape shape, const uint8_t *frame, uint32
 	memcpy(bytes + port->header_bytes, frame, len_bytes);
 	fake_guest_write(&port->guest, gpa, bytes, left_bytes);
 	while (left_bytes != 0) {
-		uint32_t nb = shape == SHAPE_PLAIN || chain.nb_bufs >= (first_bytes == 5 ? 6 : 1) ?
+		uint32_t nb = shape == SHAPE_SINGLE || chain.nb_bufs >= (first_bytes == 5 ? 6 : 1) ?
 			left_bytes : RTE_MIN(left_bytes, (uint32_t)first_bytes);
 
 		chain.bufs[chain.nb_bufs++] = (struct fake_buf){ gpa, nb, false };
@@ -210,7 +210,7 @@ VU_TEST(net_direct, every_layout_to_every_other)
 
 	for (unsigned int from = 0; from < nb; from++) {
 		for (unsigned int to = 0; to < nb; to++) {
-			CHECK(check_layout(features[from], features[to], ROOM_PLAIN) ==
+			CHECK(check_layout(features[from], features[to], ROOM_SINGLE) ==
 				TEST_SUCCESS);
 			CHECK(check_layout(features[from], features[to], ROOM_CHAINS) ==
 				TEST_SUCCESS);

@@ -571,7 +571,7 @@ struct pushed {
 	uint32_t len_bytes;
 };
 
-/* A random receive chain; most of them plain. */
+/* A random receive chain; most of them single. */
 static void
 offer_random(struct pusher *p, struct fake_rand *rand)
 {

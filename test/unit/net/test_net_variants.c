@@ -90,7 +90,7 @@ plan_make(uint64_t seed, uint64_t offered)
 	plan.is_packed = fake_rand_one_in(&rand, 2);
 	plan.is_from_guest = fake_rand_one_in(&rand, 2);
 	plan.is_hostile = fake_rand_one_in(&rand, 3);
-	plan.is_plain = !plan.is_hostile && fake_rand_one_in(&rand, 2);
+	plan.is_single = !plan.is_hostile && fake_rand_one_in(&rand, 2);
 	plan.pool = fake_rand_one_in(&rand, 2) ? RIG_POOL_SMALL : RIG_POOL_DEFAULT;
 	plan.features = offered & fake_rand_u64(&rand);
 	if (!fake_rand_one_in(&rand, 8))
@@ -228,7 +228,7 @@ put_frame_make(struct rig_side *side, const struct rig_plan *plan)
 	struct rte_mbuf *frame = seg_make(side), *clone;
 	unsigned int nb_more = 0;
 
-	if (fake_rand_one_in(&side->rand, plan->is_plain ? 64 : 4))
+	if (fake_rand_one_in(&side->rand, plan->is_single ? 64 : 4))
 		nb_more = fake_rand_in(&side->rand, 1, fake_rand_one_in(&side->rand, 16) ?
 			MAX_SEGS : 4);
 	for (unsigned int i = 0; i < nb_more; i++)
@@ -322,7 +322,7 @@ side_put(struct variant_rig *rig, struct rig_side *side, uint16_t nb)
 	struct rte_mbuf before[MAX_PUT];
 
 	for (uint16_t i = 0; i < nb; i++)
-		side->frames[i] = fake_rand_one_in(&side->rand, rig->plan.is_plain ? 32 : 4) ?
+		side->frames[i] = fake_rand_one_in(&side->rand, rig->plan.is_single ? 32 : 4) ?
 			request_frame_make(side, &rig->plan) : put_frame_make(side, &rig->plan);
 	side->nb_frames = nb;
 	for (uint16_t i = 0; i < nb; i++)
@@ -404,7 +404,7 @@ check_scenario(struct variant_rig *rig)
 	printf("VU_TEST_SEED=%" PRIu64 ", step %u: %s\n", plan->seed, step, rig->why);
 	printf("%s, %s, %s guest, %s, %u entries from 0x%x on, %s mbufs, features 0x%" PRIx64 "\n",
 		rig->side[1].ops->name, plan->is_from_guest ? "from guest" : "to guest",
-		plan->is_hostile ? "hostile" : "sane", plan->is_plain ? "plain" : "mixed",
+		plan->is_hostile ? "hostile" : "sane", plan->is_single ? "single" : "mixed",
 		plan->ring_size, plan->start, plan->pool == RIG_POOL_SMALL ? "small" : "default",
 		plan->features);
 	return TEST_FAILED;

@@ -31,7 +31,7 @@ pick_bytes(struct rig_side *side, const struct rig_plan *plan)
 {
 	const uint32_t room = side->nq.room_bytes;
 
-	switch (fake_rand_in(&side->rand, 0, plan->is_plain ? 255 : 31)) {
+	switch (fake_rand_in(&side->rand, 0, plan->is_single ? 255 : 31)) {
 	case 0:
 		return fake_rand_in(&side->rand, 0, HEADER_BYTES + 2);
 	case 1:
@@ -49,7 +49,7 @@ pick_bytes(struct rig_side *side, const struct rig_plan *plan)
 			return 1526;
 		return NET_MAX_FRAME_BYTES + HEADER_BYTES + fake_rand_in(&side->rand, 0, 4) - 2;
 	default:
-		if (plan->is_plain && !plan->is_from_guest)
+		if (plan->is_single && !plan->is_from_guest)
 			return HEADER_BYTES + fake_rand_in(&side->rand, 200, 600);
 		return HEADER_BYTES + fake_rand_in(&side->rand, 1, RTE_MIN(room, 300u));
 	}
@@ -97,7 +97,7 @@ pick_piece(struct rig_side *side, uint32_t left_bytes)
 static uint16_t
 pick_nb_bufs(struct rig_side *side, const struct rig_plan *plan)
 {
-	if (!fake_rand_one_in(&side->rand, plan->is_plain ? 64 : 3))
+	if (!fake_rand_one_in(&side->rand, plan->is_single ? 64 : 3))
 		return 1;
 	return fake_rand_in(&side->rand, 1, fake_rand_one_in(&side->rand, 8) ? MAX_BUFS : 5);
 }
@@ -110,7 +110,7 @@ pick_table(struct rig_side *side, const struct rig_plan *plan, struct fake_chain
 
 	shape->nb_direct = nb;
 	if (!side->snapshot->has_indirect || nb > RIG_TABLE_DESCS ||
-			!fake_rand_one_in(&side->rand, plan->is_plain ? 64 : 4))
+			!fake_rand_one_in(&side->rand, plan->is_single ? 64 : 4))
 		return;
 	shape->nb_direct = plan->is_packed ? 0 : fake_rand_in(&side->rand, 0, nb - 1);
 	shape->is_back_to_front = fake_rand_one_in(&side->rand, 2);

@@ -71,14 +71,14 @@ struct rig_plan {
 	uint64_t seed;
 	uint64_t features;
 	uint16_t ring_size;
-	uint16_t start;           /* index or position of the ring's first entry */
-	uint16_t nb_held;         /* entries taken before and not given back */
-	uint64_t align_bytes;     /* of the parts of the ring */
+	uint16_t start;       /* index or position of the ring's first entry */
+	uint16_t nb_held;     /* entries taken before and not given back */
+	uint64_t align_bytes; /* of the parts of the ring */
 	enum rig_pool pool;
 	bool is_packed;
 	bool is_from_guest;
-	bool is_hostile;          /* breaks its ring; after every step it is set up anew */
-	bool is_plain;            /* mostly what the fast variants are made for */
+	bool is_hostile;      /* breaks its ring; after every step it is set up anew */
+	bool is_single;       /* mostly what the fast variants are made for */
 };
 
 struct variant_rig {

@@ -34,14 +34,14 @@ check_peek(uint64_t features)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(vring_engine, peek_translates_plain_buffers_and_takes_nothing)
+VU_TEST(vring_engine, peek_translates_single_buffers_and_takes_nothing)
 {
 	for (unsigned int i = 0; i < RTE_DIM(layouts); i++)
 		CHECK(check_peek(layouts[i]) == TEST_SUCCESS);
 	return TEST_SUCCESS;
 }
 
-/* The shapes that are not plain, in this order, then one that is. @return its place */
+/* The shapes that are not single, in this order, then one that is. @return its place */
 static int
 put_shapes(struct vring_fixture *f, int *heads)
 {
@@ -70,19 +70,19 @@ check_shapes(uint64_t features)
 {
 	struct vring_fixture f;
 	struct vu_burst burst;
-	int heads[7], plain;
+	int heads[7], single;
 
 	fixture_start(&f, 16, features | F_INDIRECT);
-	plain = put_shapes(&f, heads);
+	single = put_shapes(&f, heads);
 	CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), 7);
 	for (int i = 0; i < 7; i++) {
-		CHECK((burst.hva[i] != NULL) == (i == plain));
+		CHECK((burst.hva[i] != NULL) == (i == single));
 		CHECK_EQ(burst.head[i], heads[i]);
 		if (f.snapshot->is_packed)
 			CHECK_EQ(burst.nb_descs[i], i == 0 ? 3 : 1);
 	}
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
-	/* The other direction: only the writable one is plain. */
+	/* The other direction: only the writable one is single. */
 	CHECK_EQ(peek_for(&f, &burst, 32, VU_DESC_F_WRITE), 7);
 	for (int i = 0; i < 7; i++)
 		CHECK((burst.hva[i] != NULL) == (i == 2));

@@ -194,13 +194,13 @@ net_direct_forward(struct net_forward_queue *from, const struct vu_vring_snapsho
 	struct vu_vring_pos *pos = &from->ring.queue->vring.pos;
 	uint16_t max = from->direct_max;
 	struct direct direct;
-	bool is_plain;
+	bool is_single;
 	uint16_t nb;
 
 	if (max == 0 || !net_far_is_switched(from->port) || unlikely(!snap->is_enabled))
 		return 0;
-	is_plain = vu_ring_peek_plain(snap, pos, &direct.burst, max, 0, snap->is_packed) != 0;
-	if (!is_plain)
+	is_single = vu_ring_peek_single(snap, pos, &direct.burst, max, 0, snap->is_packed) != 0;
+	if (!is_single)
 		vu_ring_peek(snap, pos, &direct.burst, max, 0, snap->is_packed);
 	direct.from = from;
 	direct.snapshot = snap;
@@ -211,8 +211,8 @@ net_direct_forward(struct net_forward_queue *from, const struct vu_vring_snapsho
 	from->direct_max = nb != 0 ? NET_MAX_BURST : 1;
 	if (nb == 0)
 		return 0;
-	if (likely(is_plain))
-		vu_ring_commit_plain(snap, pos, &direct.burst, nb, false, snap->is_packed);
+	if (likely(is_single))
+		vu_ring_commit_single(snap, pos, &direct.burst, nb, false, snap->is_packed);
 	else
 		vu_ring_commit(snap, pos, &direct.burst, nb, false, snap->is_packed);
 	vu_ring_signal(snap, pos, snap->is_packed);

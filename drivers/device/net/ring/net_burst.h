@@ -4,7 +4,7 @@
  * the same; a ring gets the fastest one that fits what was negotiated and the processor. They are
  * not called for a ring with a fault.
  * net_from_guest.c and net_to_guest.c hold the one that handles everything; net_fast.h is the
- * template of the others, which hand on to it whatever is unusual.
+ * template of the others, which hand on to it whatever is not a single buffer.
  */
 #ifndef NET_BURST_H
 #define NET_BURST_H

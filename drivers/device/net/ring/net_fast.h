@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Template of the fast burst functions: frames that fill one plain buffer each, with the 12-byte
- * header. Whatever is unusual ends the run and goes to net_dequeue_any() or net_enqueue_any(),
+ * Template of the fast burst functions: frames that lie in a single buffer each, with the 12-byte
+ * header. Anything else ends the run and goes to net_dequeue_any() or net_enqueue_any(),
  * which see the ring as it is. Included by one file per instruction set, each with its own compiler
  * options. Owner lcore.
  */
@@ -111,7 +111,7 @@ fast_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct 
 
 	max = RTE_MIN(max, VU_VRING_BURST);
 	if (unlikely(!snap->is_enabled) ||
-			vu_ring_peek_plain(snap, pos, &burst, max, 0, is_packed) == 0)
+			vu_ring_peek_single(snap, pos, &burst, max, 0, is_packed) == 0)
 		return net_dequeue_any(nq, snap, frames, max, nb_frames);
 	*nb_frames = 0;
 	/* Without mbufs the frames stay with the guest. */
@@ -126,7 +126,7 @@ fast_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct 
 	if (nq->is_in_order)
 		vu_ring_commit_batch(snap, pos, &burst, nb, true, is_packed);
 	else
-		vu_ring_commit_plain(snap, pos, &burst, nb, false, is_packed);
+		vu_ring_commit_single(snap, pos, &burst, nb, false, is_packed);
 	vu_ring_signal(snap, pos, is_packed);
 	vu_device_queue_count(nq->queue, nb, nb_bytes);
 	*nb_frames = nb;
@@ -205,7 +205,7 @@ fast_copy_out(const struct net_queue *nq, struct vu_burst *burst, struct rte_mbu
 		if (unlikely((burst->len_bytes[i] < total_bytes) | (frame->nb_segs != 1)))
 			break;
 		if (likely((frame->ol_flags & flags) == 0)) {
-			fast_write(burst->hva[i], src, total_bytes, net_header_words_plain);
+			fast_write(burst->hva[i], src, total_bytes, net_header_words_zero);
 		} else {
 			if (!has_offloads || !fast_header_out(nq->offloads, frame, &words))
 				break;
@@ -230,11 +230,11 @@ fast_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct 
 		uint16_t nb = RTE_MIN((uint16_t)(nb_frames - done), VU_VRING_BURST);
 		uint64_t nb_bytes;
 
-		vu_ring_peek_plain(snap, pos, &burst, nb, VU_DESC_F_WRITE, is_packed);
+		vu_ring_peek_single(snap, pos, &burst, nb, VU_DESC_F_WRITE, is_packed);
 		nb = fast_copy_out(nq, &burst, &frames[done], &nb_bytes, has_offloads);
 		if (nb == 0)
 			break;
-		vu_ring_commit_plain(snap, pos, &burst, nb, true, is_packed);
+		vu_ring_commit_single(snap, pos, &burst, nb, true, is_packed);
 		vu_device_queue_count(nq->queue, nb, nb_bytes);
 		done += nb;
 	}

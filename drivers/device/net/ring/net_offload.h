@@ -151,7 +151,7 @@ struct net_header_words {
 };
 
 /* Of a frame in one buffer that has nothing to say. */
-static const struct net_header_words net_header_words_plain = {
+static const struct net_header_words net_header_words_zero = {
 	.low = 0,
 	.high = RTE_LE32(1 << 16),
 };
@@ -160,7 +160,7 @@ static const struct net_header_words net_header_words_plain = {
 static inline struct net_header_words
 net_header_words(const struct net_header *header)
 {
-	struct net_header_words words = net_header_words_plain;
+	struct net_header_words words = net_header_words_zero;
 
 	memcpy(&words.low, header, sizeof(words.low));
 	words.high |= rte_cpu_to_le_32(rte_le_to_cpu_16(header->csum_offset));
@@ -174,7 +174,7 @@ net_header_words(const struct net_header *header)
 static __rte_always_inline bool
 net_offload_from_header_fast(struct rte_mbuf *frame, const struct net_header *header)
 {
-	struct usual_headers {
+	struct fast_headers {
 		uint8_t macs[2 * RTE_ETHER_ADDR_LEN];
 		rte_be16_t ether_type;
 		union {
@@ -182,7 +182,7 @@ net_offload_from_header_fast(struct rte_mbuf *frame, const struct net_header *he
 			struct rte_ipv6_hdr ip6;
 		};
 	} __attribute__((packed)); /* newer DPDK has no __rte_packed */
-	const struct usual_headers *headers = rte_pktmbuf_mtod(frame, const struct usual_headers *);
+	const struct fast_headers *headers = rte_pktmbuf_mtod(frame, const struct fast_headers *);
 	const uint16_t fragment = RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK | RTE_IPV4_HDR_MF_FLAG);
 	uint32_t start, offset;
 	uint64_t flags;
@@ -240,7 +240,7 @@ net_offload_to_header_fast(uint64_t offloads, const struct rte_mbuf *frame,
 	if ((offloads & RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM)) == 0)
 		return false;
 	if (flags == RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
-		*words = net_header_words_plain;
+		*words = net_header_words_zero;
 		words->low = rte_cpu_to_le_64(NET_HEADER_F_DATA_VALID);
 		return true;
 	}
@@ -254,7 +254,7 @@ net_offload_to_header_fast(uint64_t offloads, const struct rte_mbuf *frame,
 	if (start + offset + NET_CSUM_BYTES > frame->data_len)
 		return false;
 	words->low = rte_cpu_to_le_64(NET_HEADER_F_NEEDS_CSUM | (uint64_t)start << 48);
-	words->high = net_header_words_plain.high | rte_cpu_to_le_32(offset);
+	words->high = net_header_words_zero.high | rte_cpu_to_le_32(offset);
 	return true;
 }
 

@@ -80,7 +80,7 @@ frame_read(const struct net_queue *nq, struct frame_reader *reader, uint8_t *dst
 	}
 }
 
-/* Walk entry i, a plain buffer too, into `chain`: writable segments. @return false: a fault */
+/* Walk entry i, a single buffer too, into `chain`: writable segments. @return false: a fault */
 static bool
 entry_walk(struct net_queue *nq, const struct vu_vring_snapshot *snap, const struct vu_burst *burst,
 	uint16_t i, struct vu_chain *chain)
