@@ -2,7 +2,7 @@
  *
  * What no back-end can do without: allocate mbufs, copy, walk the same buffers in the same order.
  * From guest to guest that is one copy and no mbuf.
- * No ring, no descriptors, no addresses to translate; two counters tell how far it got. The loops
+ * No ring, no fds, no addresses to translate; two counters tell how far it got. The loops
  * are those for the widest vectors that EAL allows, as our own are chosen.
  */
 #include "backend.h"

@@ -28,7 +28,7 @@ static const char options_help[] =
 "Ports (each option may be repeated; one port each)\n"
 "  --socket PATH[,...]      vhost-user socket\n"
 "  --socket-path PATH       the same, spelled as QEMU's back-end convention has it\n"
-"  --fd N[,...]             connected socket inherited as descriptor N; vu-pmd ends with it\n";
+"  --fd N[,...]             connected socket inherited as fd N; vu-pmd ends with it\n";
 
 static const char options_help_rest[] =
 "\n"

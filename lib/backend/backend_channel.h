@@ -32,10 +32,10 @@ enum inband_line_kind {
 	INBAND_NB_LINES
 };
 
-/** A ring starts: give it what it has no descriptors for. @return 0 or -errno */
+/** A ring starts: give it what it has no fds for. @return 0 or -errno */
 int inband_start_ring(struct vu_backend_session *session, uint32_t queue_idx);
 
-/** The front-end itself set a descriptor, or none: that counts from now on. */
+/** The front-end itself set an fd, or none: that counts from now on. */
 void inband_give_up(struct vu_backend_session *session, uint32_t queue_idx,
 	enum inband_line_kind kind);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * In-band notifications (protocol feature 14): a ring for which the front-end set no call or error
- * descriptor gets an eventfd of the session's, so that the data path stays as it is; what arrives
+ * fd gets an eventfd of the session's, so that the data path stays as it is; what arrives
  * there goes out as a message on the back-end channel. One message per ring and kind is under way
  * at a time, later events wait for its acknowledgement: the socket cannot fill up.
  */
@@ -22,7 +22,7 @@ struct inband_line {
 	struct vu_reactor_fd *source; /* NULL: not in use */
 	uint32_t queue_idx;
 	enum inband_line_kind kind;
-	int fd;                       /* our half of the ring's descriptor; only with a source */
+	int fd;                       /* our half of the ring's fd; only with a source */
 	bool is_set;                  /* the front-end said itself what it wants */
 	bool is_due;                  /* an event waits to be reported */
 	bool is_under_way;            /* a message waits for its acknowledgement */

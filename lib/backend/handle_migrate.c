@@ -38,7 +38,7 @@ void
 reply_set_device_state_fd(struct vu_backend_session *session, const struct vu_msg *msg, int rc,
 	struct vu_reply *reply)
 {
-	/* An error and a descriptor must not be combined. */
+	/* An error and an fd must not be combined. */
 	if (rc != 0)
 		vu_fd_close(&session->reply_fd);
 	vu_reply_u64(reply, msg->request, (rc != 0) |

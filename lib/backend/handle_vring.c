@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Rings: size, addresses, base, descriptors, enable, start and stop. Ring indices were checked by
+ * Rings: size, addresses, base, fds, enable, start and stop. Ring indices were checked by
  * the decoder.
  */
 #include "backend_channel.h"
@@ -58,7 +58,7 @@ reply_get_vring_base(struct vu_backend_session *session, const struct vu_msg *ms
 }
 
 /*
- * Data lcores write to call and err: a descriptor that could block them is refused. A kick that is
+ * Data lcores write to call and err: an fd that could block them is refused. A kick that is
  * no eventfd is refused too: it could be the front-end's end of this very connection, which then
  * never ends.
  */
@@ -71,7 +71,7 @@ vring_take_event_fd(struct vu_msg *msg, int *fd)
 	return vu_fd_is_event(*fd) ? vu_fd_set_nonblocking(*fd) : -EINVAL;
 }
 
-/* One that we shall write to; not from front-ends whose descriptors blocked us. */
+/* One that we shall write to; not from front-ends whose fds blocked us. */
 static int
 vring_take_written_fd(struct vu_backend_session *session, struct vu_msg *msg, int *fd)
 {

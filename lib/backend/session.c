@@ -36,7 +36,7 @@ session_end_reason(int rc)
 	case -EBADMSG:
 		return "malformed message";
 	case -EDQUOT:
-		return "it sent too many descriptors that take long to close";
+		return "it sent too many fds that take long to close";
 	case -ENOBUFS:
 		return "front-end does not read our replies";
 	default:

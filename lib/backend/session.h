@@ -17,24 +17,24 @@ struct backend_gpu;
 struct inband_line;
 
 struct vu_backend_session {
-	struct vu_backend_conf conf;   /* fd belongs to conn */
+	struct vu_backend_conf conf;       /* fd belongs to conn */
 	struct vu_device *dev;
 	struct vu_conn *conn;
 	struct vu_reactor_fd *source;
 	struct vu_reactor_call fault_call; /* posted by data lcores */
 	struct vu_msg_limits limits;
-	uint64_t protocol_features;    /* acknowledged */
-	uint64_t features;             /* acknowledged, vhost-user's own bits included */
-	bool is_parked;                /* msg waits for the data lcores */
+	uint64_t protocol_features;        /* acknowledged */
+	uint64_t features;                 /* acknowledged, vhost-user's own bits included */
+	bool is_parked;                    /* msg waits for the data lcores */
 	bool is_closing;
-	bool is_turn_over;             /* what was handled took its time: others come first */
-	struct vu_msg msg;             /* being handled */
-	int result;                    /* of the handler, for the reply after a parked commit */
+	bool is_turn_over;                 /* what was handled took its time: others come first */
+	struct vu_msg msg;                 /* being handled */
+	int result;                        /* of the handler, for the reply after a parked commit */
 	struct vu_reactor_call state_call; /* end of a state check that was waited for */
-	int reply_fd;                  /* goes with the reply; closed when it is sent */
-	struct backend_channel *channel; /* to the front-end; NULL without */
-	struct inband_line *inband;    /* notifications without descriptors; NULL without */
-	struct backend_gpu *gpu;       /* display of the front-end; NULL without */
+	int reply_fd;                      /* goes with the reply; closed when it is sent */
+	struct backend_channel *channel;   /* to the front-end; NULL without */
+	struct inband_line *inband;        /* notifications without fds; NULL without */
+	struct backend_gpu *gpu;           /* display of the front-end; NULL without */
 };
 
 /** Check and apply a request. @return 0, or -errno: the request is refused */
@@ -76,7 +76,7 @@ int session_answer(struct vu_backend_session *session);
 void session_unpark(void *arg);
 
 /**
- * Take the first descriptor of a request to keep it for longer than the request. The other end of
+ * Take the first fd of a request to keep it for longer than the request. The other end of
  * the connection itself is refused: with it in our hands, the connection would never end.
  *
  * @return 0; -EINVAL, and it is closed

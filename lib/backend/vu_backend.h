@@ -39,7 +39,7 @@ struct vu_backend_conf {
 struct vu_backend_session *vu_backend_session_open(const struct vu_backend_conf *conf);
 
 /**
- * End a session: rings stop, memory is unmapped, descriptors are closed. The owner's `closed` is
+ * End a session: rings stop, memory is unmapped, fds are closed. The owner's `closed` is
  * called when all that is done, perhaps before this returns.
  *
  * @param session  open session; closing twice is allowed until `closed` was called

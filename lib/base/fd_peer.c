@@ -50,7 +50,7 @@ fd_close_patiently(int fd)
 		fd_alarm_stop(alarm);
 }
 
-/* Next descriptor; VU_FD_NONE ends the thread. */
+/* Next fd; VU_FD_NONE ends the thread. */
 static int
 budget_next(struct vu_fd_budget *budget)
 {
@@ -97,7 +97,7 @@ budget_work(void *arg)
 	return NULL;
 }
 
-/* Without a thread now, the next descriptor tries again. Lock held. */
+/* Without a thread now, the next fd tries again. Lock held. */
 static void
 budget_wake(struct vu_fd_budget *budget)
 {
@@ -150,7 +150,7 @@ vu_fd_budget_create(void)
 	return budget;
 }
 
-/* A driver may have kept a descriptor that it was given. */
+/* A driver may have kept an fd that it was given. */
 static void
 budget_forget(struct vu_fd_budget *budget)
 {

@@ -16,7 +16,7 @@ int fd_alarm_start(timer_t *alarm);
 void fd_alarm_stop(timer_t alarm);
 
 /**
- * Pass a descriptor on if it is one of a peer's.
+ * Pass an fd on if it is one of a peer's.
  * @return false: the caller closes it
  */
 bool fd_peer_take(int fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Owned file descriptors; see vu_fd.h.
+ * Owned fds; see vu_fd.h.
  */
 #include "vu_fd.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * File descriptors with one owner. A function that takes an fd owns it on every path.
+ * Fds with one owner. A function that takes an fd owns it on every path.
  */
 #ifndef VU_FD_H
 #define VU_FD_H
@@ -8,23 +8,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Value of a descriptor variable that owns nothing. */
+/** Value of an fd variable that owns nothing. */
 #define VU_FD_NONE (-1)
 
 /**
- * Close a descriptor and forget it. One that a peer sent is closed later if closing could wait, see
+ * Close an fd and forget it. One that a peer sent is closed later if closing could wait, see
  * vu_fd_peer.h.
  *
- * @param fd  variable that owns a descriptor or VU_FD_NONE; VU_FD_NONE afterwards
+ * @param fd  variable that owns an fd or VU_FD_NONE; VU_FD_NONE afterwards
  * @context any thread
  */
 void vu_fd_close(int *fd);
 
 /**
- * Move a descriptor out of a variable.
+ * Move an fd out of a variable.
  *
  * @param fd  owner so far; VU_FD_NONE afterwards
- * @return the descriptor, now owned by the caller
+ * @return the fd, now owned by the caller
  * @context any thread
  */
 int vu_fd_take(int *fd);
@@ -32,7 +32,7 @@ int vu_fd_take(int *fd);
 /**
  * Create a non-blocking, close-on-exec eventfd.
  *
- * @return descriptor, or -errno
+ * @return fd, or -errno
  * @context any thread
  */
 int vu_fd_eventfd(void);
@@ -43,7 +43,7 @@ int vu_fd_eventfd(void);
  * @param name         shown in /proc/self/maps
  * @param len_bytes    size of the file
  * @param page_bytes   0 for normal pages, or the size of huge pages to use
- * @return descriptor, or -errno (-ENOMEM without free huge pages shows only when pages are touched)
+ * @return fd, or -errno (-ENOMEM without free huge pages shows only when pages are touched)
  * @context any thread
  */
 int vu_fd_memfd(const char *name, uint64_t len_bytes, uint64_t page_bytes);
@@ -76,7 +76,7 @@ int vu_fd_signal_bounded(int fd);
 int vu_fd_set_nonblocking(int fd);
 
 /**
- * Tell whether a descriptor is an eventfd. Writing to anything else that a peer may send (a file on
+ * Tell whether an fd is an eventfd. Writing to anything else that a peer may send (a file on
  * a file system of its own, a terminal, a pipe that nobody reads) could block or do harm. See
  * doc/decision/0006.
  *

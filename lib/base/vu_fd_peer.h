@@ -47,7 +47,7 @@ unsigned int vu_fd_budget_nb_closing(const struct vu_fd_budget *budget);
  * Track an fd that a peer sent in a budget, unless it is of a kind that closes at once: eventfd,
  * pipe, memory file. From now on vu_fd_close() does not wait for it.
  *
- * @param fd      fd
+ * @param fd      of the peer
  * @param budget  lives until fd is handed to vu_fd_close(); NULL as vu_fd_budget_is_full()
  * @context control lcore
  */
@@ -56,7 +56,7 @@ void vu_fd_track(int fd, struct vu_fd_budget *budget);
 /**
  * Forget that an fd came from a peer: it is known to close at once.
  *
- * @param fd  fd
+ * @param fd  of the peer
  * @context control lcore
  */
 void vu_fd_untrack(int fd);

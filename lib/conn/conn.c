@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Framed, non-blocking send and receive; see vu_conn.h. Reads stop at the end of the header and at
- * the end of the frame. As the kernel ends a read behind bytes that brought descriptors, those can
+ * the end of the frame. As the kernel ends a read behind bytes that brought fds, those can
  * then only belong to the frame in hand.
  */
 #include "conn.h"
@@ -57,7 +57,7 @@ vu_conn_create(int fd, struct vu_fd_budget *budget)
 	struct vu_conn *conn;
 	int rc = socket_check(fd);
 
-	/* Descriptors may be in it already. */
+	/* Fds may be in it already. */
 	vu_fd_track(fd, budget);
 	if (rc == 0)
 		rc = vu_fd_set_nonblocking(fd);
@@ -280,7 +280,7 @@ parts_copy(const struct vu_conn_parts *parts, size_t nb_sent, uint8_t *bytes)
 	}
 }
 
-/* Queue a frame whose first nb_sent bytes have left; its descriptors went with the first. */
+/* Queue a frame whose first nb_sent bytes have left; its fds went with the first. */
 static int
 queue_push(struct vu_conn *conn, const struct vu_conn_parts *parts, size_t nb_sent)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Helpers shared by the files of this folder: descriptors beside bytes, and socket addresses.
+ * Helpers shared by the files of this folder: fds beside bytes, and socket addresses.
  */
 #ifndef CONN_H
 #define CONN_H
@@ -13,7 +13,7 @@
 #include "vu_fd_peer.h"
 #include "vu_limits.h"
 
-/** Descriptors in flight; those in [0, nb) are owned. */
+/** Fds in flight; those in [0, nb) are owned. */
 struct conn_fds {
 	int fds[VU_MAX_MSG_FDS];
 	unsigned int nb;
@@ -22,22 +22,22 @@ struct conn_fds {
 /** Close all. */
 void conn_fds_close(struct conn_fds *fds);
 
-/** Duplicate descriptors. @return 0 or -errno, then fds is empty */
+/** Duplicate fds. @return 0 or -errno, then fds is empty */
 int conn_fds_dup(struct conn_fds *fds, const int *from, unsigned int nb);
 
 /**
- * Read bytes and the descriptors that come with them, which are tracked in a budget.
- * @return number of bytes, 0 at the end of the stream, -EBADMSG if descriptors were cut off or are
+ * Read bytes and the fds that come with them, which are tracked in a budget.
+ * @return number of bytes, 0 at the end of the stream, -EBADMSG if fds were cut off or are
  *         too many, -EDQUOT if some came while the budget was full, or -errno; fds is filled if
  *         the number is positive, else empty
  */
 ssize_t conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds,
 	struct vu_fd_budget *budget);
 
-/** Close a connected socket without waiting for the descriptors that nobody took out of it. */
+/** Close a connected socket without waiting for the fds that nobody took out of it. */
 void conn_socket_close(int *fd);
 
-/** Write bytes, with borrowed descriptors on the first. @return number of bytes, or -errno */
+/** Write bytes, with borrowed fds on the first. @return number of bytes, or -errno */
 ssize_t conn_send(int sock, const struct vu_conn_parts *parts);
 
 /** Fill in an address. @return 0, -EINVAL for an empty path, or -ENAMETOOLONG */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Bytes with SCM_RIGHTS descriptors, both ways. A received descriptor is either handed to the
+ * Bytes with SCM_RIGHTS fds, both ways. A received fd is either handed to the
  * caller or closed here.
  */
 #include "conn.h"
@@ -20,7 +20,7 @@
 #endif
 
 /*
- * The kernel puts at most 253 descriptors into one message. What does not fit here it would close
+ * The kernel puts at most 253 fds into one message. What does not fit here it would close
  * itself, and whoever receives waits for that: there is room for all, and for other things that a
  * peer can switch on in a socket that it gave us.
  */
@@ -120,7 +120,7 @@ conn_socket_close(int *fd)
 {
 	int nb_unread;
 
-	/* Nobody can send any more: descriptors are left in the socket only if bytes are. */
+	/* Nobody can send any more: fds are left in the socket only if bytes are. */
 	if (shutdown(*fd, SHUT_RDWR) == 0 && ioctl(*fd, FIONREAD, &nb_unread) == 0 &&
 			nb_unread == 0)
 		vu_fd_untrack(*fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Unix stream sockets that carry framed messages with descriptors: one connection, the listening
+ * Unix stream sockets that carry framed messages with fds: one connection, the listening
  * socket and its file, the client's connect. Knows frames, not their meaning.
  * Nothing here waits, apart from a short wait for another process that starts on the same socket
  * path. The owner adds interest in the fds itself.
@@ -25,7 +25,7 @@ struct vu_listener;
  * Make a connection of a connected socket.
  *
  * @param fd       Unix stream socket, owned by this function on every path; becomes non-blocking
- * @param budget  the socket and the descriptors that come are tracked in it, see vu_fd_peer.h;
+ * @param budget  the socket and the fds that come are tracked in it, see vu_fd_peer.h;
  *                 outlives the connection; NULL: the common one
  * @return the connection; NULL with rte_errno ENOMEM, EBADF, ENOTSOCK, or EPROTOTYPE (a socket of
  *         another family or type)
@@ -34,7 +34,7 @@ struct vu_listener;
 struct vu_conn *vu_conn_create(int fd, struct vu_fd_budget *budget);
 
 /**
- * Close a connection, with the descriptors that came with an incomplete frame and all frames that
+ * Close a connection, with the fds that came with an incomplete frame and all frames that
  * were not sent yet.
  *
  * @param conn  may be NULL
@@ -65,9 +65,9 @@ bool vu_conn_is_own_end(const struct vu_conn *conn, int fd);
 
 /**
  * Take the next frame from the socket, in whatever pieces it arrives. Never reads beyond the frame,
- * so that descriptors cannot be attributed to the wrong one.
+ * so that fds cannot be attributed to the wrong one.
  *
- * Descriptors must arrive with the first byte of a frame. The message is valid for
+ * Fds must arrive with the first byte of a frame. The message is valid for
  * vu_msg_release() whatever is returned.
  *
  * @param conn    from vu_conn_create()
@@ -75,19 +75,19 @@ bool vu_conn_is_own_end(const struct vu_conn *conn, int fd);
  * @param limits  of the receiver
  * @return 1 = one message; 0 = no whole frame there yet; -ECONNRESET the peer is gone, maybe in the
  *         middle of a frame; -ENOTSUP, -EPROTO or -EBADMSG from vu_msg_decode(), which leaves
- *         request, need_reply and spec in msg; -EBADMSG with request 0 for descriptors in the wrong
- *         place or more than VU_MAX_MSG_FDS of them, or if this process has no descriptor left for
- *         them; -EDQUOT with request 0 for descriptors while too many others cannot be closed; any
+ *         request, need_reply and spec in msg; -EBADMSG with request 0 for fds in the wrong
+ *         place or more than VU_MAX_MSG_FDS of them, or if this process has no fd left for
+ *         them; -EDQUOT with request 0 for fds while too many others cannot be closed; any
  *         other -errno of the socket. After a payload size above VU_MAX_MSG_BYTES and
- *         after wrong descriptors the stream has lost its framing: every later call returns
+ *         after wrong fds the stream has lost its framing: every later call returns
  *         -EBADMSG
  * @context control lcore
  */
 int vu_conn_receive(struct vu_conn *conn, struct vu_msg *msg, const struct vu_msg_limits *limits);
 
 /**
- * Send a frame, or queue what the socket does not take. Frames leave in order; descriptors travel
- * with the first byte. Queued descriptors are duplicated: the caller's stay the caller's.
+ * Send a frame, or queue what the socket does not take. Frames leave in order; fds travel
+ * with the first byte. Queued fds are duplicated: the caller's stay the caller's.
  *
  * @param conn   from vu_conn_create()
  * @param reply  frame, not referenced afterwards
@@ -128,21 +128,21 @@ typedef bool (*vu_frame_check_fn)(void *arg, const struct vhost_user_header *hea
 
 /**
  * Take the next frame from the socket like vu_conn_receive(), but leave its meaning to the caller.
- * Descriptors that come with it are closed.
+ * Fds that come with it are closed.
  *
  * @param conn   from vu_conn_create()
  * @param frame  filled if 1 is returned
  * @param check  called with each header, maybe more than once
  * @param arg    of check
  * @return 1 = one frame; 0 = no whole frame there yet; -EBADMSG refused by check, longer than
- *         VU_MAX_MSG_BYTES, or with descriptors in the wrong place: every later call returns it
+ *         VU_MAX_MSG_BYTES, or with fds in the wrong place: every later call returns it
  *         too; -ECONNRESET the peer is gone, or other -errno
  * @context control lcore
  */
 int vu_conn_receive_frame(struct vu_conn *conn, struct vu_frame *frame, vu_frame_check_fn check,
 	void *arg);
 
-/** A frame to be sent: bytes in pieces, and the descriptors on the first. */
+/** A frame to be sent: bytes in pieces, and the fds on the first. */
 struct vu_conn_parts {
 	const struct iovec *iov;
 	unsigned int nb_iov;
@@ -209,7 +209,7 @@ int vu_listener_fd(const struct vu_listener *listener);
  *
  * @param listener  from vu_listener_create()
  * @return connected non-blocking socket, owned by the caller; -EAGAIN nobody waits; -EMFILE,
- *         -ENFILE, -ENOMEM or -ENOBUFS: the peer still waits and the descriptor stays readable, so
+ *         -ENFILE, -ENOMEM or -ENOBUFS: the peer still waits and the fd stays readable, so
  *         the caller must remove its interest for a while
  * @context control lcore
  */

@@ -338,7 +338,7 @@ port_set_rest(struct vu_daemon_conf *conf, struct vu_port_conf *port)
 }
 
 /*
- * Parse "NAME[,key=value...]" into a new last port; NAME is a path or the number of a descriptor.
+ * Parse "NAME[,key=value...]" into a new last port; NAME is a path or the number of an fd.
  */
 static int
 conf_add_port(struct vu_daemon_conf *conf, const char *text, enum vu_endpoint endpoint)

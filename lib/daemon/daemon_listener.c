@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Descriptors of the application: the control lcore waits for them, the driver's handle_event op
- * runs on the worker they were registered for. One event is under way at a time: the descriptor is
+ * Fds of the application: the control lcore waits for them, the driver's handle_event op
+ * runs on the worker they were registered for. One event is under way at a time: the fd is
  * gets its interest back once the worker is done with it. Also the fds by which drivers end a
  * worker's loop.
  */

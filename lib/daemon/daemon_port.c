@@ -75,7 +75,7 @@ port_set_listen_interest(struct daemon_port *port, bool is_interested)
 	vu_reactor_fd_modify(port->listen_source, is_interested ? EPOLLIN : 0);
 }
 
-/* Whoever got descriptors into us that do not close may not bring more of them. */
+/* Whoever got fds into us that do not close may not bring more of them. */
 static int
 port_next_connection(struct daemon_port *port)
 {
@@ -93,7 +93,7 @@ port_accept(void *arg, uint32_t events)
 
 	(void)events;
 	if (fd < 0 && fd != -EAGAIN) {
-		/* Out of descriptors or memory: the front-end still waits, let it. */
+		/* Out of fds or memory: the front-end still waits, let it. */
 		port_set_listen_interest(port, false);
 		vu_reactor_timer_start(port->retry_timer, PORT_ACCEPT_PAUSE_US, 0);
 	}
@@ -128,7 +128,7 @@ port_log_connect(struct daemon_port *port, int result)
 		VU_LOG_LIMITED(limit, DAEMON, WARNING,
 			"%s: %s: connecting to %s: %s; tries again every %u ms", name, driver,
 			port->path, result == -EDQUOT ? "earlier connections hold too many "
-			"descriptors" : rte_strerror(-result), port->max_retry_ms);
+			"fds" : rte_strerror(-result), port->max_retry_ms);
 }
 
 static void
@@ -349,7 +349,7 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 	return rc;
 }
 
-/* Look at an inherited descriptor before anything is made for it. */
+/* Look at an inherited fd before anything is made for it. */
 static int
 port_check_fd(const struct daemon_port *port, struct vu_daemon_conf *conf)
 {

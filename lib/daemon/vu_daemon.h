@@ -33,8 +33,8 @@ struct vu_pin_list {
 /** One port: where it is reached, what it is, where its queues run. */
 struct vu_port_conf {
 	enum vu_endpoint endpoint;
-	char *path;                     /**< socket; NULL with an inherited descriptor */
-	int fd;                         /**< inherited descriptor or VU_FD_NONE */
+	char *path;                     /**< socket; NULL with an inherited fd */
+	int fd;                         /**< inherited fd or VU_FD_NONE */
 	char *device;                   /**< driver, "net" */
 	uint32_t nb_units;              /**< queues=: pairs of a network device, at least 1 */
 	uint32_t max_queue_size;        /**< largest ring accepted, entries */
@@ -82,7 +82,7 @@ const struct vu_key *vu_daemon_keys(const char *device);
 /** Empty configuration. @context control lcore */
 void vu_daemon_conf_init(struct vu_daemon_conf *conf);
 
-/** Free what a configuration holds; inherited descriptors included. @context control lcore */
+/** Free what a configuration holds; inherited fds included. @context control lcore */
 void vu_daemon_conf_fini(struct vu_daemon_conf *conf);
 
 /**
@@ -136,7 +136,7 @@ typedef void (*vu_daemon_fn)(void *arg);
  */
 int vu_daemon_call(struct vu_daemon *daemon, vu_daemon_fn fn, void *arg);
 
-/** A descriptor that the application registered. */
+/** An fd that the application registered. */
 struct vu_daemon_listener;
 
 /** What a listener is added with. */

@@ -21,7 +21,7 @@ vu_device_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapsh
 
 	if (!queue->is_failed) {
 		queue->is_failed = true;
-		/* What was used before is still to be signalled, but not to an eventfd that blocks. */
+		/* What was used before is still to be signalled, but not to one that blocks. */
 		if (queue->vring.pos.is_delayed && queue->vring.pos.fault != VU_VRING_BAD_CALL)
 			vu_vring_notify(snap, &queue->vring.pos);
 		vu_counter_add(&queue->counters.nb_faults, 1);

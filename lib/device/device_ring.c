@@ -83,7 +83,7 @@ vu_device_ring_start(struct vu_device *dev, uint32_t queue_idx, int kick_fd)
 {
 	struct device_queue *queue = dev->queues[queue_idx];
 
-	/* Nobody reads kicks: data lcores poll, or wait for the descriptor without reading it. */
+	/* Nobody reads kicks: data lcores poll, or wait for the fd without reading it. */
 	dev->exec->kick_remove(queue);
 	vu_fd_close(&queue->head.vring.kick_fd);
 	queue->head.vring.kick_fd = kick_fd;

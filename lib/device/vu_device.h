@@ -92,7 +92,7 @@ struct vu_device_events {
 	 */
 	void (*ring_fault)(void *arg, uint32_t queue_idx);
 	/**
-	 * Send a request to the front-end (vu_device_channel.h); takes its descriptor. NULL: this
+	 * Send a request to the front-end (vu_device_channel.h); takes its fd. NULL: this
 	 * session has no such channel. Control lcore.
 	 */
 	int (*channel_send)(void *arg, const struct vu_channel_request *request);
@@ -168,7 +168,7 @@ void vu_device_connect(struct vu_device *dev, const struct vu_device_events *eve
 typedef void (*vu_device_done_fn)(void *arg);
 
 /**
- * The front-end is gone: stop all rings, close their descriptors, unmap its memory, forget its
+ * The front-end is gone: stop all rings, close their fds, unmap its memory, forget its
  * features. May be called while a commit is under way; that commit's callback is not called then.
  *
  * @param dev   connected device
@@ -350,7 +350,7 @@ void vu_device_ring_enable(struct vu_device *dev, uint32_t queue_idx, bool is_en
  * Tell whether eventfds of the device's front-ends blocked us three times, the last time less than
  * a minute ago: they get no notifications then.
  *
- * @return true: refuse call and error descriptors
+ * @return true: refuse call and error fds
  * @context control lcore
  */
 bool vu_device_refuses_calls(struct vu_device *dev);
@@ -364,10 +364,10 @@ bool vu_device_refuses_calls(struct vu_device *dev);
  */
 bool vu_device_report_faults(struct vu_device *dev);
 
-/** Replace the call descriptor, VU_FD_NONE for none; taken. @context control lcore */
+/** Replace the call fd, VU_FD_NONE for none; taken. @context control lcore */
 void vu_device_ring_set_call(struct vu_device *dev, uint32_t queue_idx, int call_fd);
 
-/** Replace the error descriptor, VU_FD_NONE for none; taken. @context control lcore */
+/** Replace the error fd, VU_FD_NONE for none; taken. @context control lcore */
 void vu_device_ring_set_err(struct vu_device *dev, uint32_t queue_idx, int err_fd);
 
 /** Guest memory in use; NULL for none. @context control lcore */

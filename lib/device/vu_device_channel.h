@@ -23,7 +23,7 @@ enum vu_channel_kind {
 	VU_CHANNEL_HOST_NOTIFIER, /**< set or remove a ring's notification area */
 	VU_CHANNEL_OBJECT_ADD,    /**< this device shares an object */
 	VU_CHANNEL_OBJECT_REMOVE,
-	VU_CHANNEL_OBJECT_LOOKUP, /**< get the descriptor of another device's object */
+	VU_CHANNEL_OBJECT_LOOKUP, /**< get the fd of another device's object */
 	VU_CHANNEL_SHMEM_MAP,     /**< map a file into a shared memory region of the device */
 	VU_CHANNEL_SHMEM_UNMAP,
 	VU_CHANNEL_NB_KINDS
@@ -80,7 +80,7 @@ struct vu_channel_request {
  * All return 0, after which `reply` is called once (perhaps before the function returns, if the
  * front-end acknowledges nothing); -ENOTCONN no channel; -EPERM not negotiated; -EAGAIN too many
  * requests without an answer, try later; -EINVAL an argument that can never be right; or -errno of
- * the socket. `reply` may be NULL; it is copied. Descriptors are taken on every path.
+ * the socket. `reply` may be NULL; it is copied. Fds are taken on every path.
  * @{
  */
 
@@ -107,7 +107,7 @@ int vu_device_channel_object_add(struct vu_device *dev, const uint8_t *uuid,
 int vu_device_channel_object_remove(struct vu_device *dev, const uint8_t *uuid,
 	const struct vu_channel_reply *reply);
 
-/** Get the descriptor of a shared object; it comes with the reply. @context control lcore */
+/** Get the fd of a shared object; it comes with the reply. @context control lcore */
 int vu_device_channel_object_lookup(struct vu_device *dev, const uint8_t *uuid,
 	const struct vu_channel_reply *reply);
 

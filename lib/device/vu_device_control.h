@@ -72,11 +72,11 @@ bool vu_device_has_gpu(const struct vu_device *dev);
 int vu_device_set_gpu_socket(struct vu_device *dev, bool is_available);
 
 /**
- * Descriptor of an object that this device shares.
+ * Fd of an object that this device shares.
  *
  * @param dev   device
  * @param uuid  16 bytes
- * @return descriptor, the caller's; -ENOENT no such object; -EOPNOTSUPP the device shares none
+ * @return fd, the caller's; -ENOENT no such object; -EOPNOTSUPP the device shares none
  * @context control lcore
  */
 int vu_device_get_shared_object(struct vu_device *dev, const uint8_t *uuid);
@@ -144,7 +144,7 @@ void vu_device_get_shmem_config(const struct vu_device *dev, uint64_t *sizes);
 /** @name Events on workers
  * @{ */
 
-/** A descriptor became ready that the application registered for a device. */
+/** An fd became ready that the application registered for a device. */
 struct vu_device_event {
 	uint64_t data;           /**< as registered, above the device's number of queues */
 	uint32_t epoll_events;   /**< what is ready */
@@ -158,9 +158,9 @@ bool vu_device_can_handle_event(const struct vu_device *dev);
 void vu_device_handle_event(struct vu_device *dev, const struct vu_device_event *event);
 
 /**
- * Descriptor by which the driver ends a worker's loop.
+ * Fd by which the driver ends a worker's loop.
  *
- * @return descriptor, stays the driver's; VU_FD_NONE = none
+ * @return fd, stays the driver's; VU_FD_NONE = none
  * @context control lcore
  */
 int vu_device_exit_event(struct vu_device *dev, unsigned int worker_idx);

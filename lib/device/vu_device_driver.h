@@ -129,7 +129,7 @@ struct vu_device_ops {
 	int (*update_memory)(struct vu_device *dev, const struct vu_mem_table *mem);
 	/** The back-end channel (vu_device_channel.h) is there or gone; default: nothing. */
 	void (*set_backend_req)(struct vu_device *dev, bool is_available);
-	/** Descriptor of a shared object, now the caller's, or -errno; default: feature off. */
+	/** Fd of a shared object, now the caller's, or -errno; default: feature off. */
 	int (*get_shared_object)(struct vu_device *dev, const uint8_t *uuid);
 	/** The GPU socket (vu_device_gpu.h) is there or gone; default: GPU_SET_SOCKET refused. */
 	int (*set_gpu_socket)(struct vu_device *dev, bool is_available);
@@ -147,13 +147,13 @@ struct vu_device_ops {
 	/** SEND_RARP; default: RARP is off. */
 	int (*send_rarp)(struct vu_device *dev, const uint8_t *mac);
 	/**
-	 * Handle a descriptor that the application registered (vu_daemon_listener_add()). Owner
+	 * Handle an fd that the application registered (vu_daemon_listener_add()). Owner
 	 * lcore: that of event->worker_idx. Queues for which vu_task_is_mine() holds may be used.
 	 * Default: none can be registered.
 	 */
 	void (*handle_event)(struct vu_device *dev, const struct vu_device_event *event);
 	/**
-	 * Event descriptor, stays the driver's, that ends a worker's loop when written to;
+	 * Eventfd, stays the driver's, that ends a worker's loop when written to;
 	 * VU_FD_NONE = none; default: none.
 	 */
 	int (*exit_event)(struct vu_device *dev, unsigned int worker_idx);

@@ -47,7 +47,7 @@ struct vu_gpu_request {
  * @name Messages
  * All return 0; -ENOTCONN no socket; -EAGAIN the front-end does not keep up, try later; -EINVAL an
  * argument that can never be right; -ENOMEM; or -errno of the socket. `reply` is copied and may be
- * NULL. Descriptors are taken on every path.
+ * NULL. Fds are taken on every path.
  * @{
  */
 

@@ -95,7 +95,7 @@ frontend_mem_share(struct vu_frontend *fe)
 	return 0;
 }
 
-/* Add a region; its descriptor is owned on every path. */
+/* Add a region; its fd is owned on every path. */
 static int
 mem_add(struct vu_frontend *fe, const struct frontend_region *region)
 {
@@ -189,7 +189,7 @@ vu_frontend_mem_alloc(struct vu_frontend *fe, size_t bytes, size_t page_bytes)
 
 /*
  * Walk of DPDK's memory. DPDK's lock is held meanwhile: pages are only noted, requests come later.
- * Descriptors of runs belong to DPDK until the end of the walk, which duplicates them.
+ * Fds of runs belong to DPDK until the end of the walk, which duplicates them.
  */
 struct dpdk_walk {
 	struct vu_frontend *fe;

@@ -113,7 +113,7 @@ frontend_rings_create(struct vu_frontend *fe)
 	return 0;
 }
 
-/* The kick descriptor comes last: with it the ring runs. */
+/* The kick fd comes last: with it the ring runs. */
 static int
 queue_start(struct vu_frontend *fe, struct frontend_queue *queue)
 {
@@ -130,7 +130,7 @@ queue_start(struct vu_frontend *fe, struct frontend_queue *queue)
 		rc = FRONTEND_OP(fe, set_vring_base, queue->idx, base);
 	if (rc == 0)
 		rc = FRONTEND_OP(fe, set_vring_addr, queue->idx, &addr);
-	/* In-band, descriptors would take precedence over messages. */
+	/* In-band, fds would take precedence over messages. */
 	if (rc == 0 && !fe->is_inband)
 		rc = FRONTEND_OP(fe, set_vring_call, queue->idx, queue->call_fd);
 	if (rc == 0 && !fe->is_inband)

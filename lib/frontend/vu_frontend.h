@@ -68,7 +68,7 @@ struct vu_frontend_events {
 	int (*host_notifier)(void *arg, const struct vu_frontend_notifier *notifier);
 	int (*shared_object_add)(void *arg, const uint8_t uuid[VU_FRONTEND_UUID_BYTES]);
 	int (*shared_object_remove)(void *arg, const uint8_t uuid[VU_FRONTEND_UUID_BYTES]);
-	/** Returns a descriptor that the library sends and closes, or -errno. */
+	/** Returns an fd that the library sends and closes, or -errno. */
 	int (*shared_object_lookup)(void *arg, const uint8_t uuid[VU_FRONTEND_UUID_BYTES]);
 	int (*shmem_map)(void *arg, const struct vu_frontend_shmem *shmem);
 	int (*shmem_unmap)(void *arg, const struct vu_frontend_shmem *shmem);
@@ -262,7 +262,7 @@ struct vu_vring_guest *vu_frontend_ring(const struct vu_frontend *fe, uint32_t q
  * Call eventfd of a queue, which the device writes to with conf.has_calls, or as asked for by
  * vu_vring_guest_arm().
  *
- * @return descriptor to wait for, stays the front-end's; VU_FD_NONE no such queue
+ * @return fd to wait for, stays the front-end's; VU_FD_NONE no such queue
  * @context any thread
  */
 int vu_frontend_call_fd(const struct vu_frontend *fe, uint32_t queue_idx);
@@ -385,7 +385,7 @@ struct vu_frontend_call {
  * @param fe    front-end
  * @param call  filled with the answer
  * @return 0; -EPERM one of the library's own; -EOPNOTSUPP not negotiated; -EINVAL size or number of
- *         descriptors; otherwise as vu_frontend_config_get()
+ *         fds; otherwise as vu_frontend_config_get()
  * @context control lcore
  */
 int vu_frontend_request(struct vu_frontend *fe, struct vu_frontend_call *call);

@@ -67,7 +67,7 @@ struct vu_frontend_ops {
 	int (*set_vring_base)(struct vu_frontend *fe, uint32_t idx, uint32_t base);
 	int (*set_vring_addr)(struct vu_frontend *fe, uint32_t idx,
 		const struct vu_frontend_ring_addr *addr);
-	/** Descriptors are borrowed; VU_FD_NONE = polled. The kick descriptor starts the ring. */
+	/** Fds are borrowed; VU_FD_NONE = polled. The kick fd starts the ring. */
 	int (*set_vring_call)(struct vu_frontend *fe, uint32_t idx, int fd);
 	int (*set_vring_kick)(struct vu_frontend *fe, uint32_t idx, int fd);
 	int (*set_vring_enable)(struct vu_frontend *fe, uint32_t idx, bool is_enabled);

@@ -16,7 +16,7 @@
 struct mem_guard;
 struct mem_xen;
 
-/** What a descriptor refers to. */
+/** What an fd refers to. */
 struct mem_file {
 	dev_t dev;
 	ino_t ino;
@@ -41,7 +41,7 @@ struct mem_map {
 /**
  * Look at the file of a region.
  *
- * @param conf  region; its fd may be any descriptor, hostile
+ * @param conf  region; its fd may be any fd, hostile
  * @param file  receives the facts
  * @return 0, -EINVAL not a regular file, what mem_xen_inspect() says of a region that asks for a
  *         Xen device, or -errno

@@ -187,7 +187,7 @@ region_map(const struct plan *plan, const struct plan_region *region, uint64_t *
 
 	rc = mem_file_inspect(region->conf, &file);
 	if (rc < 0)
-		return plan_refuse(plan, region, rc, "descriptor");
+		return plan_refuse(plan, region, rc, "fd");
 	*map = table_find_map(plan->old, region->conf, &file);
 	if (*map != NULL) {
 		rc = mem_map_check_total(region->conf, (*map)->mapped_bytes, *used_bytes);
@@ -282,7 +282,7 @@ table_build(struct plan *plan)
 	return table;
 }
 
-/* Consumes the descriptors; a mapping does not need its own any more. */
+/* Consumes the fds; a mapping does not need its own any more. */
 static struct vu_mem_table *
 table_from_confs(struct plan *plan, const struct vu_mem_region_conf *confs, unsigned int nb_confs)
 {

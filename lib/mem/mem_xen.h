@@ -68,9 +68,9 @@ struct mem_xen_unmap_grant {
 struct mem_xen_ops {
 	const char *privcmd_path;
 	const char *gntdev_path;
-	int (*open)(const char *path);                         /**< descriptor, or -1 and errno */
+	int (*open)(const char *path);                          /**< fd, or -1 and errno */
 	int (*ioctl)(int fd, unsigned long request, void *arg); /**< 0, or -1 and errno */
-	void *(*mmap)(int fd, size_t len, off_t offset);       /**< shared, read and write */
+	void *(*mmap)(int fd, size_t len, off_t offset);        /**< shared, read and write */
 };
 
 /**
@@ -85,7 +85,7 @@ void mem_xen_ops_set(const struct mem_xen_ops *ops);
 bool mem_xen_is_requested(const struct vu_mem_region_conf *conf);
 
 /**
- * Look at what a region asks for, in place of mem_file_inspect(): its descriptor means nothing.
+ * Look at what a region asks for, in place of mem_file_inspect(): its fd means nothing.
  *
  * @param conf  region that asks for a Xen device, hostile
  * @param file  receives a file without identity

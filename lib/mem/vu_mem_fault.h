@@ -26,7 +26,7 @@ int vu_mem_fault_install(void);
 void vu_mem_fault_uninstall(void);
 
 /**
- * Descriptor that becomes readable when a mapping has failed. The reader drains it (eight bytes)
+ * Fd that becomes readable when a mapping has failed. The reader drains it (eight bytes)
  * and then asks vu_mem_table_has_failed() for each of its tables.
  *
  * @return non-blocking eventfd that stays ours, or -1 if the guard is not installed

@@ -2,7 +2,7 @@
  *
  * Checks a frame against its row, then its payload rules. Runs for every frame of every peer and
  * trusts nothing in it. A rule is here if it holds in every state; the session has the rest.
- * Sizes and descriptor counts that do not fit are -EBADMSG, illegal field values -EPROTO.
+ * Sizes and fd counts that do not fit are -EBADMSG, illegal field values -EPROTO.
  */
 #include "vu_msg.h"
 
@@ -74,7 +74,7 @@ check_vring_addr(const struct vu_msg *msg, const struct vu_msg_limits *limits)
 	return check_vring_idx(addr->index, limits);
 }
 
-/* Both payloads begin with it: ring index, and whether a descriptor comes along. */
+/* Both payloads begin with it: ring index, and whether an fd comes along. */
 static int
 check_vring_fd(const struct vu_msg *msg, const struct vu_msg_limits *limits)
 {

@@ -14,7 +14,7 @@
 #define MEM_TABLE_BYTES(nb_regions) \
 	(VHOST_USER_MEM_TABLE_HEADER_BYTES + (nb_regions) * VHOST_USER_MEM_REGION_BYTES)
 
-/* Shapes: sizes, then descriptors. */
+/* Shapes: sizes, then fds. */
 #define LEN(len) .len_min = (len), .len_max = (len)
 #define LEN_RANGE(min, max, step) .len_min = (min), .len_max = (max), .len_step = (step)
 #define FDS(min, max) .fds_min = (min), .fds_max = (max)
@@ -24,7 +24,7 @@
 #define ALWAYS(...) .reply = VU_REPLY_ALWAYS, .reply_shape = { __VA_ARGS__ }
 #define CONDITIONAL(...) .reply = VU_REPLY_CONDITIONAL, .reply_shape = { __VA_ARGS__ }
 
-/* Payloads of one size and without descriptors. */
+/* Payloads of one size and without fds. */
 #define U64 .payload = VU_PAYLOAD_U64, .shape = { LEN(U64_BYTES) }
 #define VRING_STATE .payload = VU_PAYLOAD_VRING_STATE, \
 	.shape = { LEN(sizeof(struct vhost_user_vring_state)) }
@@ -133,7 +133,7 @@ static const struct vu_msg_spec requests[VHOST_USER_NB_REQUESTS] = {
 		CONDITIONAL(LEN_RANGE(U64_BYTES, sizeof(struct vhost_user_mem_reg),
 			VHOST_USER_MEM_REGION_BYTES)),
 		.protocol_features = PROTOCOL(CONFIGURE_MEM_SLOTS) },
-	/* Some front-ends send the descriptor again; nobody takes it, so it is closed. */
+	/* Some front-ends send the fd again; nobody takes it, so it is closed. */
 	[VHOST_USER_REM_MEM_REG] = { ROW(REM_MEM_REG), .payload = VU_PAYLOAD_MEM_REG,
 		.shape = { LEN(sizeof(struct vhost_user_mem_reg)), FDS(0, 1) }, ACK,
 		.protocol_features = PROTOCOL(CONFIGURE_MEM_SLOTS) },

@@ -2,7 +2,7 @@
  *
  * Messages as the code sees them: decoding with all checks that need no session state, and building
  * of replies and requests. Pure functions on the caller's storage: no I/O, no state, no globals.
- * A decoded message owns the descriptors that came with it until somebody takes them.
+ * A decoded message owns the fds that came with it until somebody takes them.
  */
 #ifndef VU_MSG_H
 #define VU_MSG_H
@@ -66,7 +66,7 @@ struct vu_msg {
 /**
  * Decode and check one whole frame.
  *
- * All descriptors move into the message on every path, so the caller ends with vu_msg_release()
+ * All fds move into the message on every path, so the caller ends with vu_msg_release()
  * whatever is returned; those beyond VU_MAX_MSG_FDS are closed here. The header fields, need_reply
  * and spec are set on every path too, so that a refused request can be answered or logged.
  *
@@ -74,11 +74,11 @@ struct vu_msg {
  * @param header   12 bytes
  * @param payload  as many bytes as the header says; not read, and may be NULL, if that is 0 or
  *                 more than VU_MAX_MSG_BYTES
- * @param fds      nb_fds descriptors; VU_FD_NONE afterwards; may be NULL without descriptors
+ * @param fds      nb_fds of them; VU_FD_NONE afterwards; may be NULL without fds
  * @param nb_fds   any number
  * @param limits   of the receiver
  * @return 0; -EBADMSG frame malformed: version, direction, reserved flags, size or number of
- *         descriptors; -ENOTSUP no such request; -EPROTO a field has a value that is never legal
+ *         fds; -ENOTSUP no such request; -EPROTO a field has a value that is never legal
  * @context any thread
  */
 int vu_msg_decode(struct vu_msg *msg, const void *header, const void *payload, int *fds,
@@ -94,17 +94,17 @@ int vu_msg_decode(struct vu_msg *msg, const void *header, const void *payload, i
 uint32_t vu_msg_header_size(const void *header);
 
 /**
- * Take a descriptor out of a message.
+ * Take an fd out of a message.
  *
  * @param msg  decoded message
  * @param i    position in the message, from 0
- * @return descriptor, now the caller's, or VU_FD_NONE if there is none or it was taken before
+ * @return fd, now the caller's, or VU_FD_NONE if there is none or it was taken before
  * @context any thread
  */
 int vu_msg_take_fd(struct vu_msg *msg, unsigned int i);
 
 /**
- * Close the descriptors that nobody took. May be repeated.
+ * Close the fds that nobody took. May be repeated.
  *
  * @param msg  message that vu_msg_decode() filled, with whatever result
  * @context any thread
@@ -133,7 +133,7 @@ const char *vu_msg_name(const struct vu_msg *msg);
 /**
  * One frame to send: a reply, or a request in the other direction. Some kilobytes: fine on the
  * control lcore's stack, not in a per-device array.
- * Descriptors are borrowed: whoever sends the frame duplicates those it cannot send at once, and
+ * Fds are borrowed: whoever sends the frame duplicates those it cannot send at once, and
  * the caller closes its own when it likes.
  */
 struct vu_reply {
@@ -196,11 +196,11 @@ void vu_reply_state(struct vu_reply *reply, uint32_t request, uint32_t vring_idx
 void vu_reply_config(struct vu_reply *reply, const struct vhost_user_config *config);
 
 /**
- * Attach a descriptor to a reply or request. It stays the caller's, see struct vu_reply.
+ * Attach an fd to a reply or request. It stays the caller's, see struct vu_reply.
  *
  * @param reply  frame, already begun
- * @param fd     descriptor
- * @return 0; -EINVAL fd is no descriptor; -ENOSPC there are VU_MAX_MSG_FDS already
+ * @param fd     to attach
+ * @return 0; -EINVAL fd is negative; -ENOSPC there are VU_MAX_MSG_FDS already
  * @context any thread
  */
 int vu_reply_add_fd(struct vu_reply *reply, int fd);

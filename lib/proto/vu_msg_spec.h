@@ -39,7 +39,7 @@ enum vu_payload_kind {
 	VU_PAYLOAD_NB_KINDS
 };
 
-/** Allowed size and descriptors of a frame. */
+/** Allowed size and fds of a frame. */
 struct vu_msg_shape {
 	uint16_t len_min;  /**< payload bytes */
 	uint16_t len_max;  /**< payload bytes */

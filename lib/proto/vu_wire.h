@@ -188,7 +188,7 @@ struct vhost_user_vring_addr {
 	uint64_t log;
 };
 
-/** One region of guest memory; its bytes start at mmap_offset of its descriptor. */
+/** One region of guest memory; its bytes start at mmap_offset of its fd. */
 struct vhost_user_mem_region {
 	uint64_t gpa;
 	uint64_t size;
@@ -207,7 +207,7 @@ struct vhost_user_mem_region {
 #endif
 #define VHOST_USER_MEM_TABLE_HEADER_BYTES 8
 
-/** SET_MEM_TABLE: the whole table, one descriptor per region in the same order. */
+/** SET_MEM_TABLE: the whole table, one fd per region in the same order. */
 struct vhost_user_mem_table {
 	uint32_t nb_regions;
 	uint32_t padding;

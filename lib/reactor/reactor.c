@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The epoll loop and its descriptor and poller sources; see vu_reactor.h.
+ * The epoll loop and its fd and poller sources; see vu_reactor.h.
  * A source removed during a turn is marked, skipped and freed at the end of that turn, as the
  * batch of events in hand may still point to it.
  */
@@ -294,7 +294,7 @@ vu_reactor_fd_remove(struct vu_reactor_fd *source)
 	reactor = source->reactor;
 	rc = epoll_ctl(reactor->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
 	/*
-	 * Fails only if the owner closed the descriptor first; a duplicate of it would then keep
+	 * Fails only if the owner closed the fd first; a duplicate of it would then keep
 	 * delivering events for freed memory.
 	 */
 	RTE_VERIFY(rc == 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Event loop of the control lcore: descriptors, timers, pollers, and calls from other threads.
+ * Event loop of the control lcore: fds, timers, pollers, and calls from other threads.
  * Everything here belongs to the thread that runs the reactor, except where @context says "any
  * thread". All callbacks run on that thread, one at a time, and may add, change and remove any
  * source, timer or poller, themselves included. The reactor costs no CPU while nothing happens.
@@ -16,7 +16,7 @@ struct vu_reactor_fd;
 struct vu_reactor_timer;
 struct vu_reactor_poller;
 
-/** Called when a descriptor is ready; epoll_events is a set of EPOLL* bits. */
+/** Called when an fd is ready; epoll_events is a set of EPOLL* bits. */
 typedef void (*vu_reactor_fd_fn)(void *arg, uint32_t epoll_events);
 /** Called for an expired timer or a posted call. */
 typedef void (*vu_reactor_call_fn)(void *arg);
@@ -47,7 +47,7 @@ struct vu_reactor_call {
 struct vu_reactor *vu_reactor_create(void);
 
 /**
- * Destroy a reactor. Every descriptor, timer and poller must have been removed before and nobody
+ * Destroy a reactor. Every fd, timer and poller must have been removed before and nobody
  * may post any more. Calls still queued are dropped. Threads that wait in vu_reactor_call_sync()
  * are sent home with -ESHUTDOWN first.
  *
@@ -77,11 +77,11 @@ void vu_reactor_shutdown(struct vu_reactor *reactor);
 int vu_reactor_run(struct vu_reactor *reactor);
 
 /**
- * Run one turn: pollers, wait, ready descriptors, expired timers, posted calls.
+ * Run one turn: pollers, wait, ready fds, expired timers, posted calls.
  *
  * @param reactor     from vu_reactor_create()
  * @param timeout_ms  longest wait in milliseconds; 0 = do not wait, negative = no limit
- * @return number of descriptor, timer and posted callbacks made, or -errno if waiting failed; a
+ * @return number of fd, timer and posted callbacks made, or -errno if waiting failed; a
  *         signal ends the wait early and is no failure
  * @context control lcore, not from a callback of this reactor
  */
@@ -122,7 +122,7 @@ int vu_reactor_fd_modify(struct vu_reactor_fd *source, uint32_t epoll_events);
 
 /**
  * Remove interest in an fd. Its callback is not called again, not even for an event that this
- * turn has already fetched. Call it before closing the descriptor.
+ * turn has already fetched. Call it before closing the fd.
  *
  * @param source  invalid afterwards; may be NULL
  * @context control lcore
@@ -214,7 +214,7 @@ int vu_reactor_call_sync(struct vu_reactor *reactor, vu_reactor_call_fn fn, void
 
 /**
  * Add a function that runs before each sleep, in the order of addition. A poller is for state that
- * no descriptor announces, such as a grace period. One that makes work for another poller posts a
+ * no fd announces, such as a grace period. One that makes work for another poller posts a
  * call, so that the reactor does not sleep in between.
  *
  * @param reactor  from vu_reactor_create()

@@ -8,13 +8,13 @@
  *   W1 store it (index of a ring,          S1 is_asleep = 1; arm: ask guests for kicks
  *      tail of a handoff ring,             S2 full fence
  *      nb_posted, flags)                   S3 mailbox, flags, every idle word: still nothing?
- *   W2 full fence                          S4 offline (release), wait for descriptors,
+ *   W2 full fence                          S4 offline (release), wait for fds,
  *   W3 is the sleeper asleep, is the          online (full fence)
  *      guest asked for a kick?             S5 is_asleep = 0; disarm: no kicks
- *      then signal a descriptor            S6 turn: mailbox, idle words
+ *      then signal an fd                   S6 turn: mailbox, idle words
  *
  * 1. One of S3 and W3 sees the other's store, because both stores come before a full fence and both
- *    loads behind it: either there is no sleep, or a descriptor is signalled. It stays ready until
+ *    loads behind it: either there is no sleep, or an fd is signalled. It stays ready until
  *    S4 takes it, so a signal that arrives before the wait ends it. Guests run W1-W3 as every
  *    driver does before a kick (VIRTIO 1.2, 2.7.13 and 2.8.21).
  * 2. Of several threads in W3 one signals: it takes is_asleep from 1 to 0.
@@ -234,7 +234,7 @@ worker_has_work(const struct vu_sched_worker *worker)
 	return change != 0;
 }
 
-/* Wait for a descriptor, without anything that a grace period protects. */
+/* Wait for an fd, without anything that a grace period protects. */
 static void
 worker_wait(struct vu_sched_worker *worker)
 {

@@ -18,7 +18,7 @@ enum vu_idle_policy {
 	VU_IDLE_BUSY,      /**< the next turn; the default */
 	VU_IDLE_PAUSE,     /**< a pause of some ten cycles, then the next turn */
 	VU_IDLE_MONITOR,   /**< wait for a store to the idle words, where the CPU can */
-	VU_IDLE_INTERRUPT, /**< after a while sleep on the kick descriptors of its tasks */
+	VU_IDLE_INTERRUPT, /**< after a while sleep on the kick fds of its tasks */
 	VU_NB_IDLE_POLICIES
 };
 
@@ -37,7 +37,7 @@ const char *vu_idle_policy_name(enum vu_idle_policy policy);
  * @param policy      one of enum vu_idle_policy
  * @param idle_us     VU_IDLE_INTERRUPT: microseconds without work before it sleeps
  * @return 0; -EINVAL no such worker or policy; -EBUSY its loop runs; -ENOTSUP this CPU cannot wait
- *         for a store; -EMFILE or another -errno: no descriptors to sleep on
+ *         for a store; -EMFILE or another -errno: no fds to sleep on
  * @context control lcore
  */
 int vu_sched_set_idle(struct vu_sched *sched, unsigned int worker_idx,
@@ -52,7 +52,7 @@ int vu_sched_set_idle(struct vu_sched *sched, unsigned int worker_idx,
 bool vu_sched_may_sleep(const struct vu_sched *sched);
 
 /**
- * Let a descriptor wake a worker from its sleep: the kick eventfd of a task's ring. Nobody reads
+ * Let an fd wake a worker from its sleep: the kick eventfd of a task's ring. Nobody reads
  * it. Nothing happens if the worker never sleeps.
  *
  * @param sched       scheduler
@@ -64,7 +64,7 @@ bool vu_sched_may_sleep(const struct vu_sched *sched);
 int vu_sched_kick_fd_add(struct vu_sched *sched, unsigned int worker_idx, int fd);
 
 /**
- * Undo vu_sched_kick_fd_add(), before the descriptor is closed.
+ * Undo vu_sched_kick_fd_add(), before the fd is closed.
  *
  * @context control lcore
  */

@@ -359,7 +359,7 @@ vu_vring_set_ready(struct vu_vring_guard *guard, bool is_ready)
 	return guard_end(guard, rc);
 }
 
-/* Replace one of the descriptors; takes fd on every path. */
+/* Replace one of the fds; takes fd on every path. */
 static int
 guard_set_fd(struct vu_vring_guard *guard, int *own_fd, int fd)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * One virtqueue as the control lcore sees it: what the messages said about it, whether it is
- * started and enabled, its descriptors, its saved position and its fault. The owner lcore sees only
+ * started and enabled, its fds, its saved position and its fault. The owner lcore sees only
  * `snapshot` and `pos` (vu_vring_poll.h).
  */
 #ifndef VU_VRING_H
@@ -28,7 +28,7 @@ enum vu_vring_fault {
 	VU_VRING_BAD_ADDRESS,    /**< buffer outside guest memory */
 	VU_VRING_BAD_DIRECTION,  /**< readable after writable, or the wrong kind for this queue */
 	VU_VRING_BAD_LENGTH,     /**< chain too short for what the device has to store in it */
-	VU_VRING_BAD_CALL,       /**< writing the call descriptor blocked or took too long */
+	VU_VRING_BAD_CALL,       /**< writing the call fd blocked or took too long */
 	VU_VRING_NB_FAULTS
 };
 
@@ -121,7 +121,7 @@ struct vu_vring {
 void vu_vring_init(struct vu_vring *vring, uint32_t idx);
 
 /**
- * Close the ring's descriptors and forget its configuration; the ring must be stopped and quiet.
+ * Close the ring's fds and forget its configuration; the ring must be stopped and quiet.
  *
  * @param vring  ring without a published snapshot
  * @context control lcore

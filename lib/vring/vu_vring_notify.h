@@ -16,7 +16,7 @@
  * Write the call eventfd; the only system call of the data path. A write that was interrupted is a
  * fault of the ring, for the caller to find in pos->fault, and so are many that took long.
  *
- * @param snap      snapshot of the ring; without a call descriptor the front-end polls and nothing
+ * @param snap      snapshot of the ring; without a call fd the front-end polls and nothing
  *                  happens
  * @param pos       for counters and fault: that of the ring, or one of the caller's own
  * @context owner lcore

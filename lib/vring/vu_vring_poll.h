@@ -125,7 +125,7 @@ int vu_vring_add_used(struct vu_vring_guard *guard, const struct vu_vring_item *
  * @{ */
 
 /**
- * Write the call descriptor; nothing happens without one.
+ * Write the call fd; nothing happens without one.
  *
  * @return 0; -ESHUTDOWN
  * @context owner lcore, or any data lcore with a lock
@@ -156,9 +156,9 @@ int vu_vring_enable_notification(struct vu_vring_guard *guard);
 int vu_vring_disable_notification(struct vu_vring_guard *guard);
 
 /**
- * Take what is in the kick descriptor.
+ * Take what is in the kick fd.
  *
- * @return 1: the ring is enabled, 0: it is not; -EAGAIN nobody kicked; -ENOENT no descriptor, the
+ * @return 1: the ring is enabled, 0: it is not; -EAGAIN nobody kicked; -ENOENT no fd, the
  *         ring is to be polled; other -errno of reading
  * @context control lcore, or whoever waits for kicks
  */
@@ -269,7 +269,7 @@ int vu_vring_set_enabled(struct vu_vring_guard *guard, bool is_enabled);
 int vu_vring_set_ready(struct vu_vring_guard *guard, bool is_ready);
 
 /**
- * Replace the kick descriptor, VU_FD_NONE for none; taken on every path.
+ * Replace the kick fd, VU_FD_NONE for none; taken on every path.
  *
  * @return 0; -EPERM
  * @context control lcore, or the owner's thread
@@ -277,7 +277,7 @@ int vu_vring_set_ready(struct vu_vring_guard *guard, bool is_ready);
 int vu_vring_set_kick(struct vu_vring_guard *guard, int fd);
 
 /**
- * Replace the call descriptor, VU_FD_NONE for none; taken on every path.
+ * Replace the call fd, VU_FD_NONE for none; taken on every path.
  *
  * @return 0; -EPERM
  * @context control lcore, or the owner's thread
@@ -285,7 +285,7 @@ int vu_vring_set_kick(struct vu_vring_guard *guard, int fd);
 int vu_vring_set_call(struct vu_vring_guard *guard, int fd);
 
 /**
- * Replace the error descriptor, VU_FD_NONE for none; taken on every path.
+ * Replace the error fd, VU_FD_NONE for none; taken on every path.
  *
  * @return 0; -EPERM
  * @context control lcore, or the owner's thread

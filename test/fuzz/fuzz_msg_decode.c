@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Decoder, both directions, requests and replies. What it lets through must keep the promises of
- * vu_msg.h; what it refuses must have moved all descriptors all the same.
+ * vu_msg.h; what it refuses must have moved all fds all the same.
  *
- * Input: limits (4 bytes), number of descriptors, header, payload.
+ * Input: limits (4 bytes), number of fds, header, payload.
  */
 #include <errno.h>
 #include <fcntl.h>

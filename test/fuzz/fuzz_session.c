@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * A whole session: the input is a script for the front-end, the guest and the lcores. Afterwards
- * the front-end hangs up, and no descriptor and no mapping may be left.
+ * the front-end hangs up, and no fd and no mapping may be left.
  *
  * Input: device, then steps of one byte and their arguments; see steps[].
  */
@@ -28,7 +28,7 @@
 #define VICTIM_BYTES 0x4000
 #define PIPE_ENDS 2
 
-/* Descriptors that a script can send. */
+/* Fds that a script can send. */
 enum fuzz_fd {
 	FD_MEM,    /* memory of the guest */
 	FD_EVENT,
@@ -95,7 +95,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 /* ---- frames ---- */
 
-/* Send bytes with the descriptors that `choice` and more of the input name. */
+/* Send bytes with the fds that `choice` and more of the input name. */
 static void
 send_bytes(struct fuzz_input *input, const void *bytes, size_t len, uint8_t choice)
 {
@@ -111,7 +111,7 @@ send_bytes(struct fuzz_input *input, const void *bytes, size_t len, uint8_t choi
 		fake_frontend_send_bytes(&port->frontend, bytes, len, chosen, nb);
 }
 
-/* A frame whose header fits: request, flags, descriptors, size, payload. */
+/* A frame whose header fits: request, flags, fds, size, payload. */
 static void
 step_frame(struct fuzz_input *input)
 {
@@ -285,7 +285,7 @@ drain(int sock)
 {
 	uint8_t bytes[4096];
 
-	/* Without a control buffer the kernel closes descriptors that come along. */
+	/* Without a control buffer the kernel closes fds that come along. */
 	while (sock != VU_FD_NONE && recv(sock, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		continue;
 }
@@ -421,7 +421,7 @@ session_end(void)
 	vu_fd_close(&far_end);
 	if (rig_held_renew(&held))
 		return;
-	rte_panic("after the session: %u descriptors, %u mappings\n", held.nb_fds, held.nb_maps);
+	rte_panic("after the session: %u fds, %u mappings\n", held.nb_fds, held.nb_maps);
 }
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Scripted front-end at the other end of a socket pair: sends any frame, valid or broken, with any
- * descriptors, and takes replies. Whoever waits for a reply lets the back-end work meanwhile by the
+ * fds, and takes replies. Whoever waits for a reply lets the back-end work meanwhile by the
  * caller's turn function, so that both ends can live on one thread.
  */
 #ifndef FAKE_FRONTEND_H
@@ -36,7 +36,7 @@ int fake_frontend_open(struct fake_frontend *frontend, void (*turn)(void *arg), 
 void fake_frontend_close(struct fake_frontend *frontend);
 
 /**
- * Send bytes, with descriptors on the first one. The descriptors stay the caller's.
+ * Send bytes, with fds on the first one. The fds stay the caller's.
  *
  * @return 0, or -errno (-EPIPE: the back-end hung up)
  */
@@ -53,7 +53,7 @@ void fake_frontend_begin(const struct fake_frontend *frontend, struct vu_reply *
 /**
  * Wait for the next reply.
  *
- * @param reply  overwritten; nb_fds tells how many descriptors came, which are closed already
+ * @param reply  overwritten; nb_fds tells how many fds came, which are closed already
  * @return 0; -ECONNRESET the back-end hung up; -ETIMEDOUT; or the error of vu_msg_decode()
  */
 int fake_frontend_receive(struct fake_frontend *frontend, struct vu_msg *reply);

@@ -25,7 +25,7 @@ void fake_fuse_stop(struct fake_fuse *fuse);
 
 /**
  * A connected TCP socket with unsent data and an hour to send it.
- * @return descriptor; peer receives the other end, which does not read
+ * @return fd; peer receives the other end, which does not read
  */
 int fake_lingering_socket(int *peer);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a test case must leave as it found it: descriptors, shared mappings, mempools, DPDK heap,
+ * What a test case must leave as it found it: fds, shared mappings, mempools, DPDK heap,
  * idle lcores. Called by the runner around each case; main lcore only.
  */
 #ifndef LEAK_CHECK_H
@@ -8,7 +8,7 @@
 
 struct leak_snapshot;
 
-/** Wait until descriptors of peers that other threads close are closed; gives up some day. */
+/** Wait until fds of peers that other threads close are closed; gives up some day. */
 void leak_check_settle(void);
 
 /**

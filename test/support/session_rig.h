@@ -26,7 +26,7 @@
 #define RIG_BUFFER_OFFSET UINT64_C(0x40000)
 #define RIG_BUFFER_BYTES UINT64_C(2048)
 
-/** What a session must give back: descriptors, and mappings of the memory of ports. */
+/** What a session must give back: fds, and mappings of the memory of ports. */
 struct rig_held {
 	unsigned int nb_fds;
 	unsigned int nb_maps;
@@ -39,10 +39,10 @@ void rig_held_take(struct rig_held *held);
 /** Count again. @return true if it is as much as before */
 bool rig_held_renew(struct rig_held *held);
 
-/** Others opened or closed descriptors and took memory since, but mapped none of a port's. */
+/** Others opened or closed fds and took memory since, but mapped none of a port's. */
 void rig_held_excuse(struct rig_held *held);
 
-/** Open descriptors below 256, cheaply. */
+/** Open fds below 256, cheaply. */
 unsigned int rig_count_fds(void);
 
 /** What all ports share. */
@@ -59,7 +59,7 @@ struct rig_port {
 	struct fake_frontend frontend;
 	int mem_fd;
 	uint8_t *mem;
-	int event_fd;                       /**< call and error descriptor of all rings */
+	int event_fd;                       /**< call and error fd of all rings */
 };
 
 /** Rings of a guest, inside rig_port.mem. */

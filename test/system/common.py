@@ -223,7 +223,7 @@ class Process:
         check(self.is_alive(), f"{self.name} ended by itself with {self._child.returncode}")
 
     def nb_fds(self):
-        """Number of open descriptors."""
+        """Number of open fds."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def mappings(self):

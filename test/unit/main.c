@@ -97,7 +97,7 @@ remove_runtime_dir(void)
 
 /*
  * EAL refuses --no-huge together with --in-memory; --no-shconf gives the same privacy. With a
- * prefix of our own, no other DPDK process probes our telemetry socket: the descriptor of that
+ * prefix of our own, no other DPDK process probes our telemetry socket: the fd of that
  * connection would look like a leak.
  */
 static void

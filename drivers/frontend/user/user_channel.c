@@ -84,7 +84,7 @@ handle_object_remove(struct user_frontend *user, struct vu_msg *msg,
 		events->shared_object_remove(arg, msg->payload.uuid.bytes) : -EOPNOTSUPP;
 }
 
-/* Returns the descriptor to answer with. */
+/* Returns the fd to answer with. */
 static int
 handle_object_lookup(struct user_frontend *user, struct vu_msg *msg,
 	const struct vu_frontend_events *events, void *arg)

@@ -247,7 +247,7 @@ VU_TEST(backend_channel, rubbish_costs_the_channel)
 	vu_request_begin(&frame, VHOST_USER_GET_FEATURES, false);
 	CHECK_EQ(vu_conn_send(f.peer, &frame), 0);
 	CHECK_EQ(check_dropped(&f, 3), 0);
-	/* Wrong size, and a descriptor that does not belong there. */
+	/* Wrong size, and an fd that does not belong there. */
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), 0);
 	vu_reply_bytes(&frame, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL, 0);
 	CHECK_EQ(vu_conn_send(f.peer, &frame), 0);

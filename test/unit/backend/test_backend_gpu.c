@@ -81,7 +81,7 @@ gpu_read(struct gpu_fixture *g, void *buf, size_t len, int *fd)
 	return len == 0 ? 0 : -ETIMEDOUT;
 }
 
-/* Read one message without a descriptor and compare it. */
+/* Read one message without an fd and compare it. */
 static int
 gpu_expect(struct gpu_fixture *g, uint32_t request, const void *payload, uint32_t len)
 {

@@ -8,7 +8,7 @@
 	RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | \
 	RTE_BIT64(VHOST_USER_PROTOCOL_F_INBAND_NOTIFICATIONS))
 
-/* Ring 0 configured without any descriptor, memory set, not started. */
+/* Ring 0 configured without any fd, memory set, not started. */
 static int
 open_rings(struct channel_fixture *f, uint64_t protocol)
 {
@@ -96,7 +96,7 @@ VU_TEST(backend_inband, kick_starts_and_call_is_sent)
 	CHECK(!fixture_is_live(&f.fix, 0));
 	CHECK_EQ(kick(&f), 0);
 	CHECK(fixture_is_live(&f.fix, 0));
-	/* A ring that starts signals its new descriptor once. */
+	/* A ring that starts signals its new fd once. */
 	CHECK_EQ(receive_call(&f), 0);
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_VRING_CALL, 0, VU_FD_NONE), 0);
 	CHECK_EQ(use_buffer(&f), 0);
@@ -146,8 +146,8 @@ VU_TEST(backend_inband, nothing_is_lost_with_a_channel)
 	return channel_destroy(&f);
 }
 
-/* Descriptors have priority, whenever they come; bit 8 means that the front-end polls. */
-VU_TEST(backend_inband, descriptors_have_priority)
+/* Fds have priority, whenever they come; bit 8 means that the front-end polls. */
+VU_TEST(backend_inband, fds_have_priority)
 {
 	struct channel_fixture f;
 	struct fake_frontend *frontend = &f.fix.frontend;
@@ -165,7 +165,7 @@ VU_TEST(backend_inband, descriptors_have_priority)
 	return channel_destroy(&f);
 }
 
-VU_TEST(backend_inband, descriptor_replaces_messages)
+VU_TEST(backend_inband, fd_replaces_messages)
 {
 	struct channel_fixture f;
 	struct fake_frontend *frontend = &f.fix.frontend;

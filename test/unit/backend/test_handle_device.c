@@ -51,7 +51,7 @@ VU_TEST(handle_device, offers_follow_the_ops)
 	return channel_destroy(&f);
 }
 
-/* A probe device with everything but messages instead of descriptors and guest addresses. */
+/* A probe device with everything but messages instead of fds and guest addresses. */
 static int
 create(struct channel_fixture *f)
 {
@@ -66,7 +66,7 @@ create(struct channel_fixture *f)
 	return fake_frontend_sync(&f->fix.frontend);
 }
 
-/* Send a request and take the reply, which may bring a descriptor. */
+/* Send a request and take the reply, which may bring an fd. */
 static int
 ask(struct channel_fixture *f, const struct vu_reply *frame, struct vu_msg *reply)
 {
@@ -136,7 +136,7 @@ VU_TEST(handle_device, shared_object)
 	CHECK_EQ(reply.size, 0);
 	CHECK_EQ(reply.nb_fds, 0);
 	CHECK_EQ(memcmp(f.probe->uuid, uuid, sizeof(uuid)), 0);
-	/* fake_frontend_receive() keeps no descriptors: that one was sent is seen by hand. */
+	/* fake_frontend_receive() keeps no fds: that one was sent is seen by hand. */
 	f.probe->shared_fd = f.fix.mem_fd;
 	CHECK_EQ(ask(&f, &frame, &reply), 0);
 	CHECK_EQ(reply.size, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Transfer of the device state: descriptor both ways, direction and phase, a check that is answered
+ * Transfer of the device state: fd both ways, direction and phase, a check that is answered
  * at once or later, and a front-end that does not wait for it.
  */
 #include "channel_fixture.h"
@@ -11,7 +11,7 @@
 #define PROTOCOL_STATE (RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK) | \
 	RTE_BIT64(VHOST_USER_PROTOCOL_F_DEVICE_STATE))
 
-/* Hand a descriptor over; the reply's U64. */
+/* Hand an fd over; the reply's U64. */
 static int64_t
 transfer_fd(struct channel_fixture *f, uint32_t direction, uint32_t phase, int fd)
 {
@@ -54,7 +54,7 @@ VU_TEST(handle_migrate, both_directions)
 	/* A channel of the device's own. */
 	f.probe->channel_fd = f.fix.mem_fd;
 	CHECK_EQ(transfer(&f, VHOST_USER_TRANSFER_SAVE, 0), 0);
-	/* An error and a descriptor are not combined. */
+	/* An error and an fd are not combined. */
 	f.probe->result = -EIO;
 	CHECK_EQ(transfer(&f, VHOST_USER_TRANSFER_SAVE, 0), FAILED);
 	return channel_destroy(&f);

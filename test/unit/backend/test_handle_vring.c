@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Rings: configuration, both generations of starting, stopping, descriptors, enabling.
+ * Rings: configuration, both generations of starting, stopping, fds, enabling.
  */
 #include "session_fixture.h"
 
@@ -160,7 +160,7 @@ VU_TEST(handle_vring, stopped_ring_is_left_alone)
 	return fixture_destroy(&fix);
 }
 
-VU_TEST(handle_vring, starts_with_a_kick_descriptor)
+VU_TEST(handle_vring, starts_with_a_kick_fd)
 {
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
@@ -278,7 +278,7 @@ VU_TEST(handle_vring, wrong_addresses_do_not_start)
 	return fixture_destroy(&fix);
 }
 
-/* ---- call and error descriptors ---- */
+/* ---- call and error fds ---- */
 
 VU_TEST(handle_vring, calls_when_buffers_are_used)
 {
@@ -292,8 +292,8 @@ VU_TEST(handle_vring, calls_when_buffers_are_used)
 	return fixture_destroy(&fix);
 }
 
-/* An event may have gone to the old descriptor just before: it is repeated on the new one. */
-VU_TEST(handle_vring, second_call_descriptor_is_signalled)
+/* An event may have gone to the old fd just before: it is repeated on the new one. */
+VU_TEST(handle_vring, second_call_fd_is_signalled)
 {
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
@@ -316,7 +316,7 @@ VU_TEST(handle_vring, second_call_descriptor_is_signalled)
 }
 
 /* A ring that does not run has nothing to tell. */
-VU_TEST(handle_vring, call_descriptor_of_a_stopped_ring)
+VU_TEST(handle_vring, call_fd_of_a_stopped_ring)
 {
 	struct session_fixture fix;
 

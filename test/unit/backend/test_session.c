@@ -297,7 +297,7 @@ VU_TEST(session, close_while_parked)
 }
 
 /* One that nobody takes, in the message that waits and in one behind it. */
-VU_TEST(session, parked_descriptors_are_closed)
+VU_TEST(session, parked_fds_are_closed)
 {
 	const struct vhost_user_mem_reg reg = { .region = fixture_region(0, GUEST_BYTES) };
 	struct session_fixture fix;
@@ -650,8 +650,8 @@ VU_TEST(session, does_not_keep_its_own_other_end)
 	return fixture_destroy(&fix);
 }
 
-/* Only the server of its file can close such a descriptor: no more of them, from this peer. */
-VU_TEST(session, descriptors_that_do_not_close_end_it)
+/* Only the server of its file can close such an fd: no more of them, from this peer. */
+VU_TEST(session, fds_that_do_not_close_end_it)
 {
 	struct session_fixture fix;
 	struct fake_fuse fuse;

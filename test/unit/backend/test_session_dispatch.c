@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * From message to answer, for all requests alike: what is refused, who gets how many replies, and
- * that no descriptor stays behind whatever arrives (the leak check of the runner sees those).
+ * that no fd stays behind whatever arrives (the leak check of the runner sees those).
  */
 #include "session_fixture.h"
 
 #include <errno.h>
 
-/* A frame of the right shape for any request, with event descriptors as often as it needs them. */
+/* A frame of the right shape for any request, with event fds as often as it needs them. */
 static void
 make_frame(const struct session_fixture *fix, const struct vu_msg_spec *spec, bool need_reply,
 	struct vu_reply *frame)
@@ -255,7 +255,7 @@ static const struct broken_frame broken_frames[] = {
 	{ VHOST_USER_SET_MEM_TABLE, 0x9, 8 + 31, 8 + 31, 1 },
 	{ VHOST_USER_SET_MEM_TABLE, 0x9, 8 + 9 * 32, 8 + 9 * 32, 8 },
 	{ VHOST_USER_GET_CONFIG, 0x9, 11, 11, 0 },
-	/* descriptors */
+	/* fds */
 	{ VHOST_USER_SET_FEATURES, 0x9, 8, 8, 1 },
 	{ VHOST_USER_SET_VRING_CALL, 0x9, 8, 8, 2 },
 	{ VHOST_USER_SET_VRING_CALL, 0x9, 8, 8, 0 },
@@ -320,7 +320,7 @@ VU_TEST(session_dispatch, broken_frame_under_traffic)
 	return fixture_destroy(&fix);
 }
 
-VU_TEST(session_dispatch, descriptors_in_the_middle_end_it)
+VU_TEST(session_dispatch, fds_in_the_middle_end_it)
 {
 	struct session_fixture fix;
 	struct vu_reply frame;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Cases of vu_fd.h: one owner at any time, and what the created descriptors can do.
+ * Cases of vu_fd.h: one owner at any time, and what the created fds can do.
  */
 #include "vu_fd.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Descriptors of peers whose close() waits. Without the thread that waits for them these cases
+ * Fds of peers whose close() waits. Without the thread that waits for them these cases
  * never end.
  */
 #include <errno.h>
@@ -25,7 +25,7 @@ is_open(int fd)
 	return fcntl(fd, F_GETFD) >= 0;
 }
 
-/* As many descriptors as these stay open, or less. */
+/* As many fds as these stay open, or less. */
 static bool
 closing_reaches(unsigned int nb)
 {

@@ -2,7 +2,7 @@
  *
  * Every back-end of vu-bench carries every byte, at every point that makes it choose other code:
  * ring layout, features, sizes, bursts, numbers of queues, widths of vectors. A program of its own,
- * because DPDK's vhost library keeps descriptors for as long as its process lives.
+ * because DPDK's vhost library keeps fds for as long as its process lives.
  *
  * Usage: bench-verify [--no-rte-vhost] [EAL options]
  */

@@ -98,9 +98,9 @@ struct conf_frame {
 	struct vhost_user_header header; /* flags without need_reply, which the bench adds */
 	unsigned int nb_fds;
 	int fds[CONF_MAX_FDS];
-	size_t fds_at;    /* byte that the descriptors travel with */
-	size_t pause_at;  /* bytes after which the back-end gets a turn; 0 = none */
-	bool is_cut;      /* hang up at pause_at */
+	size_t fds_at;                   /* byte that the fds travel with */
+	size_t pause_at;                 /* bytes after which the back-end gets a turn; 0 = none */
+	bool is_cut;                     /* hang up at pause_at */
 	union vu_payload payload;
 };
 
@@ -182,7 +182,7 @@ uint64_t conf_rule_protocol_features(const struct conf_facts *facts);
 /** Features acknowledged by all sessions. */
 uint64_t conf_rule_features(const struct conf_facts *facts);
 
-/** Which kinds of descriptors a request takes: bits of enum conf_fd_kind. */
+/** Which kinds of fds a request takes: bits of enum conf_fd_kind. */
 unsigned int conf_rule_fd_kinds(uint32_t request);
 
 /** What has to happen. */

@@ -132,7 +132,7 @@ bench_close(struct conf_bench *bench)
 	if (rig_port_disconnect(&bench->subject) != 0)
 		bench_complain(bench, "the session does not end");
 	else if (!rig_held_renew(&bench->held))
-		bench_complain(bench, "after a session %u descriptors instead of %u, "
+		bench_complain(bench, "after a session %u fds instead of %u, "
 			"%u mappings instead of %u", bench->held.nb_fds, before.nb_fds,
 			bench->held.nb_maps, before.nb_maps);
 }
@@ -202,7 +202,7 @@ bench_prepare(struct conf_bench *bench, const struct conf_case *test)
 		bench_complain(bench, "a session that comes next does not work: %d", rc);
 }
 
-/* Bytes from..to, and the descriptors if they travel with the first of them. The back-end may be
+/* Bytes from..to, and the fds if they travel with the first of them. The back-end may be
  * gone already; who reads from it will see.
  */
 static void
@@ -330,7 +330,7 @@ bench_run_once(struct conf_bench *bench, const struct conf_case *test, bool need
 	if (!result_keeps_state(test, seen))
 		bench_close(bench);
 	else if (rig_count_fds() != nb_fds)
-		bench_complain(bench, "%s, %s: %u descriptors before, %u after", name, column,
+		bench_complain(bench, "%s, %s: %u fds before, %u after", name, column,
 			nb_fds, rig_count_fds());
 	if (rig_port_echo(&bench->bystander, (uint8_t)bench->nb_cases) != 0)
 		bench_complain(bench, "%s, %s: another session lost a frame", name, column);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The cases that every request goes through, whatever its payload: states, sizes, descriptors,
+ * The cases that every request goes through, whatever its payload: states, sizes, fds,
  * header, cuts, negotiation; see conformance.h. Illegal values are in conformance_values.c.
  */
 #include "conformance.h"
@@ -177,7 +177,7 @@ run_sizes(struct conf_bench *bench, uint32_t request)
 			run_size(bench, request, CONF_SIZE_BETWEEN, size);
 }
 
-/* ---- descriptors ---- */
+/* ---- fds ---- */
 
 static void
 run_nb_fds(struct conf_bench *bench, uint32_t request, enum conf_column column,
@@ -192,7 +192,7 @@ run_nb_fds(struct conf_bench *bench, uint32_t request, enum conf_column column,
 	conf_bench_run(bench, &test);
 }
 
-/* Descriptors that come with any byte but the first. */
+/* Fds that come with any byte but the first. */
 static void
 run_late_fds(struct conf_bench *bench, uint32_t request)
 {
@@ -247,7 +247,7 @@ run_fds(struct conf_bench *bench, uint32_t request)
 	run_fd_kinds(bench, request);
 	if (spec->payload != VU_PAYLOAD_VRING_FD)
 		return;
-	/* "No descriptor attached", and one is. */
+	/* "No fd attached", and one is. */
 	test.column = CONF_FDS_MANY;
 	test.flaw = CONF_MALFORMED;
 	test.frame.payload.u64 |= VHOST_USER_VRING_NOFD_MASK;

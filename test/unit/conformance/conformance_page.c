@@ -81,12 +81,12 @@ static const struct {
 		CONF_SIZE_ZERO, CONF_SIZE_BEYOND,
 	},
 	{
-		"Descriptors: number",
+		"Fds: number",
 		"*nine*: more than any message may have; *on the wrong byte*: any but the first.",
 		CONF_FDS_FEW, CONF_FDS_LATE,
 	},
 	{
-		"Descriptors: kind",
+		"Fds: kind",
 		"In place of the right one, or where one may come.",
 		CONF_FD_EVENT, CONF_FD_NULL,
 	},
@@ -140,8 +140,8 @@ conf_page_begin(FILE *out)
 	fprintf(out, "# Conformance of the back-end\n\n"
 		"Written by the test `conformance/conformance` from what it saw, and compared with "
 		"this\npage whenever it runs; `VU_CONFORMANCE_PAGE=doc/conformance.md "
-		"DPDK_TEST=conformance_autotest\nvu-test` writes it anew. After each case the test "
-		"also checks that no descriptor and no\nmapping is left, that another session "
+		"DPDK_TEST=conformance_autotest\nvu-test` writes it again. After each case the "
+		"test also checks that no fd and no\nmapping is left, that another session "
 		"carries a frame, and that the next session works.\n\n"
 		"Left of a slash: with need_reply, right of it: without; one word: the same in "
 		"both.\n\"%s\": there is no such case.\n\n| Word | Meaning |\n|---|---|\n",

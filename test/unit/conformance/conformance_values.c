@@ -62,7 +62,7 @@ run_indices(struct conf_bench *bench, uint32_t request)
 		run_index(bench, request, CONF_INDEX_32, RTE_BIT64(8));
 		return;
 	}
-	/* A bit that means nothing, beyond 32 bits too; and an index without a descriptor. */
+	/* A bit that means nothing, beyond 32 bits too; and an index without an fd. */
 	run_index(bench, request, CONF_INDEX_32, RTE_BIT64(9));
 	run_index(bench, request, CONF_INDEX_32, RTE_BIT64(32));
 	value_begin(bench, request, &test);
@@ -270,7 +270,7 @@ run_log(struct conf_bench *bench, uint32_t request)
 	conf_bench_run(bench, &test);
 	value_begin(bench, request, &test)->frame.payload.log.size = 0;
 	conf_bench_run(bench, &test);
-	/* The old form has no memory that a descriptor could be for. */
+	/* The old form has no memory that an fd could be for. */
 	value_begin(bench, request, &test)->frame.header.size = sizeof(uint64_t);
 	test.flaw = CONF_MALFORMED;
 	conf_bench_run(bench, &test);

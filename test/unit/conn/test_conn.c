@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Framing over a socket pair: one end is a connection, the other is driven by hand and misbehaves.
- * A pipe whose write end travels shows whether every copy of a descriptor was closed.
+ * A pipe whose write end travels shows whether every copy of an fd was closed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +69,7 @@ all_copies_closed(struct fixture *fixture)
 	return poll(&wait, 1, 0) == 1 && (wait.revents & POLLHUP) != 0;
 }
 
-/* Like conn_send(), with as many copies of one descriptor as the kernel allows. */
+/* Like conn_send(), with as many copies of one fd as the kernel allows. */
 static ssize_t
 send_with_fds(int sock, const void *bytes, size_t len, int fd, unsigned int nb_fds)
 {
@@ -116,7 +116,7 @@ build_set_features(struct vu_reply *frame, uint64_t value)
 	vu_request_append_u64(frame, value);
 }
 
-/* A memory table of nb regions; the descriptors are copies of the pipe's end. */
+/* A memory table of nb regions; the fds are copies of the pipe's end. */
 static void
 build_mem_table(struct vu_reply *frame, uint32_t nb, int fd)
 {
@@ -160,7 +160,7 @@ receive(struct fixture *fixture, struct vu_msg *msg)
 	return vu_conn_receive(fixture->conn, msg, &limits);
 }
 
-/* The kinds of frame that the fragmentation cases cut: no payload, payload, descriptors. */
+/* The kinds of frame that the fragmentation cases cut: no payload, payload, fds. */
 static void
 build_kind(struct vu_reply *frame, unsigned int kind, int fd)
 {
@@ -238,7 +238,7 @@ VU_TEST(conn, several_frames_in_one_write)
 	return TEST_SUCCESS;
 }
 
-/* All three wait in the socket: the descriptors must stay with the middle one. */
+/* All three wait in the socket: the fds must stay with the middle one. */
 VU_TEST(conn, fds_stay_with_their_frame)
 {
 	struct vu_reply plain, table;
@@ -293,7 +293,7 @@ VU_TEST(conn, random_fragmentation)
 	return TEST_SUCCESS;
 }
 
-/* Descriptors with a later byte of the header or with the payload. */
+/* Fds with a later byte of the header or with the payload. */
 VU_TEST(conn, fds_in_the_wrong_place)
 {
 	struct vu_reply frame;
@@ -316,7 +316,7 @@ VU_TEST(conn, fds_in_the_wrong_place)
 	return TEST_SUCCESS;
 }
 
-/* A second set of descriptors, after a legal first one. */
+/* A second set of fds, after a legal first one. */
 VU_TEST(conn, fds_twice_in_a_frame)
 {
 	struct vu_reply frame;
@@ -363,8 +363,8 @@ VU_TEST(conn, fd_flood)
 	return TEST_SUCCESS;
 }
 
-/* The kernel cannot install the descriptors: they are cut off like surplus ones. */
-VU_TEST(conn, no_descriptor_left)
+/* The kernel cannot install the fds: they are cut off like surplus ones. */
+VU_TEST(conn, no_fd_left)
 {
 	struct rlimit before, low;
 	struct vu_reply frame;
@@ -440,7 +440,7 @@ VU_TEST(conn, largest_frame)
 	return TEST_SUCCESS;
 }
 
-/* What decode refuses costs that message only, its descriptors included. */
+/* What decode refuses costs that message only, its fds included. */
 VU_TEST(conn, refused_message_keeps_framing)
 {
 	struct vu_reply unknown, illegal, good;
@@ -555,7 +555,7 @@ VU_TEST(conn, reply_with_fds)
 	return TEST_SUCCESS;
 }
 
-/* Frame nb of a series: every byte tells which, every third one carries descriptors. */
+/* Frame nb of a series: every byte tells which, every third one carries fds. */
 static void
 build_series(struct vu_reply *reply, unsigned int nb, int fd)
 {
@@ -594,7 +594,7 @@ VU_TEST(conn, peer_that_does_not_read_is_bounded)
 	CHECK(vu_conn_wants_write(f.conn));
 	CHECK_EQ(vu_conn_flush(f.conn), 0);
 	CHECK(vu_conn_wants_write(f.conn));
-	/* Queued copies of descriptors go with the connection, the sent ones with the peer. */
+	/* Queued copies of fds go with the connection, the sent ones with the peer. */
 	vu_conn_destroy(f.conn);
 	f.conn = NULL;
 	vu_fd_close(&f.peer);
@@ -604,7 +604,7 @@ VU_TEST(conn, peer_that_does_not_read_is_bounded)
 }
 
 /*
- * A small send buffer cuts frames; the peer must get all bytes in order, descriptors in front. The
+ * A small send buffer cuts frames; the peer must get all bytes in order, fds in front. The
  * single bytes before them move the place of the cut.
  */
 static int
@@ -677,7 +677,7 @@ VU_TEST(conn, flush_to_gone_peer)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(conn, create_refuses_other_descriptors)
+VU_TEST(conn, create_refuses_other_fds)
 {
 	int datagram[2], stream[2], fd = vu_fd_eventfd();
 

@@ -2,7 +2,7 @@
  *
  * What a peer can do to make us wait. One that sent us the socket shares its O_NONBLOCK and can
  * take it back: receiving half a frame and sending to a peer that does not read must still return.
- * And the kernel closes descriptors that nobody receives, which takes as long as they like.
+ * And the kernel closes fds that nobody receives, which takes as long as they like.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +72,7 @@ VU_TEST(conn_blocking, peer_that_does_not_read)
 	return TEST_SUCCESS;
 }
 
-/* A byte with descriptors, of which the last takes an hour to close for who has the last copy. */
+/* A byte with fds, of which the last takes an hour to close for who has the last copy. */
 static bool
 send_lingering(int sock, unsigned int nb_fds, int *peer)
 {
@@ -103,7 +103,7 @@ send_lingering(int sock, unsigned int nb_fds, int *peer)
 	return nb == 1;
 }
 
-VU_TEST(conn_blocking, descriptors_that_nobody_received)
+VU_TEST(conn_blocking, fds_that_nobody_received)
 {
 	int peer = VU_FD_NONE, far;
 	struct vu_conn *conn = blocking_conn(&peer);
@@ -116,7 +116,7 @@ VU_TEST(conn_blocking, descriptors_that_nobody_received)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(conn_blocking, more_descriptors_than_a_message_has)
+VU_TEST(conn_blocking, more_fds_than_a_message_has)
 {
 	const struct vu_msg_limits limits = { .nb_queues = 4 };
 	struct vu_msg msg;
@@ -133,8 +133,8 @@ VU_TEST(conn_blocking, more_descriptors_than_a_message_has)
 	return TEST_SUCCESS;
 }
 
-/* Who gave us a socket can have the kernel add descriptors to what we receive. */
-VU_TEST(conn_blocking, descriptors_that_the_kernel_adds)
+/* Who gave us a socket can have the kernel add fds to what we receive. */
+VU_TEST(conn_blocking, fds_that_the_kernel_adds)
 {
 	const struct vu_msg_limits limits = { .nb_queues = 4 };
 	const char first_byte = 1;
@@ -163,7 +163,7 @@ any_header(void *arg, const struct vhost_user_header *header)
 	return header->request == 1;
 }
 
-VU_TEST(conn_blocking, descriptors_where_none_belong)
+VU_TEST(conn_blocking, fds_where_none_belong)
 {
 	static const char rest[VHOST_USER_HEADER_BYTES - 1];
 	struct vu_frame frame;

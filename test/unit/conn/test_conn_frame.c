@@ -119,7 +119,7 @@ receive(struct fixture *f, struct vu_frame *frame)
 	return vu_conn_receive_frame(f->conn, frame, is_even_request, f);
 }
 
-/* The peer sends bytes, with a descriptor if asked to. */
+/* The peer sends bytes, with an fd if asked to. */
 static bool
 peer_sends(struct fixture *f, const void *bytes, size_t len, unsigned int nb_fds)
 {
@@ -129,7 +129,7 @@ peer_sends(struct fixture *f, const void *bytes, size_t len, unsigned int nb_fds
 	return conn_send(f->peer, &parts) == (ssize_t)len;
 }
 
-/* Any flags, and a descriptor that nobody wants. */
+/* Any flags, and an fd that nobody wants. */
 VU_TEST(conn_frame, arrives_in_pieces)
 {
 	const uint32_t bytes[] = { 1000, 0xf0, 8, 7, 9 };
@@ -178,7 +178,7 @@ VU_TEST(conn_frame, refused_header_is_the_last)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(conn_frame, descriptor_in_the_middle_and_peer_that_is_gone)
+VU_TEST(conn_frame, fd_in_the_middle_and_peer_that_is_gone)
 {
 	const struct vhost_user_header good = { .request = 1000 };
 	struct vu_frame frame;

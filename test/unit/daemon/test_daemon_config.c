@@ -117,7 +117,7 @@ VU_TEST(daemon_config, several_ports)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(daemon_config, inherited_descriptor)
+VU_TEST(daemon_config, inherited_fd)
 {
 	struct vu_daemon_conf conf;
 	int fd = vu_fd_eventfd();

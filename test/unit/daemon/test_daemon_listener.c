@@ -187,7 +187,7 @@ drive_events(struct daemon_fixture *f)
 	uint32_t nb_events;
 
 	vu_fd_signal(f->event_fd);
-	/* Not taken: the descriptor stays ready, so it comes again and again. */
+	/* Not taken: the fd stays ready, so it comes again and again. */
 	CHECK_EQ(wait_for(&f->probe->nb_events, 3), 0);
 	CHECK_EQ(f->probe->event.data, DATA);
 	CHECK_EQ(f->probe->event.worker_idx, 0);
@@ -332,7 +332,7 @@ VU_TEST(daemon_listener, serves_one_connection)
 	return 0;
 }
 
-/* Nobody is served at a port with too many descriptors to close, until they are. */
+/* Nobody is served at a port with too many fds to close, until they are. */
 static void *
 shut_out_thread(void *arg)
 {
@@ -350,7 +350,7 @@ shut_out_thread(void *arg)
 	return NULL;
 }
 
-VU_TEST(daemon_listener, accepts_nobody_while_descriptors_do_not_close)
+VU_TEST(daemon_listener, accepts_nobody_while_fds_do_not_close)
 {
 	struct daemon_fixture f;
 	int rc = fixture_create(&f);

@@ -166,7 +166,7 @@ fixture_close(struct device_fixture *f)
 	fake_guest_fini(&f->guest);
 }
 
-/* Tell the device about a ring, all but the kick descriptor. */
+/* Tell the device about a ring, all but the kick fd. */
 static inline void
 fixture_configure(struct device_fixture *f, uint32_t i)
 {
@@ -193,7 +193,7 @@ fixture_run(struct device_fixture *f)
 	}
 	fixture_commit(f);
 	RTE_VERIFY(vu_device_state(f->dev) == VU_DEVICE_RUNNING);
-	/* A call descriptor that is new to a running ring is signalled once. */
+	/* A call fd that is new to a running ring is signalled once. */
 	for (uint32_t i = 0; i < NB_RINGS; i++)
 		while (fixture_events(f->call_fds[i]) != 0)
 			;

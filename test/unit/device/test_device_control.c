@@ -149,7 +149,7 @@ VU_TEST(device_control, defaults)
 	vu_device_set_backend_req(dev, true);
 	vu_device_state_checked(dev, 0);
 	CHECK_EQ(vu_device_send_rarp(dev, uuid), -EINVAL);
-	/* Without a session nothing can be sent; descriptors are taken all the same. */
+	/* Without a session nothing can be sent; fds are taken all the same. */
 	CHECK_EQ(vu_device_channel_config_change(dev, NULL), -ENOTCONN);
 	CHECK_EQ(vu_device_gpu_dmabuf_scanout(dev, &scanout, vu_fd_eventfd()), -ENOTCONN);
 	vu_device_destroy(dev);

@@ -390,9 +390,9 @@ VU_TEST(device_snapshot, enable_is_remembered_while_stopped)
 	return TEST_SUCCESS;
 }
 
-/* ---- descriptors ---- */
+/* ---- fds ---- */
 
-VU_TEST(device_snapshot, call_descriptor_is_replaced_without_losing_an_event)
+VU_TEST(device_snapshot, call_fd_is_replaced_without_losing_an_event)
 {
 	struct device_fixture f;
 	int old_fd, new_fd = vu_fd_eventfd(), look_fd = dup(new_fd);
@@ -428,7 +428,7 @@ VU_TEST(device_snapshot, call_descriptor_is_replaced_without_losing_an_event)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(device_snapshot, descriptors_replaced_twice_before_a_commit)
+VU_TEST(device_snapshot, fds_replaced_twice_before_a_commit)
 {
 	struct device_fixture f;
 	const struct vu_vring *vring;
@@ -456,7 +456,7 @@ VU_TEST(device_snapshot, descriptors_replaced_twice_before_a_commit)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(device_snapshot, kick_descriptor_is_kept_and_closed)
+VU_TEST(device_snapshot, kick_fd_is_kept_and_closed)
 {
 	struct device_fixture f;
 	int first = vu_fd_eventfd(), second = vu_fd_eventfd();

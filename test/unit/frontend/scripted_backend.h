@@ -31,23 +31,23 @@
 
 enum script_fault {
 	SCRIPT_FINE,
-	SCRIPT_WRONG_ID,   /* answers another request */
-	SCRIPT_SHORT,      /* a payload of 3 bytes */
-	SCRIPT_LONG,       /* a payload of 4096 bytes */
-	SCRIPT_HUGE,       /* a size that no frame has */
-	SCRIPT_NO_FLAG,    /* a request instead of a reply */
-	SCRIPT_VERSION,    /* version 2 */
-	SCRIPT_RESERVED,   /* a reserved flag */
-	SCRIPT_UNKNOWN,    /* a request number that does not exist */
-	SCRIPT_WITH_FDS,   /* two descriptors too many */
-	SCRIPT_TWICE,      /* the answer, and once more */
-	SCRIPT_CUT,        /* half a header, then the end */
-	SCRIPT_CLOSE,      /* the end */
-	SCRIPT_SILENT,     /* nothing */
+	SCRIPT_WRONG_ID,                 /* answers another request */
+	SCRIPT_SHORT,                    /* a payload of 3 bytes */
+	SCRIPT_LONG,                     /* a payload of 4096 bytes */
+	SCRIPT_HUGE,                     /* a size that no frame has */
+	SCRIPT_NO_FLAG,                  /* a request instead of a reply */
+	SCRIPT_VERSION,                  /* version 2 */
+	SCRIPT_RESERVED,                 /* a reserved flag */
+	SCRIPT_UNKNOWN,                  /* a request number that does not exist */
+	SCRIPT_WITH_FDS,                 /* two fds too many */
+	SCRIPT_TWICE,                    /* the answer, and once more */
+	SCRIPT_CUT,                      /* half a header, then the end */
+	SCRIPT_CLOSE,                    /* the end */
+	SCRIPT_SILENT,                   /* nothing */
 	SCRIPT_NB_FATAL,
 	SCRIPT_REFUSE = SCRIPT_NB_FATAL, /* acknowledges failure, or an empty answer */
-	SCRIPT_WRONG_VALUE, /* a well-formed answer to another question */
-	SCRIPT_REGION,      /* a region, where older peers in postcopy send one */
+	SCRIPT_WRONG_VALUE,              /* a well-formed answer to another question */
+	SCRIPT_REGION,                   /* a region, where older peers in postcopy send one */
 };
 
 struct scripted_backend {

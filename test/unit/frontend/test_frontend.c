@@ -323,7 +323,7 @@ VU_TEST(frontend, open_refuses_bad_configurations)
 	conf.path = NULL;
 	CHECK(vu_frontend_open(&conf) == NULL);
 	CHECK_EQ(rte_errno, EINVAL);
-	/* A descriptor is owned also when opening fails. */
+	/* An fd is owned also when opening fails. */
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, socks), 0);
 	conf = (struct vu_frontend_conf){ .mode = VU_FRONTEND_FD, .fd = socks[0] };
 	CHECK(vu_frontend_open(&conf) == NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Back-ends that answer wrongly: each wrong answer to each request ends the connection and nothing
- * else. The leak check around each case sees descriptors and mappings.
+ * else. The leak check around each case sees fds and mappings.
  */
 #include "scripted_backend.h"
 

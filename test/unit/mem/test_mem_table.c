@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Memory tables: what is refused, what derived tables share, who owns descriptors.
+ * Memory tables: what is refused, what derived tables share, who owns fds.
  */
 #include "test.h"
 

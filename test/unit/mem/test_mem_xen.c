@@ -20,7 +20,7 @@
 static struct {
 	int memory;
 	const char *path;        /* opened last */
-	int fds[MAX_OPENS];      /* every descriptor handed out */
+	int fds[MAX_OPENS];      /* every fd handed out */
 	unsigned int nb_opens;
 	int open_errno;          /* answers of the devices, 0 to work */
 	int ioctl_errno;
@@ -155,7 +155,7 @@ stand_in_stop(void)
 	return TEST_SUCCESS;
 }
 
-/* The descriptor is one that could not be mapped: only its presence counts. */
+/* The fd is one that could not be mapped: only its presence counts. */
 static struct vu_mem_region_conf
 xen_region(uint32_t flags, uint64_t gpa, uint64_t len)
 {

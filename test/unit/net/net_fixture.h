@@ -227,7 +227,7 @@ port_start(struct net_port *port, uint64_t features)
 	for (uint32_t i = 0; i < port->nb_queues; i++)
 		port_start_ring(port, i);
 	port_commit(port);
-	/* A call descriptor that is new to a running ring is signalled once. */
+	/* A call fd that is new to a running ring is signalled once. */
 	for (uint32_t i = 0; i < port->nb_queues; i++)
 		while (port_events(port->rings[i].call_fd) != 0)
 			;

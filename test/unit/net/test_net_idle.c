@@ -200,7 +200,7 @@ VU_TEST_STRESS(net_idle, frames_arrive_for_long)
 	return TEST_SUCCESS;
 }
 
-/* Without a kick descriptor the front-end relies on polling, so its lcore stays awake. */
+/* Without a kick fd the front-end relies on polling, so its lcore stays awake. */
 VU_TEST(net_idle, ring_without_kicks_is_polled)
 {
 	struct vu_sched_lcore_stats stats[2];
@@ -252,7 +252,7 @@ VU_TEST(net_idle, kicks_are_asked_for_during_a_sleep_only)
 	return TEST_SUCCESS;
 }
 
-/* Another kick descriptor for a ring that runs: the old one is of no use any more. */
+/* Another kick fd for a ring that runs: the old one is of no use any more. */
 VU_TEST(net_idle, new_kick_descriptor_wakes)
 {
 	struct net_loops loops;

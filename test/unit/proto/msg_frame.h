@@ -136,7 +136,7 @@ front_fill(uint32_t request)
 	frame_fill(VU_STREAM_REQUESTS, request);
 }
 
-/* Decodes `frame` into `msg`; the descriptors stay in the message. */
+/* Decodes `frame` into `msg`; the fds stay in the message. */
 static inline int
 frame_decode(int *fds)
 {
@@ -158,7 +158,7 @@ frame_decode(int *fds)
 	return rc;
 }
 
-/* Result of decoding `frame`, or LEAKED if a descriptor survives or was not moved. */
+/* Result of decoding `frame`, or LEAKED if an fd survives or was not moved. */
 static inline int
 frame_rc(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Decoding of frames: every row with good and bad headers, sizes and descriptors, both directions,
+ * Decoding of frames: every row with good and bad headers, sizes and fds, both directions,
  * requests and replies, and random frames.
  */
 #include "msg_frame.h"
@@ -100,7 +100,7 @@ VU_TEST(msg_decode, refuses_every_wrong_size_of_every_request)
 	return rows_each(row_lengths);
 }
 
-/* The payload says how many descriptors there are. */
+/* The payload says how many fds there are. */
 static bool
 has_own_nb_fds(const struct vu_msg_spec *spec)
 {
@@ -126,7 +126,7 @@ row_fds(const struct vu_msg_spec *spec)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(msg_decode, refuses_and_closes_wrong_descriptors_of_every_request)
+VU_TEST(msg_decode, refuses_and_closes_wrong_fds_of_every_request)
 {
 	return rows_each(row_fds);
 }
@@ -153,7 +153,7 @@ VU_TEST(msg_decode, tells_unknown_requests)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(msg_decode, descriptors_can_be_taken_once)
+VU_TEST(msg_decode, fds_can_be_taken_once)
 {
 	int fds[MAX_TEST_FDS], taken;
 
@@ -228,7 +228,7 @@ random_next(void)
 	return state;
 }
 
-/* A good frame, or noise, with some bits, the size or the descriptors changed. */
+/* A good frame, or noise, with some bits, the size or the fds changed. */
 static void
 frame_fill_random(void)
 {

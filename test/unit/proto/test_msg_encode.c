@@ -23,7 +23,7 @@ word(unsigned int at)
 	return value;
 }
 
-/* Decodes the frame as the peer would; the message owns duplicates of the descriptors. */
+/* Decodes the frame as the peer would; the message owns duplicates of the fds. */
 static int
 frame_decode(enum vu_msg_stream stream)
 {
@@ -112,7 +112,7 @@ VU_TEST(msg_encode, empty_and_longest_payload)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(msg_encode, descriptors_stay_with_the_caller)
+VU_TEST(msg_encode, fds_stay_with_the_caller)
 {
 	const struct vhost_user_inflight inflight = { .mmap_size = 4096, .nb_queues = 2,
 		.queue_size = 8 };
@@ -130,7 +130,7 @@ VU_TEST(msg_encode, descriptors_stay_with_the_caller)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(msg_encode, descriptors_are_limited)
+VU_TEST(msg_encode, fds_are_limited)
 {
 	vu_request_begin(&frame, VHOST_USER_SET_MEM_TABLE, false);
 	CHECK_EQ(vu_reply_add_fd(&frame, -1), -EINVAL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The rows against a second transcription of the specification's tables, made independently of the
- * first: number, sizes, descriptors, reply, gate. A slip has to happen twice to stay unnoticed.
+ * first: number, sizes, fds, reply, gate. A slip has to happen twice to stay unnoticed.
  */
 #include "vu_msg_spec.h"
 
@@ -180,7 +180,7 @@ VU_TEST(msg_spec, reply_shapes_are_those_of_the_peers)
 {
 	const struct vu_msg_shape *shape;
 
-	/* Acknowledgement, empty reply with a descriptor, both error forms of a configuration. */
+	/* Acknowledgement, empty reply with an fd, both error forms of a configuration. */
 	shape = &vu_msg_spec(VHOST_USER_SET_VRING_KICK)->reply_shape;
 	CHECK_EQ(shape->len_min, 8);
 	CHECK_EQ(shape->len_max, 8);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The event loop: descriptor sources, pollers, run and stop. Most cases drive single turns on
+ * The event loop: fd sources, pollers, run and stop. Most cases drive single turns on
  * eventfds; no case asserts on time.
  */
 #include <errno.h>
@@ -133,7 +133,7 @@ VU_TEST(reactor, removed_source_of_same_batch_is_not_called)
 	return TEST_SUCCESS;
 }
 
-/* The stale event of the old source must not reach the new one on the same descriptor. */
+/* The stale event of the old source must not reach the new one on the same fd. */
 VU_TEST(reactor, replaced_source_waits_for_own_event)
 {
 	struct vu_reactor *reactor = vu_reactor_create();

@@ -432,7 +432,7 @@ VU_TEST(vring, notify_writes_call_descriptor_and_counts)
 	int pipe_fds[2];
 
 	fixture_start(&f, 16, 0);
-	/* Without a descriptor the front-end polls: nothing happened, nothing is counted. */
+	/* Without an fd the front-end polls: nothing happened, nothing is counted. */
 	vu_vring_notify(f.snapshot, &f.vring.pos);
 	CHECK_EQ(f.vring.pos.counters.nb_notifications, 0);
 	f.vring.call_fd = vu_fd_eventfd();
@@ -473,7 +473,7 @@ VU_TEST(vring, notification_that_blocks_and_is_interrupted_gives_the_ring_up)
 	struct vring_fixture f;
 
 	fixture_start(&f, 16, 0);
-	/* A front-end's own descriptor may be made blocking again behind our back. */
+	/* A front-end's own fd may be made blocking again behind our back. */
 	f.vring.call_fd = eventfd(0, EFD_CLOEXEC);
 	CHECK(eventfd_write(f.vring.call_fd, UINT64_MAX - 1) == 0);
 	fixture_restart(&f, 0);

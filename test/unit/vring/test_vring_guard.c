@@ -121,7 +121,7 @@ VU_TEST(vring_guard, buffers_of_a_devices_ring)
 	return 0;
 }
 
-/* The session configures a device's ring, nobody else; descriptors are taken all the same. */
+/* The session configures a device's ring, nobody else; fds are taken all the same. */
 VU_TEST(vring_guard, devices_ring_is_not_configured)
 {
 	struct vring_fixture f;
@@ -337,7 +337,7 @@ VU_TEST(vring_guard, positions_can_be_set)
 	return 0;
 }
 
-VU_TEST(vring_guard, descriptors)
+VU_TEST(vring_guard, fds)
 {
 	struct vring_fixture f;
 	struct vu_vring_guard *guard = create_own(&f, VU_LOCK_SPIN);
@@ -355,7 +355,7 @@ VU_TEST(vring_guard, descriptors)
 	CHECK_EQ(vu_vring_read_kick(guard), -EAGAIN);
 	CHECK_EQ(vu_vring_set_ready(guard, true), 0);
 	CHECK_EQ(vu_vring_signal_used(guard), 0);
-	/* A descriptor that comes while the ring runs counts at once. */
+	/* An fd that comes while the ring runs counts at once. */
 	CHECK_EQ(vu_vring_set_call(guard, dup(call_fd)), 0);
 	CHECK_EQ(vu_vring_signal_used(guard), 0);
 	CHECK_EQ(fixture_events(call_fd), 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Notifications that are put off: by number of buffers, by time, never for ever. The stress cases
- * are a driver that sleeps on its call descriptor whenever it likes, against a device that polls.
+ * are a driver that sleeps on its call fd whenever it likes, against a device that polls.
  */
 #include "test.h"
 
@@ -43,7 +43,7 @@ notify_stop(struct guest_fixture *f)
 	pair_stop(f);
 }
 
-/* Events written to the call descriptor since the last look. */
+/* Events written to the call fd since the last look. */
 static uint64_t
 events(const struct guest_fixture *f)
 {

@@ -23,7 +23,7 @@
 enum way {
 	WAY_UNWANTED,
 	WAY_INLINE,
-	WAY_INLINE_WAKING, /* a thread sleeps on the descriptor */
+	WAY_INLINE_WAKING, /* a thread sleeps on the fd */
 	WAY_DELAYED,
 	NB_WAYS
 };

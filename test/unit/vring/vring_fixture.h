@@ -77,7 +77,7 @@ fixture_stop(struct vring_fixture *f)
 	fake_guest_fini(&f->guest);
 }
 
-/* Events on a descriptor since the last call. */
+/* Events on an fd since the last call. */
 static inline uint64_t
 fixture_events(int fd)
 {
