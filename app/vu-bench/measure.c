@@ -48,7 +48,7 @@ round_warm_up(struct measure *measure, struct measure_subject *one)
 	struct round_conf conf = measure->round;
 	struct round_result unused = { 0 };
 
-	/* Rounds on two lcores warm up themselves; whoever counts turns wants these only. */
+	/* Rounds on two lcores warm up themselves; a case that counts turns has these only. */
 	if (measure->point->nb_cores != 1 || conf.nb_turns != 0)
 		return;
 	conf.cycles /= 4;

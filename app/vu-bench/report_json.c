@@ -152,7 +152,7 @@ report_json_probe(const char *path)
 		return -errno;
 	if (S_ISDIR(status.st_mode))
 		return -EISDIR;
-	/* Not opened: whoever reads from a pipe would take that for the end. */
+	/* Not opened: the reader of a pipe would take that for the end. */
 	return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 ? 0 : -errno;
 }
 

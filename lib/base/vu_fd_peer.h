@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Fds that a peer sent. close() of one may wait for whoever serves the file (a file system
+ * Fds that a peer sent. close() of one may wait for the server of the file (a file system
  * in user space), or for a network (a TCP socket that lingers), as long as the peer likes: the
  * control lcore must not be the one that waits. vu_fd_close() hands such an fd to a thread
  * that lives as long as there is something to close. See doc/decision/0009.

@@ -21,7 +21,7 @@
 
 /*
  * The kernel puts at most 253 fds into one message. What does not fit here it would close
- * itself, and whoever receives waits for that: there is room for all, and for other things that a
+ * itself, and the receiver waits for that: there is room for all, and for other things that a
  * peer can switch on in a socket that it gave us.
  */
 #define CONTROL_FDS 253

@@ -75,7 +75,7 @@ port_set_listen_interest(struct daemon_port *port, bool is_interested)
 	vu_reactor_fd_modify(port->listen_source, is_interested ? EPOLLIN : 0);
 }
 
-/* Whoever got fds into us that do not close may not bring more of them. */
+/* A peer whose fds do not close may not send more of them. */
 static int
 port_next_connection(struct daemon_port *port)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Notification of a front-end: call and error eventfds of the rings, faults that are reported, and
- * the limit on eventfds that block whoever writes to them. Control lcore, except
+ * the limit on eventfds that block their writers. Control lcore, except
  * vu_device_queue_fail().
  */
 #include "device.h"

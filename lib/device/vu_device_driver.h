@@ -52,8 +52,8 @@ struct vu_device_queue {
 	struct vu_device *dev;           /**< fixed */
 	void *priv;                      /**< driver's, fixed after its create op */
 	/**
-	 * Fixed after the driver's create op: the queue does not wait for its guest; whoever
-	 * changes its idle word calls vu_device_queue_wake().
+	 * Fixed after the driver's create op: the queue does not wait for its guest; the caller
+	 * that changes its idle word calls vu_device_queue_wake().
 	 */
 	bool is_woken;
 	bool may_sleep;                  /**< fixed: data lcores may sleep */
@@ -259,8 +259,9 @@ vu_device_queue_leave(struct vu_device_queue *queue)
 }
 
 /**
- * After the driver's part of a burst, whoever polls: write a notification that is due, give up a
- * ring with a fault, and see that the task of such a queue is polled as often as that needs.
+ * After the part of the driver in a burst, no matter who polls: write a notification that is due,
+ * give up a ring with a fault, and see that the task of such a queue is polled as often as that
+ * needs.
  *
  * @param queue  queue
  * @param snap   its snapshot

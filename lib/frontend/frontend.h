@@ -77,7 +77,7 @@ struct vu_frontend {
 	((fe)->ops->op == NULL ? -EOPNOTSUPP : (fe)->ops->op(fe, ##__VA_ARGS__))
 
 /**
- * End of a public function that made requests: a connection that broke is given up and tried anew.
+ * End of a public function that made requests: a connection that broke is given up and tried again.
  * @return rc
  */
 int frontend_result(struct vu_frontend *fe, int rc);

@@ -4,7 +4,7 @@
  * A front-end belongs to one control thread: all functions but those marked "owner of the queue"
  * are called there, and events arrive there. Requests wait for their answer, at most
  * vu_frontend_conf.reply_ms; requests of the back-end are served meanwhile. A lost connection is
- * made anew and running queues go on where the back-end left them.
+ * made again and running queues go on where the back-end left them.
  */
 #ifndef VU_FRONTEND_H
 #define VU_FRONTEND_H
@@ -74,7 +74,7 @@ struct vu_frontend_events {
 	int (*shmem_unmap)(void *arg, const struct vu_frontend_shmem *shmem);
 };
 
-/** What a front-end is opened with; zero is a valid default but for path or fd and nb_queues. */
+/** What a front-end is opened with; zero is a valid default except for path or fd and nb_queues. */
 struct vu_frontend_conf {
 	const char *driver;          /**< NULL = "user" */
 	const char *name;            /**< for logs; NULL = path */

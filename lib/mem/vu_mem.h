@@ -33,7 +33,7 @@ struct vu_mem_region_conf {
 	uint64_t max_table_bytes;
 	/**
 	 * allocate all pages now; huge pages always are. Pages that exist are mapped in any case,
-	 * as far as 20 ms suffice for all regions: whoever uses them meets no page fault.
+	 * as far as 20 ms suffice for all regions: users of them meet no page fault.
 	 */
 	bool prefault;
 #ifdef VU_XEN

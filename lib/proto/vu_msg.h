@@ -23,7 +23,9 @@ enum vu_msg_stream {
 	VU_STREAM_BACKEND_REPLIES,  /**< a front-end's replies to them */
 };
 
-/** What the decoder has to know about the receiver. Zero is a valid default but for nb_queues. */
+/**
+ * What the decoder has to know about the receiver. Zero is a valid default except for nb_queues.
+ */
 struct vu_msg_limits {
 	enum vu_msg_stream stream;
 	uint32_t nb_queues;    /**< rings of the device; every ring index must be below */
@@ -133,7 +135,7 @@ const char *vu_msg_name(const struct vu_msg *msg);
 /**
  * One frame to send: a reply, or a request in the other direction. Some kilobytes: fine on the
  * control lcore's stack, not in a per-device array.
- * Fds are borrowed: whoever sends the frame duplicates those it cannot send at once, and
+ * Fds are borrowed: the sender of the frame duplicates those it cannot send at once, and
  * the caller closes its own when it likes.
  */
 struct vu_reply {

@@ -142,7 +142,7 @@ struct vu_reactor_timer *vu_reactor_timer_create(struct vu_reactor *reactor, vu_
 		void *arg);
 
 /**
- * Start a timer, or start it anew. A periodic timer that falls behind skips the missed periods.
+ * Start a timer, or restart it. A periodic timer that falls behind skips the missed periods.
  *
  * @param timer      from vu_reactor_timer_create()
  * @param delay_us   microseconds to the first call; 0 = in the next turn
@@ -173,7 +173,7 @@ void vu_reactor_timer_destroy(struct vu_reactor_timer *timer);
  * @param call  caller's storage
  * @param fn    runs on the control lcore
  * @param arg   passed to fn
- * @context control lcore, or whoever owns the storage
+ * @context control lcore, or the thread that owns the storage
  */
 void vu_reactor_call_init(struct vu_reactor_call *call, vu_reactor_call_fn fn, void *arg);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Idle policies: what a worker does between turns that find nothing. Owner, but for the setters.
+ * Idle policies: what a worker does between turns that find nothing. Owner, except the setters.
  *
  * Why nothing is lost in a sleep
  *
- * Whoever has work for a sleeper:        Sleeper:
+ * Who has work for a sleeper:            Sleeper:
  *   W1 store it (index of a ring,          S1 is_asleep = 1; arm: ask guests for kicks
  *      tail of a handoff ring,             S2 full fence
  *      nb_posted, flags)                   S3 mailbox, flags, every idle word: still nothing?
@@ -23,7 +23,7 @@
  *    S3 sees what it stored.
  * 4. Between the two halves of S4 the worker is offline: grace periods do not wait for it, and what
  *    it used may be freed. S1 to S3 read words and snapshots that belong to the quiescent state of
- *    the turn before. S5 loads each snapshot anew, after the fence of S4, as a worker does that
+ *    the turn before. S5 loads each snapshot again, after the fence of S4, as a worker does that
  *    enters its loop (sched_quiesce.c, 4.); idle words are not read before the mailbox was, in S6.
  *    A change of a snapshot comes with a wake of its task through the mailbox, which ends the
  *    sleep.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The poll loop: report quiescent, handle the mailbox, poll the tasks whose idle word changed.
- * Runs on data lcores: no allocation, lock or system call, but for a worker that sleeps when idle
- * (sched_idle.c). The order of the three steps is what sched_quiesce.c builds on.
+ * Runs on data lcores: no allocation, lock or system call, except for a worker that sleeps when
+ * idle (sched_idle.c). The order of the three steps is what sched_quiesce.c builds on.
  */
 #include "vu_sched.h"
 

@@ -29,7 +29,7 @@ watchdog_wake(int signum)
 static unsigned int
 watchdog_interrupt(struct vu_sched *sched)
 {
-	/* No SA_RESTART: the call must not begin anew. */
+	/* No SA_RESTART: the call must not begin again. */
 	const struct sigaction wake = { .sa_handler = watchdog_wake };
 	unsigned int nb_woken = 0;
 

@@ -94,7 +94,7 @@ struct vu_sched_worker {
 	/* Owner; the counters are read by any thread. */
 	uint64_t idle_items;      /* nb_items when it was last seen to grow */
 	uint64_t idle_tsc;        /* time of that, or of the last sleep */
-	uint64_t nb_rests;        /* turns that found nothing, but for the policy busy */
+	uint64_t nb_rests;        /* turns that found nothing, except with the policy busy */
 	uint64_t nb_sleeps;
 	uint64_t nb_kicks;        /* sleeps that guests ended */
 	uint64_t sleep_stopwatch; /* stopwatch of sleeps */

@@ -60,9 +60,9 @@ typedef uint32_t (*vu_task_poll_fn)(struct vu_task *task);
  * The lcore is about to sleep, or is awake again (vu_sched_idle.h).
  *
  * @param task      task whose idle word is idle
- * @param is_armed  true: from now on, whoever changes the idle word has to signal an fd
- *                  of vu_sched_kick_fd_add() or call vu_sched_lcore_wake(); false: no longer. The
- *                  idle word may be gone then
+ * @param is_armed  true: from now on, a change of the idle word has to be followed by a signal to
+ *                  an fd of vu_sched_kick_fd_add() or call vu_sched_lcore_wake(); false: no longer.
+ *                  The idle word may be gone then
  * @return true: somebody will; false: nobody would, the task has to be polled
  * @context owner lcore
  */

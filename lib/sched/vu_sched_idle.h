@@ -46,7 +46,7 @@ int vu_sched_set_idle(struct vu_sched *sched, unsigned int worker_idx,
 /**
  * Tell whether some worker has a policy that sleeps.
  *
- * @return true: whoever changes the idle word of a task calls vu_sched_lcore_wake()
+ * @return true: who changes the idle word of a task calls vu_sched_lcore_wake()
  * @context any thread
  */
 bool vu_sched_may_sleep(const struct vu_sched *sched);

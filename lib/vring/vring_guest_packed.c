@@ -254,7 +254,7 @@ packed_list(struct vu_vring_guest *ring, uint16_t position, uint16_t nb_out, uin
 	return nb;
 }
 
-/* Make a chain available anew at a position; returns the next one. */
+/* Make a chain available again at a position; returns the next one. */
 static uint16_t
 packed_put_again(struct vu_vring_guest *ring, uint16_t position, uint16_t head)
 {

@@ -6,8 +6,8 @@
  * A write to an eventfd takes a microsecond, but wakes all who wait for it, one after the other: a
  * front-end that has ten thousand epoll instances do so makes it take milliseconds, of an lcore
  * that other guests need, too. So a ring whose writes take long is given up. The clock alone does
- * not tell, as whoever is woken may get our CPU: after a write that looks long the CPU time of the
- * next ones decides. That is a system call more, but only then.
+ * not tell, as the thread that is woken may get our CPU: after a write that looks long the CPU time
+ * of the next ones decides. That is a system call more, but only then.
  */
 #include "vu_vring_notify.h"
 

@@ -142,7 +142,7 @@ burst_prefetch(const struct vu_burst *burst, const uint16_t direction)
  *
  * @param snap       snapshot of the ring
  * @param pos        position
- * @param burst      filled but for nb_descs, which are all 1; hva is never NULL, a length may be 0
+ * @param burst      filled except nb_descs, which are all 1; hva is never NULL, a length may be 0
  * @param max        1..VU_VRING_MAX_BURST
  * @param direction  0 for buffers we read, VU_DESC_F_WRITE for buffers we write
  * @return burst->nb

@@ -87,7 +87,7 @@ vu_packed_peek_eights(const struct vu_packed_desc *descs, const struct vu_mem_re
 }
 
 /**
- * Worker of vu_packed_commit_single(): write used descriptors, in eights, but for the first one's
+ * Worker of vu_packed_commit_single(): write used descriptors, in eights, except the first one's
  * second half.
  *
  * @param descs      slot of entry 0

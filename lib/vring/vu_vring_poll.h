@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Driver SDK: the comfortable ring API. One set of operations for every layout, behind a lock
- * policy that is chosen once. Whoever wants the last cycle fuses the engines of vu_vring_split.h
+ * policy that is chosen once. Callers that want the last cycle fuse the engines of vu_vring_split.h
  * instead.
  *
  * A guard stands in front of a device's ring (attach), which its session configures, or has a ring
@@ -104,7 +104,7 @@ uint16_t vu_vring_pop(struct vu_vring_guard *guard, struct vu_vring_item *items,
  * Give chains back, in any order, with one update of the used index; does not notify.
  *
  * @param guard  ring
- * @param items  as taken, but for used_bytes; `chain` does not count
+ * @param items  as taken, except used_bytes; `chain` does not count
  * @param nb     0..65535
  * @return 0; -EINVAL split: a head not below the ring size, packed: more slots than were taken;
  *         nothing is given back; -ESHUTDOWN
@@ -160,7 +160,7 @@ int vu_vring_disable_notification(struct vu_vring_guard *guard);
  *
  * @return 1: the ring is enabled, 0: it is not; -EAGAIN nobody kicked; -ENOENT no fd, the
  *         ring is to be polled; other -errno of reading
- * @context control lcore, or whoever waits for kicks
+ * @context control lcore, or the thread that waits for kicks
  */
 int vu_vring_read_kick(struct vu_vring_guard *guard);
 

@@ -165,7 +165,7 @@ mem_create(void)
 }
 
 /*
- * What the guest writes of both rings lies at the start of the memory, without gaps but for
+ * What the guest writes of both rings lies at the start of the memory, without gaps except
  * alignment: short inputs reach everything.
  */
 static struct vu_vring_conf

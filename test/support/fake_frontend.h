@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Scripted front-end at the other end of a socket pair: sends any frame, valid or broken, with any
- * fds, and takes replies. Whoever waits for a reply lets the back-end work meanwhile by the
+ * fds, and takes replies. A caller that waits for a reply lets the back-end work meanwhile by the
  * caller's turn function, so that both ends can live on one thread.
  */
 #ifndef FAKE_FRONTEND_H

@@ -20,7 +20,7 @@ struct fake_fuse {
  */
 int fake_fuse_start(struct fake_fuse *fuse);
 
-/** End the server: whoever waits for it goes on. */
+/** End the server: its waiters go on. */
 void fake_fuse_stop(struct fake_fuse *fuse);
 
 /**

@@ -2,7 +2,7 @@
  *
  * The guest's side of rings of both layouts: memory in a memfd, rings in it, chains of any shape,
  * valid and broken. Our view of that memory is a mapping of its own, as in a front-end's process;
- * the code under test gets at it through a memory table of lib/mem. Whoever wants a broken ring
+ * the code under test gets at it through a memory table of lib/mem. A case that wants a broken ring
  * writes to ring->desc, ->avail or ->used directly, or to ->packed_desc and the events.
  */
 #ifndef FAKE_GUEST_H

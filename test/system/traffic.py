@@ -101,7 +101,7 @@ def exchange(vu, device, peer, size=64, since=None):
 def check_counts(vu, device, peer, since=None):
     """Both sides agree on every packet and byte, and each packet went somewhere.
 
-    The device's far end must be a loopback or a switch alone, and nothing on its way. Returns the
+    The device must forward to a loopback or a switch alone, and nothing on its way. Returns the
     packets and bytes that were sent.
     """
     stats = peer.port_stats()[0]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What the cases of lib/backend share: a session over a socket pair in front of a real net device
- * whose far end is a loopback, a data lcore in a plain thread, a scripted front-end, and guest
+ * that forwards to a loopback, a data lcore in a plain thread, a scripted front-end, and guest
  * memory with rings. Ring q lies at offset q * RING_BYTES of the memory.
  */
 #ifndef SESSION_FIXTURE_H

@@ -230,7 +230,7 @@ guest_turn(struct mem_stress *stress)
 	}
 }
 
-/* Whoever waits for the back-end lets it work, and the guest too. */
+/* Waiting for the back-end lets it work, and the guest too. */
 static void
 stress_turn(void *arg)
 {

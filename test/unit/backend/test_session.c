@@ -438,7 +438,7 @@ VU_TEST(session, ring_fault_leaves_the_session)
 	CHECK_EQ(stats.fault, VU_VRING_BAD_HEAD);
 	CHECK_EQ(stats.nb_faults, 1);
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
-	/* Set up anew it works again. */
+	/* Set up again it works again. */
 	for (uint32_t q = 0; q < 2; q++)
 		CHECK_EQ(fake_frontend_get_base(&fix.frontend, q, &base), 0);
 	CHECK_EQ(fixture_start(&fix), 0);

@@ -51,7 +51,7 @@ VU_TEST(conn_connect, connects)
 	return TEST_SUCCESS;
 }
 
-/* The server's end of any connection to it would keep that open for ever, whoever made it. */
+/* The server's end of any connection to it would keep that open for ever, no matter who made it. */
 VU_TEST(conn_connect, knows_the_ends_that_its_server_holds)
 {
 	char dir[] = TEMP_DIR, path[64];

@@ -76,7 +76,7 @@ fixture_events(int fd)
 	return eventfd_read(fd, &nb) == 0 ? nb : 0;
 }
 
-/* Complete what is pending, whoever has to answer. */
+/* Complete what is pending, no matter who has to answer. */
 static inline void
 fixture_settle(const struct device_fixture *f)
 {

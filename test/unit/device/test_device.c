@@ -257,7 +257,7 @@ VU_TEST(device, live_rings_keep_their_settings)
 	fixture_put(&f, 0, 3, 1);
 	fixture_turn(&f);
 	CHECK_EQ(fixture_collect(&f, 0), 3);
-	/* A stopped ring may be set up anew, its neighbour not. */
+	/* A stopped ring may be set up again, its neighbour not. */
 	vu_device_ring_stop(f.dev, 0);
 	fixture_commit(&f);
 	CHECK_EQ(vu_device_ring_set_base(f.dev, 0, 3), 0);

@@ -170,7 +170,7 @@ port_open(struct net_port *port, struct vu_sched *sched, const char *args)
 	port_open_on(port, sched, args, 1, NULL);
 }
 
-/* All rings of an unused port anew, in the packed layout. */
+/* All rings of an unused port again, in the packed layout. */
 static inline void
 port_make_packed(struct net_port *port)
 {

@@ -164,7 +164,7 @@ VU_TEST(net_bounds, ring_that_waiting_frames_break_gets_no_more)
 	return TEST_SUCCESS;
 }
 
-/* Whoever looks for frames to forward directly finds the fault: nobody looks for others. */
+/* The first look for frames to forward directly finds the fault: there is no second one. */
 VU_TEST(net_bounds, ring_that_forwarding_finds_bad_is_not_taken_from)
 {
 	struct net_ports n;

@@ -2,9 +2,9 @@
  *
  * Hostile guests and hostile front-ends at once: rings of either layout are written to at random,
  * frames ask for offloads that make no sense, and meanwhile regions come and go, files shrink,
- * rings stop, start at any position, overlap and move between lcores, ports connect anew with other
- * features. Frames go straight from guest to guest all the time. No crash, no stall, no lost mbuf,
- * and two sane guests are served.
+ * rings stop, start at any position, overlap and move between lcores, ports connect again with
+ * other features. Frames go straight from guest to guest all the time. No crash, no stall, no lost
+ * mbuf, and two sane guests are served.
  */
 #include "test.h"
 
@@ -347,7 +347,7 @@ lose_memory(struct chaos *c, struct chaos_port *cp)
 	chaos_connect(cp, &c->rand);
 }
 
-/* Rings that were given up begin anew, and so do others if `is_all`. */
+/* Rings that were given up begin again, and so do others if `is_all`. */
 static void
 restart(struct chaos *c, struct chaos_port *cp, bool is_all)
 {

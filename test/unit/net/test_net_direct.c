@@ -472,7 +472,7 @@ VU_TEST(net_direct, a_receiver_that_is_away_is_counted_at_the_sender)
 	net_turn(f->net.sched);
 	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 2);
 	CHECK_EQ(nb_direct(f, 0), 0);
-	/* A sender that is switched off is drained, whoever it sends to. */
+	/* A sender that is switched off is drained, no matter who it sends to. */
 	vu_device_ring_enable(f->net.ports[0].dev, 1, false);
 	port_commit(&f->net.ports[0]);
 	send_frame(&f->net, 0, 2, 0, 3);

@@ -139,7 +139,7 @@ hostile_ports_close(struct hostile_ports *h)
 	free(h);
 }
 
-/* Start rings anew that were given up. */
+/* Restart rings that were given up. */
 static void
 revive(struct hostile_ports *h)
 {

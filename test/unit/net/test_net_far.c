@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Where frames go: far ends, the learning switch between several guests, and the way from one
+ * Where frames go: destinations, the learning switch between several guests, and the way from one
  * lcore to another. Whatever happens to a frame, it is counted once.
  */
 #include "test.h"

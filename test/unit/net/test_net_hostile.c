@@ -113,7 +113,7 @@ scribbler_main(void *arg)
 	return NULL;
 }
 
-/* Set up both rings anew if one of them was given up. */
+/* Set up both rings again if one of them was given up. */
 static void
 revive(struct net_port *port, struct fake_rand *rand, uint64_t *nb_faults)
 {

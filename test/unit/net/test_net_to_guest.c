@@ -76,7 +76,7 @@ push_one(struct pusher *p, const uint8_t *bytes, uint32_t len_bytes)
 	push(p);
 }
 
-/* Next frame is this one, in that many buffers, its header zero but for their number. */
+/* Next frame is this one, in that many buffers, its header zero except their number. */
 static int
 check_received(struct pusher *p, const uint8_t *bytes, uint32_t len_bytes, uint16_t nb_buffers)
 {

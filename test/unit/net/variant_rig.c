@@ -326,7 +326,7 @@ rig_compare_frames(struct variant_rig *rig, bool is_all)
 	return !is_all || same(rig, "frames taken", any->nb_frames, variant->nb_frames);
 }
 
-/* Whoever got this mbuf before may have left anything in these fields. */
+/* The last user of this mbuf may have left anything in these fields. */
 static void
 mbuf_spoil(struct rte_mbuf *mbuf)
 {

@@ -48,7 +48,7 @@ struct rig_side {
 	struct rte_mempool *pools[RIG_NB_POOLS];
 	int call_fd;
 
-	/* Made anew for each scenario. */
+	/* Made again for each scenario. */
 	struct fake_ring *ring;
 	struct vu_vring_snapshot *snapshot;
 	struct vu_device_queue queue;
@@ -77,7 +77,7 @@ struct rig_plan {
 	enum rig_pool pool;
 	bool is_packed;
 	bool is_from_guest;
-	bool is_hostile;      /* breaks its ring; after every step it is set up anew */
+	bool is_hostile;      /* breaks its ring; after every step it is set up again */
 	bool is_single;       /* mostly what the fast variants are made for */
 };
 
@@ -98,7 +98,7 @@ bool rig_begin(struct variant_rig *rig, const struct rig_plan *plan,
 	const struct net_variant *variant);
 void rig_end(struct variant_rig *rig);
 
-/* Set up an emptied ring anew, at any position. */
+/* Set up an emptied ring again, at any position. */
 void side_restart(struct rig_side *side, const struct rig_plan *plan, uint16_t start);
 
 /* Guest address and bytes of an arena. */

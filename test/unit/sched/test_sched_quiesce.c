@@ -114,7 +114,9 @@ VU_TEST(sched_quiesce, covers_commands_sent_before)
 
 #define TRAP_BYTES 4096
 
-/* One page with a task in it. Whoever touches it while it is closed waits until it is opened. */
+/*
+ * One page with a task in it. A thread that touches it while it is closed waits until it is opened.
+ */
 static struct trap {
 	struct fake_task *fake;
 	pthread_t keeper;     /* the thread of the case: it is let through */

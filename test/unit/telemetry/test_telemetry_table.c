@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The table of --stats: which lines it has, totals, and that it starts anew from the last print.
+ * The table of --stats: which lines it has, totals, and that it restarts at the last print.
  * The /vu commands are tested from outside, by test/system/test_telemetry.
  */
 #include "session_fixture.h"

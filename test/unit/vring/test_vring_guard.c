@@ -162,7 +162,7 @@ configure_own(const struct vring_fixture *f, struct vu_vring_guard *guard)
 		conf.used_uva) == 0);
 }
 
-/* A ring of its own over the fixture's guest memory, configured but for set_ready. */
+/* A ring of its own over the fixture's guest memory, configured except set_ready. */
 static struct vu_vring_guard *
 create_own(struct vring_fixture *f, enum vu_lock_model model)
 {
@@ -476,7 +476,7 @@ consumer_main(void *arg)
 		vu_vring_guard_lock(shared->guard);
 		if (__atomic_add_fetch(&shared->is_locked, 1, __ATOMIC_RELAXED) != 1)
 			vu_store(&shared->nb_clashes, 1);
-		/* Now and then an invitation to clash; whoever spins meanwhile spins for long. */
+		/* Now and then an invitation to clash; a spinning thread spins for long. */
 		if (nb_turns++ % 256 == 0)
 			sched_yield();
 		__atomic_sub_fetch(&shared->is_locked, 1, __ATOMIC_RELAXED);

@@ -230,7 +230,7 @@ net_held_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *sna
 	nb_items = net_from_guest_poll(queue, snap);
 	if (from->nb_held != 0)
 		return nb_items;
-	/* One that never came is not waited for again before the ring starts anew. */
+	/* One that never came is not waited for again before the ring starts again. */
 	if (!far_is_held_too_long(from))
 		from->held.since_tsc = 0;
 	queue->poll = net_from_guest_poll;

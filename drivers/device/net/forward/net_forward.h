@@ -32,7 +32,7 @@ enum net_far {
 
 /* Frames that have left the guest and wait for a queue that moves between lcores. */
 struct net_held {
-	uint64_t since_tsc; /* 0: nothing was held of late */
+	uint64_t since_tsc; /* 0: nothing is held */
 	uint16_t port_id;   /* where they go */
 	uint32_t serial;    /* of that port: another one may have got the number since */
 	struct rte_mbuf *frames[NET_MAX_BURST];

@@ -92,7 +92,7 @@ net_header_has_request(const struct net_header *header)
  *
  * @param offloads  net_offload_effective() with VIRTIO_NET_F_CSUM
  * @param frame     nobody else's yet
- * @param header    read once, believed in nothing
+ * @param header    a copy; each field is checked before use
  * @return false: the header contradicts the frame or what was negotiated
  */
 bool net_offload_from_header(

@@ -29,7 +29,7 @@ struct net_software {
 /**
  * Begin with a frame for which net_offload_to_header() said no.
  *
- * @param work   filled, but for offloads and pool
+ * @param work   filled, except offloads and pool
  * @param frame  read until the work is done
  * @return false: it asks for what software does not do either, or contradicts itself
  */

@@ -39,7 +39,7 @@ header_set_nb_buffers(uint8_t header[NET_HEADER_MAX_BYTES], uint16_t nb_buffers)
 }
 
 /*
- * The header of a frame in one buffer: without offloads, zero but for their number.
+ * The header of a frame in one buffer: without offloads, zero except their number.
  * @return false: software has to work on the frame first
  */
 static __rte_always_inline bool
