@@ -268,7 +268,7 @@ vu_vring_publish(struct vu_vring *vring, struct vu_vring_snapshot *snap)
 {
 	struct vu_vring_snapshot *old = vring->snapshot;
 
-	/* Set-up before pointer; pairs with the acquire in vu_vring_snapshot_load(). */
+	/* Snapshot before pointer; pairs with the acquire in vu_vring_snapshot_load(). */
 	vu_store_release(&vring->snapshot, snap);
 	return old;
 }

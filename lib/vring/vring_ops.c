@@ -11,7 +11,7 @@
 
 #include "vring_layout.h"
 
-/* Set-up of a ring that works; NULL if it is stopped or was given up. */
+/* Snapshot of a ring that works; NULL if it is stopped or was given up. */
 static __rte_always_inline const struct vu_vring_snapshot *
 guard_live(const struct vu_vring_guard *guard)
 {

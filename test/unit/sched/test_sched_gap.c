@@ -76,7 +76,7 @@ VU_TEST(sched_gap, counts_every_turn_while_on)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(sched_gap, starts_anew)
+VU_TEST(sched_gap, starts_again)
 {
 	struct vu_sched *sched = fake_sched_create();
 	struct loop_thread loop;

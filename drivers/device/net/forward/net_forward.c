@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Far ends of net ports: where frames from a guest go. Runs on the lcore that polls the source
+ * Where the frames from a guest of a net port go. Runs on the lcore that polls the source
  * queue. A frame is copied straight into the destination guest's memory if this lcore owns the
  * destination queue too; otherwise it goes through that queue's handoff ring. Frames of one flow
  * keep their order either way.

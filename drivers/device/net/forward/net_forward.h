@@ -79,7 +79,7 @@ void net_to_guest_push(struct net_queue *nq, const struct vu_vring_snapshot *sna
 	struct rte_mbuf **frames, uint16_t nb_frames);
 
 /*
- * net_far.c: hand a burst over to the far end of the queue's port; all frames are consumed. Owner
+ * net_forward.c: send a burst where the queue's port forwards to; all frames are consumed. Owner
  * lcore.
  */
 void net_far_send(struct net_forward_queue *from, struct rte_mbuf **frames, uint16_t nb_frames);
