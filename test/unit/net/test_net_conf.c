@@ -32,7 +32,7 @@ VU_TEST(net_conf, defaults)
 	for (unsigned int i = 0; i < RTE_DIM(nothing); i++) {
 		memset(&conf, 0xaa, sizeof(conf));
 		CHECK_EQ(parse(&conf, nothing[i]), 0);
-		CHECK(conf.far == NET_FAR_SWITCH && conf.has_mrg && conf.has_event_idx);
+		CHECK(conf.forward == &net_forward_switch && conf.has_mrg && conf.has_event_idx);
 		CHECK(conf.has_packed && conf.has_in_order && conf.has_offloads);
 		CHECK(!conf.has_mac && conf.mtu_bytes == 0);
 	}
@@ -46,7 +46,7 @@ VU_TEST(net_conf, every_key)
 
 	CHECK_EQ(parse(&conf,
 		"forward=loopback,mac=52:54:00:ab:CD:ef,mtu=9000,mrg=off,event-idx=off"), 0);
-	CHECK(conf.far == NET_FAR_LOOPBACK && !conf.has_mrg && !conf.has_event_idx);
+	CHECK(conf.forward == &net_forward_loopback && !conf.has_mrg && !conf.has_event_idx);
 	CHECK(conf.has_mac && memcmp(conf.mac.addr_bytes, mac, 6) == 0);
 	CHECK(conf.has_packed && conf.has_in_order);
 	CHECK_EQ(conf.mtu_bytes, 9000);
@@ -55,19 +55,19 @@ VU_TEST(net_conf, every_key)
 	CHECK_EQ(parse(&conf, "in-order=off,packed=on"), 0);
 	CHECK(conf.has_packed && !conf.has_in_order && conf.has_mrg && conf.has_event_idx);
 	CHECK_EQ(parse(&conf, "forward=switch,mrg=on,event-idx=on,mtu=68"), 0);
-	CHECK(conf.far == NET_FAR_SWITCH && conf.has_mrg && conf.has_event_idx);
+	CHECK(conf.forward == &net_forward_switch && conf.has_mrg && conf.has_event_idx);
 	CHECK(!conf.has_mac && conf.mtu_bytes == 68);
 	CHECK_EQ(parse(&conf, "mtu=65535,forward=macswap"), 0);
-	CHECK(conf.far == NET_FAR_MACSWAP && conf.mtu_bytes == 65535);
+	CHECK(conf.forward == &net_forward_macswap && conf.mtu_bytes == 65535);
 	CHECK_EQ(parse(&conf, "offloads=on"), 0);
 	CHECK(conf.has_offloads);
 	CHECK_EQ(parse(&conf, "offloads=off"), 0);
 	CHECK(!conf.has_offloads);
 	CHECK_EQ(parse(&conf, "forward=null"), 0);
-	CHECK_EQ(conf.far, NET_FAR_NULL);
+	CHECK(conf.forward == &net_forward_null);
 	/* The old name of forward=. */
 	CHECK_EQ(parse(&conf, "far=loopback"), 0);
-	CHECK_EQ(conf.far, NET_FAR_LOOPBACK);
+	CHECK(conf.forward == &net_forward_loopback);
 	return TEST_SUCCESS;
 }
 

@@ -356,7 +356,7 @@ VU_TEST(net_direct, nothing_overtakes_what_waits_in_the_handoff_ring)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_direct, other_far_ends_and_single_ports_are_not_direct)
+VU_TEST(net_direct, other_destinations_and_single_ports_are_not_direct)
 {
 	struct direct_fixture *f = direct_open_modern(1);
 	struct net_port loop;

@@ -208,7 +208,7 @@ VU_TEST(net_move, nothing_is_dropped_while_a_queue_is_on_its_way)
 
 		CHECK(open_with_receiver_under_way(&f) == TEST_SUCCESS);
 		/* All but the last one of 32 bursts fit. */
-		CHECK_EQ(port_forward_queue(&f.net.ports[0], 1)->nb_held, 1);
+		CHECK_EQ(port_forward_queue(&f.net.ports[0], 1)->nb_deferred, 1);
 		CHECK_EQ(f.flows[0][0].nb_sent, NET_HANDOFF_FRAMES + RING_SIZE);
 		/* It goes back, or stays. */
 		CHECK_EQ(vu_device_queue_move(f.net.ports[1].dev, 0, to), 0);
@@ -222,7 +222,7 @@ VU_TEST(net_move, nothing_is_dropped_while_a_queue_is_on_its_way)
 			port_collect(&f.net.ports[0], 1);
 		}
 		CHECK(check_nothing_dropped(&f) == TEST_SUCCESS);
-		CHECK_EQ(port_forward_queue(&f.net.ports[0], 1)->nb_held, 0);
+		CHECK_EQ(port_forward_queue(&f.net.ports[0], 1)->nb_deferred, 0);
 		ports_close(&f.net);
 	}
 	return TEST_SUCCESS;
@@ -248,7 +248,7 @@ VU_TEST(net_move, frames_held_back_outlive_their_destination)
 	port_close(&f.net.ports[1]);
 	f.net.nb_ports = 1;
 	net_turn(f.net.sched);
-	CHECK_EQ(port_forward_queue(&f.net.ports[0], 1)->nb_held, 0);
+	CHECK_EQ(port_forward_queue(&f.net.ports[0], 1)->nb_deferred, 0);
 	CHECK(port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_NO_PORT] == 1);
 	ports_close(&f.net);
 	return TEST_SUCCESS;
@@ -269,7 +269,7 @@ VU_TEST(net_move, frames_held_back_are_not_for_the_next_port)
 	port_offer(next, 0, RING_SIZE, 256);
 	CHECK_EQ(port_number(next), port_id);
 	net_turn(f.net.sched);
-	CHECK_EQ(port_forward_queue(&f.net.ports[0], 1)->nb_held, 0);
+	CHECK_EQ(port_forward_queue(&f.net.ports[0], 1)->nb_deferred, 0);
 	CHECK_EQ(port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
 	CHECK_EQ(fake_ring_nb_used(next->rings[0].ring), 0);
 	ports_close(&f.net);

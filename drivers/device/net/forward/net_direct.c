@@ -8,8 +8,6 @@
  */
 #include "net_forward.h"
 
-#include <rte_branch_prediction.h>
-
 #include "net_burst.h"
 #include "net_offload.h"
 #include "vu_net.h"
@@ -25,7 +23,6 @@ struct direct {
 	const struct vu_vring_snapshot *snapshot;
 	struct vu_burst burst;
 	struct rte_mbuf *frames[NET_MAX_BURST];
-	uint16_t ports[NET_MAX_BURST]; /* where each frame goes */
 	uint16_t nb_views;
 	uint64_t nb_bytes;
 };
@@ -148,9 +145,12 @@ direct_read_addresses(struct rte_ether_hdr *eth, const struct rte_mbuf *frame)
 	rte_compiler_barrier();
 }
 
-/* Describe the frames at the head of the burst that may go straight on. @return their number */
+/*
+ * Describe the frames at the head of the burst that may go straight on, and find out where they and
+ * the next one go. @return frames that may go straight on
+ */
 static uint16_t
-direct_find(struct direct *direct)
+direct_find(struct direct *direct, struct net_look *look)
 {
 	struct net_fdb_walk walk = net_fdb_walk_start(direct->from->port->port_id);
 	uint16_t i;
@@ -162,26 +162,46 @@ direct_find(struct direct *direct)
 		if (unlikely(direct->frames[i] == NULL))
 			break;
 		direct_read_addresses(&eth, direct->frames[i]);
-		direct->ports[i] = net_fdb_walk_next(&walk, &eth);
-		if (direct->ports[i] == NET_FDB_UNKNOWN)
+		look->ports[i] = net_fdb_walk_next(&walk, &eth);
+		look->nb_ports = i + 1;
+		if (look->ports[i] == NET_FDB_UNKNOWN)
 			break;
 	}
+	look->walk = walk;
+	look->has_walk = true;
 	return i;
+}
+
+/* Copy frames to a port if this lcore may do so right away. @return could it? */
+static bool
+direct_enqueue(struct direct *direct, uint16_t port_id, uint16_t start, uint16_t nb)
+{
+	const struct net_forward_port *port = net_switch_port(port_id);
+	const struct vu_vring_snapshot *snap;
+	struct net_forward_queue *to;
+
+	if (port == NULL || port == direct->from->port)
+		return false;
+	to = net_receive_queue(port, direct->from->pair, &snap);
+	/* Frames in the handoff ring may be older ones of the same flow. */
+	if (to == NULL || !vu_task_is_mine(&to->ring.queue->task) || !rte_ring_empty(to->handoff))
+		return false;
+	net_to_guest_enqueue(&to->ring, snap, &direct->frames[start], nb);
+	return true;
 }
 
 /* Copy frames, port by port in order, until one must not be copied. @return frames copied */
 static uint16_t
-direct_put(struct direct *direct, uint16_t nb)
+direct_enqueue_runs(struct direct *direct, const struct net_look *look, uint16_t nb)
 {
 	uint16_t start = 0, end = 0;
 
 	for (; start < nb; start = end) {
 		uint64_t nb_bytes = 0;
 
-		for (; end < nb && direct->ports[end] == direct->ports[start]; end++)
+		for (; end < nb && look->ports[end] == look->ports[start]; end++)
 			nb_bytes += direct->frames[end]->pkt_len;
-		if (!net_far_put(direct->from, direct->ports[start], &direct->frames[start],
-				end - start))
+		if (!direct_enqueue(direct, look->ports[start], start, end - start))
 			break;
 		direct->nb_bytes += nb_bytes;
 	}
@@ -189,24 +209,27 @@ direct_put(struct direct *direct, uint16_t nb)
 }
 
 uint16_t
-net_direct_forward(struct net_forward_queue *from, const struct vu_vring_snapshot *snap)
+net_direct_forward(struct net_forward_queue *from, const struct vu_vring_snapshot *snap,
+	struct net_look *look)
 {
 	struct vu_vring_pos *pos = &from->ring.queue->vring.pos;
 	uint16_t max = from->direct_max;
 	struct direct direct;
 	bool is_single;
-	uint16_t nb;
+	uint16_t nb = 0;
 
-	if (max == 0 || !net_far_is_switched(from->port) || unlikely(!snap->is_enabled))
+	if (max == 0 || net_switch_is_alone() || unlikely(!snap->is_enabled))
 		return 0;
 	is_single = vu_ring_peek_single(snap, pos, &direct.burst, max, 0, snap->is_packed) != 0;
 	if (!is_single)
 		vu_ring_peek(snap, pos, &direct.burst, max, 0, snap->is_packed);
+	look->is_empty = direct.burst.nb == 0;
 	direct.from = from;
 	direct.snapshot = snap;
 	direct.nb_views = 0;
 	direct.nb_bytes = 0;
-	nb = direct_put(&direct, direct_find(&direct));
+	if (likely(!look->is_empty))
+		nb = direct_enqueue_runs(&direct, look, direct_find(&direct, look));
 	/* After one that went the ordinary way look no further than the next. */
 	from->direct_max = nb != 0 ? NET_MAX_BURST : 1;
 	if (nb == 0)
@@ -224,7 +247,7 @@ net_direct_forward(struct net_forward_queue *from, const struct vu_vring_snapsho
 void
 vu_net_set_direct(struct vu_device_queue *queue, bool is_direct)
 {
-	struct net_forward_queue *nq = queue->priv;
+	struct net_forward_queue *from = queue->priv;
 
-	nq->direct_max = is_direct ? 1 : 0;
+	from->direct_max = is_direct ? 1 : 0;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Forwarding table of the switch: MAC address to port, written and read by all data lcores without
- * locks. An entry is one 64-bit word (48 bits MAC, 10 bits port, 6 bits age), so a racing reader
- * sees the old or the new one, never a mixture. A bucket is one cache line. A port never evicts an
- * entry of another port that is still in use: a guest that invents source addresses fills free
- * slots and costs floods, not other guests' entries. See doc/decision/0001.
+ * Ports of the switch, and its forwarding table: MAC address to port, written and read by all data
+ * lcores without locks. An entry is one 64-bit word (48 bits MAC, 10 bits port, 6 bits age), so a
+ * racing reader sees the old or the new one, never a mixture. A bucket is one cache line. A port
+ * never evicts an entry of another port that is still in use: a guest that invents source addresses
+ * fills free slots and costs floods, not other guests' entries. See doc/decision/0001.
  */
 #include "net_forward.h"
 
@@ -12,8 +12,6 @@
 #include <rte_cycles.h>
 #include <rte_hash_crc.h>
 
-#include "vu_atomic.h"
-#include "vu_limits.h"
 #include "vu_net.h"
 
 #define FDB_BUCKETS 1024
@@ -167,4 +165,26 @@ net_fdb_forget_port(uint16_t port_id)
 		if (entry != 0 && fdb_port(entry) == port_id)
 			vu_store(slot, (uint64_t)0);
 	}
+}
+
+struct net_forward_port *net_switch_ports[VU_MAX_PORTS];
+uint16_t net_switch_nb_ports;
+uint16_t net_switch_end_port;
+
+void
+net_switch_join(struct net_forward_port *port)
+{
+	/* Device before pointer; pairs with the acquire in net_switch_port(). */
+	vu_store_release(&net_switch_ports[port->port_id], port);
+	vu_store(&net_switch_nb_ports, (uint16_t)(net_switch_nb_ports + 1));
+	vu_store(&net_switch_end_port, RTE_MAX(net_switch_end_port,
+		(uint16_t)(port->port_id + 1)));
+}
+
+void
+net_switch_leave(struct net_forward_port *port)
+{
+	vu_store(&net_switch_ports[port->port_id], NULL);
+	vu_store(&net_switch_nb_ports, (uint16_t)(net_switch_nb_ports - 1));
+	net_fdb_forget_port(port->port_id);
 }

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Private to the virtio-net device driver: where frames from a guest go and how they get there, all
- * on the lcore that polls the source queue unless the destination queue belongs to another lcore:
- * then its handoff ring lies between. From one guest to one other on the same lcore there is a
- * shorter way, net_direct.c.
+ * Private to the virtio-net device driver: where frames from a guest go and how they get there.
+ *
+ *   net_forward.c   poll functions of the queues
+ *   net_switch.c, net_echo.c, net_null.c   where frames go: one table of operations each
+ *   net_direct.c    from one guest to one other with one copy
+ *   net_deliver.c   to a receive queue: at once, through its handoff ring, or deferred
+ *   net_handoff.c, net_fdb.c   handoff rings; ports and addresses of the switch
+ *
+ * All of it runs on the lcore that polls the source queue. If the destination queue belongs to
+ * another lcore, its handoff ring lies between. Frames of one flow keep their order either way.
  */
 #ifndef NET_FORWARD_H
 #define NET_FORWARD_H
@@ -12,27 +18,51 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
 #include "net_queue.h"
+#include "vu_atomic.h"
+#include "vu_limits.h"
 
 #define NET_HANDOFF_FRAMES 1024     /* between two lcores, per queue */
 #define NET_SHARE_MBUFS 2048        /* of a pool's may be in handoff rings for one port */
 
-/* Where frames from a guest go. */
-enum net_far {
-	/* learning switch that all such ports share; alone, a port echoes like MACSWAP */
-	NET_FAR_SWITCH,
-	NET_FAR_LOOPBACK, /* back to the guest, unchanged */
-	NET_FAR_MACSWAP,  /* back to the guest with MAC addresses swapped */
-	NET_FAR_NULL,     /* discarded */
+struct net_forward_port;
+struct net_forward_queue;
+struct net_look;
+
+/* Where frames from a guest go: one table for each value of forward=. */
+struct net_forward_ops {
+	const char *name;
+	/* Send frames on; all are consumed. Owner lcore of the queue. */
+	void (*send)(struct net_forward_queue *from, struct rte_mbuf **frames, uint16_t nb_frames,
+		const struct net_look *look);
+	/*
+	 * Optional: send the frames at the head of the ring that need no mbuf, and tell in `look`
+	 * what was found out about the others. Returns the ring entries dealt with; 0: the next
+	 * frame has to be dequeued. Owner lcore of the queue.
+	 */
+	uint16_t (*send_direct)(struct net_forward_queue *from,
+		const struct vu_vring_snapshot *snap, struct net_look *look);
+	/*
+	 * Optional: let other ports find this one, and no longer. Control lcore; after leaving,
+	 * wait for a grace period before freeing.
+	 */
+	void (*join)(struct net_forward_port *port);
+	void (*leave)(struct net_forward_port *port);
+	/* Optional: broadcast a frame in the name of the guest; takes it. Control lcore. */
+	void (*announce)(struct net_forward_port *from, struct rte_mbuf *frame);
 };
 
+extern const struct net_forward_ops net_forward_switch, net_forward_loopback,
+	net_forward_macswap, net_forward_null;
+
 /* Frames that have left the guest and wait for a queue that moves between lcores. */
-struct net_held {
-	uint64_t since_tsc; /* 0: nothing is held */
+struct net_deferred {
+	uint64_t since_tsc; /* 0: nothing was deferred recently */
 	uint16_t port_id;   /* where they go */
 	uint32_t serial;    /* of that port: another one may have got the number since */
 	struct rte_mbuf *frames[NET_MAX_BURST];
@@ -44,100 +74,144 @@ struct net_forward_queue {
 	struct net_forward_port *port; /* fixed */
 	uint32_t pair;               /* fixed */
 	uint16_t direct_max;         /* from-guest only: frames that may go straight on at once */
-	uint16_t nb_held;            /* from-guest only: frames in held; 0: the usual poll */
+	uint16_t nb_deferred;        /* from-guest only: frames in deferred */
+	bool is_deferring;           /* from-guest only: the last poll had deferred frames */
 	struct rte_ring *handoff;    /* to-guest only: frames from other lcores */
 	uint64_t share_taken;        /* from-guest only: the port's nb_taken, when last looked at */
-	struct net_held held;        /* from-guest only; owner lcore */
+	struct net_deferred deferred; /* from-guest only; owner lcore */
 } __rte_cache_aligned;
 
 /* A net device as frames on their way see it. */
 struct net_forward_port {
-	enum net_far far;            /* fixed */
+	const struct net_forward_ops *ops; /* fixed */
 	uint32_t nb_pairs;           /* fixed */
 	uint16_t port_id;            /* fixed: number among all net devices, and in the switch */
 	uint32_t serial;             /* fixed: the same among all that there ever were */
 	struct net_forward_queue *queues; /* 2 * nb_pairs */
 };
 
-static inline struct net_forward_queue *
-net_queue_to_guest(const struct net_forward_port *port, uint32_t pair)
+/* Count frames of a queue as dropped and free them. Owner lcore, or control while it is quiet. */
+static inline void
+net_drop(struct net_forward_queue *fq, enum vu_drop reason, struct rte_mbuf **frames,
+	unsigned int nb_frames)
 {
-	return &port->queues[2 * pair];
+	vu_device_queue_drop(fq->ring.queue, reason, nb_frames);
+	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
-/* net_poll.c: poll functions. Owner lcore. */
+/*
+ * net_forward.c: poll functions. Owner lcore.
+ */
 uint32_t net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
 uint32_t net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
+/* Drop all frames on their way to or from a ring. Owner lcore, or control while it is quiet. */
+void net_forward_drain(struct net_forward_queue *fq, enum vu_drop reason);
+/* The table with this name, or NULL. Any thread. */
+const struct net_forward_ops *net_forward_find(const char *name);
+
+/* ---- net_deliver.c: to a receive queue ---- */
+
+/* A ring that was given up takes no frames: they would only wait in its handoff ring. */
+static inline bool
+net_queue_is_open(const struct net_forward_queue *fq, const struct vu_vring_snapshot **snap)
+{
+	*snap = vu_vring_snapshot_load(&fq->ring.queue->vring);
+	return *snap != NULL && (*snap)->is_enabled &&
+		vu_load(&fq->ring.queue->vring.pos.fault) == VU_VRING_OK;
+}
 
 /*
- * Copy frames into the guest's buffers; what does not fit is dropped and counted. put leaves them
- * with the caller, push frees them. Owner lcore of the queue.
+ * Receive queue of a port for frames of one source queue: the same pair if it is in use, else the
+ * first; NULL if there is none. Any data lcore.
+ */
+static inline struct net_forward_queue *
+net_receive_queue(const struct net_forward_port *port, uint32_t pair,
+	const struct vu_vring_snapshot **snap)
+{
+	struct net_forward_queue *to = &port->queues[2 * (pair % port->nb_pairs)];
+
+	if (likely(net_queue_is_open(to, snap)))
+		return to;
+	to = &port->queues[0];
+	return net_queue_is_open(to, snap) ? to : NULL;
+}
+
+/*
+ * Copy frames into the guest's buffers; what does not fit is dropped and counted. enqueue leaves
+ * them with the caller, push frees them. Owner lcore of the queue.
  */
 void net_to_guest_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames);
 void net_to_guest_push(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames);
+/*
+ * Deliver frames to a port; all are consumed. Drops on the way are the source queue's. Owner lcore.
+ */
+void net_deliver(struct net_forward_queue *from, const struct net_forward_port *port,
+	struct rte_mbuf **frames, uint16_t nb_frames);
+/* Deliver what was deferred; what still cannot go is deferred again. Owner lcore. */
+void net_deferred_deliver(struct net_forward_queue *from);
+/* A poll deferred nothing. Owner lcore. */
+void net_deferred_end(struct net_forward_queue *from);
+/* Give up what was deferred. Owner lcore, or control while it is quiet. */
+void net_deferred_drop(struct net_forward_queue *from, enum vu_drop reason);
 
-/*
- * net_forward.c: send a burst where the queue's port forwards to; all frames are consumed. Owner
- * lcore.
- */
-void net_far_send(struct net_forward_queue *from, struct rte_mbuf **frames, uint16_t nb_frames);
-/* Poll function of a queue from the guest that holds frames back. Owner lcore. */
-uint32_t net_held_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
-/* Give up what a queue from the guest holds back. Owner lcore, or control while it is quiet. */
-void net_held_drop(struct net_forward_queue *from, enum vu_drop reason);
-/* Does the destination address decide where the port's frames go? Any data lcore. */
-bool net_far_is_switched(const struct net_forward_port *net);
-/*
- * Deliver frames to a port of the switch if this lcore may copy them there right away; they stay
- * the caller's. Owner lcore.
- */
-bool net_far_put(struct net_forward_queue *from, uint16_t port_id, struct rte_mbuf **frames,
+/* ---- net_echo.c ---- */
+
+/* Drop frames without an Ethernet header. Returns how many are left, in front. Owner lcore. */
+uint16_t net_keep_whole(struct net_forward_queue *from, struct rte_mbuf **frames,
+	uint16_t nb_frames);
+/* Send frames back to the guest with their addresses swapped; all are consumed. Owner lcore. */
+void net_echo_swapped(struct net_forward_queue *from, struct rte_mbuf **frames,
 	uint16_t nb_frames);
 
+/* ---- net_handoff.c: from one lcore to another ---- */
+
 /*
- * net_handoff.c: put frames into the handoff ring of a queue that another lcore owns. Returns how
- * many there was room for, the first ones; `why` is what keeps the next one out. Owner lcore of
- * `from`.
+ * Put frames into the handoff ring of a queue that another lcore owns. Returns how many there was
+ * room for, the first ones; `reason` is what keeps the next one out. Owner lcore of `from`.
  */
-unsigned int net_handoff_enqueue(struct net_forward_queue *from, const struct net_forward_queue *to,
-	struct rte_mbuf **frames, unsigned int nb_frames, enum vu_drop *why);
+unsigned int net_handoff_enqueue(struct net_forward_queue *from,
+	const struct net_forward_queue *to, struct rte_mbuf **frames, unsigned int nb_frames,
+	enum vu_drop *reason);
 /* The same for one frame that no guest sent. Control lcore. */
 bool net_handoff_enqueue_own(const struct net_forward_queue *to, struct rte_mbuf *frame);
 /* Take up to NET_MAX_BURST frames out. Owner lcore of the queue, or control while it is quiet. */
 uint16_t net_handoff_dequeue(struct net_forward_queue *to, struct rte_mbuf **frames);
 
-/*
- * net_direct.c: forward frames from the guest's memory to another guest's with one copy. Returns
- * the ring entries dealt with; 0: the next frame has to go the ordinary way. Owner lcore.
- */
-uint16_t net_direct_forward(struct net_forward_queue *from, const struct vu_vring_snapshot *snap);
+/* ---- net_fdb.c: ports of the switch, and which of them a MAC address was last seen on ---- */
 
-/*
- * Give a device its number, and take it back when no data lcore can know it any more. Control
- * lcore.
- * @return 0; -ENOSPC there are VU_MAX_PORTS of them
- */
-int net_far_number(struct net_forward_port *net);
-void net_far_unnumber(struct net_forward_port *net);
-/*
- * Join and leave the switch. Control lcore; after leaving, wait for a grace period before freeing.
- */
-void net_far_join(struct net_forward_port *net);
-void net_far_leave(struct net_forward_port *net);
-/*
- * Send a broadcast frame of the port's own guest to all other ports; takes it. Control lcore.
- */
-void net_far_announce(struct net_forward_port *net, struct rte_mbuf *frame);
+/* By number; control writes, data lcores read and use until their next quiescent state. */
+extern struct net_forward_port *net_switch_ports[VU_MAX_PORTS];
+extern uint16_t net_switch_nb_ports;
+extern uint16_t net_switch_end_port; /* one more than the highest number ever in use */
 
-/* net_fdb.c: which port a MAC address was last seen on. Any data lcore, lock-free. */
+/* Port of the switch with that number, or NULL. Any lcore. */
+static inline struct net_forward_port *
+net_switch_port(uint16_t port_id)
+{
+	/* Pairs with the release in net_switch_join(). */
+	return vu_load_acquire(&net_switch_ports[port_id]);
+}
+
+/* A single port has nobody to switch to. Any lcore. */
+static inline bool
+net_switch_is_alone(void)
+{
+	return vu_load(&net_switch_nb_ports) <= 1;
+}
+
+void net_switch_join(struct net_forward_port *port);
+void net_switch_leave(struct net_forward_port *port);
+
+/* Addresses: any data lcore, lock-free. */
 #define NET_FDB_UNKNOWN UINT16_MAX
 uint16_t net_fdb_age_now(void);
 uint16_t net_fdb_tick(uint64_t tick); /* what net_fdb_age_now() does with the time; for tests */
 void net_fdb_learn(const struct rte_ether_addr *mac, uint16_t port_id, uint16_t age);
 uint16_t net_fdb_lookup(const struct rte_ether_addr *mac, uint16_t age);
 void net_fdb_forget_port(uint16_t port_id);
+
 /*
  * Look up where a frame goes and learn where it came from, one frame of a burst after the other:
  * most have the addresses of the one before.
@@ -167,5 +241,20 @@ net_fdb_walk_next(struct net_fdb_walk *walk, const struct rte_ether_hdr *eth)
 	net_fdb_learn(&eth->src_addr, walk->from_port_id, walk->age);
 	return walk->port_id;
 }
+
+/* ---- net_direct.c: from guest to guest ---- */
+
+/* What is known of the frames at the head of a ring before they are dequeued. */
+struct net_look {
+	bool is_empty;               /* the ring has none */
+	bool has_walk;
+	uint16_t nb_ports;           /* the first frames, whose port is known */
+	uint16_t ports[NET_MAX_BURST]; /* where each of them goes, NET_FDB_UNKNOWN: everywhere */
+	struct net_fdb_walk walk;    /* if has_walk: goes on behind them */
+};
+
+/* send_direct of the switch: forward frames from guest memory to guest memory with one copy. */
+uint16_t net_direct_forward(struct net_forward_queue *from, const struct vu_vring_snapshot *snap,
+	struct net_look *look);
 
 #endif /* NET_FORWARD_H */

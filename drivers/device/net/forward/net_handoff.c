@@ -8,10 +8,6 @@
  */
 #include "net_forward.h"
 
-#include <rte_branch_prediction.h>
-
-#include "vu_limits.h"
-
 /*
  * Mbufs of a port's frames, by its number. They outlive the port: what still waits when it has gone
  * the next port that gets the number would lose until it arrives.
@@ -22,8 +18,8 @@ static struct handoff_share {
 } handoff_shares[VU_MAX_PORTS];
 
 /*
- * Charge frames to their port. Several lcores may do so for one port at a time, each on what it
- * saw: by so many bursts its share is no exact one.
+ * Charge frames to their port. Several lcores may do so at a time, each on what it saw: a port may
+ * exceed its share by one burst of each.
  * @return those, from the first on, that there is room for
  */
 static unsigned int
@@ -78,7 +74,7 @@ handoff_enqueue(const struct net_forward_queue *to, struct rte_mbuf **frames,
 
 unsigned int
 net_handoff_enqueue(struct net_forward_queue *from, const struct net_forward_queue *to,
-	struct rte_mbuf **frames, unsigned int nb_frames, enum vu_drop *why)
+	struct rte_mbuf **frames, unsigned int nb_frames, enum vu_drop *reason)
 {
 	const uint16_t port_id = from->port->port_id;
 	unsigned int nb_charged = share_charge(from, frames, nb_frames);
@@ -90,7 +86,7 @@ net_handoff_enqueue(struct net_forward_queue *from, const struct net_forward_que
 			frames[i]->port = port_id;
 	nb = handoff_enqueue(to, frames, nb_charged);
 	share_return(&frames[nb], nb_charged - nb);
-	*why = nb != nb_charged ? VU_DROP_HANDOFF_FULL : VU_DROP_HANDOFF_SHARE;
+	*reason = nb != nb_charged ? VU_DROP_HANDOFF_FULL : VU_DROP_HANDOFF_SHARE;
 	return nb;
 }
 

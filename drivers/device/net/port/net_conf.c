@@ -6,27 +6,15 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <string.h>
 
 static int
 net_set_forward(void *arg, const struct vu_key *key, const char *value)
 {
-	static const char *const names[] = {
-		[NET_FAR_SWITCH] = "switch",
-		[NET_FAR_LOOPBACK] = "loopback",
-		[NET_FAR_MACSWAP] = "macswap",
-		[NET_FAR_NULL] = "null",
-	};
 	struct net_conf *conf = arg;
 
 	(void)key;
-	for (unsigned int i = 0; i < RTE_DIM(names); i++) {
-		if (strcmp(names[i], value) == 0) {
-			conf->far = (enum net_far)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	conf->forward = net_forward_find(value);
+	return conf->forward != NULL ? 0 : -EINVAL;
 }
 
 static int
@@ -75,8 +63,8 @@ int
 net_conf_parse(struct net_conf *conf, const char *args, char *errmsg, size_t errmsg_bytes)
 {
 	*conf = (struct net_conf){
-		.has_mrg = true, .has_event_idx = true, .has_packed = true, .has_in_order = true,
-		.has_offloads = true,
+		.forward = &net_forward_switch, .has_mrg = true, .has_event_idx = true,
+		.has_packed = true, .has_in_order = true, .has_offloads = true,
 	};
 	return vu_keys_parse(net_conf_keys, args, conf,
 		&(const struct vu_errmsg){ errmsg, errmsg_bytes });

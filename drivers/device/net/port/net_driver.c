@@ -33,6 +33,10 @@ struct net_config {
 
 _Static_assert(sizeof(struct net_config) == 12, "no padding");
 
+/* Numbers in use, and how many were given so far. */
+static bool net_is_taken[VU_MAX_PORTS];
+static uint32_t net_nb_numbered;
+
 static uint64_t
 net_features(const struct vu_device *dev)
 {
@@ -53,7 +57,7 @@ net_features(const struct vu_device *dev)
 	/* Every buffer is given back before any later one. */
 	if (net->conf.has_in_order)
 		features |= RTE_BIT64(VIRTIO_F_IN_ORDER);
-	if (net->forward.nb_pairs > 1)
+	if (net->port.nb_pairs > 1)
 		features |= RTE_BIT64(VIRTIO_NET_F_MQ);
 	if (net->conf.has_offloads)
 		features |= net_offload_offered();
@@ -68,7 +72,7 @@ net_protocol_features(const struct vu_device *dev)
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG);
 
 	/* Elsewhere there is nobody to announce a guest to. */
-	if (net->forward.far == NET_FAR_SWITCH)
+	if (net->port.ops->announce != NULL)
 		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_RARP);
 	return bits;
 }
@@ -78,7 +82,7 @@ net_queue_num(const struct vu_device *dev)
 {
 	const struct net_device *net = vu_device_priv(dev);
 
-	return net->forward.nb_pairs;
+	return net->port.nb_pairs;
 }
 
 static int
@@ -87,7 +91,7 @@ net_get_config(const struct vu_device *dev, uint32_t offset, void *buf, uint32_t
 	const struct net_device *net = vu_device_priv(dev);
 	struct net_config config = {
 		.status = rte_cpu_to_le_16(NET_STATUS_LINK_UP),
-		.max_pairs = rte_cpu_to_le_16((uint16_t)net->forward.nb_pairs),
+		.max_pairs = rte_cpu_to_le_16((uint16_t)net->port.nb_pairs),
 		.mtu_bytes = rte_cpu_to_le_16(net->mtu_bytes),
 	};
 
@@ -141,36 +145,18 @@ net_acked_features(struct vu_device *dev, uint64_t features)
 			"without those they need", vu_device_name(dev), ignored);
 }
 
-/* Frames that were on their way to a ring have nowhere to go. */
-static void
-net_queue_drain(struct vu_device_queue *queue, enum vu_drop reason)
-{
-	struct net_forward_queue *nq = queue->priv;
-	struct rte_mbuf *frames[NET_MAX_BURST];
-	uint16_t nb;
-
-	if (nq->handoff == NULL) {
-		net_held_drop(nq, reason);
-		return;
-	}
-	while ((nb = net_handoff_dequeue(nq, frames)) != 0) {
-		vu_device_queue_drop(queue, reason, nb);
-		rte_pktmbuf_free_bulk(frames, nb);
-	}
-}
-
 /* No lcore uses the queue. */
 static void
 net_queue_stop(struct vu_device_queue *queue)
 {
-	net_queue_drain(queue, VU_DROP_DISABLED);
+	net_forward_drain(queue->priv, VU_DROP_DISABLED);
 }
 
 /* Owner lcore: what waits for a dead ring would keep mbufs from the other ports. */
 static void
 net_queue_fault(struct vu_device_queue *queue)
 {
-	net_queue_drain(queue, VU_DROP_FAULT);
+	net_forward_drain(queue->priv, VU_DROP_FAULT);
 }
 
 static int
@@ -182,7 +168,7 @@ net_queue_create(struct net_device *net, struct net_forward_queue *fq, uint32_t 
 	int node, rc;
 
 	fq->ring.queue = queue;
-	fq->port = &net->forward;
+	fq->port = &net->port;
 	fq->pair = queue_idx / 2;
 	queue->priv = fq;
 	queue->direction = is_to_guest ? VU_DEVICE_QUEUE_TO_GUEST : VU_DEVICE_QUEUE_FROM_GUEST;
@@ -202,28 +188,43 @@ net_queue_create(struct net_device *net, struct net_forward_queue *fq, uint32_t 
 static void
 net_destroy_queues(struct net_device *net)
 {
-	for (uint32_t i = 0; i < 2 * net->forward.nb_pairs; i++) {
-		net_pool_put(net->forward.queues[i].ring.pool);
-		rte_ring_free(net->forward.queues[i].handoff);
+	for (uint32_t i = 0; i < 2 * net->port.nb_pairs; i++) {
+		net_pool_put(net->port.queues[i].ring.pool);
+		rte_ring_free(net->port.queues[i].handoff);
 	}
-	rte_free(net->forward.queues);
+	rte_free(net->port.queues);
 }
 
 static int
 net_create_queues(struct net_device *net)
 {
-	uint32_t nb_queues = 2 * net->forward.nb_pairs;
+	uint32_t nb_queues = 2 * net->port.nb_pairs;
 	int rc = 0;
 
-	net->forward.queues = rte_zmalloc("vu_net_queues",
-		nb_queues * sizeof(*net->forward.queues), RTE_CACHE_LINE_SIZE);
-	if (net->forward.queues == NULL)
+	net->port.queues = rte_zmalloc("vu_net_queues",
+		nb_queues * sizeof(*net->port.queues), RTE_CACHE_LINE_SIZE);
+	if (net->port.queues == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < nb_queues && rc == 0; i++)
-		rc = net_queue_create(net, &net->forward.queues[i], i);
+		rc = net_queue_create(net, &net->port.queues[i], i);
 	if (rc != 0)
 		net_destroy_queues(net);
 	return rc;
+}
+
+/* Give a port its number, among all net devices; the serial is never given again. */
+static int
+net_number(struct net_forward_port *port)
+{
+	for (uint16_t i = 0; i < VU_MAX_PORTS; i++) {
+		if (net_is_taken[i])
+			continue;
+		net_is_taken[i] = true;
+		port->port_id = i;
+		port->serial = net_nb_numbered++;
+		return 0;
+	}
+	return -ENOSPC;
 }
 
 static int
@@ -235,27 +236,27 @@ net_create(struct vu_device *dev, const struct vu_device_conf *conf)
 	if (net == NULL)
 		return -ENOMEM;
 	net->dev = dev;
-	net->forward.nb_pairs = vu_device_nb_queues(dev) / 2;
+	net->port.nb_pairs = vu_device_nb_queues(dev) / 2;
 	rc = net_conf_parse(&net->conf, conf->driver_args, conf->why, conf->why_bytes);
-	if (rc == 0 && (net->forward.nb_pairs == 0 || vu_device_nb_queues(dev) % 2 != 0))
+	if (rc == 0 && (net->port.nb_pairs == 0 || vu_device_nb_queues(dev) % 2 != 0))
 		rc = -EINVAL;
+	net->port.ops = net->conf.forward;
 	if (rc == 0)
 		rc = net_create_queues(net);
 	if (rc != 0) {
 		free(net);
 		return rc;
 	}
-	rc = net_far_number(&net->forward);
+	rc = net_number(&net->port);
 	if (rc != 0) {
 		net_destroy_queues(net);
 		free(net);
 		return rc;
 	}
-	net->forward.far = net->conf.far;
 	net->mtu_bytes = (uint16_t)net->conf.mtu_bytes;
 	vu_device_set_priv(dev, net);
-	if (net->forward.far == NET_FAR_SWITCH)
-		net_far_join(&net->forward);
+	if (net->port.ops->join != NULL)
+		net->port.ops->join(&net->port);
 	return 0;
 }
 
@@ -264,7 +265,8 @@ net_destroy(struct vu_device *dev)
 {
 	struct net_device *net = vu_device_priv(dev);
 
-	net_far_unnumber(&net->forward);
+	/* No data lcore can know the number any more. */
+	net_is_taken[net->port.port_id] = false;
 	net_destroy_queues(net);
 	free(net);
 }
@@ -275,8 +277,8 @@ net_detach(struct vu_device *dev)
 {
 	struct net_device *net = vu_device_priv(dev);
 
-	if (net->forward.far == NET_FAR_SWITCH)
-		net_far_leave(&net->forward);
+	if (net->port.ops->leave != NULL)
+		net->port.ops->leave(&net->port);
 }
 
 static const struct vu_device_ops net_ops = {

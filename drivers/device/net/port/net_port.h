@@ -20,7 +20,7 @@
 
 /* The port's arguments. */
 struct net_conf {
-	enum net_far far;
+	const struct net_forward_ops *forward;
 	bool has_mac;
 	struct rte_ether_addr mac;
 	uint32_t mtu_bytes;  /* 0 = not offered */
@@ -32,7 +32,7 @@ struct net_conf {
 };
 
 struct net_device {
-	struct net_forward_port forward;
+	struct net_forward_port port;
 	struct vu_device *dev;
 	struct net_conf conf;
 	uint16_t mtu_bytes;          /* NET_SET_MTU or conf */

@@ -38,18 +38,17 @@ net_send_rarp(struct vu_device *dev, const uint8_t *mac)
 	struct rte_mbuf *frame;
 
 	memcpy(&addr, mac, sizeof(addr));
-	if (net->forward.far != NET_FAR_SWITCH)
+	if (net->port.ops->announce == NULL)
 		return -EOPNOTSUPP;
 	if (!rte_is_valid_assigned_ether_addr(&addr))
 		return -EINVAL;
-	frame = rte_pktmbuf_alloc(net->forward.queues[1].ring.pool);
+	frame = rte_pktmbuf_alloc(net->port.queues[1].ring.pool);
 	if (frame == NULL)
 		return -ENOMEM;
 	/* Shortest Ethernet frame, without its check sequence. */
 	frame->data_len = RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN;
 	frame->pkt_len = frame->data_len;
 	rarp_fill(frame, &addr);
-	net_fdb_learn(&addr, net->forward.port_id, net_fdb_age_now());
-	net_far_announce(&net->forward, frame);
+	net->port.ops->announce(&net->port, frame);
 	return 0;
 }

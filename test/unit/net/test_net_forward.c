@@ -44,7 +44,7 @@ sent_drops(const struct net_ports *f, unsigned int port, enum vu_drop reason)
 
 /* ---- one port ---- */
 
-VU_TEST(net_far, loopback_returns_frames_as_they_are)
+VU_TEST(net_forward, loopback_returns_frames_as_they_are)
 {
 	struct net_ports f;
 
@@ -77,17 +77,17 @@ check_macswap(const char *args)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, macswap_returns_frames_with_addresses_swapped)
+VU_TEST(net_forward, macswap_returns_frames_with_addresses_swapped)
 {
 	return check_macswap("forward=macswap");
 }
 
-VU_TEST(net_far, a_single_switch_port_echoes_like_macswap)
+VU_TEST(net_forward, a_single_switch_port_echoes_like_macswap)
 {
 	return check_macswap("forward=switch");
 }
 
-VU_TEST(net_far, null_swallows_everything)
+VU_TEST(net_forward, null_swallows_everything)
 {
 	struct net_ports f;
 	struct vu_device_queue_stats stats;
@@ -106,7 +106,7 @@ VU_TEST(net_far, null_swallows_everything)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, echo_without_a_receive_ring_is_counted)
+VU_TEST(net_forward, echo_without_a_receive_ring_is_counted)
 {
 	struct net_ports f;
 
@@ -127,7 +127,7 @@ VU_TEST(net_far, echo_without_a_receive_ring_is_counted)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, frames_of_several_mbufs_go_round)
+VU_TEST(net_forward, frames_of_several_mbufs_go_round)
 {
 	static uint8_t frame[9000];
 	struct net_ports f;
@@ -150,7 +150,7 @@ VU_TEST(net_far, frames_of_several_mbufs_go_round)
 
 /* ---- switch ---- */
 
-VU_TEST(net_far, switch_floods_what_it_does_not_know_and_learns)
+VU_TEST(net_forward, switch_floods_what_it_does_not_know_and_learns)
 {
 	struct net_ports f;
 
@@ -179,7 +179,7 @@ VU_TEST(net_far, switch_floods_what_it_does_not_know_and_learns)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, guest_that_moves_is_found_at_its_new_port)
+VU_TEST(net_forward, guest_that_moves_is_found_at_its_new_port)
 {
 	struct net_ports f;
 
@@ -197,7 +197,7 @@ VU_TEST(net_far, guest_that_moves_is_found_at_its_new_port)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, nothing_goes_back_where_it_came_from)
+VU_TEST(net_forward, nothing_goes_back_where_it_came_from)
 {
 	struct net_ports f;
 
@@ -217,7 +217,7 @@ VU_TEST(net_far, nothing_goes_back_where_it_came_from)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, mixed_destinations_of_one_burst_keep_their_order)
+VU_TEST(net_forward, mixed_destinations_of_one_burst_keep_their_order)
 {
 	/* 99 is nobody's address. */
 	static const uint32_t dsts[] = { 11, 11, 12, BROADCAST, 11, 12, 99, 11 };
@@ -243,7 +243,7 @@ VU_TEST(net_far, mixed_destinations_of_one_burst_keep_their_order)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, ports_without_a_guest_take_no_part)
+VU_TEST(net_forward, ports_without_a_guest_take_no_part)
 {
 	struct net_ports f;
 
@@ -272,7 +272,7 @@ VU_TEST(net_far, ports_without_a_guest_take_no_part)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, port_that_is_destroyed_leaves_the_switch)
+VU_TEST(net_forward, port_that_is_destroyed_leaves_the_switch)
 {
 	struct net_ports f;
 
@@ -302,7 +302,7 @@ VU_TEST(net_far, port_that_is_destroyed_leaves_the_switch)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, other_far_ends_are_not_in_the_switch)
+VU_TEST(net_forward, other_ports_are_not_in_the_switch)
 {
 	struct net_ports f;
 	struct net_port loop;
@@ -320,7 +320,7 @@ VU_TEST(net_far, other_far_ends_are_not_in_the_switch)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, flooded_frames_of_several_mbufs_are_freed_once)
+VU_TEST(net_forward, flooded_frames_of_several_mbufs_are_freed_once)
 {
 	static uint8_t frame[5000];
 	struct rte_mempool *pool;
@@ -345,7 +345,7 @@ VU_TEST(net_far, flooded_frames_of_several_mbufs_are_freed_once)
 
 /* ---- queue pairs ---- */
 
-VU_TEST(net_far, pairs_stay_apart_and_fall_back_to_the_first)
+VU_TEST(net_forward, pairs_stay_apart_and_fall_back_to_the_first)
 {
 	struct net_ports f;
 	uint8_t frame[FRAME_BYTES];
@@ -374,7 +374,7 @@ static const unsigned int crossed[][2 * MAX_PAIRS] = {
 	{ 4, 7, 4, 7 }, { 7, 4, 7, 4 }, { 4, 4, 7, 7 },
 };
 
-VU_TEST(net_far, frames_for_another_lcore_wait_in_the_handoff_ring)
+VU_TEST(net_forward, frames_for_another_lcore_wait_in_the_handoff_ring)
 {
 	struct net_ports f;
 	struct net_forward_queue *nq;
@@ -397,7 +397,7 @@ VU_TEST(net_far, frames_for_another_lcore_wait_in_the_handoff_ring)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, full_handoff_ring_drops_and_counts)
+VU_TEST(net_forward, full_handoff_ring_drops_and_counts)
 {
 	const unsigned int capacity = NET_HANDOFF_FRAMES - 1;
 	struct net_ports f;
@@ -426,7 +426,7 @@ VU_TEST(net_far, full_handoff_ring_drops_and_counts)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, frames_in_the_handoff_ring_are_freed_with_the_port)
+VU_TEST(net_forward, frames_in_the_handoff_ring_are_freed_with_the_port)
 {
 	struct net_ports f;
 
@@ -549,12 +549,12 @@ check_traffic(unsigned int nb_rounds)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(net_far, traffic_across_lcores_adds_up)
+VU_TEST(net_forward, traffic_across_lcores_adds_up)
 {
 	return check_traffic(3000);
 }
 
-VU_TEST_STRESS(net_far, ports_come_and_go_under_traffic)
+VU_TEST_STRESS(net_forward, ports_come_and_go_under_traffic)
 {
 	const uint64_t end = rte_get_tsc_cycles() + test_stress_seconds() * rte_get_tsc_hz();
 	struct fake_rand rand = { 4242 };

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Delivery to a receive queue. Frames are copied straight into the guest's memory if this lcore
+ * owns the queue; otherwise they go through its handoff ring. Owner lcore of the source queue.
+ */
+#include "net_forward.h"
+
+#include <rte_cycles.h>
+
+#include "net_burst.h"
+
+#define DEFER_MS 2000 /* a move takes microseconds, or as long as lcores are without a CPU */
+
+void
+net_to_guest_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+	struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	uint16_t done = nq->burst->enqueue(nq, snap, frames, nb_frames);
+	bool is_ok = likely(nq->queue->vring.pos.fault == VU_VRING_OK);
+
+	vu_device_queue_drop(
+		nq->queue, is_ok ? VU_DROP_RING_FULL : VU_DROP_FAULT, nb_frames - done);
+	/* The queue's own task is to look after a notification that was put off. */
+	if (unlikely(nq->queue->vring.pos.is_delayed))
+		vu_task_poll_next(&nq->queue->task);
+	if (unlikely(!is_ok))
+		vu_device_queue_fail(nq->queue, snap);
+}
+
+void
+net_to_guest_push(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+	struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	net_to_guest_enqueue(nq, snap, frames, nb_frames);
+	rte_pktmbuf_free_bulk(frames, nb_frames);
+}
+
+/*
+ * Push a burst of what is in the handoff ring of a queue of this lcore. It goes first: it may hold
+ * frames of this very flow, sent before source and destination came to the same lcore. One burst at
+ * a time, so that the guest can give buffers back.
+ */
+static __rte_noinline void
+push_handoff(struct net_forward_queue *to, const struct vu_vring_snapshot *snap)
+{
+	struct rte_mbuf *frames[NET_MAX_BURST];
+	uint16_t nb_frames = net_handoff_dequeue(to, frames);
+
+	net_to_guest_push(&to->ring, snap, frames, nb_frames);
+}
+
+/* ---- frames that wait ---- */
+
+static inline bool
+is_deferred_for(const struct net_forward_queue *from, const struct net_forward_port *port)
+{
+	return unlikely(from->nb_deferred != 0) && port->serial == from->deferred.serial;
+}
+
+/* The queue is not coming: there was no memory for its arrival. */
+static bool
+is_deferred_too_long(const struct net_forward_queue *from)
+{
+	return rte_rdtsc() - from->deferred.since_tsc > rte_get_tsc_hz() / MS_PER_S * DEFER_MS;
+}
+
+/*
+ * A queue on its way between lcores is polled by nobody, and has much to catch up with when it
+ * arrives: while its handoff ring is full, keep the frames and take no others from the guest. That
+ * is over with the first poll that need not defer any. Returns how many were kept.
+ */
+static __rte_noinline unsigned int
+defer(struct net_forward_queue *from, const struct net_forward_port *port,
+	const struct net_forward_queue *to, struct rte_mbuf **frames, unsigned int nb_frames)
+{
+	const struct vu_task *task = &to->ring.queue->task;
+	const bool is_on_its_way = !vu_task_has_owner(task) || vu_task_is_mine(task);
+	struct net_deferred *deferred = &from->deferred;
+
+	/* Those that wait already go elsewhere, or all of this is only an overload. */
+	if (from->nb_deferred != 0 ? !is_deferred_for(from, port) :
+			!is_on_its_way && deferred->since_tsc == 0)
+		return 0;
+	if (deferred->since_tsc == 0)
+		deferred->since_tsc = rte_rdtsc();
+	if (is_deferred_too_long(from))
+		return 0;
+	nb_frames = RTE_MIN(nb_frames, (unsigned int)NET_MAX_BURST - from->nb_deferred);
+	memcpy(&deferred->frames[from->nb_deferred], frames, nb_frames * sizeof(frames[0]));
+	from->nb_deferred += (uint16_t)nb_frames;
+	from->is_deferring = true;
+	deferred->port_id = port->port_id;
+	deferred->serial = port->serial;
+	from->ring.queue->task.idle_word = (struct vu_idle_word)VU_IDLE_WORD_ALWAYS;
+	return nb_frames;
+}
+
+void
+net_deliver(struct net_forward_queue *from, const struct net_forward_port *port,
+	struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	const struct vu_vring_snapshot *snap;
+	struct net_forward_queue *to = net_receive_queue(port, from->pair, &snap);
+	enum vu_drop reason = VU_DROP_HANDOFF_FULL;
+	unsigned int nb_sent = 0;
+
+	if (unlikely(to == NULL)) {
+		net_drop(from, VU_DROP_NO_PORT, frames, nb_frames);
+		return;
+	}
+	if (likely(!is_deferred_for(from, port))) {
+		const bool is_mine = vu_task_is_mine(&to->ring.queue->task);
+
+		if (is_mine && unlikely(!rte_ring_empty(to->handoff)))
+			push_handoff(to, snap);
+		if (is_mine && likely(rte_ring_empty(to->handoff) &&
+				to->ring.queue->vring.pos.fault == VU_VRING_OK)) {
+			net_to_guest_push(&to->ring, snap, frames, nb_frames);
+			return;
+		}
+		nb_sent = net_handoff_enqueue(from, to, frames, nb_frames, &reason);
+	}
+	if (nb_sent < nb_frames)
+		nb_sent += defer(from, port, to, &frames[nb_sent], nb_frames - nb_sent);
+	if (nb_sent < nb_frames)
+		net_drop(from, reason, &frames[nb_sent], nb_frames - nb_sent);
+}
+
+/* The port that frames wait for, NULL if it has gone. Only ports of the switch have others'. */
+static const struct net_forward_port *
+deferred_port(const struct net_forward_queue *from)
+{
+	const struct net_forward_port *port = from->port;
+
+	if (from->deferred.serial != port->serial)
+		port = net_switch_port(from->deferred.port_id);
+	return port != NULL && port->serial == from->deferred.serial ? port : NULL;
+}
+
+void
+net_deferred_deliver(struct net_forward_queue *from)
+{
+	struct rte_mbuf *frames[NET_MAX_BURST];
+	const uint16_t nb_frames = from->nb_deferred;
+	const struct net_forward_port *port = deferred_port(from);
+
+	memcpy(frames, from->deferred.frames, nb_frames * sizeof(frames[0]));
+	from->nb_deferred = 0;
+	if (port != NULL)
+		net_deliver(from, port, frames, nb_frames);
+	else
+		net_drop(from, VU_DROP_NO_PORT, frames, nb_frames);
+}
+
+void
+net_deferred_end(struct net_forward_queue *from)
+{
+	from->is_deferring = false;
+	/* A queue that never came is not waited for again before the ring is started again. */
+	if (!is_deferred_too_long(from))
+		from->deferred.since_tsc = 0;
+}
+
+void
+net_deferred_drop(struct net_forward_queue *from, enum vu_drop reason)
+{
+	net_drop(from, reason, from->deferred.frames, from->nb_deferred);
+	from->nb_deferred = 0;
+	from->is_deferring = false;
+	from->deferred.since_tsc = 0;
+}
