@@ -12,10 +12,10 @@
 #include <sys/mman.h>
 
 #include <rte_bitops.h>
-#include <rte_debug.h>
 #include <rte_vect.h>
 
 #include "chain.h"
+#include "expect.h"
 #include "fuzz.h"
 #include "session_rig.h"
 #include "vu_device_driver.h"
@@ -58,10 +58,10 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	fuzz_start_eal();
 	session_rig_init(&rig);
-	RTE_VERIFY(rig_port_init(&port, &rig, "net", "forward=loopback") == 0);
+	CHECK(rig_port_init(&port, &rig, "net", "forward=loopback") == 0);
 	guest_fd = vu_fd_memfd(RIG_MEM_NAME, FILE_BYTES, 0);
 	guest = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, guest_fd, 0);
-	RTE_VERIFY(guest != MAP_FAILED);
+	CHECK(guest != MAP_FAILED);
 	return 0;
 }
 
@@ -91,12 +91,12 @@ check_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	memset(&chain, 0xa5, sizeof(chain));
 	if (vu_ring_chain(snap, pos, burst, i, &chain) != VU_VRING_OK)
 		return;
-	RTE_VERIFY(chain.nb_read + chain.nb_write <= VU_MAX_CHAIN_SEGS);
+	CHECK(chain.nb_read + chain.nb_write <= VU_MAX_CHAIN_SEGS);
 	for (unsigned int s = 0; s < (unsigned int)chain.nb_read + chain.nb_write; s++) {
-		RTE_VERIFY(is_guest_memory(snap->mem, chain.seg[s].hva, chain.seg[s].len_bytes));
+		CHECK(is_guest_memory(snap->mem, chain.seg[s].hva, chain.seg[s].len_bytes));
 		sums[s < chain.nb_read ? 0 : 1] += chain.seg[s].len_bytes;
 	}
-	RTE_VERIFY(sums[0] == chain.read_bytes && sums[1] == chain.write_bytes);
+	CHECK(sums[0] == chain.read_bytes && sums[1] == chain.write_bytes);
 }
 
 static void
@@ -106,15 +106,15 @@ check_entries(const struct vu_vring_snapshot *snap, struct vu_vring_pos pos, uin
 	uint32_t nb_descs = 0;
 
 	vu_ring_peek(snap, &pos, &burst, VU_VRING_BURST, direction, snap->is_packed);
-	RTE_VERIFY(burst.nb <= VU_VRING_BURST && burst.nb <= snap->size);
+	CHECK(burst.nb <= VU_VRING_BURST && burst.nb <= snap->size);
 	for (uint16_t i = 0; i < burst.nb; i++) {
-		RTE_VERIFY(snap->is_packed || burst.head[i] < snap->size);
+		CHECK(snap->is_packed || burst.head[i] < snap->size);
 		if (burst.hva[i] != NULL)
-			RTE_VERIFY(is_guest_memory(snap->mem, burst.hva[i], burst.len_bytes[i]));
+			CHECK(is_guest_memory(snap->mem, burst.hva[i], burst.len_bytes[i]));
 		check_chain(snap, &pos, &burst, i);
 		nb_descs += burst.nb_descs[i];
 	}
-	RTE_VERIFY(!snap->is_packed || nb_descs <= snap->size);
+	CHECK(!snap->is_packed || nb_descs <= snap->size);
 }
 
 /* The short way stops at what is not single, so that every entry must be good. */
@@ -125,9 +125,9 @@ check_single_entries(
 	struct vu_burst burst;
 
 	vu_ring_peek_single(snap, &pos, &burst, VU_VRING_BURST, direction, snap->is_packed);
-	RTE_VERIFY(burst.nb <= VU_VRING_BURST && burst.nb <= snap->size);
+	CHECK(burst.nb <= VU_VRING_BURST && burst.nb <= snap->size);
 	for (uint16_t i = 0; i < burst.nb; i++)
-		RTE_VERIFY(is_guest_memory(snap->mem, burst.hva[i], burst.len_bytes[i]));
+		CHECK(is_guest_memory(snap->mem, burst.hva[i], burst.len_bytes[i]));
 }
 
 static void
@@ -160,7 +160,7 @@ mem_create(void)
 		confs[i].fd = fcntl(guest_fd, F_DUPFD_CLOEXEC, 0);
 	}
 	mem = vu_mem_table_create(confs, RTE_DIM(confs), "fuzz");
-	RTE_VERIFY(mem != NULL);
+	CHECK(mem != NULL);
 	return mem;
 }
 
@@ -195,14 +195,14 @@ device_start(uint8_t options, uint32_t size)
 	/* What the processor cannot do is not chosen. */
 	rte_vect_set_max_simd_bitwidth(simd_bits);
 	rig_port_attach(&port);
-	RTE_VERIFY(vu_device_set_features(port.dev, features) == 0);
+	CHECK(vu_device_set_features(port.dev, features) == 0);
 	vu_device_set_mem(port.dev, mem_create());
 	for (uint32_t q = 0; q < 2; q++) {
 		const struct vu_vring_conf conf = ring_conf(q, size);
 
-		RTE_VERIFY(vu_device_ring_set_size(port.dev, q, size) == 0);
-		RTE_VERIFY(vu_device_ring_set_addr(port.dev, q, &conf) == 0);
-		RTE_VERIFY(vu_device_ring_set_base(port.dev, q, chain_layout.base(options)) == 0);
+		CHECK(vu_device_ring_set_size(port.dev, q, size) == 0);
+		CHECK(vu_device_ring_set_addr(port.dev, q, &conf) == 0);
+		CHECK(vu_device_ring_set_base(port.dev, q, chain_layout.base(options)) == 0);
 		vu_device_ring_start(port.dev, q, VU_FD_NONE);
 		vu_device_ring_enable(port.dev, q, (options & (0x10u << q)) == 0);
 	}
@@ -234,6 +234,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		session_rig_turn(&rig);
 	}
 	rig_port_detach(&port);
-	RTE_VERIFY(rig_count_fds() == nb_fds_before);
+	CHECK(rig_count_fds() == nb_fds_before);
 	return 0;
 }

@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 #include <rte_common.h>
-#include <rte_debug.h>
 #include <rte_eal.h>
 #include <rte_log.h>
+
+#include "expect.h"
 
 static void
 stop_eal(void)
@@ -47,12 +48,12 @@ fuzz_start_eal(void)
 	char *argv[RTE_DIM(args)];
 	cpu_set_t cpus;
 
-	RTE_VERIFY(sched_getaffinity(0, sizeof(cpus), &cpus) == 0);
+	CHECK(sched_getaffinity(0, sizeof(cpus), &cpus) == 0);
 	snprintf(cpu, sizeof(cpu), "%d", first_cpu(&cpus));
 	snprintf(prefix, sizeof(prefix), "--file-prefix=vu-fuzz-%d", getpid());
 	/* EAL reorders its array: what is freed is ours. */
 	memcpy(argv, args, sizeof(args));
-	RTE_VERIFY(rte_eal_init(RTE_DIM(args) - 1, argv) >= 0);
+	CHECK(rte_eal_init(RTE_DIM(args) - 1, argv) >= 0);
 	for (unsigned int i = 0; args[i] != cpu; i++)
 		free(args[i]);
 	/* Several targets may run at once: EAL's choice of a CPU would put them all on one. */

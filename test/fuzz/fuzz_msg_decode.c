@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_debug.h>
-
+#include "expect.h"
 #include "fuzz.h"
 #include "session_rig.h"
 #include "vu_fd.h"
@@ -36,14 +35,14 @@ check_request(const struct vu_msg *msg, const struct vu_msg_limits *limits)
 	if (spec->payload == VU_PAYLOAD_VRING_STATE || spec->payload == VU_PAYLOAD_VRING_ADDR ||
 			spec->payload == VU_PAYLOAD_VRING_FD ||
 			spec->payload == VU_PAYLOAD_VRING_AREA)
-		RTE_VERIFY(vu_msg_vring_idx(msg) < limits->nb_queues);
+		CHECK(vu_msg_vring_idx(msg) < limits->nb_queues);
 	if (!limits->mem_table_ack)
-		RTE_VERIFY(msg->size >= spec->shape.len_min && msg->size <= spec->shape.len_max);
-	RTE_VERIFY(msg->nb_fds <= spec->shape.fds_max);
+		CHECK(msg->size >= spec->shape.len_min && msg->size <= spec->shape.len_max);
+	CHECK(msg->nb_fds <= spec->shape.fds_max);
 	if (spec->payload == VU_PAYLOAD_MEM_TABLE)
-		RTE_VERIFY(msg->payload.mem_table.nb_regions == msg->nb_fds);
+		CHECK(msg->payload.mem_table.nb_regions == msg->nb_fds);
 	if (spec->payload == VU_PAYLOAD_CONFIG)
-		RTE_VERIFY(msg->payload.config.size + VHOST_USER_CONFIG_HEADER_BYTES == msg->size);
+		CHECK(msg->payload.config.size + VHOST_USER_CONFIG_HEADER_BYTES == msg->size);
 }
 
 static void
@@ -52,11 +51,11 @@ check_accepted(const struct vu_msg *msg, const struct vu_msg_limits *limits)
 	bool is_reply = limits->stream == VU_STREAM_REPLIES ||
 		limits->stream == VU_STREAM_BACKEND_REPLIES;
 
-	RTE_VERIFY(msg->spec != NULL && msg->size <= VU_MAX_MSG_BYTES);
-	RTE_VERIFY((msg->flags & VHOST_USER_VERSION_MASK) == VHOST_USER_VERSION);
-	RTE_VERIFY(((msg->flags & VHOST_USER_REPLY_MASK) != 0) == is_reply);
+	CHECK(msg->spec != NULL && msg->size <= VU_MAX_MSG_BYTES);
+	CHECK((msg->flags & VHOST_USER_VERSION_MASK) == VHOST_USER_VERSION);
+	CHECK(((msg->flags & VHOST_USER_REPLY_MASK) != 0) == is_reply);
 	for (size_t i = msg->size; i < sizeof(msg->payload); i++)
-		RTE_VERIFY(msg->payload.bytes[i] == 0);
+		CHECK(msg->payload.bytes[i] == 0);
 	if (!is_reply)
 		check_request(msg, limits);
 }
@@ -89,12 +88,12 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	}
 	memset(&msg, 0xa5, sizeof(msg));
 	rc = vu_msg_decode(&msg, header, payload, fds, nb_fds, &limits);
-	RTE_VERIFY(rc == 0 || rc == -EBADMSG || rc == -ENOTSUP || rc == -EPROTO);
-	RTE_VERIFY(msg.nb_fds <= VU_MAX_MSG_FDS && vu_msg_name(&msg) != NULL);
+	CHECK(rc == 0 || rc == -EBADMSG || rc == -ENOTSUP || rc == -EPROTO);
+	CHECK(msg.nb_fds <= VU_MAX_MSG_FDS && vu_msg_name(&msg) != NULL);
 	if (rc == 0)
 		check_accepted(&msg, &limits);
 	vu_msg_release(&msg);
 	free(payload);
-	RTE_VERIFY(rig_count_fds() == nb_fds_before);
+	CHECK(rig_count_fds() == nb_fds_before);
 	return 0;
 }

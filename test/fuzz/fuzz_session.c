@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include <rte_bitops.h>
-#include <rte_debug.h>
 
+#include "expect.h"
 #include "fuzz.h"
 #include "probe_device.h"
 #include "session_rig.h"
@@ -55,17 +55,17 @@ ports_create(void)
 {
 	int reply_fd;
 
-	RTE_VERIFY(rig_port_init(&ports[0], &rig, "net",
+	CHECK(rig_port_init(&ports[0], &rig, "net",
 		"forward=loopback,mtu=1500,mac=52:54:00:00:00:01") == 0);
-	RTE_VERIFY(rig_port_init(&ports[1], &rig, "probe", NULL) == 0);
+	CHECK(rig_port_init(&ports[1], &rig, "probe", NULL) == 0);
 	/* The probe keeps the last one that it got: have one there from the start. */
-	RTE_VERIFY(vu_device_set_state_fd(ports[1].dev, VU_STATE_SAVE, vu_fd_eventfd(),
+	CHECK(vu_device_set_state_fd(ports[1].dev, VU_STATE_SAVE, vu_fd_eventfd(),
 		&reply_fd) == 0);
 	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
 		rig_port_connect(&ports[i]);
-		RTE_VERIFY(fake_frontend_get_u64(&ports[i].frontend,
+		CHECK(fake_frontend_get_u64(&ports[i].frontend,
 			VHOST_USER_GET_PROTOCOL_FEATURES, &offers[i]) == 0);
-		RTE_VERIFY(rig_port_disconnect(&ports[i]) == 0);
+		CHECK(rig_port_disconnect(&ports[i]) == 0);
 	}
 }
 
@@ -77,10 +77,10 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	fuzz_start_eal();
-	RTE_VERIFY(vu_mem_fault_install() == 0);
+	CHECK(vu_mem_fault_install() == 0);
 	session_rig_init(&rig);
 	ports_create();
-	RTE_VERIFY(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+	CHECK(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
 	pipe_reader = ends[0];
 	fds[FD_PIPE] = ends[1];
 	fds[FD_EVENT] = vu_fd_eventfd();
@@ -368,7 +368,7 @@ step_device(struct fuzz_input *input)
 static void
 step_shrink(struct fuzz_input *input)
 {
-	RTE_VERIFY(ftruncate(fds[FD_VICTIM], fuzz_take_u8(input) % 4 * 0x1000) == 0);
+	CHECK(ftruncate(fds[FD_VICTIM], fuzz_take_u8(input) % 4 * 0x1000) == 0);
 }
 
 static void
@@ -404,8 +404,8 @@ session_begin(struct fuzz_input *input)
 	rig_held_excuse(&held);
 	port = &ports[fuzz_take_u8(input) % RTE_DIM(ports)];
 	memset(port->mem, 0, RIG_BUFFER_OFFSET);
-	RTE_VERIFY(ftruncate(fds[FD_VICTIM], VICTIM_BYTES) == 0);
-	RTE_VERIFY(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, socks) == 0);
+	CHECK(ftruncate(fds[FD_VICTIM], VICTIM_BYTES) == 0);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, socks) == 0);
 	fds[FD_SOCKET] = socks[0];
 	far_end = socks[1];
 	rig_port_connect(port);
@@ -416,7 +416,7 @@ session_begin(struct fuzz_input *input)
 static void
 session_end(void)
 {
-	RTE_VERIFY(rig_port_disconnect(port) == 0);
+	CHECK(rig_port_disconnect(port) == 0);
 	vu_fd_close(&fds[FD_SOCKET]);
 	vu_fd_close(&far_end);
 	if (rig_held_renew(&held))

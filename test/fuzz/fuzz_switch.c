@@ -13,9 +13,9 @@
 #include <sys/mman.h>
 
 #include <rte_bitops.h>
-#include <rte_debug.h>
 #include <rte_vect.h>
 
+#include "expect.h"
 #include "fuzz.h"
 #include "session_rig.h"
 #include "switch.h"
@@ -71,11 +71,11 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	for (unsigned int i = 0; i < NB_GUESTS; i++) {
 		struct guest *guest = &guests[i];
 
-		RTE_VERIFY(rig_port_init(&guest->port, &rig, "net", "forward=switch") == 0);
+		CHECK(rig_port_init(&guest->port, &rig, "net", "forward=switch") == 0);
 		guest->fd = vu_fd_memfd(RIG_MEM_NAME, MEM_BYTES, 0);
 		guest->mem = mmap(NULL, MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, guest->fd,
 			0);
-		RTE_VERIFY(guest->mem != MAP_FAILED);
+		CHECK(guest->mem != MAP_FAILED);
 	}
 	return 0;
 }
@@ -89,7 +89,7 @@ guest_set_mem(const struct guest *guest)
 	};
 	struct vu_mem_table *mem = vu_mem_table_create(&conf, 1, "fuzz");
 
-	RTE_VERIFY(mem != NULL);
+	CHECK(mem != NULL);
 	vu_device_set_mem(guest->port.dev, mem);
 }
 
@@ -106,9 +106,9 @@ guest_start_ring(const struct guest *guest, uint32_t q, uint16_t options)
 		(options & OPTION_OTHER_LAP) == 0;
 	struct vu_device *dev = guest->port.dev;
 
-	RTE_VERIFY(vu_device_ring_set_size(dev, q, RING_SIZE) == 0);
-	RTE_VERIFY(vu_device_ring_set_addr(dev, q, &conf) == 0);
-	RTE_VERIFY(vu_device_ring_set_base(dev, q,
+	CHECK(vu_device_ring_set_size(dev, q, RING_SIZE) == 0);
+	CHECK(vu_device_ring_set_addr(dev, q, &conf) == 0);
+	CHECK(vu_device_ring_set_base(dev, q,
 		is_fresh_packed ? VU_PACKED_FRESH_BASE : 0) == 0);
 	vu_device_ring_start(dev, q, VU_FD_NONE);
 	vu_device_ring_enable(dev, q, q == 0 || (options & OPTION_DISABLED) == 0);
@@ -131,7 +131,7 @@ guest_start(struct guest *guest, struct fuzz_input *input)
 	if ((options & OPTION_PACKED) != 0)
 		features |= RTE_BIT64(VIRTIO_F_RING_PACKED);
 	rig_port_attach(&guest->port);
-	RTE_VERIFY(vu_device_set_features(guest->port.dev, features) == 0);
+	CHECK(vu_device_set_features(guest->port.dev, features) == 0);
 	guest_set_mem(guest);
 	for (uint32_t q = 0; q < 2; q++)
 		guest_start_ring(guest, q, options);
@@ -166,6 +166,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	}
 	for (unsigned int i = 0; i < NB_GUESTS; i++)
 		rig_port_detach(&guests[i].port);
-	RTE_VERIFY(switch_has_all_mbufs(guests[0].port.dev));
+	CHECK(switch_has_all_mbufs(guests[0].port.dev));
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "vu_vring_notify.h"
 #include "vu_vring_split.h"
 
@@ -51,8 +52,7 @@ fake_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 	uint16_t nb = 0;
 
 	vu_store_release(&fake->is_inside, 1);
-	while (vu_load_acquire(&fake->is_gated) != 0)
-		sched_yield();
+	WAIT_UNTIL(vu_load_acquire(&fake->is_gated) == 0);
 	vu_store_release(&fake->is_inside, 0);
 	vu_counter_add(&fake->nb_polls, 1);
 	vu_store(&fake->was_enabled, snap->is_enabled);

@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include <rte_common.h>
-#include <rte_debug.h>
 
+#include "expect.h"
 #include "vu_fd.h"
 
 #define MAX_FDS 16       /* more than a valid frame may have */
@@ -56,7 +56,7 @@ fake_frontend_send_bytes(struct fake_frontend *frontend, const void *bytes, size
 	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *cmsg = &control.align;
 
-	RTE_VERIFY(nb_fds <= MAX_FDS);
+	CHECK(nb_fds <= MAX_FDS);
 	if (nb_fds != 0) {
 		header.msg_control = &control;
 		header.msg_controllen = CMSG_SPACE(nb_fds * sizeof(int));

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <rte_debug.h>
+#include "expect.h"
 
 #define FILE_NODE 2
 #define REQUEST_BYTES 65536
@@ -220,7 +220,7 @@ fake_lingering_socket(int *peer)
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	RTE_VERIFY(bind(listener, (struct sockaddr *)&addr, len) == 0 &&
+	CHECK(bind(listener, (struct sockaddr *)&addr, len) == 0 &&
 		listen(listener, 1) == 0 &&
 		getsockname(listener, (struct sockaddr *)&addr, &len) == 0 &&
 		connect(fd, (struct sockaddr *)&addr, len) == 0 &&

@@ -3,6 +3,7 @@
  * Memory and rings of a guest that exists only in a test; see fake_guest.h.
  */
 #include "fake_guest.h"
+#include "expect.h"
 #include "fake_packed.h"
 
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 #include <sys/mman.h>
 
 #include <rte_atomic.h>
-#include <rte_debug.h>
 
 #include "vu_atomic.h"
 #include "vu_fd.h"
@@ -38,9 +38,9 @@ void
 fake_guest_init(struct fake_guest *guest)
 {
 	*guest = (struct fake_guest){ .memfd = vu_fd_memfd("vu-test-guest", FILE_BYTES, 0) };
-	RTE_VERIFY(guest->memfd >= 0);
+	CHECK(guest->memfd >= 0);
 	guest->base = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, guest->memfd, 0);
-	RTE_VERIFY(guest->base != MAP_FAILED);
+	CHECK(guest->base != MAP_FAILED);
 }
 
 void
@@ -70,7 +70,7 @@ fake_guest_mem_part(const struct fake_guest *guest, unsigned int wanted)
 		};
 	}
 	mem = vu_mem_table_create(confs, nb_confs, "test");
-	RTE_VERIFY(mem != NULL);
+	CHECK(mem != NULL);
 	return mem;
 }
 
@@ -98,7 +98,7 @@ fake_guest_alloc(struct fake_guest *guest, enum fake_region region, uint64_t len
 {
 	uint64_t offset = RTE_ALIGN_CEIL(guest->allocated_bytes[region], align);
 
-	RTE_VERIFY(offset + len_bytes <= regions[region].len_bytes);
+	CHECK(offset + len_bytes <= regions[region].len_bytes);
 	guest->allocated_bytes[region] = offset + len_bytes;
 	return regions[region].gpa + offset;
 }
@@ -134,7 +134,7 @@ fake_guest_write(const struct fake_guest *guest, uint64_t gpa, const void *src, 
 		uint64_t piece_bytes;
 		uint8_t *to = guest_ptr(guest, gpa, &piece_bytes);
 
-		RTE_VERIFY(to != NULL);
+		CHECK(to != NULL);
 		piece_bytes = RTE_MIN(piece_bytes, len_bytes);
 		memcpy(to, from, piece_bytes);
 		gpa += piece_bytes;
@@ -152,7 +152,7 @@ fake_guest_read(const struct fake_guest *guest, uint64_t gpa, void *dst, uint64_
 		uint64_t piece_bytes;
 		const uint8_t *from = guest_ptr(guest, gpa, &piece_bytes);
 
-		RTE_VERIFY(from != NULL);
+		CHECK(from != NULL);
 		piece_bytes = RTE_MIN(piece_bytes, len_bytes);
 		memcpy(to, from, piece_bytes);
 		gpa += piece_bytes;
@@ -202,7 +202,7 @@ fake_ring_create(struct fake_guest *guest, uint16_t size, const struct fake_ring
 {
 	struct fake_ring *ring = calloc(1, sizeof(*ring));
 
-	RTE_VERIFY(ring != NULL);
+	CHECK(ring != NULL);
 	ring->guest = guest;
 	ring->size = size;
 	ring->is_packed = place->is_packed;
@@ -212,7 +212,7 @@ fake_ring_create(struct fake_guest *guest, uint16_t size, const struct fake_ring
 		split_place(ring, place);
 	ring->free_desc = calloc(size, sizeof(*ring->free_desc));
 	ring->next_desc = calloc(size, sizeof(*ring->next_desc));
-	RTE_VERIFY(ring->free_desc != NULL && ring->next_desc != NULL);
+	CHECK(ring->free_desc != NULL && ring->next_desc != NULL);
 	fake_ring_reset(ring);
 	return ring;
 }
@@ -259,7 +259,7 @@ fake_ring_conf(const struct fake_ring *ring)
 void
 fake_ring_start_at(struct fake_ring *ring, uint16_t idx)
 {
-	RTE_VERIFY(ring->nb_free == ring->size);
+	CHECK(ring->nb_free == ring->size);
 	ring->avail_idx = idx;
 	ring->used_idx = idx;
 	if (ring->is_packed) {
@@ -404,9 +404,9 @@ fake_ring_collect(struct fake_ring *ring, struct vu_split_used_elem *elems, uint
 	}
 	for (uint16_t i = 0; i < nb; i++) {
 		elems[i] = ring->used->ring[ring->used_idx++ & (ring->size - 1)];
-		RTE_VERIFY(elems[i].id < ring->size);
+		CHECK(elems[i].id < ring->size);
 		for (uint32_t d = elems[i].id; d != UINT16_MAX; d = ring->next_desc[d]) {
-			RTE_VERIFY(ring->nb_free < ring->size);
+			CHECK(ring->nb_free < ring->size);
 			ring->free_desc[ring->nb_free++] = (uint16_t)d;
 		}
 	}

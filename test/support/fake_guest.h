@@ -41,7 +41,7 @@ struct fake_guest {
 	uint64_t allocated_bytes[FAKE_NB_REGIONS];
 };
 
-/** Create the memory, all zero; ends the process if there is none. */
+/** Create the memory, all zero; fails if there is none. */
 void fake_guest_init(struct fake_guest *guest);
 
 /** Free the memory; memory tables made from it stay valid. */
@@ -63,7 +63,7 @@ uint64_t fake_region_bytes(enum fake_region region);
  * Take a piece of a region.
  *
  * @param align  power of two
- * @return guest address; ends the process if the region is full
+ * @return guest address; fails if the region is full
  */
 uint64_t fake_guest_alloc(struct fake_guest *guest, enum fake_region region, uint64_t len_bytes,
 	uint64_t align);
@@ -130,7 +130,7 @@ struct fake_ring_place {
 	bool is_packed;
 };
 
-/** Create a ring with room for the event fields; ends the process if there is no memory. */
+/** Create a ring with room for the event fields; fails if there is no memory. */
 struct fake_ring *fake_ring_create(struct fake_guest *guest, uint16_t size,
 	const struct fake_ring_place *place);
 

@@ -10,8 +10,8 @@
 
 #include <rte_atomic.h>
 #include <rte_common.h>
-#include <rte_debug.h>
 
+#include "expect.h"
 #include "vu_atomic.h"
 
 #define GARBAGE_ID 0xdead
@@ -185,7 +185,7 @@ fake_packed_nb_used(const struct fake_ring *ring)
 	while (nb < nb_out && is_used(ring, position)) {
 		uint16_t id = vu_load(&ring->packed_desc[slot_of(position)].id);
 
-		RTE_VERIFY(id < ring->size);
+		CHECK(id < ring->size);
 		position = fake_packed_advance(ring, position, ring->next_desc[id]);
 		nb++;
 	}
@@ -201,7 +201,7 @@ fake_packed_collect(struct fake_ring *ring, struct vu_split_used_elem *elems, ui
 		elems[i].id = desc->id;
 		/* Without WRITE the length means nothing. */
 		elems[i].len_bytes = (desc->flags & VU_DESC_F_WRITE) != 0 ? desc->len_bytes : 0;
-		RTE_VERIFY(desc->id < ring->size && ring->nb_ids < ring->size);
+		CHECK(desc->id < ring->size && ring->nb_ids < ring->size);
 		ring->free_desc[ring->nb_ids++] = desc->id;
 		ring->nb_free += ring->next_desc[desc->id];
 		ring->used_idx = fake_packed_advance(ring, ring->used_idx,

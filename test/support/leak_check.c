@@ -18,12 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <rte_debug.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_memory.h>
 #include <rte_mempool.h>
 
+#include "expect.h"
 #include "vu_fd_peer.h"
 
 #define CLOSING_SECONDS 20
@@ -42,11 +42,11 @@ line_add(struct leak_snapshot *snapshot, const char *format, ...)
 
 	snapshot->lines = realloc(snapshot->lines,
 		(snapshot->nb_lines + 1) * sizeof(*snapshot->lines));
-	RTE_VERIFY(snapshot->lines != NULL);
+	CHECK(snapshot->lines != NULL);
 	va_start(args, format);
 	len = vasprintf(&snapshot->lines[snapshot->nb_lines], format, args);
 	va_end(args);
-	RTE_VERIFY(len >= 0);
+	CHECK(len >= 0);
 	snapshot->nb_lines++;
 }
 
@@ -69,7 +69,7 @@ add_fds(struct leak_snapshot *snapshot)
 	char target[PATH_MAX];
 	struct dirent *entry;
 
-	RTE_VERIFY(dir != NULL);
+	CHECK(dir != NULL);
 	while ((entry = readdir(dir)) != NULL) {
 		ssize_t len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
 		int fd = atoi(entry->d_name);
@@ -114,7 +114,7 @@ add_mappings(struct leak_snapshot *snapshot)
 	FILE *maps = fopen("/proc/self/maps", "re");
 	char line[LINE_BYTES];
 
-	RTE_VERIFY(maps != NULL);
+	CHECK(maps != NULL);
 	while (fgets(line, sizeof(line), maps) != NULL)
 		add_mapping(snapshot, line);
 	fclose(maps);
@@ -162,7 +162,7 @@ leak_check_settle(void)
 {
 	const time_t end = time(NULL) + CLOSING_SECONDS;
 
-	while (vu_fd_nb_closing() != 0 && time(NULL) < end)
+	WAIT_WHILE(vu_fd_nb_closing() != 0 && time(NULL) < end)
 		usleep(100);
 }
 
@@ -172,7 +172,7 @@ leak_snapshot_take(void)
 	struct leak_snapshot *snapshot = calloc(1, sizeof(*snapshot));
 
 	leak_check_settle();
-	RTE_VERIFY(snapshot != NULL);
+	CHECK(snapshot != NULL);
 	add_fds(snapshot);
 	add_mappings(snapshot);
 	rte_mempool_walk(add_mempool, snapshot);

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_debug.h>
 #include <rte_errno.h>
 
+#include "expect.h"
 #include "vu_fd.h"
 #include "vu_virtio.h"
 
@@ -58,7 +58,7 @@ probe_create(struct vu_device *dev, const struct vu_device_conf *conf)
 		struct vu_device_queue *queue = vu_device_queue(dev, i);
 
 		probe->guards[i] = vu_vring_guard_attach(&queue->vring, VU_LOCK_SPIN);
-		RTE_VERIFY(probe->guards[i] != NULL);
+		CHECK(probe->guards[i] != NULL);
 		queue->priv = probe->guards[i];
 		queue->poll = probe_poll;
 		queue->direction = VU_DEVICE_QUEUE_BOTH;
@@ -98,7 +98,7 @@ probe_queues_per_thread(const struct vu_device_conf *conf, unsigned int *counts,
 	static const unsigned int wanted[] = { 1, 2, 4 };
 
 	(void)conf;
-	RTE_VERIFY(max_counts >= RTE_DIM(wanted));
+	CHECK(max_counts >= RTE_DIM(wanted));
 	memcpy(counts, wanted, sizeof(wanted));
 	return RTE_DIM(wanted);
 }

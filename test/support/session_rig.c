@@ -12,9 +12,9 @@
 #include <sys/mman.h>
 
 #include <rte_bitops.h>
-#include <rte_debug.h>
 #include <rte_errno.h>
 
+#include "expect.h"
 #include "leak_check.h"
 #include "vu_fd.h"
 #include "vu_virtio.h"
@@ -36,7 +36,7 @@ rig_count_fds(void)
 	leak_check_settle();
 	for (int i = 0; i < MAX_FDS; i++)
 		fds[i] = (struct pollfd){ .fd = i };
-	RTE_VERIFY(poll(fds, MAX_FDS, 0) >= 0);
+	CHECK(poll(fds, MAX_FDS, 0) >= 0);
 	for (int i = 0; i < MAX_FDS; i++)
 		nb += (fds[i].revents & POLLNVAL) == 0;
 	return nb;
@@ -49,7 +49,7 @@ count_maps(void)
 	char line[512];
 	unsigned int nb = 0;
 
-	RTE_VERIFY(maps != NULL);
+	CHECK(maps != NULL);
 	while (fgets(line, sizeof(line), maps) != NULL)
 		nb += strstr(line, "/memfd:" RIG_MEM_NAME) != NULL;
 	fclose(maps);
@@ -62,7 +62,7 @@ count_pages(void)
 	FILE *statm = fopen("/proc/self/statm", "re");
 	uint64_t nb_pages = 0;
 
-	RTE_VERIFY(statm != NULL && fscanf(statm, "%" SCNu64, &nb_pages) == 1);
+	CHECK(statm != NULL && fscanf(statm, "%" SCNu64, &nb_pages) == 1);
 	fclose(statm);
 	return nb_pages;
 }
@@ -102,7 +102,7 @@ session_rig_init(struct session_rig *rig)
 
 	rig->reactor = vu_reactor_create();
 	rig->sched = vu_sched_create(&lcore_id, 1);
-	RTE_VERIFY(rig->reactor != NULL && rig->sched != NULL);
+	CHECK(rig->reactor != NULL && rig->sched != NULL);
 }
 
 void
@@ -143,18 +143,18 @@ rig_port_init(struct rig_port *port, struct session_rig *rig, const char *driver
 	if (port->dev == NULL)
 		return -rte_errno;
 	port->mem_fd = vu_fd_memfd(RIG_MEM_NAME, RIG_MEM_BYTES, 0);
-	RTE_VERIFY(port->mem_fd >= 0);
+	CHECK(port->mem_fd >= 0);
 	port->mem = mmap(NULL, RIG_MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, port->mem_fd, 0);
-	RTE_VERIFY(port->mem != MAP_FAILED);
+	CHECK(port->mem != MAP_FAILED);
 	port->event_fd = vu_fd_eventfd();
-	RTE_VERIFY(port->event_fd >= 0);
+	CHECK(port->event_fd >= 0);
 	return 0;
 }
 
 void
 rig_port_fini(struct rig_port *port)
 {
-	RTE_VERIFY(rig_port_disconnect(port) == 0);
+	CHECK(rig_port_disconnect(port) == 0);
 	vu_device_destroy(port->dev);
 	munmap(port->mem, RIG_MEM_BYTES);
 	vu_fd_close(&port->mem_fd);
@@ -189,7 +189,7 @@ rig_port_commit(struct rig_port *port)
 
 	if (vu_device_commit(port->dev, port_done, &is_done) == 0)
 		return;
-	while (!is_done)
+	WAIT_WHILE(!is_done)
 		session_rig_turn(port->rig);
 }
 
@@ -199,7 +199,7 @@ rig_port_detach(struct rig_port *port)
 	bool is_done = false;
 
 	vu_device_disconnect(port->dev, port_done, &is_done);
-	while (!is_done)
+	WAIT_WHILE(!is_done)
 		session_rig_turn(port->rig);
 }
 
@@ -218,11 +218,11 @@ rig_port_connect(struct rig_port *port)
 		.reactor = port->rig->reactor, .dev = port->dev, .closed = port_closed, .arg = port,
 	};
 
-	RTE_VERIFY(port->session == NULL);
+	CHECK(port->session == NULL);
 	conf.fd = fake_frontend_open(&port->frontend, port_turn, port);
-	RTE_VERIFY(conf.fd >= 0);
+	CHECK(conf.fd >= 0);
 	port->session = vu_backend_session_open(&conf);
-	RTE_VERIFY(port->session != NULL);
+	CHECK(port->session != NULL);
 }
 
 int

@@ -69,7 +69,7 @@ struct rig_ring {
 	struct vu_split_used *used;
 };
 
-/** Create reactor and scheduler; ends the process if there is no memory. */
+/** Create reactor and scheduler; fails if there is no memory. */
 void session_rig_init(struct session_rig *rig);
 
 /** Free them; the ports must be gone. */

@@ -34,6 +34,7 @@ usage(const char *program)
 		"  DPDK_TEST_SUITE   cases of <unit>_autotest: fast (default), perf, stress, all\n"
 		"  DPDK_TEST_PARAMS  further EAL options, blank separated\n"
 		"  VU_STRESS_SECONDS length of a stress case, 2 if unset\n"
+		"  VU_WAIT_SECONDS   how long a case waits for anything, 30 if unset\n"
 		"Exit status: 0 passed, 1 failed, 77 skipped\n", program);
 }
 

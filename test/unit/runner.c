@@ -8,14 +8,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "leak_check.h"
 #include "test.h"
 
 #define AUTOTEST_SUFFIX "_autotest"
-#define NB_SUITES (TEST_SUITE_STRESS + 1)
-#define ALL_SUITES ((1u << NB_SUITES) - 1)
+#define NB_SUITES (TEST_SUITE_SELFTEST + 1)
+#define ALL_SUITES ((1u << TEST_SUITE_SELFTEST) - 1)
 #define STRESS_SECONDS_DEFAULT 2
+#define MAX_THREAD_WAITS 1000 /* of a millisecond, for threads of a failed case to end */
 
 struct tally {
 	unsigned int nb_passed;
@@ -31,6 +34,7 @@ static const char *const suite_names[NB_SUITES] = {
 	[TEST_SUITE_FAST] = "fast",
 	[TEST_SUITE_PERF] = "perf",
 	[TEST_SUITE_STRESS] = "stress",
+	[TEST_SUITE_SELFTEST] = "selftest",
 };
 
 void
@@ -82,13 +86,44 @@ is_first_of_unit(const struct test_case *test)
 	return other == test;
 }
 
+static unsigned int
+count_threads(void)
+{
+	struct stat tasks;
+
+	/* One link for each, and two of the folder's own. */
+	return stat("/proc/self/task", &tasks) == 0 ? (unsigned int)tasks.st_nlink - 2 : 0;
+}
+
+/* Variables of a case that ended are gone: a thread that still uses them spoils any other case. */
+static void
+end_without_threads(unsigned int nb_threads)
+{
+	for (unsigned int i = 0; i < MAX_THREAD_WAITS; i++) {
+		if (count_threads() <= nb_threads)
+			return;
+		usleep(1000);
+	}
+	printf("FAILED\nvu-test: threads of this case still run: no other case can\n");
+	fflush(stdout);
+	_exit(EXIT_FAILURE);
+}
+
+/* What a failed case has left behind says nothing. */
 static int
 run_with_leak_check(const struct test_case *test)
 {
+	const unsigned int nb_threads = count_threads();
 	struct leak_snapshot *before = leak_snapshot_take();
-	int rc = test->run();
-	struct leak_snapshot *after = leak_snapshot_take();
+	int rc = expect_run(test->run);
+	struct leak_snapshot *after;
 
+	if (rc != TEST_SUCCESS && rc != TEST_SKIPPED) {
+		end_without_threads(nb_threads);
+		leak_snapshot_free(before);
+		return rc;
+	}
+	after = leak_snapshot_take();
 	if (leak_snapshot_print_diff(before, after) != 0)
 		rc = TEST_FAILED;
 	leak_snapshot_free(before);

@@ -8,7 +8,7 @@
 /**
  * Choose the suite that <unit>_autotest commands run.
  *
- * @param name  "fast", "perf", "stress" or "all"
+ * @param name  "fast", "perf", "stress", "selftest" or "all", which are the first three
  * @return 0, or -EINVAL for another name
  */
 int runner_select_suite(const char *name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Self-registering test cases of vu-test. One file test_<unit>.c = one autotest command
- * <unit>_autotest that runs the file's cases, each with a leak check around it.
+ * <unit>_autotest that runs the file's cases, each with a leak check around it. Expectations and
+ * waits: expect.h.
  */
 #ifndef VU_TEST_H
 #define VU_TEST_H
@@ -10,6 +11,8 @@
 #include <stdio.h>
 
 #include <rte_common.h>
+
+#include "expect.h"
 
 /** Result of a case that cannot run here; vu-test exits 77 if nothing but skips happened. */
 #define TEST_SKIPPED 77
@@ -20,6 +23,7 @@ enum test_suite {
 	TEST_SUITE_FAST,   /**< seconds, runs everywhere */
 	TEST_SUITE_PERF,   /**< prints cycles, asserts nothing about time */
 	TEST_SUITE_STRESS, /**< races under load */
+	TEST_SUITE_SELFTEST, /**< fails where it should; in no other suite's company */
 };
 
 struct test_case {
@@ -52,24 +56,5 @@ unsigned int test_stress_seconds(void);
 #define VU_TEST(unit, name) VU_TEST_IN(TEST_SUITE_FAST, unit, name)
 #define VU_TEST_PERF(unit, name) VU_TEST_IN(TEST_SUITE_PERF, unit, name)
 #define VU_TEST_STRESS(unit, name) VU_TEST_IN(TEST_SUITE_STRESS, unit, name)
-
-/** Fail the case, with file, line and text, unless the condition holds. */
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
-			printf("%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-			return TEST_FAILED; \
-		} \
-	} while (0)
-/** Same for two integers; prints both. */
-#define CHECK_EQ(a, b) \
-	do { \
-		long long a_ = (long long)(a), b_ = (long long)(b); \
-		if (a_ != b_) { \
-			printf("%s:%d: failed: %s is %lld, %s is %lld\n", __FILE__, __LINE__, \
-				#a, a_, #b, b_); \
-			return TEST_FAILED; \
-		} \
-	} while (0)
 
 #endif /* VU_TEST_H */

@@ -6,6 +6,7 @@
 #ifndef CHANNEL_FIXTURE_H
 #define CHANNEL_FIXTURE_H
 
+#include "expect.h"
 #include "session_fixture.h"
 
 #include <errno.h>

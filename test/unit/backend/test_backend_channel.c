@@ -4,6 +4,7 @@
  * which misbehaves there loses the channel only.
  */
 #include "channel_fixture.h"
+#include "expect.h"
 
 #include <fcntl.h>
 

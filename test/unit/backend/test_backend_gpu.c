@@ -4,6 +4,7 @@
  * does not keep up, and one that answers rubbish.
  */
 #include "channel_fixture.h"
+#include "expect.h"
 
 #include <fcntl.h>
 

@@ -3,6 +3,7 @@
  * In-band notifications: rings without fds, notified by messages in both directions.
  */
 #include "channel_fixture.h"
+#include "expect.h"
 
 #define PROTOCOL_INBAND (RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK) | \
 	RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | \

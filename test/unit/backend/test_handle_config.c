@@ -2,6 +2,7 @@
  *
  * Configuration space and MTU.
  */
+#include "expect.h"
 #include "session_fixture.h"
 
 #define CONFIG_ARGS "forward=loopback,mac=52:54:00:00:00:01,mtu=1500"

@@ -4,6 +4,7 @@
  * driver and GPA_ADDRESSES want it.
  */
 #include "channel_fixture.h"
+#include "expect.h"
 
 #ifdef VU_XEN
 #define XEN_BITS RTE_BIT64(VHOST_USER_PROTOCOL_F_XEN_MMAP)

@@ -2,6 +2,7 @@
  *
  * Features, protocol features, number of queues, status, resets.
  */
+#include "expect.h"
 #include "session_fixture.h"
 
 #define BIT_PROTOCOL RTE_BIT64(VHOST_USER_F_PROTOCOL_FEATURES)

@@ -2,6 +2,7 @@
  *
  * Memory tables: whole ones and single regions, before and while rings run.
  */
+#include "expect.h"
 #include "session_fixture.h"
 
 #include <errno.h>

@@ -4,6 +4,7 @@
  * at once or later, and a front-end that does not wait for it.
  */
 #include "channel_fixture.h"
+#include "expect.h"
 
 #define FAILED 0x101
 #define NO_FD 0x100

@@ -2,6 +2,7 @@
  *
  * Rings: configuration, both generations of starting, stopping, fds, enabling.
  */
+#include "expect.h"
 #include "session_fixture.h"
 
 VU_TEST(handle_vring, sizes)

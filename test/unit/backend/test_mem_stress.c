@@ -7,6 +7,7 @@
  * Two threads: the data lcore, and this one, which is control lcore, front-end and guest in turns,
  * so that with two CPUs nothing but the system itself can get in the way of the data lcore.
  */
+#include "expect.h"
 #include "session_fixture.h"
 
 #include <inttypes.h>
@@ -443,11 +444,10 @@ stress_begin(struct mem_stress *stress)
 static int
 stress_end(struct mem_stress *stress)
 {
-	const time_t end = time(NULL) + TIMEOUT_MS / 1000;
 	struct vu_device_queue_stats stats;
 
 	stress->is_over = true;
-	while (stress->nb_received < stress->nb_sent && time(NULL) < end)
+	WAIT_WHILE(stress->nb_received < stress->nb_sent)
 		stress_turn(stress);
 	CHECK_EQ(stress->nb_wrong, 0);
 	CHECK_EQ(stress->nb_received, stress->nb_sent);

@@ -3,6 +3,7 @@
  * From message to answer, for all requests alike: what is refused, who gets how many replies, and
  * that no fd stays behind whatever arrives (the leak check of the runner sees those).
  */
+#include "expect.h"
 #include "session_fixture.h"
 
 #include <errno.h>

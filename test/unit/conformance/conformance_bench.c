@@ -5,6 +5,7 @@
  * did could have changed its state.
  */
 #include "conformance.h"
+#include "expect.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 #include <rte_bitops.h>
-#include <rte_debug.h>
 
 #include "vu_device_control.h"
 #include "vu_fd.h"
@@ -40,8 +40,8 @@ bench_open_fds(struct conf_bench *bench)
 {
 	int socks[2], ends[2];
 
-	RTE_VERIFY(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks) == 0);
-	RTE_VERIFY(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks) == 0);
+	CHECK(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
 	bench->fds[CONF_KIND_EVENT] = vu_fd_eventfd();
 	bench->fds[CONF_KIND_FILE] = bench->subject.mem_fd;
 	bench->fds[CONF_KIND_SOCKET] = socks[0];
@@ -104,7 +104,7 @@ conf_bench_init(struct conf_bench *bench, const struct conf_device *device)
 	memset(bench, 0, sizeof(*bench));
 	session_rig_init(&bench->rig);
 	rc = rig_port_init(&bench->bystander, &bench->rig, "net", "forward=loopback");
-	RTE_VERIFY(rc == 0);
+	CHECK(rc == 0);
 	rc = rig_port_init(&bench->subject, &bench->rig, device->driver, device->args);
 	if (rc != 0) {
 		rig_port_fini(&bench->bystander);
@@ -114,8 +114,8 @@ conf_bench_init(struct conf_bench *bench, const struct conf_device *device)
 	bench_open_fds(bench);
 	if (device->prepare != NULL)
 		device->prepare(bench);
-	RTE_VERIFY(bench_ask_facts(bench) == 0);
-	RTE_VERIFY(bench_start(&bench->bystander) == 0);
+	CHECK(bench_ask_facts(bench) == 0);
+	CHECK(bench_start(&bench->bystander) == 0);
 	rig_held_take(&bench->held);
 	return 0;
 }

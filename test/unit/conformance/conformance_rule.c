@@ -4,7 +4,7 @@
  * the session; see conformance.h. Knows nothing of how the back-end does it.
  */
 #include "conformance.h"
-
+#include "expect.h"
 
 #include <rte_bitops.h>
 

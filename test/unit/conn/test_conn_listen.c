@@ -88,13 +88,13 @@ queue_empty(struct vu_listener *listener)
 static bool
 is_served_by(const char *path, struct vu_listener *listener)
 {
-	int client, server;
+	int client = -EAGAIN, server;
 	bool ok;
 
-	do {
+	WAIT_WHILE(client == -EAGAIN) {
 		queue_empty(listener);
 		client = vu_connect(path);
-	} while (client == -EAGAIN);
+	}
 	server = vu_listener_accept(listener);
 	ok = client >= 0 && server >= 0;
 
@@ -330,10 +330,10 @@ run_starters(struct starter *starters, const char *path, void *(*run)(void *))
 	pthread_barrier_init(&barrier, NULL, NB_STARTERS);
 	for (unsigned int i = 0; i < NB_STARTERS; i++) {
 		starters[i] = (struct starter){ .barrier = &barrier, .path = path };
-		CHECK_EQ(pthread_create(&threads[i], NULL, run, &starters[i]), 0);
+		expect_thread_start(&threads[i], run, &starters[i]);
 	}
 	for (unsigned int i = 0; i < NB_STARTERS; i++)
-		pthread_join(threads[i], NULL);
+		expect_thread_join(threads[i]);
 	pthread_barrier_destroy(&barrier);
 	return TEST_SUCCESS;
 }

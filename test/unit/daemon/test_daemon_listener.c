@@ -91,17 +91,42 @@ wait_for(const uint32_t *word, uint32_t least)
 	return vu_load_acquire(word) >= least ? 0 : TEST_FAILED;
 }
 
+struct stopper {
+	struct daemon_fixture *f;
+	void *(*fn)(void *arg);
+};
+
+static void
+stop_daemon(void *arg)
+{
+	struct daemon_fixture *f = arg;
+
+	vu_daemon_stop(f->daemon);
+}
+
+/* What fails in `fn` ends the thread: the daemon stops all the same. */
+static void *
+stopper_main(void *arg)
+{
+	const struct stopper *stopper = arg;
+
+	pthread_cleanup_push(stop_daemon, stopper->f);
+	stopper->fn(stopper->f);
+	pthread_cleanup_pop(0);
+	return NULL;
+}
+
 /* Run the daemon here and `fn` in another thread, which stops it. */
 static int
 run_with(struct daemon_fixture *f, void *(*fn)(void *arg))
 {
+	struct stopper stopper = { f, fn };
 	pthread_t thread;
 	int rc;
 
-	if (pthread_create(&thread, NULL, fn, f) != 0)
-		return TEST_FAILED;
+	expect_thread_start(&thread, stopper_main, &stopper);
 	rc = vu_daemon_run(f->daemon);
-	pthread_join(thread, NULL);
+	expect_thread_join(thread);
 	CHECK_EQ(rc, 0);
 	return f->result;
 }
@@ -323,9 +348,9 @@ VU_TEST(daemon_listener, serves_one_connection)
 
 	if (rc != 0)
 		return rc;
-	CHECK_EQ(pthread_create(&thread, NULL, client_thread, &f), 0);
+	expect_thread_start(&thread, client_thread, &f);
 	CHECK_EQ(vu_daemon_serve(f.daemon), 0);
-	pthread_join(thread, NULL);
+	expect_thread_join(thread);
 	CHECK_EQ(f.result, 0);
 	fixture_destroy(&f);
 	CHECK(vu_connect(f.path) < 0);

@@ -15,9 +15,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <rte_debug.h>
 #include <rte_log.h>
 
+#include "expect.h"
 #include "fake_driver.h"
 #include "fake_guest.h"
 #include "vu_device.h"
@@ -80,15 +80,14 @@ fixture_events(int fd)
 static inline void
 fixture_settle(const struct device_fixture *f)
 {
-	while (vu_sched_poll(f->sched) != UINT64_MAX)
-		sched_yield();
+	WAIT_UNTIL(vu_sched_poll(f->sched) == UINT64_MAX);
 }
 
 /* One turn of both workers. */
 static inline void
 fixture_turn(const struct device_fixture *f)
 {
-	RTE_VERIFY(vu_sched_turn(f->sched, 0) >= 0 && vu_sched_turn(f->sched, 1) >= 0);
+	CHECK(vu_sched_turn(f->sched, 0) >= 0 && vu_sched_turn(f->sched, 1) >= 0);
 }
 
 static inline int
@@ -98,7 +97,7 @@ fixture_commit(struct device_fixture *f)
 	int rc = vu_device_commit(f->dev, fixture_done, f);
 
 	fixture_settle(f);
-	RTE_VERIFY(f->nb_done == nb_done + (rc == -EINPROGRESS));
+	CHECK(f->nb_done == nb_done + (rc == -EINPROGRESS));
 	return rc;
 }
 
@@ -131,10 +130,10 @@ fixture_open(struct device_fixture *f)
 	/* Every start and stop is a line otherwise. */
 	rte_log_set_level_pattern("vu.device", RTE_LOG_ERR);
 	*f = (struct device_fixture){ .sched = vu_sched_create(lcore_ids, RTE_DIM(lcore_ids)) };
-	RTE_VERIFY(f->sched != NULL);
+	CHECK(f->sched != NULL);
 	conf = fixture_conf(f, &assign);
 	f->dev = vu_device_create(FAKE_DRIVER_NAME, &conf);
-	RTE_VERIFY(f->dev != NULL);
+	CHECK(f->dev != NULL);
 	fake_guest_init(&f->guest);
 	for (unsigned int i = 0; i < NB_RINGS; i++) {
 		f->rings[i] = fake_ring_create(&f->guest, RING_SIZE, &place);
@@ -148,7 +147,7 @@ fixture_disconnect(struct device_fixture *f)
 {
 	vu_device_disconnect(f->dev, fixture_disconnected, f);
 	fixture_settle(f);
-	RTE_VERIFY(vu_device_state(f->dev) == VU_DEVICE_IDLE);
+	CHECK(vu_device_state(f->dev) == VU_DEVICE_IDLE);
 }
 
 static inline void
@@ -172,9 +171,9 @@ fixture_configure(struct device_fixture *f, uint32_t i)
 {
 	const struct vu_vring_conf conf = fake_ring_conf(f->rings[i]);
 
-	RTE_VERIFY(vu_device_ring_set_size(f->dev, i, conf.size) == 0);
-	RTE_VERIFY(vu_device_ring_set_base(f->dev, i, conf.base) == 0);
-	RTE_VERIFY(vu_device_ring_set_addr(f->dev, i, &conf) == 0);
+	CHECK(vu_device_ring_set_size(f->dev, i, conf.size) == 0);
+	CHECK(vu_device_ring_set_base(f->dev, i, conf.base) == 0);
+	CHECK(vu_device_ring_set_addr(f->dev, i, &conf) == 0);
 	vu_device_ring_set_call(f->dev, i, dup(f->call_fds[i]));
 	vu_device_ring_set_err(f->dev, i, dup(f->err_fds[i]));
 	vu_device_ring_enable(f->dev, i, true);
@@ -185,18 +184,17 @@ static inline void
 fixture_run(struct device_fixture *f)
 {
 	fixture_connect(f);
-	RTE_VERIFY(vu_device_set_features(f->dev, FAKE_F_VERSION_1 | FAKE_F_INDIRECT) == 0);
+	CHECK(vu_device_set_features(f->dev, FAKE_F_VERSION_1 | FAKE_F_INDIRECT) == 0);
 	vu_device_set_mem(f->dev, fake_guest_mem(&f->guest));
 	for (uint32_t i = 0; i < NB_RINGS; i++) {
 		fixture_configure(f, i);
 		vu_device_ring_start(f->dev, i, VU_FD_NONE);
 	}
 	fixture_commit(f);
-	RTE_VERIFY(vu_device_state(f->dev) == VU_DEVICE_RUNNING);
+	CHECK(vu_device_state(f->dev) == VU_DEVICE_RUNNING);
 	/* A call fd that is new to a running ring is signalled once. */
 	for (uint32_t i = 0; i < NB_RINGS; i++)
-		while (fixture_events(f->call_fds[i]) != 0)
-			;
+		WAIT_UNTIL(fixture_events(f->call_fds[i]) == 0);
 }
 
 static inline struct vu_device_queue_stats
@@ -216,7 +214,7 @@ fixture_put(struct device_fixture *f, uint32_t i, unsigned int nb, uint8_t value
 
 	*(uint8_t *)fake_guest_ptr(&f->guest, buf.gpa) = value;
 	while (nb-- != 0)
-		RTE_VERIFY(fake_ring_put(f->rings[i], &buf, 1) >= 0);
+		CHECK(fake_ring_put(f->rings[i], &buf, 1) >= 0);
 }
 
 static inline unsigned int
@@ -256,11 +254,10 @@ fixture_loops_start(struct device_fixture *f)
 	for (unsigned int i = 0; i < 2; i++) {
 		struct fixture_loop *loop = malloc(sizeof(*loop));
 
-		RTE_VERIFY(loop != NULL);
+		CHECK(loop != NULL);
 		*loop = (struct fixture_loop){ f->sched, i };
-		RTE_VERIFY(pthread_create(&f->loops[i], NULL, fixture_loop_main, loop) == 0);
-		while (!vu_sched_worker_is_running(f->sched, i))
-			sched_yield();
+		expect_thread_start(&f->loops[i], fixture_loop_main, loop);
+		WAIT_UNTIL(vu_sched_worker_is_running(f->sched, i));
 	}
 }
 
@@ -269,7 +266,7 @@ fixture_loops_stop(struct device_fixture *f)
 {
 	vu_sched_stop(f->sched);
 	for (unsigned int i = 0; i < 2; i++)
-		pthread_join(f->loops[i], NULL);
+		expect_thread_join(f->loops[i]);
 }
 
 /* Let the lcore stay inside the poll function of queue i. */
@@ -280,8 +277,7 @@ fixture_gate_close(struct device_fixture *f, uint32_t i)
 
 	vu_store_release(&fake->is_gated, 1);
 	fixture_put(f, i, 1, 1);
-	while (vu_load_acquire(&fake->is_inside) == 0)
-		sched_yield();
+	WAIT_UNTIL(vu_load_acquire(&fake->is_inside) != 0);
 }
 
 static inline void
@@ -293,8 +289,7 @@ fixture_gate_open(struct device_fixture *f, uint32_t i)
 static inline void
 fixture_wait_used(const struct device_fixture *f, uint32_t i, uint16_t nb)
 {
-	while (fake_ring_nb_used(f->rings[i]) < nb)
-		sched_yield();
+	WAIT_UNTIL(fake_ring_nb_used(f->rings[i]) >= nb);
 }
 
 #endif /* DEVICE_FIXTURE_H */

@@ -404,15 +404,13 @@ VU_TEST(device_queue, moves_among_running_loops)
 			continue;
 		}
 		fixture_settle(&f);
-		while (f.rings[idx]->nb_free != RING_SIZE)
-			if (fixture_collect(&f, idx) == 0)
-				sched_yield();
+		WAIT_WHILE(f.rings[idx]->nb_free != RING_SIZE)
+			fixture_collect(&f, idx);
 	}
 	fixture_settle(&f);
 	for (uint32_t i = 0; i < NB_RINGS; i++)
-		while (f.rings[i]->nb_free != RING_SIZE)
-			if (fixture_collect(&f, i) == 0)
-				sched_yield();
+		WAIT_WHILE(f.rings[i]->nb_free != RING_SIZE)
+			fixture_collect(&f, i);
 	CHECK_EQ(f.nb_ring_faults, 0);
 	fixture_loops_stop(&f);
 	fixture_disconnect(&f);

@@ -19,10 +19,10 @@ piece_set(struct device_fixture *f, enum piece piece)
 
 	switch (piece) {
 	case PIECE_SIZE:
-		RTE_VERIFY(vu_device_ring_set_size(f->dev, 0, conf.size) == 0);
+		CHECK(vu_device_ring_set_size(f->dev, 0, conf.size) == 0);
 		break;
 	case PIECE_ADDR:
-		RTE_VERIFY(vu_device_ring_set_addr(f->dev, 0, &conf) == 0);
+		CHECK(vu_device_ring_set_addr(f->dev, 0, &conf) == 0);
 		break;
 	case PIECE_MEM:
 		vu_device_set_mem(f->dev, fake_guest_mem(&f->guest));
@@ -619,16 +619,17 @@ check_changes(unsigned int nb_changes)
 		change_something(&f, n);
 		f.nb_done = 0;
 		rc = vu_device_commit(f.dev, fixture_done, &f);
-		do {
-			guest_work(&f, nb_put, nb_collected);
+		guest_work(&f, nb_put, nb_collected);
+		WAIT_WHILE(rc == -EINPROGRESS && f.nb_done == 0) {
 			vu_sched_poll(f.sched);
-		} while (rc == -EINPROGRESS && f.nb_done == 0);
+			guest_work(&f, nb_put, nb_collected);
+		}
 	}
 	for (uint32_t i = 0; i < NB_RINGS; i++)
 		vu_device_ring_start(f.dev, i, VU_FD_NONE);
 	fixture_commit(&f);
 	for (uint32_t i = 0; i < NB_RINGS; i++)
-		while (nb_collected[i] != nb_put[i])
+		WAIT_WHILE(nb_collected[i] != nb_put[i])
 			nb_collected[i] += fixture_collect(&f, i);
 	fixture_disconnect(&f);
 	for (uint32_t i = 0; i < NB_RINGS; i++) {

@@ -35,8 +35,7 @@ fixture_done(void *arg)
 static void
 fixture_settle(const struct entropy_fixture *f)
 {
-	while (vu_sched_poll(f->sched) != UINT64_MAX)
-		;
+	WAIT_UNTIL(vu_sched_poll(f->sched) == UINT64_MAX);
 }
 
 static int

@@ -179,10 +179,9 @@ fixture_create(struct frontend_fixture *fix)
 	conf.sched = fix->sched;
 	fix->dev = vu_device_create("net", &conf);
 	CHECK(fix->dev != NULL);
-	CHECK_EQ(pthread_create(&fix->data_lcore, NULL, data_lcore_main, fix), 0);
-	while (!vu_sched_worker_is_running(fix->sched, 0))
-		sched_yield();
-	CHECK_EQ(pthread_create(&fix->thread, NULL, backend_thread, fix), 0);
+	expect_thread_start(&fix->data_lcore, data_lcore_main, fix);
+	WAIT_UNTIL(vu_sched_worker_is_running(fix->sched, 0));
+	expect_thread_start(&fix->thread, backend_thread, fix);
 	return 0;
 }
 
@@ -210,12 +209,12 @@ fixture_destroy(struct frontend_fixture *fix)
 {
 	vu_frontend_close(fix->fe);
 	CHECK_EQ(backend_do(fix, backend_finish), 0);
-	while (vu_reactor_call_sync(fix->reactor, backend_is_idle, fix) == 0 &&
+	WAIT_WHILE(vu_reactor_call_sync(fix->reactor, backend_is_idle, fix) == 0 &&
 			fix->session != NULL)
-		poll(NULL, 0, 1);
-	pthread_join(fix->thread, NULL);
+		;
+	expect_thread_join(fix->thread);
 	vu_sched_worker_stop(fix->sched, 0);
-	pthread_join(fix->data_lcore, NULL);
+	expect_thread_join(fix->data_lcore);
 	vu_device_destroy(fix->dev);
 	vu_sched_destroy(fix->sched);
 	vu_reactor_poller_remove(fix->poller);
@@ -294,13 +293,8 @@ front_buf(void *start, uint32_t len)
 static inline int
 front_collect_one(struct frontend_fixture *fix, uint32_t queue_idx, struct vu_guest_done *done)
 {
-	time_t end = time(NULL) + TIMEOUT_S;
-
-	while (vu_frontend_collect(fix->fe, queue_idx, done, 1) == 0) {
-		CHECK(time(NULL) <= end);
+	WAIT_WHILE(vu_frontend_collect(fix->fe, queue_idx, done, 1) == 0)
 		vu_frontend_turn(fix->fe, 0);
-		sched_yield();
-	}
 	return 0;
 }
 

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include <rte_bitops.h>
-#include <rte_debug.h>
 
 #include "vu_atomic.h"
 #include "vu_conn.h"
@@ -277,7 +276,7 @@ script_start(struct scripted_backend *script)
 	script->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	script->protocol_features = script->protocol_features != 0 ? script->protocol_features :
 		RTE_BIT64(VHOST_USER_NB_PROTOCOL_FEATURES) - 1;
-	CHECK_EQ(pthread_create(&script->thread, NULL, script_main, script), 0);
+	expect_thread_start(&script->thread, script_main, script);
 	return 0;
 }
 
@@ -285,7 +284,7 @@ static inline void
 script_stop(struct scripted_backend *script)
 {
 	vu_fd_signal(script->stop_fd);
-	pthread_join(script->thread, NULL);
+	expect_thread_join(script->thread);
 	vu_fd_close(&script->stop_fd);
 }
 

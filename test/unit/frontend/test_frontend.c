@@ -2,6 +2,7 @@
  *
  * Front-end library and its driver "user" before our own back-end: negotiation, life cycle, data.
  */
+#include "expect.h"
 #include "frontend_fixture.h"
 
 static int
@@ -139,14 +140,11 @@ VU_TEST(frontend, sends_messages_without_a_function_of_their_own)
 static int
 check_reconnect(struct frontend_fixture *fix)
 {
-	time_t end = time(NULL) + TIMEOUT_S;
 	unsigned int nb_up = fix->nb_up;
 
 	CHECK_EQ(backend_do(fix, backend_hang_up), 0);
-	while (fix->nb_up == nb_up) {
-		CHECK(time(NULL) <= end);
+	WAIT_WHILE(fix->nb_up == nb_up)
 		vu_frontend_turn(fix->fe, 10);
-	}
 	CHECK_EQ(fix->nb_down, nb_up);
 	CHECK_EQ(fix->down_reason, -ECONNRESET);
 	CHECK_EQ(front_round_trip(fix, (uint8_t)nb_up), 0);

@@ -3,6 +3,7 @@
  * Requests of the back-end: served while the front-end waits for an answer and while it does not,
  * handed to the right callback, answered as the specification says.
  */
+#include "expect.h"
 #include "scripted_backend.h"
 
 #include <errno.h>
@@ -172,7 +173,7 @@ VU_TEST(frontend_channel, a_config_change_is_reported_when_requests_are_possible
 	CHECK_EQ(channel_provoke(&channel, ask_config), 0);
 	CHECK_EQ(answer(&channel), 0);
 	CHECK_EQ(channel.nb_config_changes, 0);
-	while (channel.nb_config_changes == 0)
+	WAIT_WHILE(channel.nb_config_changes == 0)
 		vu_frontend_turn(channel.fe, 10);
 	CHECK_EQ(channel.nested_rc, 0);
 	return channel_close(&channel);
@@ -407,7 +408,7 @@ VU_TEST(frontend_channel, a_malformed_request_ends_the_connection)
 
 	CHECK_EQ(channel_open(&channel, &events), 0);
 	channel_provoke(&channel, send_malformed);
-	while (channel.nb_down == 0)
+	WAIT_WHILE(channel.nb_down == 0)
 		vu_frontend_turn(channel.fe, 10);
 	return channel_close(&channel);
 }

@@ -3,6 +3,7 @@
  * Back-ends that answer wrongly: each wrong answer to each request ends the connection and nothing
  * else. The leak check around each case sees fds and mappings.
  */
+#include "expect.h"
 #include "scripted_backend.h"
 
 #include <errno.h>

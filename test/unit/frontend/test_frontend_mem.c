@@ -2,6 +2,7 @@
  *
  * Sharing memory before and while queues run.
  */
+#include "expect.h"
 #include "frontend_fixture.h"
 
 #define REGION_BYTES 0x10000
@@ -154,7 +155,7 @@ VU_TEST(frontend_mem, all_slots_survive_a_reconnect)
 	CHECK_EQ(nb, 509);
 	CHECK_EQ(front_round_trip(&fix, 3), 0);
 	CHECK_EQ(backend_do(&fix, backend_hang_up), 0);
-	while (fix.nb_down == 0)
+	WAIT_WHILE(fix.nb_down == 0)
 		vu_frontend_turn(fix.fe, 10);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	CHECK_EQ(front_round_trip(&fix, 4), 0);

@@ -70,8 +70,8 @@ check_shrunk_file(int file, int other_file, uint64_t file_bytes)
 
 	toucher.hva = (uint8_t *)fixture_hva(table, 0) + 12345;
 	toucher.stride_bytes = file_bytes / 2;
-	CHECK_EQ(pthread_create(&toucher.thread, NULL, touch, &toucher), 0);
-	pthread_join(toucher.thread, NULL);
+	expect_thread_start(&toucher.thread, touch, &toucher);
+	expect_thread_join(toucher.thread);
 	CHECK_EQ(toucher.sum, 0);
 	CHECK_EQ(toucher.errno_after, EXDEV);
 	CHECK(vu_mem_table_has_failed(table));
@@ -135,10 +135,10 @@ touch_together(int file)
 			.barrier = &barrier, .hva = fixture_hva(table, i),
 			.stride_bytes = PAGE_BYTES, .nb_touches = FILE_BYTES / PAGE_BYTES,
 		};
-		CHECK_EQ(pthread_create(&touchers[i].thread, NULL, touch, &touchers[i]), 0);
+		expect_thread_start(&touchers[i].thread, touch, &touchers[i]);
 	}
 	for (unsigned int i = 0; i < NB_TOUCHERS; i++) {
-		pthread_join(touchers[i].thread, NULL);
+		expect_thread_join(touchers[i].thread);
 		CHECK_EQ(touchers[i].sum, 0);
 		for (unsigned int page = 0; page < FILE_BYTES / PAGE_BYTES; page++)
 			CHECK_EQ(touchers[i].hva[page * PAGE_BYTES], 1);

@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include <rte_bitops.h>
-#include <rte_debug.h>
 #include <rte_log.h>
 
+#include "expect.h"
 #include "fake_guest.h"
 #include "fake_rand.h"
 #include "net_port.h"
@@ -92,7 +92,7 @@ net_sched_create(void)
 	const unsigned int lcore_ids[] = { 4, 7 };
 	struct vu_sched *sched = vu_sched_create(lcore_ids, RTE_DIM(lcore_ids));
 
-	RTE_VERIFY(sched != NULL);
+	CHECK(sched != NULL);
 	rte_log_set_level_pattern("vu.device", RTE_LOG_ERR);
 	rte_log_set_level_pattern("vu.net", RTE_LOG_ERR);
 	return sched;
@@ -101,8 +101,7 @@ net_sched_create(void)
 static inline void
 port_settle(const struct net_port *port)
 {
-	while (vu_sched_poll(port->sched) != UINT64_MAX)
-		sched_yield();
+	WAIT_UNTIL(vu_sched_poll(port->sched) == UINT64_MAX);
 }
 
 static inline void
@@ -112,7 +111,7 @@ port_commit(struct net_port *port)
 	int rc = vu_device_commit(port->dev, port_done, port);
 
 	port_settle(port);
-	RTE_VERIFY(port->nb_done == nb_done + (rc == -EINPROGRESS));
+	CHECK(port->nb_done == nb_done + (rc == -EINPROGRESS));
 }
 
 static inline void
@@ -121,7 +120,7 @@ port_open_rings(struct net_port *port)
 	static const struct fake_ring_place place = { FAKE_MID, 0, false };
 
 	port->rings = calloc(port->nb_queues, sizeof(*port->rings));
-	RTE_VERIFY(port->rings != NULL);
+	CHECK(port->rings != NULL);
 	/* Nothing of ours at the border of two regions. */
 	fake_guest_alloc(&port->guest, FAKE_MID, 0x20000, 1);
 	for (uint32_t i = 0; i < port->nb_queues; i++) {
@@ -159,7 +158,7 @@ port_open_on(struct net_port *port, struct vu_sched *sched, const char *args, ui
 	/* Garbage: without offload features it means nothing. */
 	memset(port->header, 0xa5, sizeof(port->header));
 	port->dev = vu_device_create("net", &conf);
-	RTE_VERIFY(port->dev != NULL);
+	CHECK(port->dev != NULL);
 	fake_guest_init(&port->guest);
 	port_open_rings(port);
 }
@@ -189,9 +188,9 @@ port_start_ring(struct net_port *port, uint32_t i)
 	struct net_guest_ring *ring = &port->rings[i];
 	const struct vu_vring_conf conf = fake_ring_conf(ring->ring);
 
-	RTE_VERIFY(vu_device_ring_set_size(port->dev, i, conf.size) == 0);
-	RTE_VERIFY(vu_device_ring_set_base(port->dev, i, conf.base) == 0);
-	RTE_VERIFY(vu_device_ring_set_addr(port->dev, i, &conf) == 0);
+	CHECK(vu_device_ring_set_size(port->dev, i, conf.size) == 0);
+	CHECK(vu_device_ring_set_base(port->dev, i, conf.base) == 0);
+	CHECK(vu_device_ring_set_addr(port->dev, i, &conf) == 0);
 	vu_device_ring_set_call(port->dev, i, dup(ring->call_fd));
 	vu_device_ring_set_err(port->dev, i, dup(ring->err_fd));
 	vu_device_ring_start(port->dev, i, ring->kick_fd != VU_FD_NONE ? dup(ring->kick_fd) :
@@ -213,7 +212,7 @@ port_connect(struct net_port *port, uint64_t features)
 	const struct vu_device_events events = { .arg = port, .ring_fault = port_ring_fault };
 
 	vu_device_connect(port->dev, &events);
-	RTE_VERIFY(vu_device_set_features(port->dev, features) == 0);
+	CHECK(vu_device_set_features(port->dev, features) == 0);
 	port->is_mergeable = (features & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF)) != 0;
 	port->header_bytes = (features & F_MERGEABLE) != 0 ? 12 : 10;
 	vu_device_set_mem(port->dev, fake_guest_mem(&port->guest));
@@ -229,8 +228,7 @@ port_start(struct net_port *port, uint64_t features)
 	port_commit(port);
 	/* A call fd that is new to a running ring is signalled once. */
 	for (uint32_t i = 0; i < port->nb_queues; i++)
-		while (port_events(port->rings[i].call_fd) != 0)
-			;
+		WAIT_UNTIL(port_events(port->rings[i].call_fd) == 0);
 }
 
 static inline void
@@ -238,7 +236,7 @@ port_stop(struct net_port *port)
 {
 	vu_device_disconnect(port->dev, port_done, port);
 	port_settle(port);
-	RTE_VERIFY(vu_device_state(port->dev) == VU_DEVICE_IDLE);
+	CHECK(vu_device_state(port->dev) == VU_DEVICE_IDLE);
 	for (uint32_t i = 0; i < port->nb_queues; i++)
 		fake_ring_reset(port->rings[i].ring);
 }
@@ -249,7 +247,7 @@ port_verify_mbufs(const struct net_port *port)
 {
 	const struct net_queue *nq = vu_device_queue(port->dev, 1)->priv;
 
-	RTE_VERIFY(rte_mempool_avail_count(nq->pool) == nq->pool->size);
+	CHECK(rte_mempool_avail_count(nq->pool) == nq->pool->size);
 }
 
 static inline void
@@ -327,7 +325,7 @@ static inline void
 net_turn(struct vu_sched *sched)
 {
 	for (unsigned int i = 0; i < 4; i++)
-		RTE_VERIFY(vu_sched_turn(sched, i % 2) >= 0);
+		CHECK(vu_sched_turn(sched, i % 2) >= 0);
 }
 
 /* ---- frames ---- */
@@ -376,7 +374,7 @@ chain_write(const struct fake_guest *guest, const struct net_chain *chain, const
 		bytes += nb;
 		len_bytes -= nb;
 	}
-	RTE_VERIFY(len_bytes == 0);
+	CHECK(len_bytes == 0);
 }
 
 static inline void
@@ -390,7 +388,7 @@ chain_read(const struct fake_guest *guest, const struct net_chain *chain, uint8_
 		bytes += nb;
 		len_bytes -= nb;
 	}
-	RTE_VERIFY(len_bytes == 0);
+	CHECK(len_bytes == 0);
 }
 
 static inline uint32_t
@@ -426,7 +424,7 @@ static inline uint64_t
 ring_slot(struct net_guest_ring *ring, uint32_t len_bytes)
 {
 	if (len_bytes > SLOT_BYTES) {
-		RTE_VERIFY(len_bytes <= BIG_BYTES && ring->big_gpa != 0);
+		CHECK(len_bytes <= BIG_BYTES && ring->big_gpa != 0);
 		return ring->big_gpa;
 	}
 	return ring->slots_gpa + (uint64_t)SLOT_BYTES * (ring->next_slot++ % RING_SIZE);
@@ -443,7 +441,7 @@ port_send_chain(struct net_port *port, uint32_t pair, const struct net_chain *ch
 	static __thread uint8_t bytes[BIG_BYTES];
 	int head;
 
-	RTE_VERIFY(len_bytes <= sizeof(bytes) - 12 && port->header_bytes <= 12);
+	CHECK(len_bytes <= sizeof(bytes) - 12 && port->header_bytes <= 12);
 	memcpy(bytes, port->header, sizeof(port->header));
 	memcpy(bytes + port->header_bytes, frame, len_bytes);
 	chain_write(&port->guest, chain, bytes, port->header_bytes + len_bytes);
@@ -474,7 +472,7 @@ port_collect(struct net_port *port, uint32_t queue_idx)
 	uint16_t nb = fake_ring_collect(port->rings[queue_idx].ring, elems, RING_SIZE);
 
 	for (uint16_t i = 0; i < nb; i++)
-		RTE_VERIFY(queue_idx % 2 == 0 || elems[i].len_bytes == 0);
+		CHECK(queue_idx % 2 == 0 || elems[i].len_bytes == 0);
 	return nb;
 }
 
@@ -522,8 +520,8 @@ port_take_used(struct net_port *port, uint32_t pair, uint8_t *bytes)
 	struct net_guest_ring *ring = &port->rings[2 * pair];
 	struct vu_split_used_elem elem;
 
-	RTE_VERIFY(fake_ring_collect(ring->ring, &elem, 1) == 1);
-	RTE_VERIFY(elem.len_bytes <= chain_bytes(&ring->chains[elem.id]));
+	CHECK(fake_ring_collect(ring->ring, &elem, 1) == 1);
+	CHECK(elem.len_bytes <= chain_bytes(&ring->chains[elem.id]));
 	chain_read(&port->guest, &ring->chains[elem.id], bytes, elem.len_bytes);
 	return elem.len_bytes;
 }
@@ -539,13 +537,13 @@ port_receive(struct net_port *port, uint32_t pair, struct net_received *received
 	if (fake_ring_nb_used(ring->ring) == 0)
 		return false;
 	nb = port_take_used(port, pair, bytes);
-	RTE_VERIFY(nb >= port->header_bytes);
+	CHECK(nb >= port->header_bytes);
 	memcpy(received->header, bytes, port->header_bytes);
 	received->nb_buffers = 1;
 	if (port->is_mergeable)
 		memcpy(&received->nb_buffers, &bytes[10], 2);
 	/* They all came with one update of the index. */
-	RTE_VERIFY(received->nb_buffers >= 1 &&
+	CHECK(received->nb_buffers >= 1 &&
 		received->nb_buffers - 1 <= fake_ring_nb_used(ring->ring));
 	for (uint16_t i = 1; i < received->nb_buffers; i++)
 		nb += port_take_used(port, pair, bytes + nb);
@@ -559,7 +557,7 @@ net_received_create(void)
 {
 	struct net_received *received = malloc(sizeof(*received));
 
-	RTE_VERIFY(received != NULL);
+	CHECK(received != NULL);
 	return received;
 }
 
@@ -592,9 +590,8 @@ net_loops_start(struct net_loops *loops, struct vu_sched *sched)
 {
 	loops->sched = sched;
 	for (unsigned int i = 0; i < 2; i++) {
-		RTE_VERIFY(pthread_create(&loops->threads[i], NULL, net_loop_main, sched) == 0);
-		while (!vu_sched_worker_is_running(sched, i))
-			sched_yield();
+		expect_thread_start(&loops->threads[i], net_loop_main, sched);
+		WAIT_UNTIL(vu_sched_worker_is_running(sched, i));
 	}
 }
 
@@ -603,7 +600,7 @@ net_loops_stop(struct net_loops *loops)
 {
 	vu_sched_stop(loops->sched);
 	for (unsigned int i = 0; i < 2; i++)
-		pthread_join(loops->threads[i], NULL);
+		expect_thread_join(loops->threads[i]);
 }
 
 #endif /* NET_FIXTURE_H */

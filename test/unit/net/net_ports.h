@@ -33,7 +33,7 @@ fdb_forget_all(void)
 static inline void
 ports_init(struct net_ports *n, unsigned int nb_ports)
 {
-	RTE_VERIFY(nb_ports <= MAX_PORTS);
+	CHECK(nb_ports <= MAX_PORTS);
 	fdb_forget_all();
 	*n = (struct net_ports){ .sched = net_sched_create(), .nb_ports = nb_ports };
 	n->received = net_received_create();
@@ -73,7 +73,7 @@ send_frame(struct net_ports *n, unsigned int port, uint32_t dst, uint32_t src, u
 	uint8_t frame[FRAME_BYTES];
 
 	frame_make_ether(frame, sizeof(frame), dst, src, seed);
-	RTE_VERIFY(port_send(&n->ports[port], 0, frame, sizeof(frame)) >= 0);
+	CHECK(port_send(&n->ports[port], 0, frame, sizeof(frame)) >= 0);
 }
 
 /* The next frame of a port is that one. */

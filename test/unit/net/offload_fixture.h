@@ -10,6 +10,7 @@
 
 #include <rte_mbuf.h>
 
+#include "expect.h"
 #include "fake_rand.h"
 #include "net_offload.h"
 
@@ -140,7 +141,7 @@ offload_frame_make(struct offload_frame *frame, const struct offload_shape *shap
 	frame->l4_bytes = shape->proto == PROTO_TCP ? 32 : 8;
 	frame->len_bytes = frame->l2_bytes + frame->l3_bytes + frame->l4_bytes +
 		shape->payload_bytes;
-	RTE_VERIFY(frame->len_bytes <= sizeof(frame->bytes));
+	CHECK(frame->len_bytes <= sizeof(frame->bytes));
 	for (uint32_t i = 0; i < frame->len_bytes; i++)
 		frame->bytes[i] = (uint8_t)(fake_rand_u64(&rand) >> 56);
 	frame->bytes[0] = 2;
@@ -210,12 +211,12 @@ offload_mbuf(struct rte_mempool *pool, const uint8_t *bytes, uint32_t len_bytes,
 		uint16_t nb = (uint16_t)RTE_MIN(len_bytes - done, seg_bytes);
 		struct rte_mbuf *seg = rte_pktmbuf_alloc(pool);
 
-		RTE_VERIFY(seg != NULL);
+		CHECK(seg != NULL);
 		memcpy(rte_pktmbuf_append(seg, nb), bytes + done, nb);
 		if (head == NULL)
 			head = seg;
 		else
-			RTE_VERIFY(rte_pktmbuf_chain(head, seg) == 0);
+			CHECK(rte_pktmbuf_chain(head, seg) == 0);
 	}
 	return head;
 }

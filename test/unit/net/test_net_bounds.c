@@ -30,7 +30,7 @@ offer_scattered(struct net_port *port)
 		for (unsigned int b = 0; b < NB_PIECES; b++)
 			chain.bufs[b] = (struct fake_buf){ slot + b * PIECE_BYTES, PIECE_BYTES,
 				true };
-		RTE_VERIFY(ring_add_chain(ring, &chain, 0, table_gpa) >= 0);
+		CHECK(ring_add_chain(ring, &chain, 0, table_gpa) >= 0);
 		table_gpa += NB_PIECES * 16;
 	}
 	fake_ring_publish(ring->ring);
@@ -42,14 +42,14 @@ push_frame(struct net_port *port, const uint8_t *bytes, uint32_t len_bytes)
 	struct net_queue *nq = port_queue(port, 0);
 	struct rte_mbuf *frame = rte_pktmbuf_alloc(nq->pool);
 
-	RTE_VERIFY(frame != NULL);
+	CHECK(frame != NULL);
 	for (uint32_t done = 0; done < len_bytes; done += frame->pkt_len - done) {
 		uint32_t nb = RTE_MIN(len_bytes - done, 2000u);
 		struct rte_mbuf *seg = rte_pktmbuf_alloc(nq->pool);
 
-		RTE_VERIFY(seg != NULL);
+		CHECK(seg != NULL);
 		memcpy(rte_pktmbuf_append(seg, (uint16_t)nb), bytes + done, nb);
-		RTE_VERIFY(rte_pktmbuf_chain(frame, seg) == 0);
+		CHECK(rte_pktmbuf_chain(frame, seg) == 0);
 	}
 	net_to_guest_push(nq, vu_vring_snapshot_load(&nq->queue->vring), &frame, 1);
 }
@@ -146,11 +146,11 @@ VU_TEST(net_bounds, ring_that_waiting_frames_break_gets_no_more)
 	port_queue(&n.ports[1], 0)->burst = &spy_ops;
 	for (uint64_t seed = 0; seed < 3; seed++)
 		send_frame(&n, 2, 1, 2, seed);
-	RTE_VERIFY(vu_sched_turn(n.sched, 0) >= 0);
+	CHECK(vu_sched_turn(n.sched, 0) >= 0);
 	CHECK_EQ(rte_ring_count(port_forward_queue(&n.ports[1], 0)->handoff), 3);
 	send_frame(&n, 0, 1, 0, 9);
 	/* The sender is polled first, then the ring that was given up. */
-	RTE_VERIFY(vu_sched_turn(n.sched, 1) >= 0);
+	CHECK(vu_sched_turn(n.sched, 1) >= 0);
 	CHECK_EQ(spy.nb_puts, 1);
 	CHECK_EQ(port_stats(&n.ports[1], 0).nb_drops[VU_DROP_FAULT], 4);
 	CHECK_EQ(port_stats(&n.ports[1], 0).nb_faults, 1);

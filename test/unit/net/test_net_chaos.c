@@ -333,7 +333,7 @@ lose_memory(struct chaos *c, struct chaos_port *cp)
 	const int memfd = cp->port.guest.memfd;
 	off_t whole_bytes = lseek(memfd, 0, SEEK_END);
 
-	RTE_VERIFY(ftruncate(memfd, whole_bytes - (off_t)FAKE_LOW_BYTES) == 0);
+	CHECK(ftruncate(memfd, whole_bytes - (off_t)FAKE_LOW_BYTES) == 0);
 	/* If no loops run, these are the turns; if they do, they are refused. */
 	for (unsigned int i = 0; i < 8; i++) {
 		scribble(c, &c->scribe);
@@ -342,7 +342,7 @@ lose_memory(struct chaos *c, struct chaos_port *cp)
 	}
 	c->nb_losses += vu_mem_table_has_failed(vu_device_mem(cp->port.dev));
 	chaos_disconnect(cp);
-	RTE_VERIFY(ftruncate(memfd, whole_bytes) == 0);
+	CHECK(ftruncate(memfd, whole_bytes) == 0);
 	fill_grid(cp, FAKE_LOW_GPA, FAKE_LOW_BYTES, (uint32_t)(cp - c->ports));
 	chaos_connect(cp, &c->rand);
 }
@@ -384,7 +384,7 @@ interfere(struct chaos *c)
 		vu_device_set_mem(dev, fake_guest_mem(&cp->port.guest));
 		break;
 	case 4 ... 6:
-		RTE_VERIFY(vu_device_queue_move(dev, q, lcores[fake_rand_in(&c->rand, 0, 1)]) == 0);
+		CHECK(vu_device_queue_move(dev, q, lcores[fake_rand_in(&c->rand, 0, 1)]) == 0);
 		return;
 	case 7:
 		vu_device_ring_enable(dev, q, false);
@@ -448,7 +448,7 @@ chaos_open(uint64_t seed)
 {
 	struct chaos *c = calloc(1, sizeof(*c));
 
-	RTE_VERIFY(c != NULL && vu_mem_fault_install() == 0);
+	CHECK(c != NULL && vu_mem_fault_install() == 0);
 	c->rand.state = seed;
 	c->scribe = (struct scribe){ .rand = { seed }, .sane_writes = 200 };
 	c->sched = net_sched_create();
@@ -568,7 +568,7 @@ scribbler_main(void *arg)
 	struct scribbler *scribbler = arg;
 	struct scribe scribe = { .rand = { 4711 }, .sane_writes = 20000 };
 
-	while (vu_load_acquire(&scribbler->is_stopped) == 0) {
+	while (vu_load_acquire(&scribbler->is_stopped) == 0 && !expect_has_failed()) {
 		scribble(scribbler->chaos, &scribe);
 		if (fake_rand_one_in(&scribe.rand, 32))
 			sched_yield();
@@ -586,9 +586,9 @@ check_threads(enum vu_idle_policy policy)
 	pthread_t thread;
 
 	for (unsigned int i = 0; i < 2; i++)
-		RTE_VERIFY(vu_sched_set_idle(c->sched, i, policy, 10) == 0);
+		CHECK(vu_sched_set_idle(c->sched, i, policy, 10) == 0);
 	net_loops_start(&loops, c->sched);
-	RTE_VERIFY(pthread_create(&thread, NULL, scribbler_main, &scribbler) == 0);
+	expect_thread_start(&thread, scribbler_main, &scribbler);
 	while (rte_get_tsc_cycles() < end) {
 		interfere(c);
 		learn_macs(c);
@@ -596,7 +596,7 @@ check_threads(enum vu_idle_policy policy)
 			restart(c, &c->ports[i], false);
 	}
 	vu_store_release(&scribbler.is_stopped, 1);
-	pthread_join(thread, NULL);
+	expect_thread_join(thread);
 	net_loops_stop(&loops);
 	CHECK(check_end(c) == TEST_SUCCESS);
 	chaos_close(c);

@@ -190,7 +190,7 @@ config_mtu(struct net_port *port)
 {
 	uint8_t bytes[2];
 
-	RTE_VERIFY(vu_device_config_get(port->dev, 10, bytes, 2) == 0);
+	CHECK(vu_device_config_get(port->dev, 10, bytes, 2) == 0);
 	return bytes[0] | bytes[1] << 8;
 }
 

@@ -10,8 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <rte_debug.h>
-
 #include "fake_rand.h"
 #include "net_burst.h"
 
@@ -68,8 +66,8 @@ guarded_page(size_t page_bytes)
 {
 	uint8_t *area = mmap(NULL, 3 * page_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	RTE_VERIFY(area != MAP_FAILED);
-	RTE_VERIFY(mprotect(area + page_bytes, page_bytes, PROT_READ | PROT_WRITE) == 0);
+	CHECK(area != MAP_FAILED);
+	CHECK(mprotect(area + page_bytes, page_bytes, PROT_READ | PROT_WRITE) == 0);
 	return area + page_bytes;
 }
 

@@ -29,11 +29,11 @@ take_all_mbufs(struct direct_fixture *f)
 	struct rte_mempool *pool = port_queue(&f->net.ports[0], 1)->pool;
 
 	f->nb_mbufs = rte_mempool_avail_count(pool);
-	RTE_VERIFY(f->nb_mbufs <= MAX_MBUFS);
+	CHECK(f->nb_mbufs <= MAX_MBUFS);
 	while (rte_mempool_get(pool, (void **)&f->mbufs[f->nb_mbufs - 1]) == 0)
 		if (--f->nb_mbufs == 0)
 			break;
-	RTE_VERIFY(f->nb_mbufs == 0 && rte_mempool_avail_count(pool) == 0);
+	CHECK(f->nb_mbufs == 0 && rte_mempool_avail_count(pool) == 0);
 	f->nb_mbufs = pool->size;
 }
 
@@ -51,7 +51,7 @@ direct_open(unsigned int nb_ports, const uint64_t *features, const unsigned int 
 {
 	struct direct_fixture *f = calloc(1, sizeof(*f));
 
-	RTE_VERIFY(f != NULL);
+	CHECK(f != NULL);
 	ports_init(&f->net, nb_ports);
 	for (unsigned int i = 0; i < nb_ports; i++) {
 		port_open_on(&f->net.ports[i], f->net.sched, "forward=switch", 1,
@@ -107,7 +107,7 @@ offer_room(struct net_port *port, enum room room)
 		for (uint16_t b = 0; b < 4; b++)
 			chain.bufs[b] = (struct fake_buf){ ring_slot(&port->rings[0], 1100),
 				b == 0 ? 7 : 1100, true };
-		RTE_VERIFY(port_offer_chain(port, 0, &chain) >= 0);
+		CHECK(port_offer_chain(port, 0, &chain) >= 0);
 	}
 	if (room != ROOM_CHAINS)
 		port_offer(port, 0, RING_SIZE, room == ROOM_MERGED ? 300 : SLOT_BYTES);
@@ -142,7 +142,7 @@ send_shape(struct net_port *port, enum shape shape, const uint8_t *frame, uint32
 		gpa += nb;
 		left_bytes -= nb;
 	}
-	RTE_VERIFY(ring_add_chain(ring, &chain, shape == SHAPE_INDIRECT ? 0 : chain.nb_bufs,
+	CHECK(ring_add_chain(ring, &chain, shape == SHAPE_INDIRECT ? 0 : chain.nb_bufs,
 		ring->big_gpa) >= 0);
 	fake_ring_publish(ring->ring);
 }
@@ -240,7 +240,7 @@ VU_TEST(net_direct, a_turn_takes_no_more_descriptors_than_it_has_views_for)
 		for (uint16_t b = 0; b < 40; b++)
 			chain.bufs[b] = (struct fake_buf){ gpa + 2 * b,
 				b < 39 ? 2 : sizeof(bytes) - 78, false };
-		RTE_VERIFY(ring_add_chain(ring, &chain, 0, ring->big_gpa + 1000 * i) >= 0);
+		CHECK(ring_add_chain(ring, &chain, 0, ring->big_gpa + 1000 * i) >= 0);
 		fake_ring_publish(ring->ring);
 	}
 	CHECK_EQ(vu_sched_turn(f->net.sched, 0), 1);
@@ -275,8 +275,8 @@ VU_TEST(net_direct, buffers_at_the_borders_of_regions)
 			false };
 		to.bufs[0] = (struct fake_buf){ places[i / RTE_DIM(places)], total_bytes, true };
 		frame_make_ether(frame, sizeof(frame), 1, 0, i);
-		RTE_VERIFY(port_offer_chain(&f->net.ports[1], 0, &to) >= 0);
-		RTE_VERIFY(port_send_chain(&f->net.ports[0], 0, &from, frame, sizeof(frame)) >= 0);
+		CHECK(port_offer_chain(&f->net.ports[1], 0, &to) >= 0);
+		CHECK(port_send_chain(&f->net.ports[0], 0, &from, frame, sizeof(frame)) >= 0);
 		net_turn(f->net.sched);
 		CHECK(check_frame(&f->net, 1, 1, 0, i) == TEST_SUCCESS);
 		CHECK_EQ(port_collect(&f->net.ports[0], 1), 1);
@@ -340,11 +340,11 @@ VU_TEST(net_direct, nothing_overtakes_what_waits_in_the_handoff_ring)
 	struct net_forward_queue *to = port_forward_queue(&f->net.ports[1], 0);
 	struct rte_mbuf *frame = rte_pktmbuf_alloc(port_queue(&f->net.ports[0], 1)->pool);
 
-	RTE_VERIFY(frame != NULL && rte_pktmbuf_append(frame, FRAME_BYTES) != NULL);
+	CHECK(frame != NULL && rte_pktmbuf_append(frame, FRAME_BYTES) != NULL);
 	send_frame(&f->net, 0, 1, 0, 1);
 	net_turn(f->net.sched);
 	CHECK_EQ(nb_direct(f, 0), 1);
-	RTE_VERIFY(rte_ring_mp_enqueue(to->handoff, frame) == 0);
+	CHECK(rte_ring_mp_enqueue(to->handoff, frame) == 0);
 	send_frame(&f->net, 0, 1, 0, 2);
 	CHECK(vu_sched_turn(f->net.sched, 0) > 0);
 	CHECK_EQ(nb_direct(f, 0), 1);
@@ -366,7 +366,7 @@ VU_TEST(net_direct, other_destinations_and_single_ports_are_not_direct)
 	port_start(&loop, F_MERGEABLE);
 	port_offer(&loop, 0, 8, 256);
 	frame_make_ether(frame, sizeof(frame), 0, 1, 7);
-	RTE_VERIFY(port_send(&loop, 0, frame, sizeof(frame)) >= 0);
+	CHECK(port_send(&loop, 0, frame, sizeof(frame)) >= 0);
 	send_frame(&f->net, 0, 0, 0, 1);
 	net_turn(f->net.sched);
 	CHECK(port_receive(&loop, 0, f->net.received));
@@ -386,7 +386,7 @@ VU_TEST(net_direct, the_switch_learns_on_the_way)
 
 	/* Guest 0 has a second address, 50, that nobody heard of before. */
 	frame_make_ether(frame, sizeof(frame), 1, 50, 3);
-	RTE_VERIFY(port_send(&f->net.ports[0], 0, frame, sizeof(frame)) >= 0);
+	CHECK(port_send(&f->net.ports[0], 0, frame, sizeof(frame)) >= 0);
 	net_turn(f->net.sched);
 	CHECK_EQ(nb_direct(f, 0), 1);
 	send_frame(&f->net, 2, 50, 2, 4);
@@ -448,7 +448,7 @@ VU_TEST(net_direct, frames_that_never_fit_are_dropped)
 	port_offer(&f->net.ports[1], 0, 8, 100);
 	frame_make_ether(frame, sizeof(frame), 1, 0, 1);
 	send_frame(&f->net, 0, 1, 0, 5);
-	RTE_VERIFY(port_send(&f->net.ports[0], 0, frame, sizeof(frame)) >= 0);
+	CHECK(port_send(&f->net.ports[0], 0, frame, sizeof(frame)) >= 0);
 	send_frame(&f->net, 0, 1, 0, 6);
 	net_turn(f->net.sched);
 	CHECK(check_frame(&f->net, 1, 1, 0, 5) == TEST_SUCCESS);
@@ -488,8 +488,8 @@ VU_TEST(net_direct, frames_without_an_ethernet_header_are_dropped)
 	static const uint8_t zeros[13];
 	struct direct_fixture *f = direct_open_modern(2);
 
-	RTE_VERIFY(port_send(&f->net.ports[0], 0, zeros, sizeof(zeros)) >= 0);
-	RTE_VERIFY(port_send(&f->net.ports[0], 0, zeros, 0) >= 0);
+	CHECK(port_send(&f->net.ports[0], 0, zeros, sizeof(zeros)) >= 0);
+	CHECK(port_send(&f->net.ports[0], 0, zeros, 0) >= 0);
 	send_frame(&f->net, 0, 1, 0, 1);
 	net_turn(f->net.sched);
 	net_turn(f->net.sched);
@@ -535,7 +535,7 @@ VU_TEST(net_direct, a_sender_with_a_writable_descriptor_is_stopped)
 		sizeof(frame) + 12, false };
 	chain.bufs[1] = (struct fake_buf){ f->net.ports[0].rings[1].big_gpa, 100, true };
 	send_frame(&f->net, 0, 1, 0, 1);
-	RTE_VERIFY(port_send_chain(&f->net.ports[0], 0, &chain, frame, sizeof(frame)) >= 0);
+	CHECK(port_send_chain(&f->net.ports[0], 0, &chain, frame, sizeof(frame)) >= 0);
 	net_turn(f->net.sched);
 	CHECK_EQ(port_stats(&f->net.ports[0], 1).fault, VU_VRING_BAD_DIRECTION);
 	CHECK_EQ(f->net.ports[1].nb_ring_faults, 0);

@@ -116,7 +116,7 @@ hostile_ports_open(bool is_packed)
 	static const unsigned int lcores[2 * MAX_PAIRS] = { 4, 4 };
 	struct hostile_ports *h = calloc(1, sizeof(*h));
 
-	RTE_VERIFY(h != NULL);
+	CHECK(h != NULL);
 	h->is_packed = is_packed;
 	ports_init(&h->net, NB_PORTS);
 	for (uint32_t i = 0; i < NB_PORTS; i++) {
@@ -156,7 +156,7 @@ revive(struct hostile_ports *h)
 			vu_device_ring_stop(port->dev, q);
 			port_commit(port);
 			fake_ring_reset(ring->ring);
-			RTE_VERIFY(vu_device_ring_set_base(port->dev, q, conf.base) == 0);
+			CHECK(vu_device_ring_set_base(port->dev, q, conf.base) == 0);
 			vu_device_ring_start(port->dev, q, VU_FD_NONE);
 			port_commit(port);
 		}
@@ -172,7 +172,7 @@ is_carried(struct hostile_ports *h, uint64_t seed)
 
 	frame_make_ether(frame, sizeof(frame), 3, 2, seed);
 	port_offer(&h->net.ports[3], 0, RING_SIZE, 128);
-	RTE_VERIFY(port_send(&h->net.ports[2], 0, frame, sizeof(frame)) >= 0);
+	CHECK(port_send(&h->net.ports[2], 0, frame, sizeof(frame)) >= 0);
 	net_turn(h->net.sched);
 	while (port_receive(&h->net.ports[3], 0, h->net.received))
 		is_received |= received_is(h->net.received, frame, sizeof(frame));
@@ -245,7 +245,7 @@ scribbler_main(void *arg)
 	struct scribbler *scribbler = arg;
 	struct fake_rand rand = { 4711 };
 
-	while (vu_load_acquire(&scribbler->is_stopped) == 0)
+	while (vu_load_acquire(&scribbler->is_stopped) == 0 && !expect_has_failed())
 		scribble(scribbler->h, &rand);
 	return NULL;
 }
@@ -258,7 +258,7 @@ check_scribbled_meanwhile(bool is_packed)
 	struct hostile_ports *h = (struct hostile_ports *)(uintptr_t)scribbler.h;
 	pthread_t thread;
 
-	RTE_VERIFY(pthread_create(&thread, NULL, scribbler_main, &scribbler) == 0);
+	expect_thread_start(&thread, scribbler_main, &scribbler);
 	for (uint64_t i = 0; rte_get_tsc_cycles() < end; i++) {
 		for (unsigned int n = 0; n < 10; n++)
 			net_turn(h->net.sched);
@@ -266,7 +266,7 @@ check_scribbled_meanwhile(bool is_packed)
 		CHECK(check_sane(h, i) == TEST_SUCCESS);
 	}
 	vu_store_release(&scribbler.is_stopped, 1);
-	pthread_join(thread, NULL);
+	expect_thread_join(thread);
 	CHECK(check_end(h) == TEST_SUCCESS);
 	hostile_ports_close(h);
 	return TEST_SUCCESS;

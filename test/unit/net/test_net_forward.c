@@ -66,7 +66,7 @@ check_macswap(const char *args)
 
 	far_open(&f, args, 1, 1, NULL);
 	send_frame(&f, 0, 5, 6, 1);
-	RTE_VERIFY(port_send(&f.ports[0], 0, short_frame, sizeof(short_frame)) >= 0);
+	CHECK(port_send(&f.ports[0], 0, short_frame, sizeof(short_frame)) >= 0);
 	send_frame(&f, 0, 7, 8, 2);
 	net_turn(f.sched);
 	CHECK(check_frame(&f, 0, 6, 5, 1) == TEST_SUCCESS);
@@ -138,7 +138,7 @@ VU_TEST(net_forward, frames_of_several_mbufs_go_round)
 	port_start(&f.ports[0], F_MERGEABLE);
 	port_offer(&f.ports[0], 0, RING_SIZE, 1000);
 	frame_make_ether(frame, sizeof(frame), 1, 2, 9);
-	RTE_VERIFY(port_send(&f.ports[0], 0, frame, sizeof(frame)) >= 0);
+	CHECK(port_send(&f.ports[0], 0, frame, sizeof(frame)) >= 0);
 	net_turn(f.sched);
 	frame_make_ether(frame, sizeof(frame), 2, 1, 9);
 	CHECK(port_receive(&f.ports[0], 0, f.received));
@@ -330,7 +330,7 @@ VU_TEST(net_forward, flooded_frames_of_several_mbufs_are_freed_once)
 	pool = port_queue(&f.ports[0], 1)->pool;
 	frame_make_ether(frame, sizeof(frame), BROADCAST, 10, 9);
 	for (unsigned int i = 0; i < 3; i++) {
-		RTE_VERIFY(port_send(&f.ports[0], 0, frame, sizeof(frame)) >= 0);
+		CHECK(port_send(&f.ports[0], 0, frame, sizeof(frame)) >= 0);
 		net_turn(f.sched);
 		for (unsigned int port = 1; port < 3; port++) {
 			CHECK(port_receive(&f.ports[port], 0, f.received));
@@ -352,12 +352,12 @@ VU_TEST(net_forward, pairs_stay_apart_and_fall_back_to_the_first)
 
 	far_open(&f, "forward=loopback", 1, 2, NULL);
 	frame_make_ether(frame, sizeof(frame), 1, 2, 3);
-	RTE_VERIFY(port_send(&f.ports[0], 1, frame, sizeof(frame)) >= 0);
+	CHECK(port_send(&f.ports[0], 1, frame, sizeof(frame)) >= 0);
 	net_turn(f.sched);
 	CHECK(port_receive(&f.ports[0], 1, f.received) && is_silent(&f, 0));
 	vu_device_ring_enable(f.ports[0].dev, 2, false);
 	port_commit(&f.ports[0]);
-	RTE_VERIFY(port_send(&f.ports[0], 1, frame, sizeof(frame)) >= 0);
+	CHECK(port_send(&f.ports[0], 1, frame, sizeof(frame)) >= 0);
 	net_turn(f.sched);
 	net_turn(f.sched);
 	CHECK(port_receive(&f.ports[0], 0, f.received));
@@ -415,7 +415,7 @@ VU_TEST(net_forward, full_handoff_ring_drops_and_counts)
 	}
 	CHECK_EQ(sent_drops(&f, 0, VU_DROP_HANDOFF_FULL), nb_sent - capacity);
 	/* The oldest ones were kept, in order. */
-	while (rte_ring_count(port_forward_queue(&f.ports[0], 0)->handoff) != 0) {
+	WAIT_WHILE(rte_ring_count(port_forward_queue(&f.ports[0], 0)->handoff) != 0) {
 		CHECK(vu_sched_turn(f.sched, 0) >= 0);
 		while (!is_silent(&f, 0))
 			CHECK(check_frame(&f, 0, 1, 2, nb_received++) == TEST_SUCCESS);
@@ -493,10 +493,9 @@ wait_until_quiet(struct net_ports *f, struct tally *tally)
 		for (unsigned int i = 0; i < f->nb_ports; i++) {
 			struct net_port *p = &f->ports[i];
 
-			while (p->rings[1].ring->nb_free != RING_SIZE)
+			WAIT_WHILE(p->rings[1].ring->nb_free != RING_SIZE)
 				port_collect(p, 1);
-			while (rte_ring_count(port_forward_queue(p, 0)->handoff) != 0)
-				sched_yield();
+			WAIT_UNTIL(rte_ring_count(port_forward_queue(p, 0)->handoff) == 0);
 			tally->nb_received += discard_received(f);
 			port_offer(p, 0, RING_SIZE, 256);
 		}

@@ -40,7 +40,7 @@ handoff_open(void)
 	struct handoff_fixture *f = calloc(1, sizeof(*f));
 	uint32_t room_bytes;
 
-	RTE_VERIFY(f != NULL);
+	CHECK(f != NULL);
 	for (uint16_t id = 0; id < VU_MAX_PORTS; id++)
 		net_fdb_forget_port(id);
 	f->sched = net_sched_create();
@@ -71,8 +71,8 @@ handoff_send(struct handoff_fixture *f, unsigned int from, uint32_t to, uint32_t
 {
 	frame_make_ether(f->frame, len_bytes, to, from, 1);
 	for (; nb != 0; nb--) {
-		RTE_VERIFY(port_send(&f->ports[from], 0, f->frame, len_bytes) >= 0);
-		RTE_VERIFY(vu_sched_turn(f->sched, 1) >= 0);
+		CHECK(port_send(&f->ports[from], 0, f->frame, len_bytes) >= 0);
+		CHECK(vu_sched_turn(f->sched, 1) >= 0);
 		port_collect(&f->ports[from], 1);
 	}
 }
@@ -86,8 +86,8 @@ nb_waiting(const struct handoff_fixture *f, unsigned int port)
 static void
 lcore_4_catches_up(struct handoff_fixture *f)
 {
-	while (nb_waiting(f, 0) + nb_waiting(f, 1) + nb_waiting(f, 2) != 0)
-		RTE_VERIFY(vu_sched_turn(f->sched, 0) >= 0);
+	WAIT_WHILE(nb_waiting(f, 0) + nb_waiting(f, 1) + nb_waiting(f, 2) != 0)
+		CHECK(vu_sched_turn(f->sched, 0) >= 0);
 }
 
 static uint64_t
@@ -198,7 +198,7 @@ VU_TEST(net_handoff, share_goes_with_the_number)
 	port_close(&f->ports[0]);
 	handoff_open_port(f, 0);
 	/* Its queue learns of its lcore. */
-	RTE_VERIFY(vu_sched_turn(f->sched, 1) >= 0);
+	CHECK(vu_sched_turn(f->sched, 1) >= 0);
 	handoff_send(f, 0, 1, LONG_BYTES, 1);
 	CHECK_EQ(nb_dropped(f, VU_DROP_HANDOFF_SHARE), 1);
 	lcore_4_catches_up(f);

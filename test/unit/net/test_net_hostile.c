@@ -108,7 +108,7 @@ scribbler_main(void *arg)
 	struct scribbler *scribbler = arg;
 	struct fake_rand rand = { 4711 };
 
-	while (vu_load_acquire(&scribbler->is_stopped) == 0)
+	while (vu_load_acquire(&scribbler->is_stopped) == 0 && !expect_has_failed())
 		scribble(scribbler->port, &rand, fake_rand_in(&rand, 0, 1));
 	return NULL;
 }
@@ -186,14 +186,14 @@ VU_TEST_STRESS(net_hostile, rings_scribbled_while_they_are_polled)
 
 	hostile_open(&f, F_MERGEABLE);
 	scribbler.port = &f.port;
-	RTE_VERIFY(pthread_create(&scribbler.thread, NULL, scribbler_main, &scribbler) == 0);
+	expect_thread_start(&scribbler.thread, scribbler_main, &scribbler);
 	while (rte_get_tsc_cycles() < end) {
 		for (unsigned int i = 0; i < 20; i++)
 			net_turn(f.sched);
 		revive(&f.port, &rand, nb_faults);
 	}
 	vu_store_release(&scribbler.is_stopped, 1);
-	pthread_join(scribbler.thread, NULL);
+	expect_thread_join(scribbler.thread);
 	CHECK(check_after_scribbling(&f, nb_faults) == TEST_SUCCESS);
 	hostile_close(&f);
 	return TEST_SUCCESS;
@@ -214,7 +214,7 @@ flipper_main(void *arg)
 	struct flipper *flipper = arg;
 	struct fake_rand rand = { 77 };
 
-	while (vu_load_acquire(&flipper->is_stopped) == 0) {
+	while (vu_load_acquire(&flipper->is_stopped) == 0 && !expect_has_failed()) {
 		uint32_t i = fake_rand_in(&rand, 0, RING_SIZE - 1);
 		struct vu_split_desc *desc = &flipper->ring->desc[i];
 
@@ -250,10 +250,10 @@ VU_TEST_STRESS(net_hostile, buffers_changed_while_they_are_filled)
 	hostile_open(&f, F_MERGEABLE);
 	flipper.ring = f.port.rings[0].ring;
 	flipper_prepare(flipper.ring);
-	RTE_VERIFY(pthread_create(&flipper.thread, NULL, flipper_main, &flipper) == 0);
+	expect_thread_start(&flipper.thread, flipper_main, &flipper);
 	while (rte_get_tsc_cycles() < end) {
 		for (uint32_t i = 0; i < 32; i++)
-			RTE_VERIFY(port_send(&f.port, 0, frame, 50 + i * 10) >= 0);
+			CHECK(port_send(&f.port, 0, frame, 50 + i * 10) >= 0);
 		net_turn(f.sched);
 		nb_sent += port_collect(&f.port, 1);
 		if (port_stats(&f.port, 0).fault == VU_VRING_OK)
@@ -264,7 +264,7 @@ VU_TEST_STRESS(net_hostile, buffers_changed_while_they_are_filled)
 		port_commit(&f.port);
 	}
 	vu_store_release(&flipper.is_stopped, 1);
-	pthread_join(flipper.thread, NULL);
+	expect_thread_join(flipper.thread);
 	stats = port_stats(&f.port, 0);
 	CHECK(stats.nb_packets != 0);
 	CHECK_EQ(stats.nb_packets + stats_all_drops(&stats), nb_sent);

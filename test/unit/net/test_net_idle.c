@@ -37,7 +37,7 @@ idle_net_open(struct idle_net *f, uint64_t features, uint32_t idle_us)
 	f->nb_kicks = 0;
 	ports_init(&f->net, NB_PORTS);
 	for (unsigned int i = 0; i < 2; i++)
-		RTE_VERIFY(vu_sched_set_idle(f->net.sched, i, VU_IDLE_INTERRUPT, idle_us) == 0);
+		CHECK(vu_sched_set_idle(f->net.sched, i, VU_IDLE_INTERRUPT, idle_us) == 0);
 	for (unsigned int port = 0; port < NB_PORTS; port++) {
 		struct net_port *p = &f->net.ports[port];
 
@@ -103,10 +103,8 @@ guest_send(struct idle_net *f, unsigned int from, uint64_t seed, bool has_event_
 	uint8_t frame[FRAME_BYTES];
 
 	frame_make_ether(frame, sizeof(frame), (from + 1) % NB_PORTS, from, seed);
-	while (port_send(&f->net.ports[from], 0, frame, sizeof(frame)) < 0) {
+	WAIT_WHILE(port_send(&f->net.ports[from], 0, frame, sizeof(frame)) < 0)
 		port_collect(&f->net.ports[from], 1);
-		sched_yield();
-	}
 	guest_kick(f, &f->net.ports[from], 1, has_event_idx);
 }
 
@@ -117,8 +115,7 @@ guest_receive(struct idle_net *f, unsigned int to, uint64_t seed)
 	uint8_t frame[FRAME_BYTES];
 
 	frame_make_ether(frame, sizeof(frame), to, (to + 1) % NB_PORTS, seed);
-	while (!port_receive(&f->net.ports[to], 0, f->net.received))
-		sched_yield();
+	WAIT_UNTIL(port_receive(&f->net.ports[to], 0, f->net.received));
 	CHECK(received_is(f->net.received, frame, sizeof(frame)));
 	port_offer(&f->net.ports[to], 0, 1, 256);
 	return TEST_SUCCESS;
@@ -151,7 +148,7 @@ all_sleeps(const struct idle_net *f)
 	struct vu_sched_lcore_stats stats[2];
 
 	for (unsigned int i = 0; i < 2; i++)
-		RTE_VERIFY(vu_sched_lcore_stats_get(f->net.sched, i, &stats[i]) == 0);
+		CHECK(vu_sched_lcore_stats_get(f->net.sched, i, &stats[i]) == 0);
 	return stats[0].nb_sleeps + stats[1].nb_sleeps;
 }
 
@@ -218,7 +215,7 @@ VU_TEST(net_idle, ring_without_kicks_is_polled)
 		CHECK(guest_receive(&f, 1, i) == TEST_SUCCESS);
 	}
 	for (unsigned int i = 0; i < 2; i++)
-		RTE_VERIFY(vu_sched_lcore_stats_get(f.net.sched, i, &stats[i]) == 0);
+		CHECK(vu_sched_lcore_stats_get(f.net.sched, i, &stats[i]) == 0);
 	net_loops_stop(&loops);
 	CHECK_EQ(stats[1].nb_sleeps, 0);
 	ports_close(&f.net);

@@ -34,7 +34,7 @@ move_open(struct move_fixture *f, const unsigned int *places, enum vu_idle_polic
 	*f = (struct move_fixture){ .has_kicks = policy == VU_IDLE_INTERRUPT };
 	ports_init(&f->net, NB_PORTS);
 	for (unsigned int i = 0; i < 2; i++)
-		RTE_VERIFY(vu_sched_set_idle(f->net.sched, i, policy, 0) == 0);
+		CHECK(vu_sched_set_idle(f->net.sched, i, policy, 0) == 0);
 	for (unsigned int port = 0; port < NB_PORTS; port++) {
 		struct net_port *p = &f->net.ports[port];
 
@@ -175,16 +175,16 @@ fill_the_way(struct move_fixture *f)
 	struct net_port *p = &f->net.ports[0];
 	struct flow *flow = &f->flows[0][0];
 	uint8_t frame[FRAME_BYTES];
-	unsigned int nb_back;
+	unsigned int nb_back = 1;
 
-	do {
+	WAIT_WHILE(nb_back != 0) {
 		do {
 			frame_make_ether(frame, sizeof(frame), 1, 0, flow->nb_sent);
 			flow->nb_sent += port_send(p, 0, frame, sizeof(frame)) >= 0;
 		} while (p->rings[1].ring->nb_free != 0);
 		CHECK(vu_sched_turn(f->net.sched, 1) >= 0);
 		nb_back = port_collect(p, 1);
-	} while (nb_back != 0);
+	}
 	return TEST_SUCCESS;
 }
 
@@ -321,7 +321,7 @@ check_moves(enum vu_idle_policy policy, unsigned int nb_rounds, unsigned int sec
 		ports_learn(&f.net);
 	}
 	port_settle(&f.net.ports[0]);
-	while (has_frames_under_way(&f))
+	WAIT_WHILE(has_frames_under_way(&f))
 		CHECK(all_receive(&f) == TEST_SUCCESS);
 	net_loops_stop(&loops);
 	CHECK(check_nothing_dropped(&f) == TEST_SUCCESS);

@@ -46,7 +46,7 @@ send_frames(struct notify_fixture *f, unsigned int nb)
 	frame_make(frame, sizeof(frame), 1);
 	port_offer(&f->port, 0, nb, 256);
 	for (unsigned int i = 0; i < nb; i++)
-		RTE_VERIFY(port_send(&f->port, 0, frame, sizeof(frame)) >= 0);
+		CHECK(port_send(&f->port, 0, frame, sizeof(frame)) >= 0);
 }
 
 /* One frame there and back: both rings have something to tell. */
@@ -73,7 +73,7 @@ VU_TEST(net_notify, idle_queues_tell_after_the_time)
 		notify_open(&f, 50, layouts[i]);
 		send_frames(&f, 3);
 		for (uint32_t q = 0; q < 2; q++)
-			while (nb_calls(&f, q) == 0)
+			WAIT_WHILE(nb_calls(&f, q) == 0)
 				net_turn(f.sched);
 		CHECK(port_stats(&f.port, 0).vring.nb_notifications_delayed != 0);
 		CHECK(port_stats(&f.port, 1).vring.nb_notifications_delayed != 0);
@@ -164,10 +164,10 @@ VU_TEST(net_notify, queues_that_move_tell_at_their_new_place)
 	for (uint32_t q = 0; q < 2; q++) {
 		unsigned int lcore_id = port_stats(&f.port, q).lcore_id == 4 ? 7 : 4;
 
-		RTE_VERIFY(vu_device_queue_move(f.port.dev, q, lcore_id) == 0);
+		CHECK(vu_device_queue_move(f.port.dev, q, lcore_id) == 0);
 	}
 	for (uint32_t q = 0; q < 2; q++) {
-		while (nb_calls(&f, q) == 0) {
+		WAIT_WHILE(nb_calls(&f, q) == 0) {
 			net_turn(f.sched);
 			vu_sched_poll(f.sched);
 		}
@@ -179,7 +179,7 @@ VU_TEST(net_notify, queues_that_move_tell_at_their_new_place)
 static void *
 owner_loop(void *arg)
 {
-	RTE_VERIFY(vu_sched_loop(arg, 0) == 0);
+	CHECK(vu_sched_loop(arg, 0) == 0);
 	return NULL;
 }
 
@@ -190,7 +190,7 @@ VU_TEST(net_notify, guests_that_sleep_are_always_notified)
 	pthread_t thread;
 
 	notify_open(&f, 1, F_EVENT_IDX);
-	RTE_VERIFY(pthread_create(&thread, NULL, owner_loop, f.sched) == 0);
+	expect_thread_start(&thread, owner_loop, f.sched);
 	for (unsigned int i = 0; i < 500; i++) {
 		struct pollfd call = { f.port.rings[1].call_fd, POLLIN, 0 };
 
@@ -198,13 +198,11 @@ VU_TEST(net_notify, guests_that_sleep_are_always_notified)
 		send_frames(&f, 1);
 		CHECK_EQ(poll(&call, 1, 20000), 1);
 		CHECK(nb_calls(&f, 1) != 0);
-		while (port_collect(&f.port, 1) == 0)
-			sched_yield();
-		while (port_collect(&f.port, 0) == 0)
-			sched_yield();
+		WAIT_UNTIL(port_collect(&f.port, 1) != 0);
+		WAIT_UNTIL(port_collect(&f.port, 0) != 0);
 	}
 	vu_sched_stop(f.sched);
-	pthread_join(thread, NULL);
+	expect_thread_join(thread);
 	notify_close(&f);
 	return TEST_SUCCESS;
 }

@@ -56,7 +56,7 @@ port_send_frame(struct net_port *port, const struct net_header *header)
 {
 	memset(port->header, 0xa5, sizeof(port->header));
 	memcpy(port->header, header, sizeof(*header));
-	RTE_VERIFY(port_send(port, 0, frame.bytes, frame.len_bytes) >= 0);
+	CHECK(port_send(port, 0, frame.bytes, frame.len_bytes) >= 0);
 }
 
 static uint64_t

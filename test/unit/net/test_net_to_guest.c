@@ -48,14 +48,14 @@ add_frame(struct pusher *p, const uint8_t *bytes, uint32_t len_bytes, uint32_t s
 		uint32_t nb = RTE_MIN(len_bytes, seg_bytes);
 		struct rte_mbuf *seg = rte_pktmbuf_alloc(pool);
 
-		RTE_VERIFY(seg != NULL);
+		CHECK(seg != NULL);
 		memcpy(rte_pktmbuf_append(seg, (uint16_t)nb), bytes, nb);
 		bytes += nb;
 		len_bytes -= nb;
 		if (head == NULL)
 			head = seg;
 		else
-			RTE_VERIFY(rte_pktmbuf_chain(head, seg) == 0);
+			CHECK(rte_pktmbuf_chain(head, seg) == 0);
 	} while (len_bytes != 0);
 	p->frames[p->nb_frames++] = head;
 }
@@ -199,7 +199,7 @@ VU_TEST(net_to_guest, mbufs_may_be_empty)
 
 			add_frame(&p, frame + len_bytes, nb, 20);
 			len_bytes += nb;
-			RTE_VERIFY(rte_pktmbuf_chain(p.frames[0], p.frames[--p.nb_frames]) == 0);
+			CHECK(rte_pktmbuf_chain(p.frames[0], p.frames[--p.nb_frames]) == 0);
 		}
 		port_offer_chain(&p.port, 0, &pieces);
 		push(&p);

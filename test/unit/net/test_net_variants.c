@@ -125,9 +125,9 @@ shortage_begin(struct variant_rig *rig, struct shortage *shortage, unsigned int 
 		struct rte_mempool *pool = rig->side[i].nq.pool;
 
 		shortage->nb[i] = rte_mempool_avail_count(pool) - nb_left;
-		RTE_VERIFY(shortage->nb[i] <= RTE_DIM(shortage->mbufs[i]));
+		CHECK(shortage->nb[i] <= RTE_DIM(shortage->mbufs[i]));
 		for (unsigned int m = 0; m < shortage->nb[i]; m++)
-			RTE_VERIFY(rte_mempool_get(pool, &shortage->mbufs[i][m]) == 0);
+			CHECK(rte_mempool_get(pool, &shortage->mbufs[i][m]) == 0);
 	}
 }
 
@@ -213,7 +213,7 @@ seg_make(struct rig_side *side)
 	struct rte_mbuf *seg = rte_pktmbuf_alloc(side->pools[fake_rand_one_in(&side->rand, 4) ?
 		RIG_POOL_SMALL : RIG_POOL_DEFAULT]);
 
-	RTE_VERIFY(seg != NULL);
+	CHECK(seg != NULL);
 	seg->data_off = fake_rand_in(&side->rand, 0, 200);
 	seg->data_len = pick_seg_bytes(side, seg->buf_len - seg->data_off);
 	seg->pkt_len = seg->data_len;
@@ -232,11 +232,11 @@ put_frame_make(struct rig_side *side, const struct rig_plan *plan)
 		nb_more = fake_rand_in(&side->rand, 1, fake_rand_one_in(&side->rand, 16) ?
 			MAX_SEGS : 4);
 	for (unsigned int i = 0; i < nb_more; i++)
-		RTE_VERIFY(rte_pktmbuf_chain(frame, seg_make(side)) == 0);
+		CHECK(rte_pktmbuf_chain(frame, seg_make(side)) == 0);
 	if (!fake_rand_one_in(&side->rand, 16))
 		return frame;
 	clone = rte_pktmbuf_clone(frame, side->pools[RIG_POOL_DEFAULT]);
-	RTE_VERIFY(clone != NULL);
+	CHECK(clone != NULL);
 	rte_pktmbuf_free(frame);
 	return clone;
 }

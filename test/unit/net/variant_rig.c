@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include <rte_debug.h>
 #include <rte_mempool.h>
 
+#include "expect.h"
 #include "vu_fd.h"
 #include "vu_vring_packed.h"
 
@@ -60,7 +60,7 @@ pool_create(unsigned int side_idx, enum rig_pool pool)
 
 	snprintf(name, sizeof(name), "rig_%u_%d", side_idx, pool);
 	mp = rte_pktmbuf_pool_create(name, POOL_MBUFS, 64, 0, room_bytes, SOCKET_ID_ANY);
-	RTE_VERIFY(mp != NULL);
+	CHECK(mp != NULL);
 	return mp;
 }
 
@@ -138,7 +138,7 @@ side_open_ring(struct rig_side *side, const struct rig_plan *plan)
 	memset(side->guest.allocated_bytes, 0, sizeof(side->guest.allocated_bytes));
 	fake_guest_alloc(&side->guest, FAKE_MID, RING_OFFSET, 1);
 	side->ring = fake_ring_create(&side->guest, plan->ring_size, &place);
-	RTE_VERIFY(side->guest.allocated_bytes[FAKE_MID] <= RING_OFFSET + RING_BYTES);
+	CHECK(side->guest.allocated_bytes[FAKE_MID] <= RING_OFFSET + RING_BYTES);
 	fake_ring_start_at(side->ring, plan->start);
 	side_add_decoys(side, plan);
 }
@@ -170,10 +170,10 @@ side_open_queue(struct rig_side *side, const struct rig_plan *plan)
 	queue->vring.enabled = true;
 	queue->priv = nq;
 	nq->queue = queue;
-	RTE_VERIFY(net_queue_set_pool(nq, side->pools[plan->pool]) == 0);
+	CHECK(net_queue_set_pool(nq, side->pools[plan->pool]) == 0);
 	side->snapshot = vu_vring_snapshot_create(&queue->vring, side->mem, plan->features);
-	RTE_VERIFY(side->snapshot != NULL);
-	RTE_VERIFY(!vu_vring_seek(&queue->vring, side->snapshot));
+	CHECK(side->snapshot != NULL);
+	CHECK(!vu_vring_seek(&queue->vring, side->snapshot));
 	side_hold(side, plan);
 	vu_vring_publish(&queue->vring, side->snapshot);
 	net_queue_start(queue, side->snapshot);
@@ -226,7 +226,7 @@ side_restart(struct rig_side *side, const struct rig_plan *plan, uint16_t start)
 	fake_ring_reset(side->ring);
 	fake_ring_start_at(side->ring, start);
 	side->queue.vring.conf = fake_ring_conf(side->ring);
-	RTE_VERIFY(!vu_vring_seek(&side->queue.vring, side->snapshot));
+	CHECK(!vu_vring_seek(&side->queue.vring, side->snapshot));
 	side_hold(side, plan);
 	side->out_bytes = 0;
 	side->nb_order = 0;

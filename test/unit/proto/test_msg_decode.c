@@ -3,6 +3,7 @@
  * Decoding of frames: every row with good and bad headers, sizes and fds, both directions,
  * requests and replies, and random frames.
  */
+#include "expect.h"
 #include "msg_frame.h"
 
 static int

@@ -2,6 +2,7 @@
  *
  * Decoding of payloads: every rule about field values, at its edges.
  */
+#include "expect.h"
 #include "msg_frame.h"
 
 static int

@@ -85,7 +85,7 @@ VU_TEST(reactor, calls_ready_source_only)
 	CHECK(probe_open(&a, reactor) && probe_open(&b, reactor));
 	CHECK_EQ(vu_reactor_turn(reactor, 0), 0);
 	vu_fd_signal(a.fd);
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 1);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 1);
 	CHECK_EQ(a.nb_calls, 1);
 	CHECK_EQ(a.epoll_events, EPOLLIN);
 	CHECK_EQ(b.nb_calls, 0);
@@ -105,8 +105,8 @@ VU_TEST(reactor, events_are_level_triggered)
 	/* A victim makes the callback leave its event unread. */
 	a.victim = &b;
 	vu_fd_signal(a.fd);
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 1);
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 1);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 1);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 1);
 	CHECK_EQ(a.nb_calls, 2);
 	probe_close(&a);
 	probe_close(&b);
@@ -125,7 +125,7 @@ VU_TEST(reactor, removed_source_of_same_batch_is_not_called)
 	b.victim = &a;
 	vu_fd_signal(a.fd);
 	vu_fd_signal(b.fd);
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 1);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 1);
 	CHECK_EQ(a.nb_calls + b.nb_calls, 1);
 	probe_close(&a);
 	probe_close(&b);
@@ -145,9 +145,9 @@ VU_TEST(reactor, replaced_source_waits_for_own_event)
 	a.replaces_victim = b.replaces_victim = true;
 	vu_fd_signal(a.fd);
 	vu_fd_signal(b.fd);
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 1);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 1);
 	a.victim = b.victim = NULL;
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 2);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 2);
 	CHECK_EQ(vu_reactor_turn(reactor, 0), 0);
 	probe_close(&a);
 	probe_close(&b);
@@ -163,7 +163,7 @@ VU_TEST(reactor, source_removes_itself)
 	CHECK(probe_open(&a, reactor));
 	a.victim = &a;
 	vu_fd_signal(a.fd);
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 1);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 1);
 	CHECK(a.source == NULL);
 	CHECK_EQ(vu_reactor_turn(reactor, 0), 0);
 	probe_close(&a);
@@ -181,7 +181,7 @@ VU_TEST(reactor, modify_changes_events)
 	CHECK_EQ(vu_reactor_fd_modify(a.source, 0), 0);
 	CHECK_EQ(vu_reactor_turn(reactor, 0), 0);
 	CHECK_EQ(vu_reactor_fd_modify(a.source, EPOLLOUT), 0);
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 1);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 1);
 	CHECK_EQ(a.epoll_events, EPOLLOUT);
 	probe_close(&a);
 	vu_reactor_destroy(reactor);
@@ -271,12 +271,12 @@ VU_TEST(reactor, pollers_run_in_order_before_wait)
 	a.poller = vu_reactor_poller_add(reactor, poll_probe_run, &a);
 	b.poller = vu_reactor_poller_add(reactor, poll_probe_run, &b);
 	/* b wants no sleep, then a short one: an unlimited turn returns both times. */
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 0);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 0);
 	b.wait_us = 20;
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 0);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 0);
 	CHECK(strcmp(log, "abab") == 0);
 	vu_reactor_poller_remove(a.poller);
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 0);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 0);
 	CHECK(strcmp(log, "ababb") == 0);
 	vu_reactor_poller_remove(b.poller);
 	vu_reactor_poller_remove(NULL);
@@ -328,7 +328,7 @@ VU_TEST(reactor, removed_poller_does_not_limit_sleep)
 	a.poller = vu_reactor_poller_add(reactor, poll_probe_run, &a);
 	a.victim = &a;
 	vu_reactor_timer_start(timer, 1000, 0);
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 1);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 1);
 	CHECK(strcmp(log, "at") == 0);
 	vu_reactor_timer_destroy(timer);
 	vu_reactor_destroy(reactor);
@@ -345,9 +345,9 @@ VU_TEST(reactor, waits_without_pwait2)
 	reactor->has_pwait2 = false;
 	CHECK(probe_open(&ready, reactor));
 	vu_fd_signal(ready.fd);
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 1);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 1);
 	a.poller = vu_reactor_poller_add(reactor, poll_probe_run, &a);
-	CHECK_EQ(vu_reactor_turn(reactor, -1), 0);
+	CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 0);
 	CHECK(!reactor->has_pwait2);
 	vu_reactor_poller_remove(a.poller);
 	probe_close(&ready);
@@ -398,13 +398,12 @@ VU_TEST(reactor, sleeps_until_stopped)
 	pthread_t thread;
 	void *rc;
 
-	CHECK_EQ(pthread_create(&thread, NULL, run_thread, reactor), 0);
-	while (__atomic_load_n(&nb_turns, __ATOMIC_RELAXED) == 0)
-		usleep(100);
+	expect_thread_start(&thread, run_thread, reactor);
+	WAIT_UNTIL(__atomic_load_n(&nb_turns, __ATOMIC_RELAXED) != 0);
 	usleep(20000);
 	CHECK_EQ(__atomic_load_n(&nb_turns, __ATOMIC_RELAXED), 1);
 	vu_reactor_stop(reactor);
-	pthread_join(thread, &rc);
+	rc = expect_thread_join(thread);
 	CHECK(rc == NULL);
 	CHECK_EQ(nb_turns, 1);
 	vu_reactor_poller_remove(poller);

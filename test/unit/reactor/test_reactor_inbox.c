@@ -90,7 +90,7 @@ VU_TEST(reactor_inbox, calls_run_in_posting_order)
 
 	CHECK(fixture_open(&f));
 	CHECK(post(&f, &f.b) && post(&f, &f.a) && post(&f, &f.c));
-	CHECK_EQ(vu_reactor_turn(f.reactor, -1), 3);
+	CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 3);
 	CHECK(strcmp(f.log, "bac") == 0);
 	CHECK_EQ(vu_reactor_turn(f.reactor, 0), 0);
 	vu_reactor_destroy(f.reactor);
@@ -104,9 +104,9 @@ VU_TEST(reactor_inbox, posts_coalesce)
 	CHECK(fixture_open(&f));
 	CHECK(post(&f, &f.a));
 	CHECK(!post(&f, &f.a));
-	CHECK_EQ(vu_reactor_turn(f.reactor, -1), 1);
+	CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 1);
 	CHECK(post(&f, &f.a));
-	CHECK_EQ(vu_reactor_turn(f.reactor, -1), 1);
+	CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 1);
 	CHECK(strcmp(f.log, "aa") == 0);
 	vu_reactor_destroy(f.reactor);
 	return TEST_SUCCESS;
@@ -138,9 +138,9 @@ VU_TEST(reactor_inbox, post_from_call_waits_a_turn)
 	f.b.posts = &f.c;
 	post(&f, &f.a);
 	post(&f, &f.b);
-	CHECK_EQ(vu_reactor_turn(f.reactor, -1), 2);
+	CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 2);
 	CHECK(strcmp(f.log, "ab") == 0);
-	CHECK_EQ(vu_reactor_turn(f.reactor, -1), 2);
+	CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 2);
 	CHECK(strcmp(f.log, "abac") == 0);
 	vu_reactor_destroy(f.reactor);
 	return TEST_SUCCESS;
@@ -160,11 +160,11 @@ VU_TEST(reactor_inbox, cancel_first_middle_last)
 		post(&f, &f.c);
 		vu_reactor_call_cancel(f.reactor, &probe->call);
 		vu_reactor_call_cancel(f.reactor, &probe->call);
-		CHECK_EQ(vu_reactor_turn(f.reactor, -1), 2);
+		CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 2);
 		CHECK(strcmp(f.log, logs[i]) == 0);
 		/* It can be posted again; the end of the list is where it should be. */
 		CHECK(post(&f, &f.b));
-		CHECK_EQ(vu_reactor_turn(f.reactor, -1), 1);
+		CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 1);
 		vu_reactor_destroy(f.reactor);
 	}
 	return TEST_SUCCESS;
@@ -180,7 +180,7 @@ VU_TEST(reactor_inbox, cancel_from_call_of_same_batch)
 	post(&f, &f.a);
 	post(&f, &f.b);
 	post(&f, &f.c);
-	CHECK_EQ(vu_reactor_turn(f.reactor, -1), 2);
+	CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 2);
 	CHECK(strcmp(f.log, "ac") == 0);
 	vu_reactor_destroy(f.reactor);
 	return TEST_SUCCESS;
@@ -196,7 +196,7 @@ VU_TEST(reactor_inbox, cancel_loses_no_other_call)
 	post(&f, &f.b);
 	vu_reactor_call_cancel(f.reactor, &f.a.call);
 	CHECK_EQ(nb_wakeups(f.reactor), 1);
-	CHECK_EQ(vu_reactor_turn(f.reactor, -1), 1);
+	CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 1);
 	CHECK(strcmp(f.log, "b") == 0);
 	vu_reactor_destroy(f.reactor);
 	return TEST_SUCCESS;
@@ -226,7 +226,7 @@ VU_TEST(reactor_inbox, turn_ends_though_call_posts_itself)
 	vu_reactor_call_init(&endless.other, endless_run, &endless);
 	vu_reactor_post(endless.reactor, &endless.call);
 	for (unsigned int i = 0; i < 3; i++)
-		CHECK_EQ(vu_reactor_turn(endless.reactor, -1), 1);
+		CHECK_EQ(vu_reactor_turn(endless.reactor, EXPECT_WAIT_MS), 1);
 	vu_reactor_destroy(endless.reactor);
 	return TEST_SUCCESS;
 }
@@ -251,13 +251,13 @@ VU_TEST(reactor_inbox, sync_call_runs_on_reactor_thread)
 	unsigned int count = 0;
 	pthread_t thread;
 
-	CHECK_EQ(pthread_create(&thread, NULL, run_thread, reactor), 0);
+	expect_thread_start(&thread, run_thread, reactor);
 	for (unsigned int i = 1; i <= 100; i++) {
 		CHECK_EQ(vu_reactor_call_sync(reactor, count_up, &count), 0);
 		CHECK_EQ(count, i);
 	}
 	vu_reactor_stop(reactor);
-	pthread_join(thread, NULL);
+	expect_thread_join(thread);
 	vu_reactor_shutdown(reactor);
 	CHECK_EQ(vu_reactor_call_sync(reactor, count_up, &count), -ESHUTDOWN);
 	CHECK_EQ(count, 100);
@@ -286,7 +286,7 @@ VU_TEST(reactor_inbox, sync_call_from_own_thread_is_refused)
 
 	vu_reactor_call_init(&call, sync_from_call, &result);
 	vu_reactor_post(result.reactor, &call);
-	CHECK_EQ(vu_reactor_turn(result.reactor, -1), 1);
+	CHECK_EQ(vu_reactor_turn(result.reactor, EXPECT_WAIT_MS), 1);
 	CHECK_EQ(result.rc, -EDEADLK);
 	CHECK_EQ(result.count, 0);
 	vu_reactor_destroy(result.reactor);
@@ -323,14 +323,13 @@ VU_TEST(reactor_inbox, destroy_sends_sync_callers_home)
 	vu_reactor_call_init(&other.call, probe_run, &other);
 	for (unsigned int i = 0; i < NB_THREADS; i++) {
 		results[i] = (struct sync_result){ .reactor = reactor };
-		CHECK_EQ(pthread_create(&threads[i], NULL, sync_thread, &results[i]), 0);
+		expect_thread_start(&threads[i], sync_thread, &results[i]);
 	}
-	while (nb_waiting(reactor) < NB_THREADS)
-		usleep(100);
+	WAIT_UNTIL(nb_waiting(reactor) >= NB_THREADS);
 	vu_reactor_post(reactor, &other.call);
 	vu_reactor_destroy(reactor);
 	for (unsigned int i = 0; i < NB_THREADS; i++) {
-		pthread_join(threads[i], NULL);
+		expect_thread_join(threads[i]);
 		CHECK_EQ(results[i].rc, -ESHUTDOWN);
 		CHECK_EQ(results[i].count, 0);
 	}
@@ -352,11 +351,11 @@ VU_TEST(reactor_inbox, shutdown_inside_sync_call)
 	unsigned int count = 0;
 	pthread_t thread;
 
-	CHECK_EQ(pthread_create(&thread, NULL, run_thread, reactor), 0);
+	expect_thread_start(&thread, run_thread, reactor);
 	CHECK_EQ(vu_reactor_call_sync(reactor, shut_down, reactor), 0);
 	CHECK_EQ(vu_reactor_call_sync(reactor, count_up, &count), -ESHUTDOWN);
 	vu_reactor_stop(reactor);
-	pthread_join(thread, NULL);
+	expect_thread_join(thread);
 	vu_reactor_destroy(reactor);
 	return TEST_SUCCESS;
 }
@@ -395,14 +394,14 @@ poster_thread(void *arg)
 	return NULL;
 }
 
-/* Ends when every poster's last value was seen: a lost wake-up or a lost call stalls here. */
+/* Ends when every poster's last value was seen: a lost wake-up or a lost call fails here. */
 static void
 turn_until_all_seen(struct vu_reactor *reactor, const struct poster *posters)
 {
 	unsigned int nb_done = 0;
 
 	while (nb_done < NB_THREADS) {
-		vu_reactor_turn(reactor, -1);
+		CHECK(vu_reactor_turn(reactor, EXPECT_WAIT_MS) != 0);
 		nb_done = 0;
 		for (unsigned int i = 0; i < NB_THREADS; i++)
 			nb_done += posters[i].seen == NB_POSTS;
@@ -423,11 +422,11 @@ VU_TEST_STRESS(reactor_inbox, many_posters)
 		vu_reactor_call_init(&posters[i].call, poster_run, &posters[i]);
 	}
 	for (unsigned int i = 0; i < NB_THREADS; i++)
-		CHECK_EQ(pthread_create(&threads[i], NULL, poster_thread, &posters[i]), 0);
+		expect_thread_start(&threads[i], poster_thread, &posters[i]);
 	turn_until_all_seen(reactor, posters);
 	for (unsigned int i = 0; i < NB_THREADS; i++)
-		pthread_join(threads[i], NULL);
-	while (vu_reactor_turn(reactor, 0) > 0)
+		expect_thread_join(threads[i]);
+	WAIT_WHILE(vu_reactor_turn(reactor, 0) > 0)
 		;
 	for (unsigned int i = 0; i < NB_THREADS; i++) {
 		CHECK_EQ(posters[i].nb_runs, posters[i].nb_queued);
@@ -451,7 +450,7 @@ VU_TEST_STRESS(reactor_inbox, cancel_against_posters)
 	for (unsigned int i = 0; i < NB_THREADS; i++) {
 		posters[i] = (struct poster){ .reactor = reactor, .shared = &shared };
 		vu_reactor_call_init(&posters[i].call, poster_run, &posters[i]);
-		CHECK_EQ(pthread_create(&threads[i], NULL, poster_thread, &posters[i]), 0);
+		expect_thread_start(&threads[i], poster_thread, &posters[i]);
 	}
 	for (unsigned int i = 0; i < NB_POSTS / 4; i++) {
 		vu_reactor_call_cancel(reactor, &posters[i % NB_THREADS].call);
@@ -459,7 +458,7 @@ VU_TEST_STRESS(reactor_inbox, cancel_against_posters)
 		vu_reactor_turn(reactor, 0);
 	}
 	for (unsigned int i = 0; i < NB_THREADS; i++) {
-		pthread_join(threads[i], NULL);
+		expect_thread_join(threads[i]);
 		vu_reactor_call_cancel(reactor, &posters[i].call);
 		CHECK(posters[i].nb_runs <= posters[i].nb_queued);
 	}
@@ -477,7 +476,7 @@ sync_until_shutdown(void *arg)
 
 	do
 		sync_from_call(result);
-	while (result->rc == 0);
+	while (result->rc == 0 && !expect_has_failed());
 	return NULL;
 }
 
@@ -489,18 +488,17 @@ VU_TEST_STRESS(reactor_inbox, sync_callers_against_shutdown)
 		struct sync_result results[NB_THREADS];
 		pthread_t threads[NB_THREADS], runner;
 
-		CHECK_EQ(pthread_create(&runner, NULL, run_thread, reactor), 0);
+		expect_thread_start(&runner, run_thread, reactor);
 		for (unsigned int i = 0; i < NB_THREADS; i++) {
 			results[i] = (struct sync_result){ .reactor = reactor };
-			CHECK_EQ(pthread_create(&threads[i], NULL, sync_until_shutdown,
-					&results[i]), 0);
+			expect_thread_start(&threads[i], sync_until_shutdown, &results[i]);
 		}
 		usleep(random() % 2000);
 		vu_reactor_stop(reactor);
-		pthread_join(runner, NULL);
+		expect_thread_join(runner);
 		vu_reactor_shutdown(reactor);
 		for (unsigned int i = 0; i < NB_THREADS; i++) {
-			pthread_join(threads[i], NULL);
+			expect_thread_join(threads[i]);
 			CHECK_EQ(results[i].rc, -ESHUTDOWN);
 		}
 		vu_reactor_destroy(reactor);

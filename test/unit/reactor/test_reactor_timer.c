@@ -296,7 +296,7 @@ VU_TEST(reactor_timer, ends_a_real_sleep)
 		CHECK(probe_open(&a, reactor));
 		reactor->has_pwait2 = has_pwait2;
 		vu_reactor_timer_start(a.timer, 1500, 0);
-		CHECK_EQ(vu_reactor_turn(reactor, -1), 1);
+		CHECK_EQ(vu_reactor_turn(reactor, EXPECT_WAIT_MS), 1);
 		vu_reactor_timer_destroy(a.timer);
 		vu_reactor_destroy(reactor);
 	}

@@ -10,8 +10,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include <rte_debug.h>
-
+#include "expect.h"
 #include "vu_atomic.h"
 #include "vu_sched.h"
 
@@ -36,8 +35,7 @@ fake_task_poll(struct vu_task *task)
 	const uint32_t nb_items = word - fake->word_seen;
 
 	vu_store_release(&fake->is_inside, 1);
-	while (vu_load_acquire(&fake->is_gated) != 0)
-		sched_yield();
+	WAIT_UNTIL(vu_load_acquire(&fake->is_gated) == 0);
 	vu_store_release(&fake->is_inside, 0);
 	vu_store(&fake->word_seen, word);
 	if (vu_task_is_mine(task))
@@ -104,16 +102,15 @@ static inline void
 loop_thread_start(struct loop_thread *loop, struct vu_sched *sched, unsigned int worker_idx)
 {
 	*loop = (struct loop_thread){ .sched = sched, .worker_idx = worker_idx, .rc = -1 };
-	RTE_VERIFY(pthread_create(&loop->thread, NULL, loop_thread_main, loop) == 0);
-	while (!vu_sched_worker_is_running(sched, worker_idx))
-		sched_yield();
+	expect_thread_start(&loop->thread, loop_thread_main, loop);
+	WAIT_UNTIL(vu_sched_worker_is_running(sched, worker_idx));
 }
 
 static inline int
 loop_thread_stop(struct loop_thread *loop)
 {
 	vu_sched_worker_stop(loop->sched, loop->worker_idx);
-	pthread_join(loop->thread, NULL);
+	expect_thread_join(loop->thread);
 	return loop->rc;
 }
 
@@ -121,22 +118,19 @@ loop_thread_stop(struct loop_thread *loop)
 static inline void
 sched_settle(struct vu_sched *sched)
 {
-	while (vu_sched_poll(sched) != UINT64_MAX)
-		sched_yield();
+	WAIT_UNTIL(vu_sched_poll(sched) == UINT64_MAX);
 }
 
 static inline void
 wait_for_polls(const struct fake_task *fake, uint32_t nb_polls)
 {
-	while (vu_load_acquire(&fake->nb_polls) < nb_polls)
-		sched_yield();
+	WAIT_UNTIL(vu_load_acquire(&fake->nb_polls) >= nb_polls);
 }
 
 static inline void
 wait_until_inside(const struct fake_task *fake)
 {
-	while (vu_load_acquire(&fake->is_inside) == 0)
-		sched_yield();
+	WAIT_UNTIL(vu_load_acquire(&fake->is_inside) != 0);
 }
 
 #endif /* FAKE_TASK_H */

@@ -24,8 +24,7 @@ nb_gaps(const struct vu_sched *sched, unsigned int worker_idx)
 static void
 wait_for_gaps(const struct vu_sched *sched, unsigned int worker_idx)
 {
-	while (nb_gaps(sched, worker_idx) < 100)
-		sched_yield();
+	WAIT_UNTIL(nb_gaps(sched, worker_idx) >= 100);
 }
 
 VU_TEST(sched_gap, measures_nothing_unless_asked)

@@ -58,7 +58,7 @@ idle_open(struct idle_fixture *f, unsigned int nb_sleepers, uint32_t idle_us)
 	*f = (struct idle_fixture){ .sched = fake_sched_create(), .nb_sleepers = nb_sleepers };
 	f->sleepers = aligned_alloc(RTE_CACHE_LINE_SIZE, nb_sleepers * sizeof(*f->sleepers));
 	for (unsigned int i = 0; i < 2; i++)
-		RTE_VERIFY(vu_sched_set_idle(f->sched, i, VU_IDLE_INTERRUPT, idle_us) == 0);
+		CHECK(vu_sched_set_idle(f->sched, i, VU_IDLE_INTERRUPT, idle_us) == 0);
 	for (unsigned int i = 0; i < nb_sleepers; i++) {
 		struct sleeper *sleeper = &f->sleepers[i];
 
@@ -66,7 +66,7 @@ idle_open(struct idle_fixture *f, unsigned int nb_sleepers, uint32_t idle_us)
 		fake_task_init(&sleeper->fake);
 		sleeper->fake.task.arm = sleeper_arm;
 		sleeper->fake.task.arg = sleeper;
-		RTE_VERIFY(vu_sched_task_add(f->sched, &sleeper->fake.task, i % 2) == 0);
+		CHECK(vu_sched_task_add(f->sched, &sleeper->fake.task, i % 2) == 0);
 	}
 }
 
@@ -82,7 +82,7 @@ idle_close(struct idle_fixture *f)
 {
 	for (unsigned int i = 0; i < 2; i++)
 		if (f->loops[i].sched != NULL)
-			RTE_VERIFY(loop_thread_stop(&f->loops[i]) == 0);
+			CHECK(loop_thread_stop(&f->loops[i]) == 0);
 	vu_sched_destroy(f->sched);
 	for (unsigned int i = 0; i < f->nb_sleepers; i++)
 		vu_fd_close(&f->sleepers[i].fd);
@@ -93,7 +93,7 @@ static void
 sleeper_use_fd(struct idle_fixture *f, unsigned int i)
 {
 	f->sleepers[i].fd = vu_fd_eventfd();
-	RTE_VERIFY(vu_sched_kick_fd_add(f->sched, i % 2, f->sleepers[i].fd) == 0);
+	CHECK(vu_sched_kick_fd_add(f->sched, i % 2, f->sleepers[i].fd) == 0);
 }
 
 /* What a guest or another lcore does: store, full barrier, notify if asked to. */
@@ -115,22 +115,21 @@ idle_stats(const struct idle_fixture *f, unsigned int worker_idx)
 {
 	struct vu_sched_lcore_stats stats;
 
-	RTE_VERIFY(vu_sched_lcore_stats_get(f->sched, worker_idx, &stats) == 0);
+	CHECK(vu_sched_lcore_stats_get(f->sched, worker_idx, &stats) == 0);
 	return stats;
 }
 
 static void
 wait_for_sleep(const struct idle_fixture *f, unsigned int worker_idx, uint64_t nb_sleeps)
 {
-	while (idle_stats(f, worker_idx).nb_sleeps < nb_sleeps)
-		sched_yield();
+	WAIT_UNTIL(idle_stats(f, worker_idx).nb_sleeps >= nb_sleeps);
 }
 
 static void
 wait_for_word(const struct sleeper *sleeper)
 {
-	while (vu_load(&sleeper->fake.word_seen) != sleeper->fake.word)
-		sched_yield();
+	WAIT_WHILE(vu_load(&sleeper->fake.word_seen) != sleeper->fake.word)
+		;
 }
 
 VU_TEST(sched_idle, names)
@@ -249,8 +248,7 @@ VU_TEST(sched_idle, asleep_it_makes_no_turns)
 	idle_run(&f);
 	wait_for_sleep(&f, 0, 1);
 	/* Counted first, measured a moment later. */
-	while (idle_stats(&f, 0).sleep_cycles == 0)
-		sched_yield();
+	WAIT_UNTIL(idle_stats(&f, 0).sleep_cycles != 0);
 	do {
 		nb_sleeps = vu_load(&worker->nb_sleeps);
 		nb_rests = vu_load(&worker->nb_rests);
@@ -275,8 +273,7 @@ VU_TEST(sched_idle, polls_for_a_while_before_it_sleeps)
 	idle_open(&f, 2, 3600u * 1000000u);
 	worker = sched_worker(f.sched, 0);
 	idle_run(&f);
-	while (vu_load(&worker->nb_rests) < 1000)
-		sched_yield();
+	WAIT_UNTIL(vu_load(&worker->nb_rests) >= 1000);
 	CHECK_EQ(idle_stats(&f, 0).nb_sleeps, 0);
 	CHECK_EQ(f.sleepers[0].nb_arms, 0);
 	idle_close(&f);
@@ -293,15 +290,14 @@ VU_TEST(sched_idle, polls_for_a_while_after_a_sleep)
 	idle_open(&f, 2, 3600u * 1000000u);
 	worker = sched_worker(f.sched, 0);
 	idle_run(&f);
-	while (vu_load(&worker->nb_rests) < 3)
-		sched_yield();
+	WAIT_UNTIL(vu_load(&worker->nb_rests) >= 3);
 	/* As if two hours had passed. */
-	while (vu_load(&worker->nb_sleeps) == 0)
+	WAIT_WHILE(vu_load(&worker->nb_sleeps) == 0)
 		vu_store(&worker->idle_tsc, rte_rdtsc() - 2 * worker->idle_cycles);
 	nb_rests = vu_load(&worker->nb_rests);
 	vu_sched_task_wake(f.sched, &f.sleepers[0].fake.task);
-	while (vu_load(&worker->nb_rests) < nb_rests + 1000 && vu_load(&worker->nb_sleeps) == 1)
-		sched_yield();
+	WAIT_WHILE(vu_load(&worker->nb_rests) < nb_rests + 1000 && vu_load(&worker->nb_sleeps) == 1)
+		;
 	CHECK_EQ(vu_load(&worker->nb_sleeps), 1);
 	idle_close(&f);
 	return TEST_SUCCESS;
@@ -320,13 +316,11 @@ VU_TEST(sched_idle, a_task_that_must_be_polled_keeps_it_awake)
 	idle_run(&f);
 	for (unsigned int i = 0; i < 2; i++) {
 		workers[i] = sched_worker(f.sched, i);
-		while (vu_load(&workers[i]->nb_rests) < 1000)
-			sched_yield();
+		WAIT_UNTIL(vu_load(&workers[i]->nb_rests) >= 1000);
 		CHECK_EQ(idle_stats(&f, i).nb_sleeps, 0);
 	}
 	/* What was armed before the one that refused is awake again, or about to be. */
-	while (vu_load(&f.sleepers[0].is_armed) != 0)
-		sched_yield();
+	WAIT_UNTIL(vu_load(&f.sleepers[0].is_armed) == 0);
 	vu_store(&plain->word, 1);
 	wait_for_polls(plain, 2);
 	idle_close(&f);
@@ -342,8 +336,7 @@ VU_TEST(sched_idle, looks_again_before_it_sleeps)
 	idle_open(&f, 2, 0);
 	f.sleepers[0].stores_in_arm = true;
 	idle_run(&f);
-	while (vu_load(&f.sleepers[0].fake.word_seen) != 3)
-		sched_yield();
+	WAIT_UNTIL(vu_load(&f.sleepers[0].fake.word_seen) == 3);
 	wait_for_sleep(&f, 0, 1);
 	CHECK(vu_load(&f.sleepers[0].nb_arms) >= 4);
 	idle_close(&f);
@@ -362,8 +355,7 @@ VU_TEST(sched_idle, commands_end_a_sleep)
 	wait_for_polls(&f.sleepers[0].fake, 1);
 	vu_sched_task_wake(f.sched, &f.sleepers[0].fake.task);
 	wait_for_polls(&f.sleepers[0].fake, 2);
-	while (vu_load(&sched_worker(f.sched, 0)->is_asleep) == 0)
-		sched_yield();
+	WAIT_UNTIL(vu_load(&sched_worker(f.sched, 0)->is_asleep) != 0);
 	CHECK_EQ(vu_sched_task_move(f.sched, &f.sleepers[0].fake.task, 1), 0);
 	sched_settle(f.sched);
 	wait_for_polls(&f.sleepers[0].fake, 3);
@@ -446,7 +438,7 @@ VU_TEST(sched_idle, every_policy_polls)
 		struct loop_thread loop;
 
 		/* Where the CPU cannot wait for a store, the loop makes do without. */
-		RTE_VERIFY(vu_sched_set_idle(sched, 0, VU_IDLE_PAUSE, 0) == 0);
+		CHECK(vu_sched_set_idle(sched, 0, VU_IDLE_PAUSE, 0) == 0);
 		if (policy == VU_IDLE_MONITOR)
 			sched_worker(sched, 0)->policy = policy;
 		else
@@ -457,8 +449,7 @@ VU_TEST(sched_idle, every_policy_polls)
 				continue;
 			loop_thread_start(&loop, sched, 0);
 			vu_store(&fakes[0].word, fakes[0].word + 1);
-			while (vu_load(&fakes[0].word_seen) != fakes[0].word)
-				sched_yield();
+			WAIT_UNTIL(vu_load(&fakes[0].word_seen) == fakes[0].word);
 			CHECK_EQ(loop_thread_stop(&loop), 0);
 		}
 		CHECK((sched_worker(sched, 0)->nb_rests != 0) == (policy != VU_IDLE_BUSY));

@@ -106,7 +106,7 @@ poll_cycles(unsigned int nb_idle, enum place place, uint32_t nb_items)
 	struct worker worker = { .sched = fake_sched_create(), .nb_items = nb_items };
 	double cycles;
 
-	RTE_VERIFY(words != MAP_FAILED && idlers != NULL);
+	CHECK(words != MAP_FAILED && idlers != NULL);
 	for (unsigned int i = 0; i < nb_idle; i++) {
 		idlers[i].word = (const uint32_t *)(const void *)(words + i * stride);
 		vu_task_init(&idlers[i].task, idler_poll, &idlers[i]);
@@ -204,7 +204,7 @@ wake_sample(struct waker *waker)
 	if (vu_load(&waker->is_armed) != 0)
 		vu_fd_signal(waker->fd);
 	/* Pairs with the release in waker_poll(). */
-	while (vu_load_acquire(&waker->word_seen) != waker->word)
+	WAIT_WHILE(vu_load_acquire(&waker->word_seen) != waker->word)
 		;
 	return (double)(waker->seen_tsc - start_tsc) * 1e6 / (double)rte_get_tsc_hz();
 }

@@ -192,7 +192,7 @@ VU_TEST(sched_loop, early_stop_is_kept)
 	loop_thread_start(&loop, sched, 0);   /* the request was used up */
 	vu_sched_stop(sched);
 	CHECK(!vu_sched_worker_is_running(sched, 0));
-	pthread_join(loop.thread, NULL);
+	expect_thread_join(loop.thread);
 	CHECK_EQ(loop.rc, 0);
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;

@@ -375,7 +375,7 @@ VU_TEST(sched_mailbox, moves_between_running_loops)
 	}
 	vu_sched_stop(sched);
 	for (unsigned int i = 0; i < 2; i++)
-		pthread_join(loops[i].thread, NULL);
+		expect_thread_join(loops[i].thread);
 	CHECK_EQ(fake->nb_polls_mine, fake->nb_polls);
 	vu_sched_destroy(sched);
 	free(fake);

@@ -131,8 +131,7 @@ trap_handler(int signal_number)
 	RTE_SET_USED(signal_number);
 	if (!pthread_equal(pthread_self(), trap.keeper)) {
 		vu_store_release(&trap.is_caught, 1);
-		while (vu_load_acquire(&trap.is_released) == 0)
-			sched_yield();
+		WAIT_UNTIL(vu_load_acquire(&trap.is_released) != 0);
 	}
 	mprotect(trap.fake, TRAP_BYTES, PROT_READ | PROT_WRITE);
 }
@@ -155,7 +154,7 @@ trap_set_up(void)
 	trap = (struct trap){ .keeper = pthread_self() };
 	trap.fake = mmap(NULL, TRAP_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		-1, 0);
-	RTE_VERIFY(trap.fake != MAP_FAILED);
+	CHECK(trap.fake != MAP_FAILED);
 	fake_task_init(trap.fake);
 	trap.fake->task.poll = trap_poll;
 	sigaction(SIGSEGV, &action, &trap.previous);
@@ -170,8 +169,7 @@ trap_close(void)
 static void
 trap_wait_until_caught(void)
 {
-	while (vu_load_acquire(&trap.is_caught) == 0)
-		sched_yield();
+	WAIT_UNTIL(vu_load_acquire(&trap.is_caught) != 0);
 }
 
 static void

@@ -8,7 +8,6 @@
 #include <errno.h>
 
 #include <rte_cycles.h>
-#include <rte_pause.h>
 
 #include "fake_task.h"
 #include "test.h"
@@ -98,11 +97,10 @@ load_set(struct vu_sched *sched, struct load *load, uint32_t nb_items)
 	uint64_t nb_polls;
 
 	vu_store(&load->nb_items, nb_items);
-	while (vu_load(&load->nb_seen) != nb_items)
-		sched_yield();
+	WAIT_UNTIL(vu_load(&load->nb_seen) == nb_items);
 	vu_sched_lcore_stats_get(sched, 0, &stats);
 	nb_polls = stats.nb_polls;
-	while (stats.nb_polls < nb_polls + 2)
+	WAIT_WHILE(stats.nb_polls < nb_polls + 2)
 		vu_sched_lcore_stats_get(sched, 0, &stats);
 }
 
@@ -152,7 +150,7 @@ burst_poll(struct vu_task *task)
 
 	task->idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 	while (rte_rdtsc() - start < 100000)
-		rte_pause();
+		;
 	burst->cycles = rte_rdtsc() - start;
 	return 1;
 }

@@ -80,7 +80,7 @@ page_map(void)
 	void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		-1, 0);
 
-	RTE_VERIFY(page != MAP_FAILED);
+	CHECK(page != MAP_FAILED);
 	return page;
 }
 
@@ -138,7 +138,7 @@ victim_add(struct stress *stress, unsigned int place)
 	vu_task_init(&victim->task, victim_poll, victim);
 	vu_sched_wait_init(&victim->remapped, victim_remapped, victim);
 	vu_sched_wait_init(&victim->removed, victim_removed, victim);
-	RTE_VERIFY(vu_sched_task_add(stress->sched, &victim->task, random_below(stress, 2)) == 0);
+	CHECK(vu_sched_task_add(stress->sched, &victim->task, random_below(stress, 2)) == 0);
 	stress->victims[place] = victim;
 	stress->nb_lives++;
 }
@@ -147,7 +147,7 @@ static void
 victim_remove(struct victim *victim)
 {
 	victim->is_removing = true;
-	RTE_VERIFY(vu_sched_task_remove(victim->stress->sched, &victim->task,
+	CHECK(vu_sched_task_remove(victim->stress->sched, &victim->task,
 		&victim->removed) == 0);
 }
 
@@ -174,7 +174,7 @@ static void
 loop_toggle(struct stress *stress, unsigned int worker_idx)
 {
 	if (stress->is_running[worker_idx])
-		RTE_VERIFY(loop_thread_stop(&stress->loops[worker_idx]) == 0);
+		CHECK(loop_thread_stop(&stress->loops[worker_idx]) == 0);
 	else
 		loop_thread_start(&stress->loops[worker_idx], stress->sched, worker_idx);
 	stress->is_running[worker_idx] = !stress->is_running[worker_idx];
@@ -188,7 +188,7 @@ victim_disturb(struct stress *stress, struct victim *victim)
 		victim_remove(victim);
 		break;
 	case 1:
-		RTE_VERIFY(vu_sched_task_move(stress->sched, &victim->task,
+		CHECK(vu_sched_task_move(stress->sched, &victim->task,
 			random_below(stress, 2)) == 0);
 		break;
 	case 2:
@@ -232,9 +232,9 @@ kicks_wait_for_answers(struct stress *stress)
 	for (unsigned int place = 0; place < NB_PLACES; place++) {
 		const struct victim *victim = stress->victims[place];
 
-		while (victim != NULL &&
+		WAIT_WHILE(victim != NULL &&
 				vu_load_acquire(&victim->nb_answered) != victim->nb_wanted)
-			sched_yield();
+			;
 	}
 }
 
@@ -247,7 +247,7 @@ stress_begin(struct stress *stress)
 		struct vu_task *task = &stress->sloths[i].task;
 
 		vu_task_init(task, sloth_poll, &stress->sloths[i]);
-		RTE_VERIFY(vu_sched_task_add(stress->sched, task, i) == 0);
+		CHECK(vu_sched_task_add(stress->sched, task, i) == 0);
 	}
 }
 

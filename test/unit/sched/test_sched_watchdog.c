@@ -49,15 +49,14 @@ stall_check(struct stall *stall, struct vu_task *task)
 	struct vu_sched_wait removal;
 	unsigned int nb_interrupted = 0;
 
-	while (vu_load_acquire(&stall->error) == 0) {
+	WAIT_WHILE(vu_load_acquire(&stall->error) == 0) {
 		nb_interrupted += vu_sched_watchdog_check(stall->sched);
 		vu_sched_poll(stall->sched);
 		usleep(1000);
 	}
 	vu_sched_wait_init(&removal, NULL, NULL);
 	CHECK_EQ(vu_sched_task_remove(stall->sched, task, &removal), 0);
-	while (vu_sched_poll(stall->sched) != UINT64_MAX)
-		usleep(100);
+	WAIT_UNTIL(vu_sched_poll(stall->sched) == UINT64_MAX);
 	CHECK(nb_interrupted > 0);
 	CHECK_EQ(stall->error, EINTR);
 	/* It may not be the last one. */
@@ -65,8 +64,7 @@ stall_check(struct stall *stall, struct vu_task *task)
 	for (unsigned int i = 0; i < 1000 && vu_sched_watchdog_delay_us(stall->sched) < calm_us;
 		i++) {
 		CHECK_EQ(vu_sched_watchdog_check(stall->sched), 0);
-		while (vu_sched_poll(stall->sched) != UINT64_MAX)
-			usleep(100);
+		WAIT_UNTIL(vu_sched_poll(stall->sched) == UINT64_MAX);
 	}
 	CHECK_EQ(vu_sched_watchdog_delay_us(stall->sched), calm_us);
 	return TEST_SUCCESS;
@@ -87,12 +85,11 @@ VU_TEST(sched_watchdog, ends_a_write_that_stalls)
 	CHECK(stall.sched != NULL);
 	vu_task_init(&task, stall_poll, &stall);
 	CHECK_EQ(vu_sched_task_add(stall.sched, &task, 0), 0);
-	CHECK_EQ(pthread_create(&thread, NULL, stall_loop, &stall), 0);
-	while (!vu_sched_worker_is_running(stall.sched, 0))
-		usleep(100);
+	expect_thread_start(&thread, stall_loop, &stall);
+	WAIT_UNTIL(vu_sched_worker_is_running(stall.sched, 0));
 	rc = stall_check(&stall, &task);
 	vu_sched_stop(stall.sched);
-	pthread_join(thread, NULL);
+	expect_thread_join(thread);
 	vu_sched_destroy(stall.sched);
 	close(stall.fd);
 	return rc;
@@ -107,16 +104,14 @@ VU_TEST(sched_watchdog, leaves_a_healthy_lcore_alone)
 
 	stall.sched = vu_sched_create(&lcore_id, 1);
 	CHECK(stall.sched != NULL);
-	CHECK_EQ(pthread_create(&thread, NULL, stall_loop, &stall), 0);
-	while (!vu_sched_worker_is_running(stall.sched, 0))
-		usleep(100);
+	expect_thread_start(&thread, stall_loop, &stall);
+	WAIT_UNTIL(vu_sched_worker_is_running(stall.sched, 0));
 	for (unsigned int i = 0; i < 10; i++) {
 		nb_interrupted += vu_sched_watchdog_check(stall.sched);
-		while (vu_sched_poll(stall.sched) != UINT64_MAX)
-			usleep(100);
+		WAIT_UNTIL(vu_sched_poll(stall.sched) == UINT64_MAX);
 	}
 	vu_sched_stop(stall.sched);
-	pthread_join(thread, NULL);
+	expect_thread_join(thread);
 	vu_sched_destroy(stall.sched);
 	CHECK_EQ(nb_interrupted, 0);
 	return TEST_SUCCESS;

@@ -3,6 +3,7 @@
  * The table of --stats: which lines it has, totals, and that it restarts at the last print.
  * The /vu commands are tested from outside, by test/system/test_telemetry.
  */
+#include "expect.h"
 #include "session_fixture.h"
 
 #include <rte_cycles.h>

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "expect.h"
 #include "vring_fixture.h"
 #include "vu_vring_guest.h"
 #include "vu_vring_layout.h"
@@ -43,8 +44,8 @@ pair_attach(struct guest_fixture *f, uint64_t features, uint32_t base)
 	};
 	f->vring.enabled = true;
 	f->snapshot = vu_vring_snapshot_create(&f->vring, f->table, features);
-	RTE_VERIFY(f->snapshot != NULL);
-	RTE_VERIFY(!vu_vring_seek(&f->vring, f->snapshot));
+	CHECK(f->snapshot != NULL);
+	CHECK(!vu_vring_seek(&f->vring, f->snapshot));
 }
 
 static inline void
@@ -55,13 +56,13 @@ pair_start(struct guest_fixture *f, uint16_t size, uint64_t features)
 
 	f->fd = vu_fd_memfd("guest-test", MEM_BYTES, 0);
 	f->mem = mmap(NULL, MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
-	RTE_VERIFY(f->mem != MAP_FAILED);
+	CHECK(f->mem != MAP_FAILED);
 	region.gpa = region.uva = (uintptr_t)f->mem;
 	region.fd = dup(f->fd);
 	f->table = vu_mem_table_create(&region, 1, "test");
 	conf.memory = f->mem;
 	f->ring = vu_vring_guest_create(&conf);
-	RTE_VERIFY(f->table != NULL && f->ring != NULL);
+	CHECK(f->table != NULL && f->ring != NULL);
 	vu_vring_init(&f->vring, 0);
 	pair_attach(f, features, vu_vring_guest_restart(f->ring));
 }

@@ -187,7 +187,7 @@ walk_of_length(struct vring_fixture *f, uint16_t nb, uint16_t nb_direct, uint32_
 	fake_ring_reset(f->ring);
 	head = fake_ring_add(f->ring, &of_length);
 	free(bufs);
-	RTE_VERIFY(head >= 0);
+	CHECK(head >= 0);
 	return walk(f, (uint16_t)head, &chain);
 }
 

@@ -33,13 +33,13 @@ event_wait(int fd)
 {
 	eventfd_t nb;
 
-	RTE_VERIFY(eventfd_read(fd, &nb) == 0);
+	CHECK(eventfd_read(fd, &nb) == 0);
 }
 
 static void
 event_send(int fd)
 {
-	RTE_VERIFY(eventfd_write(fd, 1) == 0);
+	CHECK(eventfd_write(fd, 1) == 0);
 }
 
 /* ---- device ---- */
@@ -83,14 +83,14 @@ device_main(void *arg)
 	struct fake_rand rand = { 11 };
 	struct pair *pair = arg;
 
-	while (!vu_load(&pair->is_over)) {
+	while (!vu_load(&pair->is_over) && !expect_has_failed()) {
 		uint16_t nb = vu_vring_pop(pair->guard, items,
 			(uint16_t)fake_rand_in(&rand, 1, MAX_ITEMS));
 
 		if (nb != 0) {
 			if (!pair->is_in_order)
 				shuffle(&rand, items, nb);
-			RTE_VERIFY(vu_vring_push(pair->guard, items, nb) == 0);
+			CHECK(vu_vring_push(pair->guard, items, nb) == 0);
 			/* Several bursts to one decision. */
 			if (fake_rand_one_in(&rand, 2))
 				device_signal(pair);
@@ -150,8 +150,8 @@ guest_run(struct pair *pair, uint64_t nb_bufs, uint64_t deadline)
 			next = guest_offer(pair, &rand, next);
 		back += vu_vring_guest_collect(ring, done,
 			(uint16_t)fake_rand_in(&rand, 1, MAX_ITEMS));
-		RTE_VERIFY(!ring->is_broken);
-		RTE_VERIFY(vu_vring_guest_nb_out(ring) == next - back);
+		CHECK(!ring->is_broken);
+		CHECK(vu_vring_guest_nb_out(ring) == next - back);
 		if (next != back && fake_rand_one_in(&rand, 4))
 			guest_sleep(pair);
 	}
@@ -170,11 +170,11 @@ check_pair(uint64_t features, uint16_t size, uint64_t nb_bufs, uint64_t deadline
 	pair.kick_fd = eventfd(0, EFD_CLOEXEC);
 	pair.call_fd = eventfd(0, EFD_CLOEXEC);
 	CHECK(pair.guard != NULL && pair.kick_fd >= 0 && pair.call_fd >= 0);
-	CHECK(pthread_create(&device, NULL, device_main, &pair) == 0);
+	expect_thread_start(&device, device_main, &pair);
 	guest_run(&pair, nb_bufs, deadline);
 	vu_store(&pair.is_over, true);
 	event_send(pair.kick_fd);
-	CHECK(pthread_join(device, NULL) == 0);
+	expect_thread_join(device);
 	CHECK_EQ(pair.f.vring.pos.fault, VU_VRING_OK);
 	vu_vring_publish(&pair.f.vring, NULL);
 	vu_vring_guard_destroy(pair.guard);

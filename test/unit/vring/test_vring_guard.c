@@ -33,7 +33,7 @@ put(struct vring_fixture *f, unsigned int nb)
 	const struct fake_buf bufs[] = { buf_at(0, 10, false), buf_at(0x100, 20, true) };
 
 	for (unsigned int i = 0; i < nb; i++)
-		RTE_VERIFY(fake_ring_put(f->ring, bufs, RTE_DIM(bufs)) >= 0);
+		CHECK(fake_ring_put(f->ring, bufs, RTE_DIM(bufs)) >= 0);
 }
 
 /* Index or position nb chains of put() further on. */
@@ -157,8 +157,8 @@ configure_own(const struct vring_fixture *f, struct vu_vring_guard *guard)
 {
 	const struct vu_vring_conf conf = fake_ring_conf(f->ring);
 
-	RTE_VERIFY(vu_vring_set_size(guard, conf.size) == 0);
-	RTE_VERIFY(vu_vring_set_queue_info(guard, conf.desc_uva, conf.avail_uva,
+	CHECK(vu_vring_set_size(guard, conf.size) == 0);
+	CHECK(vu_vring_set_queue_info(guard, conf.desc_uva, conf.avail_uva,
 		conf.used_uva) == 0);
 }
 
@@ -171,7 +171,7 @@ create_own(struct vring_fixture *f, enum vu_lock_model model)
 
 	fixture_configure(f, RING_SIZE, &place);
 	guard = vu_vring_guard_create(f->mem, RING_SIZE, model);
-	RTE_VERIFY(guard != NULL);
+	CHECK(guard != NULL);
 	configure_own(f, guard);
 	return guard;
 }
@@ -185,9 +185,9 @@ create_own_packed(struct vring_fixture *f)
 
 	fixture_configure(f, RING_SIZE - 3, &place);
 	guard = vu_vring_guard_create(f->mem, RING_SIZE, VU_LOCK_SPIN);
-	RTE_VERIFY(guard != NULL);
-	RTE_VERIFY(vu_vring_set_size(guard, RING_SIZE - 3) == -EINVAL);
-	RTE_VERIFY(vu_vring_set_packed(guard, true) == 0);
+	CHECK(guard != NULL);
+	CHECK(vu_vring_set_size(guard, RING_SIZE - 3) == -EINVAL);
+	CHECK(vu_vring_set_packed(guard, true) == 0);
 	configure_own(f, guard);
 	return guard;
 }
@@ -468,10 +468,10 @@ consumer_main(void *arg)
 	struct vu_vring_item items[3];
 	unsigned int nb_turns = 0;
 
-	while (vu_load(&shared->nb_done) < NB_CHAINS) {
+	while (vu_load(&shared->nb_done) < NB_CHAINS && !expect_has_failed()) {
 		uint16_t nb = vu_vring_pop(shared->guard, items, 3);
 
-		RTE_VERIFY(vu_vring_push(shared->guard, items, nb) == 0);
+		CHECK(vu_vring_push(shared->guard, items, nb) == 0);
 		__atomic_add_fetch(&shared->nb_done, nb, __ATOMIC_RELAXED);
 		vu_vring_guard_lock(shared->guard);
 		if (__atomic_add_fetch(&shared->is_locked, 1, __ATOMIC_RELAXED) != 1)
@@ -481,7 +481,7 @@ consumer_main(void *arg)
 			sched_yield();
 		__atomic_sub_fetch(&shared->is_locked, 1, __ATOMIC_RELAXED);
 		vu_vring_guard_unlock(shared->guard);
-		RTE_VERIFY(vu_vring_used_idx(shared->guard) >= 0);
+		CHECK(vu_vring_used_idx(shared->guard) >= 0);
 		if (nb == 0)
 			sched_yield();
 	}
@@ -501,18 +501,17 @@ run_threads(enum vu_lock_model model, uint64_t features)
 	fixture_start(&f, RING_SIZE, features);
 	shared.guard = vu_vring_guard_attach(&f.vring, model);
 	for (unsigned int i = 0; i < NB_THREADS; i++)
-		CHECK_EQ(pthread_create(&threads[i], NULL, consumer_main, &shared), 0);
-	/* fake_ring_collect() ends the process if a chain comes back twice. */
-	while (nb_used < NB_CHAINS) {
+		expect_thread_start(&threads[i], consumer_main, &shared);
+	/* fake_ring_collect() fails if a chain comes back twice. */
+	WAIT_WHILE(nb_used < NB_CHAINS) {
 		while (nb_put < NB_CHAINS && f.ring->nb_free >= 2) {
 			put(&f, 1);
 			nb_put++;
 		}
 		nb_used += fake_ring_collect(f.ring, used, RING_SIZE);
-		sched_yield();
 	}
 	for (unsigned int i = 0; i < NB_THREADS; i++)
-		pthread_join(threads[i], NULL);
+		expect_thread_join(threads[i]);
 	CHECK_EQ(shared.nb_done, NB_CHAINS);
 	CHECK_EQ(shared.nb_clashes, 0);
 	CHECK_EQ(f.vring.pos.counters.nb_chains, NB_CHAINS);

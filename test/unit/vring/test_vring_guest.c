@@ -68,7 +68,7 @@ check_many_rounds(uint64_t features)
 
 	pair_start(&f, 64, features);
 	/* Indices wrap twice. */
-	while (back < 140000) {
+	WAIT_WHILE(back < 140000) {
 		uint16_t want = (uint16_t)(1 + next % 37), nb;
 
 		next += add(&f, next, want, true);
@@ -298,7 +298,7 @@ check_batches(uint64_t features, uint16_t size)
 	uintptr_t next = 0, back = 0;
 
 	pair_start(&f, size, features | F_IN_ORDER);
-	while (back < 100000) {
+	WAIT_WHILE(back < 100000) {
 		struct vu_guest_buf bufs[3] = { buf(&f, next), buf(&f, next), buf(&f, next) };
 		uint16_t nb;
 

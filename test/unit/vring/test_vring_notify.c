@@ -33,7 +33,7 @@ notify_start(struct guest_fixture *f, uint64_t features, struct vu_notify_conf n
 	f->vring.call_fd = vu_fd_eventfd();
 	vu_vring_snapshot_destroy(f->snapshot);
 	f->snapshot = vu_vring_snapshot_create(&f->vring, f->table, F_VERSION_1 | features);
-	RTE_VERIFY(f->snapshot != NULL);
+	CHECK(f->snapshot != NULL);
 }
 
 static void
@@ -58,11 +58,11 @@ carry(struct guest_fixture *f, uint16_t nb)
 {
 	struct vu_guest_done done[RING_ENTRIES];
 
-	RTE_VERIFY(add(f, 0, nb, false) == nb);
+	CHECK(add(f, 0, nb, false) == nb);
 	vu_vring_guest_arm(f->ring);
-	RTE_VERIFY(use(f, nb, 0, 0) == nb);
+	CHECK(use(f, nb, 0, 0) == nb);
 	vu_ring_signal(f->snapshot, &f->vring.pos, f->snapshot->is_packed);
-	RTE_VERIFY(vu_vring_guest_collect(f->ring, done, RING_ENTRIES) == nb);
+	CHECK(vu_vring_guest_collect(f->ring, done, RING_ENTRIES) == nb);
 }
 
 static const uint64_t layouts[] = { 0, F_EVENT_IDX, F_PACKED, F_PACKED | F_EVENT_IDX };
@@ -177,7 +177,7 @@ wait_for_call(struct guest_fixture *f, int *waiters)
 		waiters[i] = epoll_create1(EPOLL_CLOEXEC);
 		if (waiters[i] < 0)
 			return -EMFILE;
-		RTE_VERIFY(epoll_ctl(waiters[i], EPOLL_CTL_ADD, f->vring.call_fd, &event) == 0);
+		CHECK(epoll_ctl(waiters[i], EPOLL_CTL_ADD, f->vring.call_fd, &event) == 0);
 	}
 	return 0;
 }
@@ -193,17 +193,17 @@ VU_TEST(vring_notify, a_crowd_behind_the_call_descriptor_ends_the_ring)
 	notify_start(&f, 0, (struct vu_notify_conf){ 0 });
 	CHECK_EQ(count_writes(&f), NB_WRITES);
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
-	RTE_VERIFY(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
 	more = limit;
 	more.rlim_cur = more.rlim_max;
-	RTE_VERIFY(setrlimit(RLIMIT_NOFILE, &more) == 0);
+	CHECK(setrlimit(RLIMIT_NOFILE, &more) == 0);
 	memset(waiters, 0xff, sizeof(waiters));
 	rc = wait_for_call(&f, waiters);
 	if (rc == 0)
 		nb = count_writes(&f);
 	for (unsigned int i = 0; i < NB_WAITERS; i++)
 		vu_fd_close(&waiters[i]);
-	RTE_VERIFY(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 	if (rc == 0) {
 		CHECK(nb < NB_WRITES);
 		CHECK_EQ(f.vring.pos.fault, VU_VRING_BAD_CALL);
@@ -241,7 +241,7 @@ device_main(void *arg)
 	struct sleeper *s = arg;
 	struct fake_rand rand = { 7 };
 
-	while (vu_load(&s->is_stopped) == 0) {
+	while (vu_load(&s->is_stopped) == 0 && !expect_has_failed()) {
 		if (use(&s->f, (uint16_t)fake_rand_in(&rand, 1, 32), 0, 0) != 0)
 			vu_ring_signal(s->f.snapshot, &s->f.vring.pos, s->f.snapshot->is_packed);
 		vu_vring_notify_check(s->f.snapshot, &s->f.vring.pos);
@@ -305,12 +305,12 @@ check_sleeper(uint64_t features, struct vu_notify_conf notify, uint64_t cycles)
 	pthread_t device;
 
 	notify_start(&s.f, features, notify);
-	RTE_VERIFY(pthread_create(&device, NULL, device_main, &s) == 0);
+	expect_thread_start(&device, device_main, &s);
 	thread_use_last_cpu(device);
 	while (rte_get_tsc_cycles() < end && s.nb_stalls == 0)
 		driver_step(&s, &rand);
 	vu_store(&s.is_stopped, 1);
-	pthread_join(device, NULL);
+	expect_thread_join(device);
 	CHECK_EQ(s.nb_stalls, 0);
 	CHECK(s.nb_sleeps != 0);
 	CHECK(!s.f.ring->is_broken);

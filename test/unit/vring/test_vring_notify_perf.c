@@ -47,7 +47,7 @@ sleeper_main(void *arg)
 	struct pollfd call = { .fd = perf->f.vring.call_fd, .events = POLLIN };
 	eventfd_t nb;
 
-	while (vu_load(&perf->is_stopped) == 0) {
+	while (vu_load(&perf->is_stopped) == 0 && !expect_has_failed()) {
 		if (poll(&call, 1, 10) <= 0)
 			continue;
 		eventfd_read(call.fd, &nb);
@@ -83,7 +83,7 @@ perf_start(struct perf *perf, enum way way)
 	f->vring.call_fd = vu_fd_eventfd();
 	vu_vring_snapshot_destroy(f->snapshot);
 	f->snapshot = vu_vring_snapshot_create(&f->vring, f->table, F_VERSION_1);
-	RTE_VERIFY(f->snapshot != NULL);
+	CHECK(f->snapshot != NULL);
 	if (way == WAY_UNWANTED)
 		vu_vring_guest_disarm(f->ring);
 	else
@@ -102,7 +102,7 @@ measure(enum way way)
 
 	perf_start(&perf, way);
 	if (has_thread) {
-		RTE_VERIFY(pthread_create(&thread, NULL, sleeper_main, &perf) == 0);
+		expect_thread_start(&thread, sleeper_main, &perf);
 		thread_use_last_cpu(thread);
 		rte_delay_us_block(20000);
 	}
@@ -111,7 +111,7 @@ measure(enum way way)
 
 		vu_split_signal(perf.f.snapshot, &perf.f.vring.pos);
 		cost[i] = rte_rdtsc_precise() - start_tsc;
-		while (has_thread && vu_load_acquire(&perf.nb_notified) != i + 1)
+		WAIT_WHILE(has_thread && vu_load_acquire(&perf.nb_notified) != i + 1)
 			;
 		delay[i] = has_thread ? perf.notified_tsc - start_tsc : 0;
 		/* Give a thread that sleeps the time to do so. */
@@ -120,7 +120,7 @@ measure(enum way way)
 	}
 	vu_store(&perf.is_stopped, 1);
 	if (has_thread)
-		pthread_join(thread, NULL);
+		expect_thread_join(thread);
 	printf("    %-28s %8" PRIu64 " %8" PRIu64 "\n", way_names[way], median(cost, nb_rounds),
 		median(delay, nb_rounds));
 	vu_fd_close(&perf.f.vring.call_fd);

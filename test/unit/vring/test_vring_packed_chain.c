@@ -25,7 +25,7 @@ start(struct packed_chain_fixture *c, uint16_t size, uint64_t features)
 static enum vu_vring_fault
 walk(struct packed_chain_fixture *c)
 {
-	RTE_VERIFY(vu_packed_peek(c->f.snapshot, &c->f.vring.pos, &c->burst, 1, 0) == 1);
+	CHECK(vu_packed_peek(c->f.snapshot, &c->f.vring.pos, &c->burst, 1, 0) == 1);
 	return vu_packed_chain(c->f.snapshot, &c->f.vring.pos, &c->burst, 0, &c->chain);
 }
 
@@ -36,7 +36,7 @@ walk_bufs(struct packed_chain_fixture *c, const struct fake_buf *bufs, uint16_t 
 	fake_ring_reset(c->f.ring);
 	c->f.vring.conf.base = VU_PACKED_FRESH_BASE;
 	vu_vring_seek(&c->f.vring, c->f.snapshot);
-	RTE_VERIFY(fake_ring_put(c->f.ring, bufs, nb_bufs) >= 0);
+	CHECK(fake_ring_put(c->f.ring, bufs, nb_bufs) >= 0);
 	return walk(c);
 }
 
@@ -46,7 +46,7 @@ walk_chain(struct packed_chain_fixture *c, const struct fake_chain *chain)
 	fake_ring_reset(c->f.ring);
 	c->f.vring.conf.base = VU_PACKED_FRESH_BASE;
 	vu_vring_seek(&c->f.vring, c->f.snapshot);
-	RTE_VERIFY(fake_ring_add(c->f.ring, chain) >= 0);
+	CHECK(fake_ring_add(c->f.ring, chain) >= 0);
 	fake_ring_publish(c->f.ring);
 	return walk(c);
 }

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include <rte_bitops.h>
-#include <rte_debug.h>
 
+#include "expect.h"
 #include "fake_guest.h"
 #include "fake_rand.h"
 #include "vu_fd.h"
@@ -52,7 +52,7 @@ fixture_restart(struct vring_fixture *f, uint64_t features)
 {
 	vu_vring_snapshot_destroy(vu_vring_publish(&f->vring, NULL));
 	f->snapshot = vu_vring_snapshot_create(&f->vring, f->mem, features);
-	RTE_VERIFY(f->snapshot != NULL);
+	CHECK(f->snapshot != NULL);
 	vu_vring_seek(&f->vring, f->snapshot);
 	vu_vring_publish(&f->vring, f->snapshot);
 }
