@@ -47,7 +47,7 @@ static const struct vu_mem_region_conf regions[] = {
 #define USED_BYTES 0x200    /* enough for one used ring */
 
 static struct session_rig rig;
-static struct rig_port port; /* for its device only: no session */
+static struct session_port port; /* for its device only: no session */
 static int guest_fd;
 static uint8_t *guest;
 
@@ -58,7 +58,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	fuzz_start_eal();
 	session_rig_init(&rig);
-	CHECK(rig_port_init(&port, &rig, "net", "forward=loopback") == 0);
+	CHECK(session_port_init(&port, &rig, "net", "forward=loopback") == 0);
 	guest_fd = vu_fd_memfd(RIG_MEM_NAME, FILE_BYTES, 0);
 	guest = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, guest_fd, 0);
 	CHECK(guest != MAP_FAILED);
@@ -194,7 +194,7 @@ device_start(uint8_t options, uint32_t size)
 			features |= feature_bits[bit];
 	/* What the processor cannot do is not chosen. */
 	rte_vect_set_max_simd_bitwidth(simd_bits);
-	rig_port_attach(&port);
+	session_port_attach(&port);
 	CHECK(vu_device_set_features(port.dev, features) == 0);
 	vu_device_set_mem(port.dev, mem_create());
 	for (uint32_t q = 0; q < 2; q++) {
@@ -206,7 +206,7 @@ device_start(uint8_t options, uint32_t size)
 		vu_device_ring_start(port.dev, q, VU_FD_NONE);
 		vu_device_ring_enable(port.dev, q, (options & (0x10u << q)) == 0);
 	}
-	rig_port_commit(&port);
+	session_port_commit(&port);
 }
 
 int
@@ -233,7 +233,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		check_rings();
 		session_rig_turn(&rig);
 	}
-	rig_port_detach(&port);
+	session_port_detach(&port);
 	CHECK(rig_count_fds() == nb_fds_before);
 	return 0;
 }

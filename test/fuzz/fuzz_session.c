@@ -42,8 +42,8 @@ enum fuzz_fd {
 };
 
 static struct session_rig rig;
-static struct rig_port ports[2];
-static struct rig_port *port; /* of this input */
+static struct session_port ports[2];
+static struct session_port *port; /* of this input */
 static uint64_t offers[RTE_DIM(ports)]; /* protocol features */
 static int fds[FD_NB];
 static int pipe_reader;
@@ -55,17 +55,17 @@ ports_create(void)
 {
 	int reply_fd;
 
-	CHECK(rig_port_init(&ports[0], &rig, "net",
+	CHECK(session_port_init(&ports[0], &rig, "net",
 		"forward=loopback,mtu=1500,mac=52:54:00:00:00:01") == 0);
-	CHECK(rig_port_init(&ports[1], &rig, "probe", NULL) == 0);
+	CHECK(session_port_init(&ports[1], &rig, "probe", NULL) == 0);
 	/* The probe keeps the last one that it got: have one there from the start. */
 	CHECK(vu_device_set_state_fd(ports[1].dev, VU_STATE_SAVE, vu_fd_eventfd(),
 		&reply_fd) == 0);
 	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
-		rig_port_connect(&ports[i]);
+		session_port_connect(&ports[i]);
 		CHECK(fake_frontend_get_u64(&ports[i].frontend,
 			VHOST_USER_GET_PROTOCOL_FEATURES, &offers[i]) == 0);
-		CHECK(rig_port_disconnect(&ports[i]) == 0);
+		CHECK(session_port_disconnect(&ports[i]) == 0);
 	}
 }
 
@@ -179,10 +179,10 @@ send_region(const struct vhost_user_mem_region *region, int fd)
 static void
 send_ring(uint32_t q)
 {
-	const struct vhost_user_vring_addr addr = rig_ring_addr(q);
+	const struct vhost_user_vring_addr addr = session_ring_addr(q);
 	struct vu_reply frame;
 
-	send_state(VHOST_USER_SET_VRING_NUM, q, RIG_RING_SIZE);
+	send_state(VHOST_USER_SET_VRING_NUM, q, SESSION_RING_SIZE);
 	send_state(VHOST_USER_SET_VRING_BASE, q, 0);
 	vu_request_begin(&frame, VHOST_USER_SET_VRING_ADDR, false);
 	vu_request_append(&frame, &addr, sizeof(addr));
@@ -201,7 +201,7 @@ step_common(struct fuzz_input *input)
 		.uva = RIG_UVA + RIG_MEM_BYTES,
 		.size = VICTIM_BYTES,
 	};
-	const struct vhost_user_mem_region whole = rig_port_region();
+	const struct vhost_user_mem_region whole = session_port_region();
 	uint8_t what = fuzz_take_u8(input);
 	struct vu_reply frame;
 
@@ -265,18 +265,18 @@ static void
 step_offer(struct fuzz_input *input)
 {
 	uint8_t what = fuzz_take_u8(input);
-	struct rig_ring ring = rig_port_ring(port, what & 1);
+	struct session_ring ring = session_port_ring(port, what & 1);
 	uint16_t idx = ring.avail->idx;
 	uint16_t flags = (what >> 1) & 7;
 	uint16_t offset = fuzz_take_u16(input), len = fuzz_take_u16(input);
 
 	/* Bit 4: at the border of the memory and of what may shrink behind it. */
-	ring.desc[idx % RIG_RING_SIZE] = (struct vu_split_desc){
+	ring.desc[idx % SESSION_RING_SIZE] = (struct vu_split_desc){
 		.gpa = RIG_GPA + offset + ((what & 0x10) != 0 ? RIG_MEM_BYTES - 0x2000 :
 			RIG_BUFFER_OFFSET),
-		.len_bytes = len, .flags = flags, .next = (uint16_t)((idx + 1) % RIG_RING_SIZE),
+		.len_bytes = len, .flags = flags, .next = (uint16_t)((idx + 1) % SESSION_RING_SIZE),
 	};
-	ring.avail->ring[idx % RIG_RING_SIZE] = idx % RIG_RING_SIZE;
+	ring.avail->ring[idx % SESSION_RING_SIZE] = idx % SESSION_RING_SIZE;
 	vu_store_release(&ring.avail->idx, (uint16_t)(idx + 1));
 }
 
@@ -408,7 +408,7 @@ session_begin(struct fuzz_input *input)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, socks) == 0);
 	fds[FD_SOCKET] = socks[0];
 	far_end = socks[1];
-	rig_port_connect(port);
+	session_port_connect(port);
 	/* Never wait for a back-end that does not read. */
 	vu_fd_set_nonblocking(port->frontend.sock);
 }
@@ -416,7 +416,7 @@ session_begin(struct fuzz_input *input)
 static void
 session_end(void)
 {
-	CHECK(rig_port_disconnect(port) == 0);
+	CHECK(session_port_disconnect(port) == 0);
 	vu_fd_close(&fds[FD_SOCKET]);
 	vu_fd_close(&far_end);
 	if (rig_held_renew(&held))

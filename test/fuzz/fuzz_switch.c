@@ -53,7 +53,7 @@ static const uint16_t simd_bits[] = {
 };
 
 struct guest {
-	struct rig_port port; /* for its device only: no session */
+	struct session_port port; /* for its device only: no session */
 	int fd;
 	uint8_t *mem;
 };
@@ -71,7 +71,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	for (unsigned int i = 0; i < NB_GUESTS; i++) {
 		struct guest *guest = &guests[i];
 
-		CHECK(rig_port_init(&guest->port, &rig, "net", "forward=switch") == 0);
+		CHECK(session_port_init(&guest->port, &rig, "net", "forward=switch") == 0);
 		guest->fd = vu_fd_memfd(RIG_MEM_NAME, MEM_BYTES, 0);
 		guest->mem = mmap(NULL, MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, guest->fd,
 			0);
@@ -130,12 +130,12 @@ guest_start(struct guest *guest, struct fuzz_input *input)
 			features |= RTE_BIT64(feature_bits[bit]);
 	if ((options & OPTION_PACKED) != 0)
 		features |= RTE_BIT64(VIRTIO_F_RING_PACKED);
-	rig_port_attach(&guest->port);
+	session_port_attach(&guest->port);
 	CHECK(vu_device_set_features(guest->port.dev, features) == 0);
 	guest_set_mem(guest);
 	for (uint32_t q = 0; q < 2; q++)
 		guest_start_ring(guest, q, options);
-	rig_port_commit(&guest->port);
+	session_port_commit(&guest->port);
 }
 
 /* The lowest bit of an offset says whose memory it is. */
@@ -165,7 +165,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		session_rig_turn(&rig);
 	}
 	for (unsigned int i = 0; i < NB_GUESTS; i++)
-		rig_port_detach(&guests[i].port);
+		session_port_detach(&guests[i].port);
 	CHECK(switch_has_all_mbufs(guests[0].port.dev));
 	return 0;
 }

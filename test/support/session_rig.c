@@ -123,13 +123,13 @@ session_rig_turn(struct session_rig *rig)
 static void
 port_turn(void *arg)
 {
-	struct rig_port *port = arg;
+	struct session_port *port = arg;
 
 	session_rig_turn(port->rig);
 }
 
 int
-rig_port_init(struct rig_port *port, struct session_rig *rig, const char *driver,
+session_port_init(struct session_port *port, struct session_rig *rig, const char *driver,
 	const char *args)
 {
 	struct vu_assign_conf assign = { .numa_node = -1 };
@@ -138,7 +138,7 @@ rig_port_init(struct rig_port *port, struct session_rig *rig, const char *driver
 		.numa_node = -1, .sched = rig->sched, .assign = &assign, .driver_args = args,
 	};
 
-	*port = (struct rig_port){ .rig = rig, .frontend.sock = VU_FD_NONE };
+	*port = (struct session_port){ .rig = rig, .frontend.sock = VU_FD_NONE };
 	port->dev = vu_device_create(driver, &conf);
 	if (port->dev == NULL)
 		return -rte_errno;
@@ -152,9 +152,9 @@ rig_port_init(struct rig_port *port, struct session_rig *rig, const char *driver
 }
 
 void
-rig_port_fini(struct rig_port *port)
+session_port_fini(struct session_port *port)
 {
-	CHECK(rig_port_disconnect(port) == 0);
+	CHECK(session_port_disconnect(port) == 0);
 	vu_device_destroy(port->dev);
 	munmap(port->mem, RIG_MEM_BYTES);
 	vu_fd_close(&port->mem_fd);
@@ -175,7 +175,7 @@ port_done(void *arg)
 }
 
 void
-rig_port_attach(struct rig_port *port)
+session_port_attach(struct session_port *port)
 {
 	const struct vu_device_events events = { .ring_fault = port_ring_fault };
 
@@ -183,7 +183,7 @@ rig_port_attach(struct rig_port *port)
 }
 
 void
-rig_port_commit(struct rig_port *port)
+session_port_commit(struct session_port *port)
 {
 	bool is_done = false;
 
@@ -194,7 +194,7 @@ rig_port_commit(struct rig_port *port)
 }
 
 void
-rig_port_detach(struct rig_port *port)
+session_port_detach(struct session_port *port)
 {
 	bool is_done = false;
 
@@ -206,13 +206,13 @@ rig_port_detach(struct rig_port *port)
 static void
 port_closed(void *arg)
 {
-	struct rig_port *port = arg;
+	struct session_port *port = arg;
 
 	port->session = NULL;
 }
 
 void
-rig_port_connect(struct rig_port *port)
+session_port_connect(struct session_port *port)
 {
 	struct vu_backend_conf conf = {
 		.reactor = port->rig->reactor, .dev = port->dev, .closed = port_closed, .arg = port,
@@ -226,7 +226,7 @@ rig_port_connect(struct rig_port *port)
 }
 
 int
-rig_port_disconnect(struct rig_port *port)
+session_port_disconnect(struct session_port *port)
 {
 	fake_frontend_close(&port->frontend);
 	for (unsigned int i = 0; i < MAX_TURNS && port->session != NULL; i++)
@@ -235,7 +235,7 @@ rig_port_disconnect(struct rig_port *port)
 }
 
 int
-rig_port_negotiate(struct rig_port *port, uint64_t features, uint64_t protocol_features)
+session_port_negotiate(struct session_port *port, uint64_t features, uint64_t protocol_features)
 {
 	struct fake_frontend *frontend = &port->frontend;
 	int rc;
@@ -251,7 +251,7 @@ rig_port_negotiate(struct rig_port *port, uint64_t features, uint64_t protocol_f
 }
 
 struct vhost_user_mem_region
-rig_port_region(void)
+session_port_region(void)
 {
 	return (struct vhost_user_mem_region){
 		.gpa = RIG_GPA, .size = RIG_MEM_BYTES, .uva = RIG_UVA,
@@ -259,10 +259,10 @@ rig_port_region(void)
 }
 
 int
-rig_port_set_mem(struct rig_port *port)
+session_port_set_mem(struct session_port *port)
 {
 	const struct vhost_user_mem_table table = {
-		.nb_regions = 1, .regions[0] = rig_port_region(),
+		.nb_regions = 1, .regions[0] = session_port_region(),
 	};
 	struct vu_reply frame;
 
@@ -274,7 +274,7 @@ rig_port_set_mem(struct rig_port *port)
 }
 
 struct vhost_user_vring_addr
-rig_ring_addr(uint32_t q)
+session_ring_addr(uint32_t q)
 {
 	const uint64_t uva = RIG_UVA + q * RIG_RING_BYTES;
 
@@ -284,15 +284,15 @@ rig_ring_addr(uint32_t q)
 }
 
 int
-rig_port_start_ring(struct rig_port *port, uint32_t q)
+session_port_start_ring(struct session_port *port, uint32_t q)
 {
 	struct fake_frontend *frontend = &port->frontend;
-	const struct vhost_user_vring_addr addr = rig_ring_addr(q);
+	const struct vhost_user_vring_addr addr = session_ring_addr(q);
 	struct vu_reply frame;
 	int rc;
 
 	memset(port->mem + q * RIG_RING_BYTES, 0, RIG_RING_BYTES);
-	rc = fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, q, RIG_RING_SIZE);
+	rc = fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, q, SESSION_RING_SIZE);
 	if (rc == 0)
 		rc = fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, q, 0);
 	fake_frontend_begin(frontend, &frame, VHOST_USER_SET_VRING_ADDR);
@@ -310,12 +310,12 @@ rig_port_start_ring(struct rig_port *port, uint32_t q)
 	return rc;
 }
 
-struct rig_ring
-rig_port_ring(const struct rig_port *port, uint32_t q)
+struct session_ring
+session_port_ring(const struct session_port *port, uint32_t q)
 {
 	uint8_t *base = port->mem + q * RIG_RING_BYTES;
 
-	return (struct rig_ring){
+	return (struct session_ring){
 		.desc = (struct vu_split_desc *)base,
 		.avail = (struct vu_split_avail *)(base + 0x1000),
 		.used = (struct vu_split_used *)(base + 0x2000),
@@ -324,12 +324,12 @@ rig_port_ring(const struct rig_port *port, uint32_t q)
 
 /* Make the next descriptor of a ring available. @return its buffer */
 static uint8_t *
-ring_offer(struct rig_port *port, uint32_t q, uint32_t len_bytes, uint16_t flags)
+ring_offer(struct session_port *port, uint32_t q, uint32_t len_bytes, uint16_t flags)
 {
-	struct rig_ring ring = rig_port_ring(port, q);
+	struct session_ring ring = session_port_ring(port, q);
 	uint16_t idx = ring.avail->idx;
-	uint16_t i = idx % RIG_RING_SIZE;
-	uint64_t offset = RIG_BUFFER_OFFSET + (q * RIG_RING_SIZE + i) * RIG_BUFFER_BYTES;
+	uint16_t i = idx % SESSION_RING_SIZE;
+	uint64_t offset = RIG_BUFFER_OFFSET + (q * SESSION_RING_SIZE + i) * RIG_BUFFER_BYTES;
 
 	ring.desc[i] = (struct vu_split_desc){
 		.gpa = RIG_GPA + offset, .len_bytes = len_bytes, .flags = flags,
@@ -340,9 +340,10 @@ ring_offer(struct rig_port *port, uint32_t q, uint32_t len_bytes, uint16_t flags
 }
 
 int
-rig_port_echo(struct rig_port *port, uint8_t value)
+session_port_echo(struct session_port *port, uint8_t value)
 {
-	const struct rig_ring from = rig_port_ring(port, 1), to = rig_port_ring(port, 0);
+	const struct session_ring from = session_port_ring(port, 1);
+	const struct session_ring to = session_port_ring(port, 0);
 	uint8_t *in = ring_offer(port, 0, RIG_BUFFER_BYTES, VU_DESC_F_WRITE);
 	/* No turn in between: the frame is written before anybody looks. */
 	uint8_t *out = ring_offer(port, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);

@@ -21,7 +21,7 @@
 #define RIG_GPA UINT64_C(0x40000000)
 #define RIG_UVA UINT64_C(0x7f0000000000)
 #define RIG_MEM_NAME "vu-rig"       /* of the memory file, in /proc/self/maps */
-#define RIG_RING_SIZE 16
+#define SESSION_RING_SIZE 16
 #define RIG_RING_BYTES UINT64_C(0x4000) /* ring q is at this offset times q */
 #define RIG_BUFFER_OFFSET UINT64_C(0x40000)
 #define RIG_BUFFER_BYTES UINT64_C(2048)
@@ -52,7 +52,7 @@ struct session_rig {
 };
 
 /** A device with its front-end. */
-struct rig_port {
+struct session_port {
 	struct session_rig *rig;
 	struct vu_device *dev;
 	struct vu_backend_session *session; /**< NULL once it ended */
@@ -62,8 +62,8 @@ struct rig_port {
 	int event_fd;                       /**< call and error fd of all rings */
 };
 
-/** Rings of a guest, inside rig_port.mem. */
-struct rig_ring {
+/** Rings of a guest, inside session_port.mem. */
+struct session_ring {
 	struct vu_split_desc *desc;
 	struct vu_split_avail *avail;
 	struct vu_split_used *used;
@@ -85,48 +85,49 @@ void session_rig_turn(struct session_rig *rig);
  * @param args    of the driver
  * @return 0, or -errno of vu_device_create()
  */
-int rig_port_init(struct rig_port *port, struct session_rig *rig, const char *driver,
+int session_port_init(struct session_port *port, struct session_rig *rig, const char *driver,
 	const char *args);
 
 /** Hang up and free everything. */
-void rig_port_fini(struct rig_port *port);
+void session_port_fini(struct session_port *port);
 
 /** Without a session: connect the device; nobody hears of ring faults. */
-void rig_port_attach(struct rig_port *port);
+void session_port_attach(struct session_port *port);
 
 /** Without a session: publish what was set and wait until data lcores go by it. */
-void rig_port_commit(struct rig_port *port);
+void session_port_commit(struct session_port *port);
 
 /** Without a session: disconnect the device and wait until its rings have stopped. */
-void rig_port_detach(struct rig_port *port);
+void session_port_detach(struct session_port *port);
 
 /** Connect a new front-end to the device; the former session must have ended. */
-void rig_port_connect(struct rig_port *port);
+void session_port_connect(struct session_port *port);
 
 /** Hang up and wait until the session ended. @return 0, or -ETIMEDOUT */
-int rig_port_disconnect(struct rig_port *port);
+int session_port_disconnect(struct session_port *port);
 
 /**
  * Negotiate protocol features, then features with vhost-user's own bit 30.
  *
  * @return 0; 1 refused; -errno as fake_frontend_do()
  */
-int rig_port_negotiate(struct rig_port *port, uint64_t features, uint64_t protocol_features);
+int session_port_negotiate(struct session_port *port, uint64_t features,
+	uint64_t protocol_features);
 
 /** The region that is the whole memory of a port. */
-struct vhost_user_mem_region rig_port_region(void);
+struct vhost_user_mem_region session_port_region(void);
 
 /** Send SET_MEM_TABLE with that region. @return as fake_frontend_do() */
-int rig_port_set_mem(struct rig_port *port);
+int session_port_set_mem(struct session_port *port);
 
 /** Addresses of ring `q`, as SET_VRING_ADDR wants them. */
-struct vhost_user_vring_addr rig_ring_addr(uint32_t q);
+struct vhost_user_vring_addr session_ring_addr(uint32_t q);
 
-/** Configure and start ring `q`, empty and with RIG_RING_SIZE entries. @return as above */
-int rig_port_start_ring(struct rig_port *port, uint32_t q);
+/** Configure and start ring `q`, empty and with SESSION_RING_SIZE entries. @return as above */
+int session_port_start_ring(struct session_port *port, uint32_t q);
 
 /** Ring `q` in the port's memory. */
-struct rig_ring rig_port_ring(const struct rig_port *port, uint32_t q);
+struct session_ring session_port_ring(const struct session_port *port, uint32_t q);
 
 /**
  * Send a frame on ring 1 of a net device with a loopback and see it come back on ring 0.
@@ -134,6 +135,6 @@ struct rig_ring rig_port_ring(const struct rig_port *port, uint32_t q);
  * @param value  fills the frame
  * @return 0; -EIO if it does not come back as it was
  */
-int rig_port_echo(struct rig_port *port, uint8_t value);
+int session_port_echo(struct session_port *port, uint8_t value);
 
 #endif /* SESSION_RIG_H */

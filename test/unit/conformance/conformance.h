@@ -134,8 +134,8 @@ struct conf_device {
 /* Everything a run needs. */
 struct conf_bench {
 	struct session_rig rig;
-	struct rig_port subject;
-	struct rig_port bystander;      /* another front-end: must not notice anything */
+	struct session_port subject;
+	struct session_port bystander;      /* another front-end: must not notice anything */
 	struct conf_facts facts;
 	int fds[CONF_NB_KINDS];
 	int far_ends[2];                /* of the socket and of the pipe */

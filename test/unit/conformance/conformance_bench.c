@@ -69,30 +69,30 @@ bench_ask_facts(struct conf_bench *bench)
 	struct fake_frontend *frontend = &bench->subject.frontend;
 	int rc;
 
-	rig_port_connect(&bench->subject);
+	session_port_connect(&bench->subject);
 	rc = fake_frontend_get_u64(frontend, VHOST_USER_GET_FEATURES, &bench->facts.features);
 	if (rc == 0)
 		rc = fake_frontend_get_u64(frontend, VHOST_USER_GET_PROTOCOL_FEATURES,
 			&bench->facts.protocol_features);
 	bench->facts.config_bytes = bench_ask_config(bench);
 	bench->facts.has_gpu = vu_device_has_gpu(bench->subject.dev);
-	rig_port_disconnect(&bench->subject);
+	session_port_disconnect(&bench->subject);
 	return rc;
 }
 
 /* From nothing to two running rings. */
 static int
-bench_start(struct rig_port *port)
+bench_start(struct session_port *port)
 {
 	int rc;
 
-	rig_port_connect(port);
-	rc = rig_port_negotiate(port, RTE_BIT64(VIRTIO_F_VERSION_1),
+	session_port_connect(port);
+	rc = session_port_negotiate(port, RTE_BIT64(VIRTIO_F_VERSION_1),
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK));
 	if (rc == 0)
-		rc = rig_port_set_mem(port);
+		rc = session_port_set_mem(port);
 	for (uint32_t q = 0; q < 2 && rc == 0; q++)
-		rc = rig_port_start_ring(port, q);
+		rc = session_port_start_ring(port, q);
 	return rc;
 }
 
@@ -103,11 +103,11 @@ conf_bench_init(struct conf_bench *bench, const struct conf_device *device)
 
 	memset(bench, 0, sizeof(*bench));
 	session_rig_init(&bench->rig);
-	rc = rig_port_init(&bench->bystander, &bench->rig, "net", "forward=loopback");
+	rc = session_port_init(&bench->bystander, &bench->rig, "net", "forward=loopback");
 	CHECK(rc == 0);
-	rc = rig_port_init(&bench->subject, &bench->rig, device->driver, device->args);
+	rc = session_port_init(&bench->subject, &bench->rig, device->driver, device->args);
 	if (rc != 0) {
-		rig_port_fini(&bench->bystander);
+		session_port_fini(&bench->bystander);
 		session_rig_fini(&bench->rig);
 		return rc;
 	}
@@ -129,7 +129,7 @@ bench_close(struct conf_bench *bench)
 	if (!bench->is_open)
 		return;
 	bench->is_open = false;
-	if (rig_port_disconnect(&bench->subject) != 0)
+	if (session_port_disconnect(&bench->subject) != 0)
 		bench_complain(bench, "the session does not end");
 	else if (!rig_held_renew(&bench->held))
 		bench_complain(bench, "after a session %u fds instead of %u, "
@@ -145,7 +145,7 @@ conf_bench_check_echo(struct conf_bench *bench)
 	bench_close(bench);
 	rc = bench_start(&bench->subject);
 	if (rc == 0)
-		rc = rig_port_echo(&bench->subject, 1);
+		rc = session_port_echo(&bench->subject, 1);
 	if (rc != 0)
 		bench_complain(bench, "in the end the device carries no frame: %d", rc);
 	bench->is_open = true;
@@ -160,8 +160,8 @@ conf_bench_fini(struct conf_bench *bench)
 			vu_fd_close(&bench->fds[kind]);
 	vu_fd_close(&bench->far_ends[0]);
 	vu_fd_close(&bench->far_ends[1]);
-	rig_port_fini(&bench->subject);
-	rig_port_fini(&bench->bystander);
+	session_port_fini(&bench->subject);
+	session_port_fini(&bench->bystander);
 	session_rig_fini(&bench->rig);
 }
 
@@ -169,17 +169,17 @@ conf_bench_fini(struct conf_bench *bench)
 static int
 bench_advance(struct conf_bench *bench, const struct conf_case *test)
 {
-	struct rig_port *port = &bench->subject;
+	struct session_port *port = &bench->subject;
 	uint32_t base;
 	int rc = 0;
 
 	if (test->state >= CONF_STATE_NEGOTIATED)
-		rc = rig_port_negotiate(port, conf_rule_features(&bench->facts),
+		rc = session_port_negotiate(port, conf_rule_features(&bench->facts),
 			conf_rule_protocol_features(&bench->facts) & ~test->without);
 	if (rc == 0 && test->state >= CONF_STATE_MEMORY)
-		rc = rig_port_set_mem(port);
+		rc = session_port_set_mem(port);
 	if (rc == 0 && test->state >= CONF_STATE_RUNNING)
-		rc = rig_port_start_ring(port, 0);
+		rc = session_port_start_ring(port, 0);
 	if (rc == 0 && test->state == CONF_STATE_STOPPED)
 		rc = fake_frontend_get_base(&port->frontend, 0, &base);
 	return rc == 0 ? fake_frontend_sync(&port->frontend) : rc;
@@ -193,7 +193,7 @@ bench_prepare(struct conf_bench *bench, const struct conf_case *test)
 	if (bench->is_open && bench->state == test->state && bench->without == test->without)
 		return;
 	bench_close(bench);
-	rig_port_connect(&bench->subject);
+	session_port_connect(&bench->subject);
 	bench->is_open = true;
 	bench->state = test->state;
 	bench->without = test->without;
@@ -268,7 +268,7 @@ bench_observe(struct conf_bench *bench, uint32_t request)
 static enum conf_result
 bench_observe_cut(struct conf_bench *bench)
 {
-	struct rig_port *port = &bench->subject;
+	struct session_port *port = &bench->subject;
 	uint8_t byte;
 	ssize_t nb;
 
@@ -332,7 +332,7 @@ bench_run_once(struct conf_bench *bench, const struct conf_case *test, bool need
 	else if (rig_count_fds() != nb_fds)
 		bench_complain(bench, "%s, %s: %u fds before, %u after", name, column,
 			nb_fds, rig_count_fds());
-	if (rig_port_echo(&bench->bystander, (uint8_t)bench->nb_cases) != 0)
+	if (session_port_echo(&bench->bystander, (uint8_t)bench->nb_cases) != 0)
 		bench_complain(bench, "%s, %s: another session lost a frame", name, column);
 }
 

@@ -71,7 +71,7 @@ run_maximum(struct conf_bench *bench, uint32_t request)
 
 		table->nb_regions = VHOST_USER_MAX_REGIONS;
 		for (uint32_t i = 0; i < VHOST_USER_MAX_REGIONS; i++) {
-			table->regions[i] = rig_port_region();
+			table->regions[i] = session_port_region();
 			table->regions[i].gpa += i * RIG_MEM_BYTES;
 			table->regions[i].uva += i * RIG_MEM_BYTES;
 		}

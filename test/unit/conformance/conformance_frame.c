@@ -37,7 +37,7 @@ valid_u64(const struct conf_bench *bench, uint32_t request)
 static struct vhost_user_mem_region
 valid_new_region(void)
 {
-	struct vhost_user_mem_region region = rig_port_region();
+	struct vhost_user_mem_region region = session_port_region();
 
 	region.gpa += RIG_MEM_BYTES;
 	region.uva += RIG_MEM_BYTES;
@@ -50,7 +50,7 @@ valid_num(uint32_t request)
 {
 	switch (request) {
 	case VHOST_USER_SET_VRING_NUM:
-		return RIG_RING_SIZE / 2; /* not what a running ring has */
+		return SESSION_RING_SIZE / 2; /* not what a running ring has */
 	case VHOST_USER_SET_VRING_ENABLE:
 		return 1;
 	default:
@@ -71,7 +71,7 @@ static void
 fill_inflight(const struct conf_bench *bench, bool has_fd, struct vhost_user_inflight *inflight)
 {
 	inflight->nb_queues = (uint16_t)vu_device_nb_queues(bench->subject.dev);
-	inflight->queue_size = RIG_RING_SIZE;
+	inflight->queue_size = SESSION_RING_SIZE;
 	inflight->mmap_size = has_fd ? SMALL_BYTES : 0;
 }
 
@@ -88,15 +88,15 @@ fill_payload(const struct conf_bench *bench, const struct vu_msg_spec *spec,
 		payload->state.num = valid_num(spec->request);
 		break;
 	case VU_PAYLOAD_VRING_ADDR:
-		payload->addr = rig_ring_addr(0);
+		payload->addr = session_ring_addr(0);
 		break;
 	case VU_PAYLOAD_MEM_TABLE:
 		payload->mem_table.nb_regions = 1;
-		payload->mem_table.regions[0] = rig_port_region();
+		payload->mem_table.regions[0] = session_port_region();
 		return VHOST_USER_MEM_TABLE_HEADER_BYTES + VHOST_USER_MEM_REGION_BYTES;
 	case VU_PAYLOAD_MEM_REG:
 		payload->mem_reg.region = spec->request == VHOST_USER_ADD_MEM_REG ?
-			valid_new_region() : rig_port_region();
+			valid_new_region() : session_port_region();
 		break;
 	case VU_PAYLOAD_LOG:
 		payload->log.size = SMALL_BYTES;

@@ -14,7 +14,7 @@
 
 /* Errno of a creation that must fail; 0 if it did not. */
 static int
-create_error(struct device_fixture *f, const char *driver, const struct vu_device_conf *conf)
+create_error(struct rig_port *f, const char *driver, const struct vu_device_conf *conf)
 {
 	struct vu_device *dev = vu_device_create(driver, conf);
 
@@ -34,7 +34,7 @@ VU_TEST(device, refused_creations)
 	const struct vu_assign_conf counted = {
 		.numa_node = -1, .queues_per_worker = counts, .nb_queues_per_worker = 3,
 	};
-	struct device_fixture f;
+	struct rig_port f;
 	struct vu_device_conf conf;
 
 	fixture_open(&f);
@@ -61,7 +61,7 @@ VU_TEST(device, refused_creations)
 VU_TEST(device, list_holds_devices_in_order)
 {
 	const struct vu_assign_conf any = { .numa_node = -1 };
-	struct device_fixture f;
+	struct rig_port f;
 	struct vu_device_conf conf;
 	struct vu_device *second, *third;
 
@@ -89,7 +89,7 @@ VU_TEST(device, list_holds_devices_in_order)
 
 VU_TEST(device, defaults_of_absent_operations)
 {
-	struct device_fixture f;
+	struct rig_port f;
 	uint8_t byte = 0;
 
 	fixture_open(&f);
@@ -113,32 +113,32 @@ VU_TEST(device, defaults_of_absent_operations)
 
 VU_TEST(device, states_follow_the_session)
 {
-	struct device_fixture f;
+	struct rig_port f;
 
 	fixture_open(&f);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_IDLE);
-	fixture_connect(&f);
+	rig_port_connect(&f);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_NEGOTIATING);
 	CHECK_EQ(vu_device_set_features(f.dev, 0), 0);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_READY);
 	vu_device_set_mem(f.dev, fake_guest_mem(&f.guest));
-	CHECK_EQ(fixture_commit(&f), 0);
+	CHECK_EQ(rig_port_commit(&f), 0);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_READY);
-	fixture_configure(&f, 1);
+	rig_port_configure(&f, 1);
 	vu_device_ring_start(f.dev, 1, VU_FD_NONE);
-	CHECK_EQ(fixture_commit(&f), 0);
+	CHECK_EQ(rig_port_commit(&f), 0);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_RUNNING);
 	vu_device_ring_stop(f.dev, 1);
-	CHECK_EQ(vu_device_commit(f.dev, fixture_done, &f), -EINPROGRESS);
+	CHECK_EQ(vu_device_commit(f.dev, rig_port_done, &f), -EINPROGRESS);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_DRAINING);
-	fixture_settle(&f);
+	rig_settle(f.sched);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_READY);
 	CHECK_EQ(f.nb_done, 1);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	CHECK_EQ(vu_device_acked_features(f.dev), 0);
-	fixture_connect(&f);
+	rig_port_connect(&f);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_NEGOTIATING);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
@@ -162,45 +162,45 @@ VU_TEST(device, every_state_and_drop_has_a_name_of_its_own)
 
 VU_TEST(device, features_are_a_subset_and_fixed_while_rings_are_live)
 {
-	struct device_fixture f;
+	struct rig_port f;
 	const struct fake_device *fake;
 	uint64_t offered;
 
 	fixture_open(&f);
 	fake = vu_device_priv(f.dev);
 	offered = vu_device_features(f.dev);
-	fixture_connect(&f);
+	rig_port_connect(&f);
 	CHECK_EQ(vu_device_set_features(f.dev, offered | 1), -EINVAL);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_NEGOTIATING);
 	CHECK_EQ(vu_device_set_features(f.dev, offered), 0);
 	CHECK(vu_device_acked_features(f.dev) == offered && fake->acked_features == offered);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	CHECK_EQ(fake->acked_features, 0);
 	fixture_run(&f);
 	CHECK_EQ(vu_device_set_features(f.dev, FAKE_F_VERSION_1), -EBUSY);
 	CHECK_EQ(vu_device_set_features(f.dev, FAKE_F_VERSION_1 | FAKE_F_INDIRECT), 0);
 	CHECK_EQ(fake->acked_features, FAKE_F_VERSION_1 | FAKE_F_INDIRECT);
 	vu_device_reset(f.dev);
-	CHECK_EQ(fixture_commit(&f), -EINPROGRESS);
+	CHECK_EQ(rig_port_commit(&f), -EINPROGRESS);
 	CHECK_EQ(vu_device_set_features(f.dev, FAKE_F_VERSION_1), 0);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(device, refused_features_clear_features_ok)
 {
-	struct device_fixture f;
+	struct rig_port f;
 
 	fixture_open(&f);
-	fixture_connect(&f);
+	rig_port_connect(&f);
 	CHECK_EQ(vu_device_status(f.dev), 0);
 	vu_device_set_status(f.dev, 0x0b);
 	CHECK_EQ(vu_device_set_features(f.dev, FAKE_F_VERSION_1), 0);
 	CHECK_EQ(vu_device_status(f.dev), 0x0b);
 	CHECK_EQ(vu_device_set_features(f.dev, 2), -EINVAL);
 	CHECK_EQ(vu_device_status(f.dev), 0x03);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	CHECK_EQ(vu_device_status(f.dev), 0);
 	fixture_close(&f);
 	return TEST_SUCCESS;
@@ -208,10 +208,10 @@ VU_TEST(device, refused_features_clear_features_ok)
 
 VU_TEST(device, ring_settings_are_checked)
 {
-	struct device_fixture f;
+	struct rig_port f;
 
 	fixture_open(&f);
-	fixture_connect(&f);
+	rig_port_connect(&f);
 	CHECK_EQ(vu_device_ring_set_size(f.dev, 0, 0), -EINVAL);
 	CHECK_EQ(vu_device_ring_set_size(f.dev, 0, 100), -EINVAL);
 	CHECK_EQ(vu_device_ring_set_size(f.dev, 0, 2048), -EINVAL);
@@ -223,22 +223,22 @@ VU_TEST(device, ring_settings_are_checked)
 	/* Packed rings may have any size. */
 	CHECK_EQ(vu_device_set_features(f.dev, FAKE_F_PACKED), 0);
 	CHECK_EQ(vu_device_ring_set_size(f.dev, 0, 100), 0);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	/* Nothing of it is left for the next connection. */
 	CHECK_EQ(vu_device_ring_base(f.dev, 0), 0);
-	CHECK_EQ(fixture_stats(&f, 0).size, 0);
+	CHECK_EQ(rig_port_stats(&f, 0).size, 0);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(device, live_rings_keep_their_settings)
 {
-	struct device_fixture f;
+	struct rig_port f;
 	struct vu_vring_conf conf;
 
 	fixture_open(&f);
 	fixture_run(&f);
-	conf = fake_ring_conf(f.rings[0]);
+	conf = fake_ring_conf(f.rings[0].ring);
 	CHECK_EQ(vu_device_ring_set_size(f.dev, 0, RING_SIZE / 2), -EBUSY);
 	CHECK_EQ(vu_device_ring_set_size(f.dev, 0, RING_SIZE), 0);
 	CHECK_EQ(vu_device_ring_set_base(f.dev, 0, 0), -EBUSY);
@@ -253,24 +253,24 @@ VU_TEST(device, live_rings_keep_their_settings)
 		CHECK_EQ(vu_device_ring_set_addr(f.dev, 0, &conf), -EBUSY);
 		*parts[i] -= 64;
 	}
-	fixture_commit(&f);
+	rig_port_commit(&f);
 	fixture_put(&f, 0, 3, 1);
-	fixture_turn(&f);
+	rig_turn(f.sched);
 	CHECK_EQ(fixture_collect(&f, 0), 3);
 	/* A stopped ring may be set up again, its neighbour not. */
 	vu_device_ring_stop(f.dev, 0);
-	fixture_commit(&f);
+	rig_port_commit(&f);
 	CHECK_EQ(vu_device_ring_set_base(f.dev, 0, 3), 0);
 	CHECK_EQ(vu_device_ring_set_size(f.dev, 0, RING_SIZE / 2), 0);
 	CHECK_EQ(vu_device_ring_set_base(f.dev, 1, 0), -EBUSY);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(device, reset_stops_and_disables_everything)
 {
-	struct device_fixture f;
+	struct rig_port f;
 	const struct fake_device *fake;
 
 	fixture_open(&f);
@@ -278,21 +278,21 @@ VU_TEST(device, reset_stops_and_disables_everything)
 	fixture_run(&f);
 	vu_device_set_status(f.dev, 0x0f);
 	vu_device_reset(f.dev);
-	CHECK_EQ(fixture_commit(&f), -EINPROGRESS);
+	CHECK_EQ(rig_port_commit(&f), -EINPROGRESS);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_READY);
 	CHECK_EQ(vu_device_status(f.dev), 0);
 	CHECK_EQ(fake->nb_resets, 1);
 	for (uint32_t i = 0; i < NB_RINGS; i++) {
-		struct vu_device_queue_stats stats = fixture_stats(&f, i);
+		struct vu_device_queue_stats stats = rig_port_stats(&f, i);
 
 		CHECK(!stats.is_started && !stats.is_enabled && !stats.is_running);
 		CHECK_EQ(fake_driver_queue(f.dev, i)->nb_stops, 1);
 		fixture_put(&f, i, 1, 1);
 	}
 	/* Nobody looks at the rings any more. */
-	fixture_turn(&f);
+	rig_turn(f.sched);
 	CHECK_EQ(fixture_collect(&f, 0) + fixture_collect(&f, 1), 0);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
@@ -300,7 +300,7 @@ VU_TEST(device, reset_stops_and_disables_everything)
 VU_TEST(device, detach_waits_for_running_loops)
 {
 	const struct vu_assign_conf any = { .numa_node = -1 };
-	struct device_fixture f;
+	struct rig_port f;
 	struct vu_device_conf conf;
 	struct vu_device *other;
 
@@ -309,20 +309,20 @@ VU_TEST(device, detach_waits_for_running_loops)
 	other = vu_device_create(FAKE_DRIVER_NAME, &conf);
 	CHECK(other != NULL);
 	fixture_run(&f);
-	fixture_loops_start(&f);
+	rig_loops_start(&f.loops, f.sched);
 	fixture_gate_close(&f, 0);
-	vu_device_detach(other, fixture_detached, &f);
+	vu_device_detach(other, rig_port_detached, &f);
 	CHECK_EQ(((const struct fake_device *)vu_device_priv(other))->nb_detaches, 1);
 	for (int i = 0; i < 100; i++)
 		vu_sched_poll(f.sched);
 	CHECK_EQ(f.nb_detached, 0);
 	fixture_gate_open(&f, 0);
-	fixture_settle(&f);
+	rig_settle(f.sched);
 	CHECK_EQ(f.nb_detached, 1);
 	CHECK_EQ(((const struct fake_device *)vu_device_priv(other))->nb_detaches, 1);
 	vu_device_destroy(other);
-	fixture_disconnect(&f);
-	fixture_loops_stop(&f);
+	rig_port_disconnect(&f);
+	rig_loops_stop(&f.loops);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
@@ -330,7 +330,7 @@ VU_TEST(device, detach_waits_for_running_loops)
 /* A minute later it may try again, with as many stalls as at first. */
 VU_TEST(device, calls_are_refused_for_a_minute)
 {
-	struct device_fixture f;
+	struct rig_port f;
 
 	fixture_open(&f);
 	for (unsigned int i = 0; i < 2; i++) {

@@ -20,7 +20,7 @@ VU_TEST(device_queue, queues_of_a_group_share_an_lcore)
 	static const int lcores[][4] = { { 4, 4, 7, 7 }, { 4, 4, 4, 7 }, { 7, 7, 4, 4 } };
 
 	for (unsigned int a = 0; a < RTE_DIM(assigns); a++) {
-		struct device_fixture f;
+		struct rig_port f;
 		struct vu_device_conf conf;
 		struct vu_device *dev;
 		struct vu_device_queue_stats stats;
@@ -44,46 +44,46 @@ VU_TEST(device_queue, queues_of_a_group_share_an_lcore)
 
 VU_TEST(device_queue, idle_queue_is_not_polled)
 {
-	struct device_fixture f;
+	struct rig_port f;
 	uint32_t nb_polls;
 
 	fixture_open(&f);
 	fixture_run(&f);
-	fixture_turn(&f);
+	rig_turn(f.sched);
 	nb_polls = fake_driver_queue(f.dev, 0)->nb_polls;
 	for (int i = 0; i < 10; i++)
-		fixture_turn(&f);
+		rig_turn(f.sched);
 	CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_polls, nb_polls);
 	/* Flags share a word with the idle word. */
-	f.rings[0]->avail->flags = 1;
-	fixture_turn(&f);
+	f.rings[0].ring->avail->flags = 1;
+	rig_turn(f.sched);
 	CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_polls, nb_polls);
 	fixture_put(&f, 0, 1, 1);
-	fixture_turn(&f);
+	rig_turn(f.sched);
 	CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_polls, nb_polls + 1);
 	CHECK_EQ(fixture_collect(&f, 0), 1);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(device_queue, stats_tell_what_happened)
 {
-	struct device_fixture f;
+	struct rig_port f;
 	struct vu_device_queue_stats stats;
 
 	fixture_open(&f);
-	stats = fixture_stats(&f, 0);
+	stats = rig_port_stats(&f, 0);
 	CHECK(!stats.is_started && !stats.is_enabled && !stats.is_running && stats.size == 0);
 	fixture_run(&f);
 	fixture_put(&f, 0, 5, 1);
-	fixture_turn(&f);
-	fake_ring_set_no_interrupt(f.rings[0], true);
+	rig_turn(f.sched);
+	fake_ring_set_no_interrupt(f.rings[0].ring, true);
 	fixture_put(&f, 0, 5, 1);
-	fixture_turn(&f);
+	rig_turn(f.sched);
 	vu_device_queue_drop(vu_device_queue(f.dev, 0), VU_DROP_TOO_BIG, 3);
 	vu_device_queue_count(vu_device_queue(f.dev, 0), 1, 1000);
-	stats = fixture_stats(&f, 0);
+	stats = rig_port_stats(&f, 0);
 	CHECK(stats.is_started && stats.is_enabled && stats.is_running);
 	CHECK_EQ(stats.size, RING_SIZE);
 	CHECK_EQ(stats.direction, VU_DEVICE_QUEUE_FROM_GUEST);
@@ -94,9 +94,9 @@ VU_TEST(device_queue, stats_tell_what_happened)
 	CHECK_EQ(stats.vring.nb_chains, 10);
 	CHECK_EQ(stats.vring.nb_notifications, 1);
 	CHECK_EQ(stats.vring.nb_notifications_suppressed, 1);
-	CHECK_EQ(fixture_events(f.call_fds[0]), 1);
-	CHECK_EQ(fixture_stats(&f, 1).vring.nb_chains, 0);
-	fixture_disconnect(&f);
+	CHECK_EQ(rig_events(f.rings[0].call_fd), 1);
+	CHECK_EQ(rig_port_stats(&f, 1).vring.nb_chains, 0);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
@@ -106,63 +106,65 @@ VU_TEST(device_queue, stats_tell_what_happened)
 /* Breaks the ring behind what was put before. */
 struct breakage {
 	enum vu_vring_fault fault;
-	void (*make)(struct device_fixture *f);
+	void (*make)(struct rig_port *f);
 };
 
 /* Offer a descriptor as it is; the last one of the table, which the cases never take otherwise. */
 static void
-offer_desc(struct device_fixture *f, struct vu_split_desc desc)
+offer_desc(struct rig_port *f, struct vu_split_desc desc)
 {
-	f->rings[0]->desc[RING_SIZE - 1] = desc;
-	fake_ring_offer(f->rings[0], RING_SIZE - 1);
-	fake_ring_publish(f->rings[0]);
+	f->rings[0].ring->desc[RING_SIZE - 1] = desc;
+	fake_ring_offer(f->rings[0].ring, RING_SIZE - 1);
+	fake_ring_publish(f->rings[0].ring);
 }
 
 static void
-break_avail_idx(struct device_fixture *f)
+break_avail_idx(struct rig_port *f)
 {
-	vu_store(&f->rings[0]->avail->idx, (uint16_t)(f->rings[0]->used->idx + RING_SIZE + 1));
+	struct fake_ring *ring = f->rings[0].ring;
+
+	vu_store(&ring->avail->idx, (uint16_t)(ring->used->idx + RING_SIZE + 1));
 }
 
 static void
-break_head(struct device_fixture *f)
+break_head(struct rig_port *f)
 {
-	fake_ring_offer(f->rings[0], RING_SIZE);
-	fake_ring_publish(f->rings[0]);
+	fake_ring_offer(f->rings[0].ring, RING_SIZE);
+	fake_ring_publish(f->rings[0].ring);
 }
 
 static void
-break_next(struct device_fixture *f)
+break_next(struct rig_port *f)
 {
 	offer_desc(f, (struct vu_split_desc){ FAKE_HIGH_GPA, 1, VU_DESC_F_NEXT, RING_SIZE });
 }
 
 static void
-break_loop(struct device_fixture *f)
+break_loop(struct rig_port *f)
 {
 	offer_desc(f, (struct vu_split_desc){ FAKE_HIGH_GPA, 1, VU_DESC_F_NEXT, RING_SIZE - 1 });
 }
 
 static void
-break_indirect(struct device_fixture *f)
+break_indirect(struct rig_port *f)
 {
 	offer_desc(f, (struct vu_split_desc){ TABLE_GPA, 24, VU_DESC_F_INDIRECT, 0 });
 }
 
 static void
-break_address(struct device_fixture *f)
+break_address(struct rig_port *f)
 {
 	offer_desc(f, (struct vu_split_desc){ FAKE_NOWHERE_GPA, 1, 0, 0 });
 }
 
 static void
-break_direction(struct device_fixture *f)
+break_direction(struct rig_port *f)
 {
 	offer_desc(f, (struct vu_split_desc){ FAKE_HIGH_GPA, 1, VU_DESC_F_WRITE, 0 });
 }
 
 static void
-break_length(struct device_fixture *f)
+break_length(struct rig_port *f)
 {
 	offer_desc(f, (struct vu_split_desc){ FAKE_HIGH_GPA, 0, 0, 0 });
 }
@@ -179,54 +181,54 @@ static const struct breakage breakages[] = {
 };
 
 static int
-check_given_up(struct device_fixture *f, enum vu_vring_fault fault)
+check_given_up(struct rig_port *f, enum vu_vring_fault fault)
 {
 	struct vu_device_queue_stats stats;
 
 	/* Nothing revives it, neither work nor a change of memory. */
 	for (int i = 0; i < 3; i++) {
-		stats = fixture_stats(f, 0);
+		stats = rig_port_stats(f, 0);
 		CHECK_EQ(stats.fault, fault);
 		CHECK_EQ(stats.nb_faults, 1);
 		CHECK_EQ(stats.vring.nb_chains, 5);
 		CHECK_EQ(f->nb_ring_faults, 1);
 		CHECK_EQ(f->fault_queue_idx, 0);
-		CHECK_EQ(f->rings[0]->used->idx, 5);
-		vu_store(&f->rings[0]->avail->idx, 10 + i);
-		fixture_turn(f);
+		CHECK_EQ(f->rings[0].ring->used->idx, 5);
+		vu_store(&f->rings[0].ring->avail->idx, 10 + i);
+		rig_turn(f->sched);
 		if (i == 1) {
 			vu_device_set_mem(f->dev, fake_guest_mem(&f->guest));
-			CHECK_EQ(fixture_commit(f), -EINPROGRESS);
-			fixture_turn(f);
+			CHECK_EQ(rig_port_commit(f), -EINPROGRESS);
+			rig_turn(f->sched);
 		}
 	}
-	CHECK_EQ(fixture_events(f->err_fds[0]), 1);
+	CHECK_EQ(rig_events(f->rings[0].err_fd), 1);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(device_queue, each_fault_costs_its_ring_and_no_other)
 {
 	for (unsigned int b = 0; b < RTE_DIM(breakages); b++) {
-		struct device_fixture f;
+		struct rig_port f;
 
 		fixture_open(&f);
 		fixture_run(&f);
 		fixture_put(&f, 0, 5, 1);
 		if (breakages[b].fault == VU_VRING_BAD_AVAIL_IDX)
-			fixture_turn(&f);
+			rig_turn(f.sched);
 		breakages[b].make(&f);
-		fixture_turn(&f);
-		fixture_turn(&f);
+		rig_turn(f.sched);
+		rig_turn(f.sched);
 		/* Entries before the bad one were handled, and the guest heard of them. */
 		CHECK_EQ(fixture_collect(&f, 0), 5);
-		CHECK_EQ(fixture_events(f.call_fds[0]), 1);
+		CHECK_EQ(rig_events(f.rings[0].call_fd), 1);
 		CHECK(check_given_up(&f, breakages[b].fault) == TEST_SUCCESS);
 		fixture_put(&f, 1, 4, 1);
-		fixture_turn(&f);
+		rig_turn(f.sched);
 		CHECK_EQ(fixture_collect(&f, 1), 4);
-		CHECK_EQ(fixture_stats(&f, 1).fault, VU_VRING_OK);
-		CHECK_EQ(fixture_events(f.err_fds[1]), 0);
-		fixture_disconnect(&f);
+		CHECK_EQ(rig_port_stats(&f, 1).fault, VU_VRING_OK);
+		CHECK_EQ(rig_events(f.rings[1].err_fd), 0);
+		rig_port_disconnect(&f);
 		fixture_close(&f);
 	}
 	return TEST_SUCCESS;
@@ -234,57 +236,57 @@ VU_TEST(device_queue, each_fault_costs_its_ring_and_no_other)
 
 VU_TEST(device_queue, broken_ring_works_after_a_restart)
 {
-	struct device_fixture f;
+	struct rig_port f;
 
 	fixture_open(&f);
 	fixture_run(&f);
 	for (unsigned int i = 1; i <= 3; i++) {
 		fixture_put(&f, 0, 2, 1);
 		break_head(&f);
-		fixture_turn(&f);
-		fixture_turn(&f);
-		CHECK_EQ(fixture_stats(&f, 0).fault, VU_VRING_BAD_HEAD);
-		CHECK_EQ(fixture_stats(&f, 0).nb_faults, i);
+		rig_turn(f.sched);
+		rig_turn(f.sched);
+		CHECK_EQ(rig_port_stats(&f, 0).fault, VU_VRING_BAD_HEAD);
+		CHECK_EQ(rig_port_stats(&f, 0).nb_faults, i);
 		vu_device_ring_stop(f.dev, 0);
-		fixture_commit(&f);
+		rig_port_commit(&f);
 		/* The position is that of the bad entry. */
 		CHECK_EQ(vu_device_ring_base(f.dev, 0), 2);
-		fake_ring_reset(f.rings[0]);
+		fake_ring_reset(f.rings[0].ring);
 		CHECK_EQ(vu_device_ring_set_base(f.dev, 0, 0), 0);
 		vu_device_ring_start(f.dev, 0, VU_FD_NONE);
-		fixture_commit(&f);
-		CHECK_EQ(fixture_stats(&f, 0).fault, VU_VRING_OK);
-		CHECK_EQ(fixture_events(f.err_fds[0]), 1);
+		rig_port_commit(&f);
+		CHECK_EQ(rig_port_stats(&f, 0).fault, VU_VRING_OK);
+		CHECK_EQ(rig_events(f.rings[0].err_fd), 1);
 		fixture_put(&f, 0, 3, 1);
-		fixture_turn(&f);
+		rig_turn(f.sched);
 		CHECK_EQ(fixture_collect(&f, 0), 3);
 		vu_device_ring_stop(f.dev, 0);
-		fixture_commit(&f);
-		fake_ring_reset(f.rings[0]);
+		rig_port_commit(&f);
+		fake_ring_reset(f.rings[0].ring);
 		CHECK_EQ(vu_device_ring_set_base(f.dev, 0, 0), 0);
 		vu_device_ring_start(f.dev, 0, VU_FD_NONE);
-		fixture_commit(&f);
+		rig_port_commit(&f);
 	}
 	CHECK_EQ(f.nb_ring_faults, 3);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(device_queue, fault_without_error_descriptor)
 {
-	struct device_fixture f;
+	struct rig_port f;
 
 	fixture_open(&f);
 	fixture_run(&f);
 	vu_device_ring_set_err(f.dev, 0, VU_FD_NONE);
-	fixture_commit(&f);
+	rig_port_commit(&f);
 	break_head(&f);
-	fixture_turn(&f);
-	CHECK_EQ(fixture_stats(&f, 0).nb_faults, 1);
+	rig_turn(f.sched);
+	CHECK_EQ(rig_port_stats(&f, 0).nb_faults, 1);
 	CHECK_EQ(f.nb_ring_faults, 1);
-	CHECK_EQ(fixture_events(f.err_fds[0]), 0);
-	fixture_disconnect(&f);
+	CHECK_EQ(rig_events(f.rings[0].err_fd), 0);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
@@ -292,7 +294,7 @@ VU_TEST(device_queue, fault_without_error_descriptor)
 /* However often somebody looks, and when the ring stops in the end. */
 VU_TEST(device_queue, fault_is_logged_once)
 {
-	struct device_fixture f;
+	struct rig_port f;
 	unsigned int nb_lines = 0;
 	char *text = NULL;
 	size_t len = 0;
@@ -301,13 +303,13 @@ VU_TEST(device_queue, fault_is_logged_once)
 	fixture_open(&f);
 	fixture_run(&f);
 	break_head(&f);
-	fixture_turn(&f);
+	rig_turn(f.sched);
 	log = open_memstream(&text, &len);
 	rte_log_set_level_pattern("vu.device", RTE_LOG_WARNING);
 	rte_openlog_stream(log);
 	for (unsigned int i = 0; i < 3; i++)
 		CHECK(vu_device_report_faults(f.dev));
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	rte_openlog_stream(NULL);
 	fclose(log);
 	for (const char *line = text; (line = strstr(line, "given up")) != NULL; line++)
@@ -322,23 +324,23 @@ VU_TEST(device_queue, fault_is_logged_once)
 
 VU_TEST(device_queue, moves_while_it_runs)
 {
-	struct device_fixture f;
+	struct rig_port f;
 	uint32_t nb_polls;
 
 	fixture_open(&f);
 	fixture_run(&f);
-	fixture_turn(&f);
+	rig_turn(f.sched);
 	CHECK_EQ(vu_device_queue_move(f.dev, 0, 5), -EINVAL);
 	CHECK_EQ(vu_device_queue_move(f.dev, NB_RINGS, 7), -EINVAL);
 	for (unsigned int round = 0; round < 4; round++) {
 		const unsigned int lcore_ids[] = { 4, 7 };
-		const unsigned int to = fixture_stats(&f, 0).lcore_id == 4 ? 1 : 0;
+		const unsigned int to = rig_port_stats(&f, 0).lcore_id == 4 ? 1 : 0;
 
 		CHECK_EQ(vu_device_queue_move(f.dev, 0, lcore_ids[to]), 0);
 		CHECK(vu_device_queue_is_moving(f.dev, 0));
-		CHECK_EQ(fixture_stats(&f, 0).lcore_id, lcore_ids[to]);
+		CHECK_EQ(rig_port_stats(&f, 0).lcore_id, lcore_ids[to]);
 		fixture_put(&f, 0, 3, 1);
-		fixture_settle(&f);
+		rig_settle(f.sched);
 		CHECK(!vu_device_queue_is_moving(f.dev, 0));
 		nb_polls = fake_driver_queue(f.dev, 0)->nb_polls;
 		CHECK(vu_sched_turn(f.sched, 1 - to) >= 0);
@@ -349,36 +351,36 @@ VU_TEST(device_queue, moves_while_it_runs)
 		CHECK_EQ(vu_device_queue_move(f.dev, 0, lcore_ids[to]), 0);
 		CHECK(!vu_device_queue_is_moving(f.dev, 0));
 	}
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(device_queue, place_outlives_a_stop)
 {
-	struct device_fixture f;
+	struct rig_port f;
 	unsigned int other;
 
 	fixture_open(&f);
 	fixture_run(&f);
-	other = fixture_stats(&f, 0).lcore_id == 4 ? 7 : 4;
+	other = rig_port_stats(&f, 0).lcore_id == 4 ? 7 : 4;
 	/* A ring that is on its way is stopped, and one that is stopped is moved. */
 	CHECK_EQ(vu_device_queue_move(f.dev, 0, other), 0);
 	vu_device_ring_stop(f.dev, 0);
-	fixture_commit(&f);
+	rig_port_commit(&f);
 	vu_device_ring_start(f.dev, 0, VU_FD_NONE);
-	fixture_commit(&f);
-	CHECK_EQ(fixture_stats(&f, 0).lcore_id, other);
+	rig_port_commit(&f);
+	CHECK_EQ(rig_port_stats(&f, 0).lcore_id, other);
 	vu_device_ring_stop(f.dev, 0);
-	fixture_commit(&f);
+	rig_port_commit(&f);
 	CHECK_EQ(vu_device_queue_move(f.dev, 0, 11 - other), 0);
 	vu_device_ring_start(f.dev, 0, VU_FD_NONE);
-	fixture_commit(&f);
-	CHECK_EQ(fixture_stats(&f, 0).lcore_id, 11 - other);
+	rig_port_commit(&f);
+	CHECK_EQ(rig_port_stats(&f, 0).lcore_id, 11 - other);
 	fixture_put(&f, 0, 3, 1);
 	CHECK(vu_sched_turn(f.sched, other == 4) >= 0);
 	CHECK_EQ(fixture_collect(&f, 0), 3);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
@@ -386,11 +388,11 @@ VU_TEST(device_queue, place_outlives_a_stop)
 /* Moves, stops and starts with both loops running. */
 VU_TEST(device_queue, moves_among_running_loops)
 {
-	struct device_fixture f;
+	struct rig_port f;
 
 	fixture_open(&f);
 	fixture_run(&f);
-	fixture_loops_start(&f);
+	rig_loops_start(&f.loops, f.sched);
 	for (unsigned int round = 0; round < 100; round++) {
 		const uint32_t idx = round % NB_RINGS;
 
@@ -398,22 +400,22 @@ VU_TEST(device_queue, moves_among_running_loops)
 		fixture_put(&f, idx, 2, 1);
 		if (round % 5 == 0) {
 			vu_device_set_mem(f.dev, fake_guest_mem(&f.guest));
-			fixture_commit(&f);
+			rig_port_commit(&f);
 		} else if (round % 2 == 0) {
 			vu_sched_poll(f.sched);
 			continue;
 		}
-		fixture_settle(&f);
-		WAIT_WHILE(f.rings[idx]->nb_free != RING_SIZE)
+		rig_settle(f.sched);
+		WAIT_WHILE(f.rings[idx].ring->nb_free != RING_SIZE)
 			fixture_collect(&f, idx);
 	}
-	fixture_settle(&f);
+	rig_settle(f.sched);
 	for (uint32_t i = 0; i < NB_RINGS; i++)
-		WAIT_WHILE(f.rings[i]->nb_free != RING_SIZE)
+		WAIT_WHILE(f.rings[i].ring->nb_free != RING_SIZE)
 			fixture_collect(&f, i);
 	CHECK_EQ(f.nb_ring_faults, 0);
-	fixture_loops_stop(&f);
-	fixture_disconnect(&f);
+	rig_loops_stop(&f.loops);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }

@@ -2,96 +2,45 @@
  *
  * The worked example of doc/guide/write-device-driver.md, driven as a session would drive it.
  */
-#include "vu_device.h"
-
-#include <string.h>
+#include <errno.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "fake_guest.h"
-#include "vu_fd.h"
-#include "vu_sched.h"
-
+#include "rig.h"
 #include "test.h"
+#include "vu_fd.h"
 
-#define RING_SIZE 16
 #define BYTES 1000
 
-struct entropy_fixture {
-	struct vu_sched *sched;
-	struct vu_device *dev;
-	struct fake_guest guest;
-	struct fake_ring *ring;
-	int call_fd;
-	unsigned int nb_done;
-};
-
+/* Running, but not enabled. */
 static void
-fixture_done(void *arg)
+entropy_open(struct rig_port *port)
 {
-	((struct entropy_fixture *)arg)->nb_done++;
-}
-
-static void
-fixture_settle(const struct entropy_fixture *f)
-{
-	WAIT_UNTIL(vu_sched_poll(f->sched) == UINT64_MAX);
-}
-
-static int
-fixture_open(struct entropy_fixture *f)
-{
-	static const unsigned int lcore_id = 5;
-	static const struct fake_ring_place place = { FAKE_MID, 0 };
-	const struct vu_assign_conf assign = { .numa_node = -1 };
-	const struct vu_device_events events = { .arg = f };
+	struct vu_device_conf conf = rig_device_conf(rig_sched_create(1), "rng0", 4);
 	struct vu_vring_conf ring_conf;
-	struct vu_device_conf conf = {
-		.name = "rng0", .nb_queues = 4, .max_queue_size = 64, .numa_node = -1,
-		.assign = &assign,
-	};
 
-	*f = (struct entropy_fixture){ .call_fd = vu_fd_eventfd() };
-	f->sched = vu_sched_create(&lcore_id, 1);
-	conf.sched = f->sched;
-	f->dev = vu_device_create("entropy", &conf);
-	CHECK(f->dev != NULL);
-	CHECK_EQ(vu_device_nb_queues(f->dev), 1);
-	CHECK_EQ(vu_device_protocol_features(f->dev), 0);
-	fake_guest_init(&f->guest);
-	f->ring = fake_ring_create(&f->guest, RING_SIZE, &place);
-	ring_conf = fake_ring_conf(f->ring);
-	vu_device_connect(f->dev, &events);
-	CHECK_EQ(vu_device_set_features(f->dev, vu_device_features(f->dev)), 0);
-	vu_device_set_mem(f->dev, fake_guest_mem(&f->guest));
-	CHECK_EQ(vu_device_ring_set_size(f->dev, 0, RING_SIZE), 0);
-	CHECK_EQ(vu_device_ring_set_addr(f->dev, 0, &ring_conf), 0);
-	vu_device_ring_set_call(f->dev, 0, dup(f->call_fd));
-	vu_device_ring_start(f->dev, 0, VU_FD_NONE);
-	vu_device_commit(f->dev, fixture_done, f);
-	fixture_settle(f);
-	return 0;
-}
-
-static void
-fixture_close(struct entropy_fixture *f)
-{
-	vu_device_disconnect(f->dev, fixture_done, f);
-	fixture_settle(f);
-	vu_device_destroy(f->dev);
-	vu_sched_destroy(f->sched);
-	fake_ring_destroy(f->ring);
-	fake_guest_fini(&f->guest);
-	vu_fd_close(&f->call_fd);
+	conf.max_queue_size = RIG_RING_SIZE;
+	rig_port_open(port, "entropy", &conf);
+	CHECK_EQ(vu_device_nb_queues(port->dev), 1);
+	CHECK_EQ(vu_device_protocol_features(port->dev), 0);
+	ring_conf = fake_ring_conf(port->rings[0].ring);
+	rig_port_connect(port);
+	rig_port_negotiate(port, vu_device_features(port->dev));
+	/* A front-end that knows nothing of a position sends none. */
+	CHECK_EQ(vu_device_ring_set_size(port->dev, 0, RIG_RING_SIZE), 0);
+	CHECK_EQ(vu_device_ring_set_addr(port->dev, 0, &ring_conf), 0);
+	vu_device_ring_set_call(port->dev, 0, dup(port->rings[0].call_fd));
+	vu_device_ring_start(port->dev, 0, VU_FD_NONE);
+	rig_port_commit(port);
 }
 
 static unsigned int
-nb_zeroes(const struct entropy_fixture *f, uint64_t gpa, uint32_t len_bytes)
+nb_zeroes(const struct rig_port *port, uint64_t gpa, uint32_t len_bytes)
 {
 	uint8_t bytes[BYTES];
 	unsigned int nb = 0;
 
-	fake_guest_read(&f->guest, gpa, bytes, len_bytes);
+	fake_guest_read(&port->guest, gpa, bytes, len_bytes);
 	for (uint32_t i = 0; i < len_bytes; i++)
 		nb += bytes[i] == 0;
 	return nb;
@@ -107,27 +56,28 @@ VU_TEST(example_entropy, fills_buffers)
 		{ FAKE_HIGH_GPA + 0x3000, 13, false },
 	};
 	struct vu_split_used_elem used[RTE_DIM(bufs)];
-	struct entropy_fixture f;
+	struct rig_port port;
 	eventfd_t count;
 
-	CHECK_EQ(fixture_open(&f), 0);
+	entropy_open(&port);
 	for (unsigned int i = 0; i < RTE_DIM(bufs); i++)
-		CHECK(fake_ring_put(f.ring, &bufs[i], 1) >= 0);
+		CHECK(fake_ring_put(port.rings[0].ring, &bufs[i], 1) >= 0);
 	/* Not enabled yet: nothing happens. */
-	CHECK(vu_sched_turn(f.sched, 0) >= 0);
-	CHECK_EQ(fake_ring_nb_used(f.ring), 0);
-	vu_device_ring_enable(f.dev, 0, true);
-	vu_device_commit(f.dev, fixture_done, &f);
-	CHECK(vu_sched_turn(f.sched, 0) >= 0);
-	fixture_settle(&f);
-	CHECK_EQ(fake_ring_collect(f.ring, used, RTE_DIM(used)), RTE_DIM(bufs));
+	CHECK(vu_sched_turn(port.sched, 0) >= 0);
+	CHECK_EQ(fake_ring_nb_used(port.rings[0].ring), 0);
+	vu_device_ring_enable(port.dev, 0, true);
+	CHECK_EQ(vu_device_commit(port.dev, rig_port_done, &port), -EINPROGRESS);
+	CHECK(vu_sched_turn(port.sched, 0) >= 0);
+	rig_settle(port.sched);
+	CHECK_EQ(fake_ring_collect(port.rings[0].ring, used, RTE_DIM(used)), RTE_DIM(bufs));
 	for (unsigned int i = 0; i < 3; i++) {
 		CHECK_EQ(used[i].len_bytes, bufs[i].len_bytes);
-		CHECK(nb_zeroes(&f, bufs[i].gpa, bufs[i].len_bytes) < bufs[i].len_bytes / 8 + 3);
+		CHECK(nb_zeroes(&port, bufs[i].gpa, bufs[i].len_bytes) < bufs[i].len_bytes / 8 + 3);
 	}
 	CHECK_EQ(used[3].len_bytes, 0);
-	CHECK_EQ(nb_zeroes(&f, bufs[3].gpa, 13), 13);
-	CHECK_EQ(eventfd_read(f.call_fd, &count), 0);
-	fixture_close(&f);
+	CHECK_EQ(nb_zeroes(&port, bufs[3].gpa, 13), 13);
+	CHECK_EQ(eventfd_read(port.rings[0].call_fd, &count), 0);
+	rig_port_close(&port);
+	vu_sched_destroy(port.sched);
 	return 0;
 }

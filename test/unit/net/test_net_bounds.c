@@ -17,9 +17,9 @@
 
 /* A full ring, each entry an indirect table of small pieces. */
 static void
-offer_scattered(struct net_port *port)
+offer_scattered(struct rig_port *port)
 {
-	struct net_guest_ring *ring = &port->rings[0];
+	struct rig_ring *ring = &port->rings[0];
 	uint64_t table_gpa = fake_guest_alloc(&port->guest, FAKE_HIGH, RING_SIZE * NB_PIECES * 16,
 		16);
 	struct net_chain chain = { .nb_bufs = NB_PIECES };
@@ -37,7 +37,7 @@ offer_scattered(struct net_port *port)
 }
 
 static void
-push_frame(struct net_port *port, const uint8_t *bytes, uint32_t len_bytes)
+push_frame(struct rig_port *port, const uint8_t *bytes, uint32_t len_bytes)
 {
 	struct net_queue *nq = port_queue(port, 0);
 	struct rte_mbuf *frame = rte_pktmbuf_alloc(nq->pool);
@@ -60,7 +60,7 @@ check_scattered(bool is_packed)
 	static uint8_t bytes[NB_MAX_CHAINS * CHAIN_BYTES];
 	const uint32_t max_bytes = sizeof(bytes) - 12;
 	struct net_ports n;
-	struct net_port *port = &n.ports[0];
+	struct rig_port *port = &n.ports[0];
 
 	frame_make(bytes, sizeof(bytes), 3);
 	ports_init(&n, 1);
@@ -70,13 +70,13 @@ check_scattered(bool is_packed)
 	port_start(port, F_MERGEABLE | F_INDIRECT | (is_packed ? F_PACKED : 0));
 	offer_scattered(port);
 	push_frame(port, bytes, max_bytes + 1);
-	CHECK_EQ(port_stats(port, 0).nb_drops[VU_DROP_TOO_BIG], 1);
+	CHECK_EQ(rig_port_stats(port, 0).nb_drops[VU_DROP_TOO_BIG], 1);
 	push_frame(port, bytes, max_bytes);
 	CHECK(port_receive(port, 0, n.received));
 	CHECK_EQ(n.received->nb_buffers, NB_MAX_CHAINS);
 	CHECK(received_is(n.received, bytes, max_bytes));
 	CHECK(is_silent(&n, 0));
-	CHECK_EQ(port_stats(port, 0).fault, VU_VRING_OK);
+	CHECK_EQ(rig_port_stats(port, 0).fault, VU_VRING_OK);
 	ports_close(&n);
 	return TEST_SUCCESS;
 }
@@ -152,14 +152,14 @@ VU_TEST(net_bounds, ring_that_waiting_frames_break_gets_no_more)
 	/* The sender is polled first, then the ring that was given up. */
 	CHECK(vu_sched_turn(n.sched, 1) >= 0);
 	CHECK_EQ(spy.nb_puts, 1);
-	CHECK_EQ(port_stats(&n.ports[1], 0).nb_drops[VU_DROP_FAULT], 4);
-	CHECK_EQ(port_stats(&n.ports[1], 0).nb_faults, 1);
+	CHECK_EQ(rig_port_stats(&n.ports[1], 0).nb_drops[VU_DROP_FAULT], 4);
+	CHECK_EQ(rig_port_stats(&n.ports[1], 0).nb_faults, 1);
 	send_frame(&n, 0, 1, 0, 10);
 	send_frame(&n, 2, 1, 2, 11);
 	net_turn(n.sched);
 	CHECK_EQ(spy.nb_puts, 1);
-	CHECK_EQ(port_stats(&n.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
-	CHECK_EQ(port_stats(&n.ports[2], 1).nb_drops[VU_DROP_NO_PORT], 1);
+	CHECK_EQ(rig_port_stats(&n.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
+	CHECK_EQ(rig_port_stats(&n.ports[2], 1).nb_drops[VU_DROP_NO_PORT], 1);
 	ports_close(&n);
 	return TEST_SUCCESS;
 }
@@ -182,7 +182,7 @@ VU_TEST(net_bounds, ring_that_forwarding_finds_bad_is_not_taken_from)
 	ring->avail_idx += ring->size + 1;
 	fake_ring_publish(ring);
 	net_turn(n.sched);
-	CHECK_EQ(port_stats(&n.ports[0], 1).fault, VU_VRING_BAD_AVAIL_IDX);
+	CHECK_EQ(rig_port_stats(&n.ports[0], 1).fault, VU_VRING_BAD_AVAIL_IDX);
 	CHECK_EQ(spy.nb_takes, 0);
 	ports_close(&n);
 	return TEST_SUCCESS;

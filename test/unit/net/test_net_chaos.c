@@ -8,6 +8,8 @@
  */
 #include "test.h"
 
+#include <unistd.h>
+
 #include <rte_cycles.h>
 
 #include "net_fixture.h"
@@ -27,7 +29,7 @@
 #define SINK_BYTES 0x40000
 
 struct chaos_port {
-	struct net_port port;
+	struct rig_port port;
 	struct fake_ring *rings[2][NB_LAYOUTS]; /* by queue; the port's own is one of them */
 	uint32_t is_packed;                     /* the scribblers look at it */
 	uint32_t frame_bytes[NB_FRAMES];        /* header included */
@@ -316,14 +318,14 @@ chaos_connect(struct chaos_port *cp, struct fake_rand *rand)
 	port_connect(&cp->port, features);
 	for (uint32_t q = 0; q < 2; q++)
 		ring_start(cp, q, rand);
-	port_commit(&cp->port);
+	rig_port_commit(&cp->port);
 }
 
 static void
 chaos_disconnect(struct chaos_port *cp)
 {
-	vu_device_disconnect(cp->port.dev, port_done, &cp->port);
-	port_settle(&cp->port);
+	vu_device_disconnect(cp->port.dev, rig_port_done, &cp->port);
+	rig_settle(cp->port.sched);
 }
 
 /* The file loses its last region under everybody's hands; the session ends, as it would. */
@@ -352,16 +354,16 @@ static void
 restart(struct chaos *c, struct chaos_port *cp, bool is_all)
 {
 	for (uint32_t q = 0; q < 2; q++) {
-		bool is_bad = port_stats(&cp->port, q).fault != VU_VRING_OK;
+		bool is_bad = rig_port_stats(&cp->port, q).fault != VU_VRING_OK;
 
 		c->nb_faults += is_bad;
 		if (!is_bad && !is_all)
 			continue;
 		vu_device_ring_stop(cp->port.dev, q);
-		port_commit(&cp->port);
+		rig_port_commit(&cp->port);
 		ring_reset(cp, q, &c->rand);
 		ring_start(cp, q, &c->rand);
-		port_commit(&cp->port);
+		rig_port_commit(&cp->port);
 	}
 }
 
@@ -376,7 +378,7 @@ interfere(struct chaos *c)
 	case 0:
 		vu_device_set_mem(dev, fake_guest_mem_part(&cp->port.guest,
 			fake_rand_in(&c->rand, 1, 7)));
-		port_commit(&cp->port);
+		rig_port_commit(&cp->port);
 		vu_sched_turn(c->sched, q);
 		vu_device_set_mem(dev, fake_guest_mem(&cp->port.guest));
 		break;
@@ -406,7 +408,7 @@ interfere(struct chaos *c)
 		restart(c, cp, fake_rand_one_in(&c->rand, 4));
 		return;
 	}
-	port_commit(&cp->port);
+	rig_port_commit(&cp->port);
 }
 
 /* ---- all of it ---- */
@@ -451,7 +453,7 @@ chaos_open(uint64_t seed)
 	CHECK(c != NULL && vu_mem_fault_install() == 0);
 	c->rand.state = seed;
 	c->scribe = (struct scribe){ .rand = { seed }, .sane_writes = 200 };
-	c->sched = net_sched_create();
+	c->sched = rig_sched_create(2);
 	c->received = net_received_create();
 	for (uint32_t i = 0; i < NB_PORTS; i++)
 		chaos_port_open(c, i);
@@ -473,7 +475,7 @@ chaos_calm_down(struct chaos *c)
 static int
 check_sane(struct chaos *c, uint64_t seed)
 {
-	struct net_port *from = &c->ports[NB_HOSTILE].port, *to = &c->ports[NB_HOSTILE + 1].port;
+	struct rig_port *from = &c->ports[NB_HOSTILE].port, *to = &c->ports[NB_HOSTILE + 1].port;
 	uint8_t bytes[100];
 
 	port_collect(from, 1);
@@ -496,11 +498,11 @@ check_counts(const struct chaos *c)
 	uint64_t nb_direct = 0, nb_packets = 0, nb_bad_headers = 0;
 
 	for (uint32_t i = 0; i < NB_HOSTILE; i++) {
-		struct vu_device_queue_stats stats = port_stats(&c->ports[i].port, 1);
+		struct vu_device_queue_stats stats = rig_port_stats(&c->ports[i].port, 1);
 
 		nb_direct += stats.nb_direct;
 		nb_bad_headers += stats.nb_drops[VU_DROP_BAD_HEADER];
-		nb_packets += port_stats(&c->ports[i].port, 0).nb_packets;
+		nb_packets += rig_port_stats(&c->ports[i].port, 0).nb_packets;
 	}
 	CHECK(nb_direct > 1000 && nb_packets > nb_direct / 4 && nb_bad_headers > 100);
 	CHECK(c->nb_faults > 100 && c->nb_losses > 10);
@@ -528,7 +530,7 @@ chaos_close(struct chaos *c)
 			c->ports[i].port.rings[q].ring = c->ports[i].rings[q][0];
 			fake_ring_destroy(c->ports[i].rings[q][1]);
 		}
-		port_close(&c->ports[i].port);
+		rig_port_close(&c->ports[i].port);
 	}
 	for (uint16_t id = 0; id < VU_MAX_PORTS; id++)
 		net_fdb_forget_port(id);
@@ -582,12 +584,12 @@ check_threads(enum vu_idle_policy policy)
 	const uint64_t end = rte_get_tsc_cycles() + test_stress_seconds() * rte_get_tsc_hz();
 	struct scribbler scribbler = { .chaos = chaos_open(21) };
 	struct chaos *c = scribbler.chaos;
-	struct net_loops loops;
+	struct rig_loops loops;
 	pthread_t thread;
 
 	for (unsigned int i = 0; i < 2; i++)
 		CHECK(vu_sched_set_idle(c->sched, i, policy, 10) == 0);
-	net_loops_start(&loops, c->sched);
+	rig_loops_start(&loops, c->sched);
 	expect_thread_start(&thread, scribbler_main, &scribbler);
 	while (rte_get_tsc_cycles() < end) {
 		interfere(c);
@@ -597,7 +599,7 @@ check_threads(enum vu_idle_policy policy)
 	}
 	vu_store_release(&scribbler.is_stopped, 1);
 	expect_thread_join(thread);
-	net_loops_stop(&loops);
+	rig_loops_stop(&loops);
 	CHECK(check_end(c) == TEST_SUCCESS);
 	chaos_close(c);
 	return TEST_SUCCESS;

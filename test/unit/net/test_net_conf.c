@@ -137,15 +137,15 @@ VU_TEST(net_conf, arguments_decide_features)
 		{ "mac=02:00:00:00:00:01", 1, 0, RTE_BIT64(VIRTIO_NET_F_MAC) },
 		{ "", 2, 0, RTE_BIT64(VIRTIO_NET_F_MQ) },
 	};
-	struct vu_sched *sched = net_sched_create();
-	struct net_port port;
+	struct vu_sched *sched = rig_sched_create(2);
+	struct rig_port port;
 
 	for (unsigned int i = 0; i < RTE_DIM(cases); i++) {
 		port_open_on(&port, sched, cases[i].args, cases[i].nb_pairs, NULL);
 		CHECK_EQ(vu_device_features(port.dev), always | cases[i].more |
 			(optional & ~cases[i].without));
 		CHECK_EQ(vu_device_queue_num(port.dev), cases[i].nb_pairs);
-		port_close(&port);
+		rig_port_close(&port);
 	}
 	port_open(&port, sched, NULL);
 	CHECK_EQ(vu_device_features(port.dev), always | optional);
@@ -153,7 +153,7 @@ VU_TEST(net_conf, arguments_decide_features)
 	/* RARP (for the switch only), MTU and CONFIG. */
 	CHECK_EQ(vu_device_protocol_features(port.dev), RTE_BIT64(VHOST_USER_PROTOCOL_F_RARP) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_MTU) | RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG));
-	port_close(&port);
+	rig_port_close(&port);
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
 }
@@ -161,8 +161,8 @@ VU_TEST(net_conf, arguments_decide_features)
 VU_TEST(net_conf, configuration_space)
 {
 	static const uint8_t expected[16] = { 0x52, 0x54, 0, 1, 2, 3, 1, 0, 2, 0, 0xdc, 5 };
-	struct vu_sched *sched = net_sched_create();
-	struct net_port port;
+	struct vu_sched *sched = rig_sched_create(2);
+	struct rig_port port;
 	uint8_t bytes[64];
 
 	port_open_on(&port, sched, "mac=52:54:00:01:02:03,mtu=1500", 2, NULL);
@@ -180,13 +180,13 @@ VU_TEST(net_conf, configuration_space)
 	CHECK_EQ(vu_device_config_get(port.dev, UINT32_MAX, bytes, 56), 0);
 	CHECK_EQ(vu_device_config_set(port.dev, 0, expected, 6, false), -EACCES);
 	CHECK_EQ(vu_device_config_set(port.dev, 0, expected, 6, true), 0);
-	port_close(&port);
+	rig_port_close(&port);
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
 }
 
 static unsigned int
-config_mtu(struct net_port *port)
+config_mtu(struct rig_port *port)
 {
 	uint8_t bytes[2];
 
@@ -196,8 +196,8 @@ config_mtu(struct net_port *port)
 
 VU_TEST(net_conf, front_end_announces_mtu_for_its_connection)
 {
-	struct vu_sched *sched = net_sched_create();
-	struct net_port port;
+	struct vu_sched *sched = rig_sched_create(2);
+	struct rig_port port;
 
 	port_open(&port, sched, "mtu=1500");
 	port_connect(&port, F_MODERN | RTE_BIT64(VIRTIO_NET_F_MTU));
@@ -208,10 +208,10 @@ VU_TEST(net_conf, front_end_announces_mtu_for_its_connection)
 	CHECK_EQ(config_mtu(&port), 1500);
 	CHECK_EQ(vu_device_set_mtu(port.dev, 9000), 0);
 	CHECK_EQ(config_mtu(&port), 9000);
-	port_commit(&port);
+	rig_port_commit(&port);
 	port_stop(&port);
 	CHECK_EQ(config_mtu(&port), 1500);
-	port_close(&port);
+	rig_port_close(&port);
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
 }
@@ -219,7 +219,7 @@ VU_TEST(net_conf, front_end_announces_mtu_for_its_connection)
 VU_TEST(net_conf, refused_creations)
 {
 	const struct vu_assign_conf assign = { .numa_node = -1 };
-	struct vu_sched *sched = net_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	char why[128] = "";
 	struct vu_device_conf conf = {
 		.name = "port", .nb_queues = 3, .max_queue_size = 256, .numa_node = -1,

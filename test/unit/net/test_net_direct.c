@@ -86,7 +86,7 @@ direct_close(struct direct_fixture *f)
 static uint64_t
 nb_direct(const struct direct_fixture *f, unsigned int port)
 {
-	return port_stats(&f->net.ports[port], 1).nb_direct;
+	return rig_port_stats(&f->net.ports[port], 1).nb_direct;
 }
 
 /* ---- what arrives ---- */
@@ -99,7 +99,7 @@ enum room {
 };
 
 static void
-offer_room(struct net_port *port, enum room room)
+offer_room(struct rig_port *port, enum room room)
 {
 	while (room == ROOM_CHAINS && port->rings[0].ring->nb_free >= 4) {
 		struct net_chain chain = { .nb_bufs = 4 };
@@ -123,10 +123,10 @@ enum shape {
 };
 
 static void
-send_shape(struct net_port *port, enum shape shape, const uint8_t *frame, uint32_t len_bytes)
+send_shape(struct rig_port *port, enum shape shape, const uint8_t *frame, uint32_t len_bytes)
 {
 	const uint16_t first_bytes = shape == SHAPE_HEADER_APART ? port->header_bytes : 5;
-	struct net_guest_ring *ring = &port->rings[1];
+	struct rig_ring *ring = &port->rings[1];
 	uint32_t left_bytes = port->header_bytes + len_bytes;
 	uint64_t gpa = ring_slot(ring, left_bytes);
 	struct net_chain chain = { .nb_bufs = 0 };
@@ -154,7 +154,7 @@ static int
 check_received(struct direct_fixture *f, enum room room, const uint8_t *frame, uint32_t len_bytes)
 {
 	static const uint8_t zeros[10];
-	const struct net_port *to = &f->net.ports[1];
+	const struct rig_port *to = &f->net.ports[1];
 	uint32_t total_bytes = len_bytes + to->header_bytes;
 
 	CHECK(port_receive(&f->net.ports[1], 0, f->net.received));
@@ -194,10 +194,10 @@ check_layout(uint64_t from, uint64_t to, enum room room)
 		}
 	}
 	CHECK_EQ(nb_direct(f, 0), nb_frames);
-	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_packets, nb_frames);
-	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_bytes, nb_bytes);
-	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_packets, nb_frames);
-	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_bytes, nb_bytes);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_packets, nb_frames);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_bytes, nb_bytes);
+	CHECK_EQ(rig_port_stats(&f->net.ports[1], 0).nb_packets, nb_frames);
+	CHECK_EQ(rig_port_stats(&f->net.ports[1], 0).nb_bytes, nb_bytes);
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -230,7 +230,7 @@ VU_TEST(net_direct, a_turn_takes_no_more_descriptors_than_it_has_views_for)
 	send_frame(&f->net, 0, 1, 0, 0);
 	CHECK_EQ(vu_sched_turn(f->net.sched, 0), 1);
 	for (uint64_t i = 1; i <= 3; i++) {
-		struct net_guest_ring *ring = &f->net.ports[0].rings[1];
+		struct rig_ring *ring = &f->net.ports[0].rings[1];
 		struct net_chain chain = { .nb_bufs = 40 };
 		uint64_t gpa = ring_slot(ring, SLOT_BYTES);
 		uint8_t bytes[FRAME_BYTES + 12];
@@ -312,7 +312,7 @@ VU_TEST(net_direct, mixed_bursts_keep_their_order)
 		CHECK_EQ(port_collect(&f->net.ports[0], 1), RTE_DIM(dsts));
 	}
 	CHECK(nb_direct(f, 0) != 0);
-	CHECK(nb_direct(f, 0) < port_stats(&f->net.ports[0], 1).nb_packets);
+	CHECK(nb_direct(f, 0) < rig_port_stats(&f->net.ports[0], 1).nb_packets);
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -348,7 +348,7 @@ VU_TEST(net_direct, nothing_overtakes_what_waits_in_the_handoff_ring)
 	send_frame(&f->net, 0, 1, 0, 2);
 	CHECK(vu_sched_turn(f->net.sched, 0) > 0);
 	CHECK_EQ(nb_direct(f, 0), 1);
-	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_packets, 3);
+	CHECK_EQ(rig_port_stats(&f->net.ports[1], 0).nb_packets, 3);
 	send_frame(&f->net, 0, 1, 0, 3);
 	net_turn(f->net.sched);
 	CHECK_EQ(nb_direct(f, 0), 2);
@@ -359,7 +359,7 @@ VU_TEST(net_direct, nothing_overtakes_what_waits_in_the_handoff_ring)
 VU_TEST(net_direct, other_destinations_and_single_ports_are_not_direct)
 {
 	struct direct_fixture *f = direct_open_modern(1);
-	struct net_port loop;
+	struct rig_port loop;
 	uint8_t frame[FRAME_BYTES];
 
 	port_open(&loop, f->net.sched, "forward=loopback");
@@ -371,10 +371,10 @@ VU_TEST(net_direct, other_destinations_and_single_ports_are_not_direct)
 	net_turn(f->net.sched);
 	CHECK(port_receive(&loop, 0, f->net.received));
 	CHECK(received_is(f->net.received, frame, sizeof(frame)));
-	CHECK_EQ(port_stats(&loop, 1).nb_direct, 0);
+	CHECK_EQ(rig_port_stats(&loop, 1).nb_direct, 0);
 	CHECK(check_frame(&f->net, 0, 0, 0, 1) == TEST_SUCCESS);
 	CHECK_EQ(nb_direct(f, 0), 0);
-	port_close(&loop);
+	rig_port_close(&loop);
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -431,9 +431,9 @@ VU_TEST(net_direct, a_full_receiver_drops_and_counts)
 	}
 	for (uint64_t i = 0; i < RING_SIZE; i++)
 		CHECK(check_frame(&f->net, 1, 1, 0, 100 * (i / 32) + i % 32) == TEST_SUCCESS);
-	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_drops[VU_DROP_RING_FULL], 32);
-	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_packets, RING_SIZE);
-	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_packets, 96);
+	CHECK_EQ(rig_port_stats(&f->net.ports[1], 0).nb_drops[VU_DROP_RING_FULL], 32);
+	CHECK_EQ(rig_port_stats(&f->net.ports[1], 0).nb_packets, RING_SIZE);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_packets, 96);
 	CHECK_EQ(nb_direct(f, 0), 96);
 	direct_close(f);
 	return TEST_SUCCESS;
@@ -453,7 +453,7 @@ VU_TEST(net_direct, frames_that_never_fit_are_dropped)
 	net_turn(f->net.sched);
 	CHECK(check_frame(&f->net, 1, 1, 0, 5) == TEST_SUCCESS);
 	CHECK(check_frame(&f->net, 1, 1, 0, 6) == TEST_SUCCESS);
-	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_drops[VU_DROP_TOO_BIG], 1);
+	CHECK_EQ(rig_port_stats(&f->net.ports[1], 0).nb_drops[VU_DROP_TOO_BIG], 1);
 	direct_close(f);
 	return TEST_SUCCESS;
 }
@@ -463,21 +463,21 @@ VU_TEST(net_direct, a_receiver_that_is_away_is_counted_at_the_sender)
 	struct direct_fixture *f = direct_open_modern(3);
 
 	vu_device_ring_enable(f->net.ports[1].dev, 0, false);
-	port_commit(&f->net.ports[1]);
+	rig_port_commit(&f->net.ports[1]);
 	send_frame(&f->net, 0, 1, 0, 1);
 	net_turn(f->net.sched);
-	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
 	port_stop(&f->net.ports[1]);
 	send_frame(&f->net, 0, 1, 0, 2);
 	net_turn(f->net.sched);
-	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 2);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 2);
 	CHECK_EQ(nb_direct(f, 0), 0);
 	/* A sender that is switched off is drained, no matter who it sends to. */
 	vu_device_ring_enable(f->net.ports[0].dev, 1, false);
-	port_commit(&f->net.ports[0]);
+	rig_port_commit(&f->net.ports[0]);
 	send_frame(&f->net, 0, 2, 0, 3);
 	net_turn(f->net.sched);
-	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_DISABLED], 1);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_DISABLED], 1);
 	CHECK(is_silent(&f->net, 2));
 	direct_close(f);
 	return TEST_SUCCESS;
@@ -495,7 +495,7 @@ VU_TEST(net_direct, frames_without_an_ethernet_header_are_dropped)
 	net_turn(f->net.sched);
 	CHECK(check_frame(&f->net, 1, 1, 0, 1) == TEST_SUCCESS);
 	CHECK(is_silent(&f->net, 1));
-	CHECK_EQ(port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_TOO_SHORT], 2);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_TOO_SHORT], 2);
 	CHECK_EQ(port_collect(&f->net.ports[0], 1), 3);
 	direct_close(f);
 	return TEST_SUCCESS;
@@ -513,7 +513,7 @@ VU_TEST(net_direct, a_bad_sender_is_stopped_and_the_receiver_goes_on)
 	vu_store(&ring->avail->ring[ring->avail_idx % RING_SIZE], RING_SIZE);
 	vu_store(&ring->avail->idx, (uint16_t)(ring->avail_idx + 1));
 	net_turn(f->net.sched);
-	CHECK_EQ(port_stats(&f->net.ports[0], 1).fault, VU_VRING_BAD_HEAD);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).fault, VU_VRING_BAD_HEAD);
 	CHECK_EQ(f->net.ports[0].nb_ring_faults, 1);
 	CHECK_EQ(f->net.ports[1].nb_ring_faults, 0);
 	send_frame(&f->net, 2, 1, 2, 2);
@@ -537,7 +537,7 @@ VU_TEST(net_direct, a_sender_with_a_writable_descriptor_is_stopped)
 	send_frame(&f->net, 0, 1, 0, 1);
 	CHECK(port_send_chain(&f->net.ports[0], 0, &chain, frame, sizeof(frame)) >= 0);
 	net_turn(f->net.sched);
-	CHECK_EQ(port_stats(&f->net.ports[0], 1).fault, VU_VRING_BAD_DIRECTION);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).fault, VU_VRING_BAD_DIRECTION);
 	CHECK_EQ(f->net.ports[1].nb_ring_faults, 0);
 	CHECK(check_frame(&f->net, 1, 1, 0, 1) == TEST_SUCCESS);
 	CHECK(is_silent(&f->net, 1));
@@ -556,15 +556,15 @@ VU_TEST(net_direct, a_bad_receiver_is_stopped_and_the_sender_goes_on)
 		send_frame(&f->net, 0, 1, 0, i);
 	send_frame(&f->net, 0, 2, 0, 5);
 	net_turn(f->net.sched);
-	CHECK_EQ(port_stats(&f->net.ports[1], 0).fault, VU_VRING_BAD_DIRECTION);
-	CHECK_EQ(port_stats(&f->net.ports[0], 1).fault, VU_VRING_OK);
+	CHECK_EQ(rig_port_stats(&f->net.ports[1], 0).fault, VU_VRING_BAD_DIRECTION);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).fault, VU_VRING_OK);
 	CHECK_EQ(f->net.ports[0].nb_ring_faults, 0);
 	CHECK_EQ(f->net.ports[1].nb_ring_faults, 1);
-	CHECK_EQ(port_events(f->net.ports[1].rings[0].err_fd), 1);
-	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_packets +
-		port_stats(&f->net.ports[1], 0).nb_drops[VU_DROP_FAULT] +
-		port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 5);
-	CHECK_EQ(port_stats(&f->net.ports[1], 0).nb_packets, 2);
+	CHECK_EQ(rig_events(f->net.ports[1].rings[0].err_fd), 1);
+	CHECK_EQ(rig_port_stats(&f->net.ports[1], 0).nb_packets +
+		rig_port_stats(&f->net.ports[1], 0).nb_drops[VU_DROP_FAULT] +
+		rig_port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 5);
+	CHECK_EQ(rig_port_stats(&f->net.ports[1], 0).nb_packets, 2);
 	net_turn(f->net.sched);
 	CHECK(check_frame(&f->net, 2, 2, 0, 5) == TEST_SUCCESS);
 	CHECK_EQ(port_collect(&f->net.ports[0], 1), 6);

@@ -100,7 +100,7 @@ scribble(const struct hostile_ports *h, struct fake_rand *rand)
 
 /* Headers of frames to the other one's address, from one's own, all over the guest's memory. */
 static void
-fill_memory(const struct net_port *port, uint32_t dst, uint32_t src)
+fill_memory(const struct rig_port *port, uint32_t dst, uint32_t src)
 {
 	uint8_t macs[HEADER_BYTES];
 
@@ -144,21 +144,21 @@ static void
 revive(struct hostile_ports *h)
 {
 	for (uint32_t i = 0; i < 2; i++) {
-		struct net_port *port = &h->net.ports[i];
+		struct rig_port *port = &h->net.ports[i];
 
 		for (uint32_t q = 0; q < 2; q++) {
-			struct net_guest_ring *ring = &port->rings[q];
+			struct rig_ring *ring = &port->rings[q];
 			const struct vu_vring_conf conf = fake_ring_conf(ring->ring);
 
-			if (port_stats(port, q).fault == VU_VRING_OK)
+			if (rig_port_stats(port, q).fault == VU_VRING_OK)
 				continue;
 			h->nb_faults[i][q]++;
 			vu_device_ring_stop(port->dev, q);
-			port_commit(port);
+			rig_port_commit(port);
 			fake_ring_reset(ring->ring);
 			CHECK(vu_device_ring_set_base(port->dev, q, conf.base) == 0);
 			vu_device_ring_start(port->dev, q, VU_FD_NONE);
-			port_commit(port);
+			rig_port_commit(port);
 		}
 	}
 }
@@ -196,8 +196,8 @@ static int
 check_end(const struct hostile_ports *h)
 {
 	for (uint32_t i = 0; i < 2; i++) {
-		CHECK(port_stats(&h->net.ports[i], 1).nb_direct != 0);
-		CHECK(port_stats(&h->net.ports[i], 0).nb_packets != 0);
+		CHECK(rig_port_stats(&h->net.ports[i], 1).nb_direct != 0);
+		CHECK(rig_port_stats(&h->net.ports[i], 0).nb_packets != 0);
 		CHECK(h->nb_faults[i][0] + h->nb_faults[i][1] != 0);
 	}
 	return TEST_SUCCESS;

@@ -5,6 +5,8 @@
  */
 #include "test.h"
 
+#include <unistd.h>
+
 #include <rte_cycles.h>
 
 #include "net_ports.h"
@@ -39,7 +41,7 @@ discard_received(struct net_ports *f)
 static uint64_t
 sent_drops(const struct net_ports *f, unsigned int port, enum vu_drop reason)
 {
-	return port_stats(&f->ports[port], 1).nb_drops[reason];
+	return rig_port_stats(&f->ports[port], 1).nb_drops[reason];
 }
 
 /* ---- one port ---- */
@@ -96,7 +98,7 @@ VU_TEST(net_forward, null_swallows_everything)
 	for (uint64_t i = 0; i < 20; i++)
 		send_frame(&f, 0, 5, 6, i);
 	net_turn(f.sched);
-	stats = port_stats(&f.ports[0], 1);
+	stats = rig_port_stats(&f.ports[0], 1);
 	CHECK_EQ(stats.nb_packets, 20);
 	CHECK_EQ(stats.nb_bytes, 20 * FRAME_BYTES);
 	CHECK_EQ(stats_all_drops(&stats), 0);
@@ -112,13 +114,13 @@ VU_TEST(net_forward, echo_without_a_receive_ring_is_counted)
 
 	far_open(&f, "forward=loopback", 1, 1, NULL);
 	vu_device_ring_stop(f.ports[0].dev, 0);
-	port_commit(&f.ports[0]);
+	rig_port_commit(&f.ports[0]);
 	send_frame(&f, 0, 5, 6, 1);
 	net_turn(f.sched);
 	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 1);
-	port_start_ring(&f.ports[0], 0);
+	rig_port_start_ring(&f.ports[0], 0);
 	vu_device_ring_enable(f.ports[0].dev, 0, false);
-	port_commit(&f.ports[0]);
+	rig_port_commit(&f.ports[0]);
 	send_frame(&f, 0, 5, 6, 1);
 	net_turn(f.sched);
 	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 2);
@@ -267,7 +269,7 @@ VU_TEST(net_forward, ports_without_a_guest_take_no_part)
 	send_frame(&f, 0, BROADCAST, 10, 5);
 	net_turn(f.sched);
 	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 3);
-	CHECK_EQ(port_stats(&f.ports[0], 1).nb_packets, 4);
+	CHECK_EQ(rig_port_stats(&f.ports[0], 1).nb_packets, 4);
 	ports_close(&f);
 	return TEST_SUCCESS;
 }
@@ -280,7 +282,7 @@ VU_TEST(net_forward, port_that_is_destroyed_leaves_the_switch)
 	send_frame(&f, 1, BROADCAST, 11, 1);
 	net_turn(f.sched);
 	CHECK(check_frame(&f, 0, BROADCAST, 11, 1) == TEST_SUCCESS);
-	port_close(&f.ports[1]);
+	rig_port_close(&f.ports[1]);
 	f.nb_ports = 1;
 	/* Alone again: an echo. */
 	send_frame(&f, 0, 11, 10, 2);
@@ -305,7 +307,7 @@ VU_TEST(net_forward, port_that_is_destroyed_leaves_the_switch)
 VU_TEST(net_forward, other_ports_are_not_in_the_switch)
 {
 	struct net_ports f;
-	struct net_port loop;
+	struct rig_port loop;
 
 	far_open(&f, "forward=switch", 2, 1, NULL);
 	port_open(&loop, f.sched, "forward=loopback");
@@ -315,7 +317,7 @@ VU_TEST(net_forward, other_ports_are_not_in_the_switch)
 	net_turn(f.sched);
 	CHECK(check_frame(&f, 1, BROADCAST, 10, 1) == TEST_SUCCESS);
 	CHECK_EQ(fake_ring_nb_used(loop.rings[0].ring), 0);
-	port_close(&loop);
+	rig_port_close(&loop);
 	ports_close(&f);
 	return TEST_SUCCESS;
 }
@@ -356,7 +358,7 @@ VU_TEST(net_forward, pairs_stay_apart_and_fall_back_to_the_first)
 	net_turn(f.sched);
 	CHECK(port_receive(&f.ports[0], 1, f.received) && is_silent(&f, 0));
 	vu_device_ring_enable(f.ports[0].dev, 2, false);
-	port_commit(&f.ports[0]);
+	rig_port_commit(&f.ports[0]);
 	CHECK(port_send(&f.ports[0], 1, frame, sizeof(frame)) >= 0);
 	net_turn(f.sched);
 	net_turn(f.sched);
@@ -385,14 +387,14 @@ VU_TEST(net_forward, frames_for_another_lcore_wait_in_the_handoff_ring)
 	for (uint64_t i = 0; i < 20; i++)
 		send_frame(&f, 0, 1, 2, i);
 	CHECK(vu_sched_turn(f.sched, 1) >= 0);
-	CHECK_EQ(port_stats(&f.ports[0], 1).nb_packets, 20);
+	CHECK_EQ(rig_port_stats(&f.ports[0], 1).nb_packets, 20);
 	CHECK(is_silent(&f, 0));
 	CHECK_EQ(rte_ring_count(nq->handoff), 20);
 	CHECK(vu_sched_turn(f.sched, 0) >= 0);
 	CHECK_EQ(rte_ring_count(nq->handoff), 0);
 	for (uint64_t i = 0; i < 20; i++)
 		CHECK(check_frame(&f, 0, 1, 2, i) == TEST_SUCCESS);
-	CHECK_EQ(port_stats(&f.ports[0], 0).nb_packets, 20);
+	CHECK_EQ(rig_port_stats(&f.ports[0], 0).nb_packets, 20);
 	ports_close(&f);
 	return TEST_SUCCESS;
 }
@@ -436,7 +438,7 @@ VU_TEST(net_forward, frames_in_the_handoff_ring_are_freed_with_the_port)
 		send_frame(&f, 0, 1, 2, i);
 	CHECK(vu_sched_turn(f.sched, 1) >= 0);
 	port_stop(&f.ports[0]);
-	CHECK_EQ(port_stats(&f.ports[0], 0).nb_drops[VU_DROP_DISABLED], 20);
+	CHECK_EQ(rig_port_stats(&f.ports[0], 0).nb_drops[VU_DROP_DISABLED], 20);
 	CHECK_EQ(rte_mempool_avail_count(port_queue(&f.ports[0], 1)->pool),
 		port_queue(&f.ports[0], 1)->pool->size);
 	ports_close(&f);
@@ -454,7 +456,7 @@ struct tally {
 static int
 guest_round(struct net_ports *f, unsigned int port, struct fake_rand *rand, struct tally *tally)
 {
-	struct net_port *p = &f->ports[port];
+	struct rig_port *p = &f->ports[port];
 
 	while (port_receive(p, 0, f->received)) {
 		uint8_t expected[FRAME_BYTES];
@@ -491,7 +493,7 @@ wait_until_quiet(struct net_ports *f, struct tally *tally)
 	do {
 		before = tally->nb_received;
 		for (unsigned int i = 0; i < f->nb_ports; i++) {
-			struct net_port *p = &f->ports[i];
+			struct rig_port *p = &f->ports[i];
 
 			WAIT_WHILE(p->rings[1].ring->nb_free != RING_SIZE)
 				port_collect(p, 1);
@@ -510,8 +512,8 @@ check_tally(struct net_ports *f, const struct tally *tally)
 	uint64_t nb_sent = 0, nb_delivered = 0, nb_dropped = 0;
 
 	for (unsigned int i = 0; i < f->nb_ports; i++) {
-		struct vu_device_queue_stats from = port_stats(&f->ports[i], 1);
-		struct vu_device_queue_stats to = port_stats(&f->ports[i], 0);
+		struct vu_device_queue_stats from = rig_port_stats(&f->ports[i], 1);
+		struct vu_device_queue_stats to = rig_port_stats(&f->ports[i], 0);
 
 		nb_sent += from.nb_packets;
 		nb_delivered += to.nb_packets;
@@ -530,18 +532,18 @@ check_traffic(unsigned int nb_rounds)
 {
 	struct fake_rand rand = { 31337 };
 	struct tally tally = { 0 };
-	struct net_loops loops;
+	struct rig_loops loops;
 	struct net_ports f;
 
 	far_open(&f, "forward=switch", RTE_DIM(crossed), 1, crossed);
 	/* Nobody is unknown later: a flood would make three frames of two. */
 	ports_learn(&f);
-	net_loops_start(&loops, f.sched);
+	rig_loops_start(&loops, f.sched);
 	for (unsigned int round = 0; round < nb_rounds; round++)
 		for (unsigned int port = 0; port < RTE_DIM(crossed); port++)
 			CHECK(guest_round(&f, port, &rand, &tally) == TEST_SUCCESS);
 	wait_until_quiet(&f, &tally);
-	net_loops_stop(&loops);
+	rig_loops_stop(&loops);
 	tally.nb_received += discard_received(&f);
 	CHECK(check_tally(&f, &tally) == TEST_SUCCESS);
 	ports_close(&f);
@@ -558,11 +560,11 @@ VU_TEST_STRESS(net_forward, ports_come_and_go_under_traffic)
 	const uint64_t end = rte_get_tsc_cycles() + test_stress_seconds() * rte_get_tsc_hz();
 	struct fake_rand rand = { 4242 };
 	struct tally tally = { 0 };
-	struct net_loops loops;
+	struct rig_loops loops;
 	struct net_ports f;
 
 	far_open(&f, "forward=switch", RTE_DIM(crossed), 1, crossed);
-	net_loops_start(&loops, f.sched);
+	rig_loops_start(&loops, f.sched);
 	while (rte_get_tsc_cycles() < end) {
 		unsigned int gone = fake_rand_in(&rand, 0, RTE_DIM(crossed) - 1);
 
@@ -570,7 +572,7 @@ VU_TEST_STRESS(net_forward, ports_come_and_go_under_traffic)
 		if (fake_rand_one_in(&rand, 2)) {
 			port_stop(&f.ports[gone]);
 		} else {
-			port_close(&f.ports[gone]);
+			rig_port_close(&f.ports[gone]);
 			port_open_on(&f.ports[gone], f.sched, "forward=switch", 1, crossed[gone]);
 		}
 		for (unsigned int round = 0; round < 20; round++)
@@ -579,7 +581,7 @@ VU_TEST_STRESS(net_forward, ports_come_and_go_under_traffic)
 					CHECK(guest_round(&f, port, &rand, &tally) == TEST_SUCCESS);
 		port_start(&f.ports[gone], F_MERGEABLE);
 	}
-	net_loops_stop(&loops);
+	rig_loops_stop(&loops);
 	CHECK(tally.nb_received != 0);
 	ports_close(&f);
 	return TEST_SUCCESS;

@@ -13,14 +13,14 @@
 
 struct loopback {
 	struct vu_sched *sched;
-	struct net_port port;
+	struct rig_port port;
 	struct net_received *received;
 };
 
 static void
 loopback_open(struct loopback *l, const char *args, uint64_t features)
 {
-	l->sched = net_sched_create();
+	l->sched = rig_sched_create(2);
 	l->received = net_received_create();
 	port_open(&l->port, l->sched, args);
 	port_start(&l->port, features);
@@ -31,7 +31,7 @@ loopback_close(struct loopback *l)
 {
 	port_stop(&l->port);
 	port_verify_mbufs(&l->port);
-	port_close(&l->port);
+	rig_port_close(&l->port);
 	free(l->received);
 	vu_sched_destroy(l->sched);
 }
@@ -81,8 +81,8 @@ VU_TEST(net_from_guest, every_length)
 			CHECK_EQ(port_collect(&l.port, 1), 1);
 			CHECK(check_received(&l, frame, lengths[i]) == TEST_SUCCESS);
 		}
-		CHECK_EQ(port_stats(&l.port, 1).nb_packets, RTE_DIM(lengths));
-		CHECK_EQ(port_stats(&l.port, 1).nb_bytes, nb_bytes);
+		CHECK_EQ(rig_port_stats(&l.port, 1).nb_packets, RTE_DIM(lengths));
+		CHECK_EQ(rig_port_stats(&l.port, 1).nb_bytes, nb_bytes);
 		loopback_close(&l);
 	}
 	return TEST_SUCCESS;
@@ -171,10 +171,10 @@ VU_TEST(net_from_guest, too_short_frames_are_dropped_and_given_back)
 			net_turn(l.sched);
 			nb_drops += 2;
 			CHECK_EQ(port_collect(&l.port, 1), 2);
-			CHECK_EQ(port_stats(&l.port, 1).nb_drops[VU_DROP_TOO_SHORT], nb_drops);
+			CHECK_EQ(rig_port_stats(&l.port, 1).nb_drops[VU_DROP_TOO_SHORT], nb_drops);
 		}
-		CHECK_EQ(port_stats(&l.port, 1).nb_packets, 0);
-		CHECK_EQ(port_stats(&l.port, 1).fault, VU_VRING_OK);
+		CHECK_EQ(rig_port_stats(&l.port, 1).nb_packets, 0);
+		CHECK_EQ(rig_port_stats(&l.port, 1).fault, VU_VRING_OK);
 		loopback_close(&l);
 	}
 	return TEST_SUCCESS;
@@ -196,8 +196,8 @@ VU_TEST(net_from_guest, too_long_frames_are_dropped_and_given_back)
 	port_offer(&l.port, 0, 1, SLOT_BYTES);
 	net_turn(l.sched);
 	CHECK_EQ(port_collect(&l.port, 1), 3);
-	CHECK_EQ(port_stats(&l.port, 1).nb_drops[VU_DROP_TOO_BIG], 2);
-	CHECK_EQ(port_stats(&l.port, 1).nb_packets, 1);
+	CHECK_EQ(rig_port_stats(&l.port, 1).nb_drops[VU_DROP_TOO_BIG], 2);
+	CHECK_EQ(rig_port_stats(&l.port, 1).nb_packets, 1);
 	CHECK(check_received(&l, frame, sizeof(frame)) == TEST_SUCCESS);
 	loopback_close(&l);
 	return TEST_SUCCESS;
@@ -235,8 +235,8 @@ VU_TEST(net_from_guest, frames_come_from_the_pool_that_was_set)
 	struct rte_mempool *no_room = rte_pktmbuf_pool_create("none", 63, 0, 0,
 		RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
 	struct rte_mbuf *frames[2];
-	struct net_port port;
-	struct vu_sched *sched = net_sched_create();
+	struct rig_port port;
+	struct vu_sched *sched = rig_sched_create(2);
 	uint8_t frame[300];
 
 	port_open(&port, sched, "forward=null");
@@ -253,7 +253,7 @@ VU_TEST(net_from_guest, frames_come_from_the_pool_that_was_set)
 	CHECK_EQ(frames[1]->nb_segs, 2);
 	CHECK(frames[1]->next->pool == pool);
 	rte_pktmbuf_free_bulk(frames, 2);
-	port_close(&port);
+	rig_port_close(&port);
 	CHECK_EQ(rte_mempool_avail_count(pool), pool->size);
 	rte_mempool_free(pool);
 	rte_mempool_free(no_room);
@@ -273,23 +273,23 @@ VU_TEST(net_from_guest, disabled_ring_consumes_and_drops)
 	port_send(&l.port, 0, frame, sizeof(frame));
 	net_turn(l.sched);
 	CHECK_EQ(port_collect(&l.port, 1), 1);
-	CHECK_EQ(port_events(l.port.rings[1].call_fd), 1);
+	CHECK_EQ(rig_events(l.port.rings[1].call_fd), 1);
 	vu_device_ring_enable(l.port.dev, 1, false);
-	port_commit(&l.port);
+	rig_port_commit(&l.port);
 	for (int i = 0; i < 3; i++)
 		port_send(&l.port, 0, frame, sizeof(frame));
 	net_turn(l.sched);
 	CHECK_EQ(port_collect(&l.port, 1), 3);
-	CHECK_EQ(port_stats(&l.port, 1).nb_drops[VU_DROP_DISABLED], 3);
-	CHECK_EQ(port_stats(&l.port, 1).nb_packets, 1);
+	CHECK_EQ(rig_port_stats(&l.port, 1).nb_drops[VU_DROP_DISABLED], 3);
+	CHECK_EQ(rig_port_stats(&l.port, 1).nb_packets, 1);
 	/* A guest that waits for these buffers must hear of them: nobody else will wake it. */
-	CHECK_EQ(port_events(l.port.rings[1].call_fd), 1);
+	CHECK_EQ(rig_events(l.port.rings[1].call_fd), 1);
 	CHECK_EQ(fake_ring_nb_used(l.port.rings[0].ring), 1);
 	vu_device_ring_enable(l.port.dev, 1, true);
-	port_commit(&l.port);
+	rig_port_commit(&l.port);
 	port_send(&l.port, 0, frame, sizeof(frame));
 	net_turn(l.sched);
-	CHECK_EQ(port_stats(&l.port, 1).nb_packets, 2);
+	CHECK_EQ(rig_port_stats(&l.port, 1).nb_packets, 2);
 	loopback_close(&l);
 	return TEST_SUCCESS;
 }
@@ -299,7 +299,7 @@ VU_TEST(net_from_guest, disabled_ring_consumes_and_drops)
 VU_TEST(net_from_guest, one_notification_per_burst_and_only_if_wanted)
 {
 	struct loopback l;
-	struct net_guest_ring *ring;
+	struct rig_ring *ring;
 	uint8_t frame[64] = { 0 };
 
 	loopback_open(&l, "forward=null", F_MODERN | F_EVENT_IDX);
@@ -307,22 +307,22 @@ VU_TEST(net_from_guest, one_notification_per_burst_and_only_if_wanted)
 	for (int i = 0; i < 10; i++)
 		port_send(&l.port, 0, frame, sizeof(frame));
 	net_turn(l.sched);
-	CHECK_EQ(port_events(ring->call_fd), 1);
+	CHECK_EQ(rig_events(ring->call_fd), 1);
 	/* Wanted after the 15th buffer. */
 	fake_ring_set_used_event(ring->ring, 14);
 	for (int i = 0; i < 4; i++)
 		port_send(&l.port, 0, frame, sizeof(frame));
 	net_turn(l.sched);
-	CHECK_EQ(port_events(ring->call_fd), 0);
+	CHECK_EQ(rig_events(ring->call_fd), 0);
 	for (int i = 0; i < 6; i++)
 		port_send(&l.port, 0, frame, sizeof(frame));
 	net_turn(l.sched);
-	CHECK_EQ(port_events(ring->call_fd), 1);
+	CHECK_EQ(rig_events(ring->call_fd), 1);
 	port_send(&l.port, 0, frame, sizeof(frame));
 	net_turn(l.sched);
-	CHECK_EQ(port_events(ring->call_fd), 0);
-	CHECK_EQ(port_stats(&l.port, 1).vring.nb_notifications, 2);
-	CHECK_EQ(port_stats(&l.port, 1).vring.nb_notifications_suppressed, 2);
+	CHECK_EQ(rig_events(ring->call_fd), 0);
+	CHECK_EQ(rig_port_stats(&l.port, 1).vring.nb_notifications, 2);
+	CHECK_EQ(rig_port_stats(&l.port, 1).vring.nb_notifications_suppressed, 2);
 	loopback_close(&l);
 	return TEST_SUCCESS;
 }
@@ -368,7 +368,7 @@ VU_TEST(net_from_guest, without_mbufs_frames_stay_with_the_guest)
 	CHECK_EQ(port_collect(&l.port, 1), 4);
 	for (int i = 0; i < 4; i++)
 		CHECK(check_received(&l, frame, sizeof(frame)) == TEST_SUCCESS);
-	CHECK_EQ(port_stats(&l.port, 1).nb_drops[VU_DROP_NO_MBUF], 0);
+	CHECK_EQ(rig_port_stats(&l.port, 1).nb_drops[VU_DROP_NO_MBUF], 0);
 	free(mbufs);
 	loopback_close(&l);
 	return TEST_SUCCESS;
@@ -390,8 +390,8 @@ VU_TEST(net_from_guest, long_frame_without_mbufs_for_its_rest_is_dropped)
 	port_send(&l.port, 0, frame, sizeof(frame));
 	net_turn(l.sched);
 	CHECK_EQ(port_collect(&l.port, 1), 1);
-	CHECK_EQ(port_stats(&l.port, 1).nb_drops[VU_DROP_NO_MBUF], 1);
-	CHECK_EQ(port_stats(&l.port, 1).nb_packets, 0);
+	CHECK_EQ(rig_port_stats(&l.port, 1).nb_drops[VU_DROP_NO_MBUF], 1);
+	CHECK_EQ(rig_port_stats(&l.port, 1).nb_packets, 0);
 	/* The three came back. */
 	CHECK_EQ(rte_mempool_avail_count(pool), 3);
 	rte_pktmbuf_free_bulk(mbufs, nb);
@@ -423,7 +423,7 @@ VU_TEST(net_from_guest, frames_before_a_bad_entry_arrive)
 {
 	for (unsigned int b = 0; b < RTE_DIM(bad_entries); b++) {
 		struct loopback l;
-		struct net_port other;
+		struct rig_port other;
 		uint8_t frame[64];
 		struct fake_ring *ring;
 
@@ -444,17 +444,17 @@ VU_TEST(net_from_guest, frames_before_a_bad_entry_arrive)
 		for (int i = 0; i < 5; i++)
 			CHECK(check_received(&l, frame, sizeof(frame)) == TEST_SUCCESS);
 		CHECK(!port_receive(&l.port, 0, l.received));
-		CHECK_EQ(port_stats(&l.port, 1).fault, bad_entries[b].fault);
-		CHECK_EQ(port_stats(&l.port, 1).nb_faults, 1);
-		CHECK_EQ(port_events(l.port.rings[1].err_fd), 1);
+		CHECK_EQ(rig_port_stats(&l.port, 1).fault, bad_entries[b].fault);
+		CHECK_EQ(rig_port_stats(&l.port, 1).nb_faults, 1);
+		CHECK_EQ(rig_events(l.port.rings[1].err_fd), 1);
 		CHECK_EQ(l.port.nb_ring_faults, 1);
 		/* Neither the port's other ring nor another port takes part in it. */
-		CHECK(port_stats(&l.port, 0).fault == VU_VRING_OK && other.nb_ring_faults == 0);
+		CHECK(rig_port_stats(&l.port, 0).fault == VU_VRING_OK && other.nb_ring_faults == 0);
 		port_offer(&other, 0, 1, 128);
 		port_send(&other, 0, frame, sizeof(frame));
 		net_turn(l.sched);
 		CHECK(port_receive(&other, 0, l.received) && port_collect(&other, 1) == 1);
-		port_close(&other);
+		rig_port_close(&other);
 		loopback_close(&l);
 	}
 	return TEST_SUCCESS;
@@ -553,7 +553,7 @@ check_random(uint64_t features, uint64_t seed, unsigned int nb_rounds)
 		CHECK(!port_receive(&l.port, 0, l.received));
 		nb_sent += nb;
 	}
-	stats = port_stats(&l.port, 1);
+	stats = rig_port_stats(&l.port, 1);
 	CHECK_EQ(stats.nb_packets, nb_sent);
 	CHECK_EQ(stats.nb_bytes, nb_bytes);
 	CHECK_EQ(stats.nb_drops[VU_DROP_TOO_SHORT], nb_short);
@@ -585,7 +585,7 @@ VU_TEST(net_from_guest, in_order_bursts_end_with_their_last_buffer)
 	for (unsigned int i = 0; i < RTE_DIM(elems); i++)
 		head = port_send(&l.port, 0, frame, sizeof(frame));
 	net_turn(l.sched);
-	CHECK_EQ(port_stats(&l.port, 1).nb_packets, RTE_DIM(elems));
+	CHECK_EQ(rig_port_stats(&l.port, 1).nb_packets, RTE_DIM(elems));
 	CHECK_EQ(fake_ring_nb_used(l.port.rings[1].ring), RTE_DIM(elems));
 	fake_ring_collect(l.port.rings[1].ring, elems, 1);
 	CHECK_EQ(elems[0].id, (uint32_t)head);

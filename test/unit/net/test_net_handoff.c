@@ -18,7 +18,7 @@ static const unsigned int places[NB_PORTS][2] = { { 4, 7 }, { 4, 7 }, { 4, 7 }, 
 
 struct handoff_fixture {
 	struct vu_sched *sched;
-	struct net_port ports[NB_PORTS];
+	struct rig_port ports[NB_PORTS];
 	unsigned int nb_long; /* long frames in a share */
 	uint8_t frame[LONG_BYTES];
 };
@@ -43,7 +43,7 @@ handoff_open(void)
 	CHECK(f != NULL);
 	for (uint16_t id = 0; id < VU_MAX_PORTS; id++)
 		net_fdb_forget_port(id);
-	f->sched = net_sched_create();
+	f->sched = rig_sched_create(2);
 	for (unsigned int i = 0; i < NB_PORTS; i++)
 		handoff_open_port(f, i);
 	net_turn(f->sched);
@@ -59,7 +59,7 @@ handoff_close(struct handoff_fixture *f)
 		port_stop(&f->ports[i]);
 	port_verify_mbufs(&f->ports[0]);
 	for (unsigned int i = 0; i < NB_PORTS; i++)
-		port_close(&f->ports[i]);
+		rig_port_close(&f->ports[i]);
 	vu_sched_destroy(f->sched);
 	free(f);
 }
@@ -93,7 +93,7 @@ lcore_4_catches_up(struct handoff_fixture *f)
 static uint64_t
 nb_dropped(const struct handoff_fixture *f, enum vu_drop why)
 {
-	return port_stats(&f->ports[0], 1).nb_drops[why];
+	return rig_port_stats(&f->ports[0], 1).nb_drops[why];
 }
 
 /* Nothing of port 0's waits, and as much as ever may. */
@@ -139,9 +139,9 @@ VU_TEST(net_handoff, one_guest_leaves_mbufs_to_the_others)
 VU_TEST(net_handoff, share_is_for_all_destinations)
 {
 	struct handoff_fixture *f = handoff_open();
-	struct net_port *late = &f->ports[3];
+	struct rig_port *late = &f->ports[3];
 
-	port_close(late);
+	rig_port_close(late);
 	port_open_on(late, f->sched, "forward=switch", 1, places[0]);
 	port_start(late, F_MERGEABLE);
 	for (uint32_t to = 1; to < 3; to++) {
@@ -195,7 +195,7 @@ VU_TEST(net_handoff, share_goes_with_the_number)
 	struct handoff_fixture *f = handoff_open();
 
 	handoff_send(f, 0, 2, LONG_BYTES, f->nb_long);
-	port_close(&f->ports[0]);
+	rig_port_close(&f->ports[0]);
 	handoff_open_port(f, 0);
 	/* Its queue learns of its lcore. */
 	CHECK(vu_sched_turn(f->sched, 1) >= 0);

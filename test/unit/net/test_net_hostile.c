@@ -11,14 +11,14 @@
 
 struct hostile_fixture {
 	struct vu_sched *sched;
-	struct net_port port;
+	struct rig_port port;
 	struct net_received *received;
 };
 
 static void
 hostile_open(struct hostile_fixture *f, uint64_t features)
 {
-	f->sched = net_sched_create();
+	f->sched = rig_sched_create(2);
 	f->received = net_received_create();
 	port_open(&f->port, f->sched, "forward=loopback");
 	port_start(&f->port, features | F_INDIRECT | F_EVENT_IDX);
@@ -29,7 +29,7 @@ hostile_close(struct hostile_fixture *f)
 {
 	port_stop(&f->port);
 	port_verify_mbufs(&f->port);
-	port_close(&f->port);
+	rig_port_close(&f->port);
 	free(f->received);
 	vu_sched_destroy(f->sched);
 }
@@ -37,7 +37,7 @@ hostile_close(struct hostile_fixture *f)
 /* ---- a guest that writes anything anywhere ---- */
 
 struct scribbler {
-	struct net_port *port;
+	struct rig_port *port;
 	uint32_t is_stopped;
 	pthread_t thread;
 };
@@ -57,7 +57,7 @@ desc_heal(struct fake_ring *ring, struct fake_rand *rand, uint32_t queue_idx, ui
 
 /* One random write to a ring's memory, sane often enough to get deep. */
 static void
-scribble(struct net_port *port, struct fake_rand *rand, uint32_t queue_idx)
+scribble(struct rig_port *port, struct fake_rand *rand, uint32_t queue_idx)
 {
 	struct fake_ring *ring = port->rings[queue_idx].ring;
 	uint16_t i = fake_rand_in(rand, 0, RING_SIZE - 1);
@@ -115,22 +115,22 @@ scribbler_main(void *arg)
 
 /* Set up both rings again if one of them was given up. */
 static void
-revive(struct net_port *port, struct fake_rand *rand, uint64_t *nb_faults)
+revive(struct rig_port *port, struct fake_rand *rand, uint64_t *nb_faults)
 {
 	for (uint32_t q = 0; q < 2; q++) {
-		enum vu_vring_fault fault = port_stats(port, q).fault;
+		enum vu_vring_fault fault = rig_port_stats(port, q).fault;
 
 		nb_faults[fault]++;
 		if (fault == VU_VRING_OK)
 			continue;
 		vu_device_ring_stop(port->dev, q);
-		port_commit(port);
+		rig_port_commit(port);
 		for (uint16_t i = 0; i < RING_SIZE; i++) {
 			desc_heal(port->rings[q].ring, rand, q, i);
 			vu_store(&port->rings[q].ring->avail->ring[i], i);
 		}
 		vu_device_ring_start(port->dev, q, VU_FD_NONE);
-		port_commit(port);
+		rig_port_commit(port);
 	}
 }
 
@@ -139,7 +139,7 @@ static int
 check_after_scribbling(struct hostile_fixture *f, const uint64_t *nb_faults)
 {
 	struct rte_mempool *pool = port_queue(&f->port, 1)->pool;
-	uint64_t nb_delivered = port_stats(&f->port, 0).nb_packets;
+	uint64_t nb_delivered = rig_port_stats(&f->port, 0).nb_packets;
 	uint8_t frame[100];
 
 	CHECK_EQ(rte_mempool_avail_count(pool), pool->size);
@@ -256,16 +256,16 @@ VU_TEST_STRESS(net_hostile, buffers_changed_while_they_are_filled)
 			CHECK(port_send(&f.port, 0, frame, 50 + i * 10) >= 0);
 		net_turn(f.sched);
 		nb_sent += port_collect(&f.port, 1);
-		if (port_stats(&f.port, 0).fault == VU_VRING_OK)
+		if (rig_port_stats(&f.port, 0).fault == VU_VRING_OK)
 			continue;
 		vu_device_ring_stop(f.port.dev, 0);
-		port_commit(&f.port);
+		rig_port_commit(&f.port);
 		vu_device_ring_start(f.port.dev, 0, VU_FD_NONE);
-		port_commit(&f.port);
+		rig_port_commit(&f.port);
 	}
 	vu_store_release(&flipper.is_stopped, 1);
 	expect_thread_join(flipper.thread);
-	stats = port_stats(&f.port, 0);
+	stats = rig_port_stats(&f.port, 0);
 	CHECK(stats.nb_packets != 0);
 	CHECK_EQ(stats.nb_packets + stats_all_drops(&stats), nb_sent);
 	CHECK_EQ(rte_mempool_avail_count(port_queue(&f.port, 1)->pool),

@@ -5,6 +5,8 @@
  */
 #include "test.h"
 
+#include <unistd.h>
+
 #include <rte_atomic.h>
 #include <rte_cycles.h>
 
@@ -23,7 +25,7 @@ struct idle_net {
 
 /* A guest that begins: all its receive buffers are there. */
 static void
-guest_start(struct net_port *p, uint64_t features)
+guest_start(struct rig_port *p, uint64_t features)
 {
 	port_start(p, features);
 	port_offer(p, 0, RING_SIZE, 256);
@@ -39,7 +41,7 @@ idle_net_open(struct idle_net *f, uint64_t features, uint32_t idle_us)
 	for (unsigned int i = 0; i < 2; i++)
 		CHECK(vu_sched_set_idle(f->net.sched, i, VU_IDLE_INTERRUPT, idle_us) == 0);
 	for (unsigned int port = 0; port < NB_PORTS; port++) {
-		struct net_port *p = &f->net.ports[port];
+		struct rig_port *p = &f->net.ports[port];
 
 		port_open_on(p, f->net.sched, "forward=switch", 1, crossed);
 		if ((features & F_PACKED) != 0)
@@ -72,9 +74,9 @@ packed_wants_kick(const struct fake_ring *ring, uint16_t old)
 
 /* Kick as a driver does: only if the device wants it (VIRTIO 1.2, 2.7.10 and 2.8.14). */
 static void
-guest_kick(struct idle_net *f, struct net_port *p, uint32_t queue_idx, bool has_event_idx)
+guest_kick(struct idle_net *f, struct rig_port *p, uint32_t queue_idx, bool has_event_idx)
 {
-	struct net_guest_ring *ring = &p->rings[queue_idx];
+	struct rig_ring *ring = &p->rings[queue_idx];
 	const struct fake_ring *r = ring->ring;
 	const uint16_t old = ring->kicked_idx;
 	bool is_wanted;
@@ -157,12 +159,12 @@ check_traffic(uint64_t features, uint32_t idle_us, unsigned int seconds)
 {
 	const uint64_t end_tsc = rte_get_tsc_cycles() + seconds * rte_get_tsc_hz();
 	struct fake_rand rand = { 2024 };
-	struct net_loops loops;
+	struct rig_loops loops;
 	struct idle_net f;
 	unsigned int nb_rounds = 0;
 
 	idle_net_open(&f, features, idle_us);
-	net_loops_start(&loops, f.net.sched);
+	rig_loops_start(&loops, f.net.sched);
 	do {
 		CHECK(idle_round(&f, &rand, (features & F_EVENT_IDX) != 0) == TEST_SUCCESS);
 	} while (++nb_rounds < 50 || rte_get_tsc_cycles() < end_tsc);
@@ -171,7 +173,7 @@ check_traffic(uint64_t features, uint32_t idle_us, unsigned int seconds)
 	port_stop(&f.net.ports[0]);
 	guest_start(&f.net.ports[0], features);
 	CHECK(idle_round(&f, &rand, (features & F_EVENT_IDX) != 0) == TEST_SUCCESS);
-	net_loops_stop(&loops);
+	rig_loops_stop(&loops);
 	ports_close(&f.net);
 	return TEST_SUCCESS;
 }
@@ -201,7 +203,7 @@ VU_TEST_STRESS(net_idle, frames_arrive_for_long)
 VU_TEST(net_idle, ring_without_kicks_is_polled)
 {
 	struct vu_sched_lcore_stats stats[2];
-	struct net_loops loops;
+	struct rig_loops loops;
 	struct idle_net f;
 
 	idle_net_open(&f, F_MODERN, 0);
@@ -209,14 +211,14 @@ VU_TEST(net_idle, ring_without_kicks_is_polled)
 	vu_fd_close(&f.net.ports[0].rings[1].kick_fd);
 	port_stop(&f.net.ports[0]);
 	guest_start(&f.net.ports[0], F_MODERN);
-	net_loops_start(&loops, f.net.sched);
+	rig_loops_start(&loops, f.net.sched);
 	for (uint64_t i = 0; i < 100; i++) {
 		guest_send(&f, 0, i, false);
 		CHECK(guest_receive(&f, 1, i) == TEST_SUCCESS);
 	}
 	for (unsigned int i = 0; i < 2; i++)
 		CHECK(vu_sched_lcore_stats_get(f.net.sched, i, &stats[i]) == 0);
-	net_loops_stop(&loops);
+	rig_loops_stop(&loops);
 	CHECK_EQ(stats[1].nb_sleeps, 0);
 	ports_close(&f.net);
 	return TEST_SUCCESS;
@@ -252,23 +254,23 @@ VU_TEST(net_idle, kicks_are_asked_for_during_a_sleep_only)
 /* Another kick fd for a ring that runs: the old one is of no use any more. */
 VU_TEST(net_idle, new_kick_descriptor_wakes)
 {
-	struct net_loops loops;
+	struct rig_loops loops;
 	struct idle_net f;
 
 	idle_net_open(&f, F_MODERN, 0);
-	net_loops_start(&loops, f.net.sched);
+	rig_loops_start(&loops, f.net.sched);
 	for (unsigned int round = 0; round < 10; round++) {
-		struct net_guest_ring *ring = &f.net.ports[0].rings[1];
+		struct rig_ring *ring = &f.net.ports[0].rings[1];
 
 		vu_fd_close(&ring->kick_fd);
 		ring->kick_fd = vu_fd_eventfd();
 		vu_device_ring_start(f.net.ports[0].dev, 1, dup(ring->kick_fd));
-		port_commit(&f.net.ports[0]);
+		rig_port_commit(&f.net.ports[0]);
 		usleep(1000);
 		guest_send(&f, 0, round, false);
 		CHECK(guest_receive(&f, 1, round) == TEST_SUCCESS);
 	}
-	net_loops_stop(&loops);
+	rig_loops_stop(&loops);
 	ports_close(&f.net);
 	return TEST_SUCCESS;
 }

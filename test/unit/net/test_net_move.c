@@ -36,7 +36,7 @@ move_open(struct move_fixture *f, const unsigned int *places, enum vu_idle_polic
 	for (unsigned int i = 0; i < 2; i++)
 		CHECK(vu_sched_set_idle(f->net.sched, i, policy, 0) == 0);
 	for (unsigned int port = 0; port < NB_PORTS; port++) {
-		struct net_port *p = &f->net.ports[port];
+		struct rig_port *p = &f->net.ports[port];
 
 		port_open_on(p, f->net.sched, "forward=switch", NB_PAIRS, places);
 		for (uint32_t i = 0; i < p->nb_queues && f->has_kicks; i++)
@@ -53,7 +53,7 @@ static bool
 flow_send(struct move_fixture *f, unsigned int from, uint32_t pair)
 {
 	struct flow *flow = &f->flows[from][pair];
-	struct net_port *p = &f->net.ports[from];
+	struct rig_port *p = &f->net.ports[from];
 	uint8_t frame[FRAME_BYTES];
 
 	if (flow->nb_sent - flow->nb_received >= MAX_UNDER_WAY)
@@ -72,7 +72,7 @@ flow_send(struct move_fixture *f, unsigned int from, uint32_t pair)
 static int
 flow_receive(struct move_fixture *f, unsigned int from, uint32_t pair)
 {
-	struct net_port *p = &f->net.ports[(from + 1) % NB_PORTS];
+	struct rig_port *p = &f->net.ports[(from + 1) % NB_PORTS];
 	struct flow *flow = &f->flows[from][pair];
 	uint8_t frame[FRAME_BYTES];
 
@@ -100,7 +100,7 @@ check_nothing_dropped(const struct move_fixture *f)
 {
 	for (unsigned int port = 0; port < NB_PORTS; port++) {
 		for (uint32_t i = 0; i < 2 * NB_PAIRS; i++) {
-			struct vu_device_queue_stats stats = port_stats(&f->net.ports[port], i);
+			struct vu_device_queue_stats stats = rig_port_stats(&f->net.ports[port], i);
 
 			CHECK_EQ(stats_all_drops(&stats), 0);
 			CHECK_EQ(stats.fault, VU_VRING_OK);
@@ -133,7 +133,7 @@ VU_TEST(net_move, receiver_comes_to_the_sender)
 
 	CHECK(open_with_frames_under_way(&f) == TEST_SUCCESS);
 	CHECK_EQ(vu_device_queue_move(f.net.ports[1].dev, 0, 7), 0);
-	port_settle(&f.net.ports[0]);
+	rig_settle(f.net.ports[0].sched);
 	for (unsigned int i = 0; i < 8; i++)
 		CHECK(flow_send(&f, 0, 0));
 	/* The sender is polled before the newcomer. */
@@ -152,12 +152,12 @@ VU_TEST(net_move, sender_comes_to_the_receiver)
 
 	CHECK(open_with_frames_under_way(&f) == TEST_SUCCESS);
 	CHECK_EQ(vu_device_queue_move(f.net.ports[0].dev, 1, 4), 0);
-	port_settle(&f.net.ports[0]);
+	rig_settle(f.net.ports[0].sched);
 	/* Both are on one lcore now; there and back again, and the sender is polled first. */
 	CHECK_EQ(vu_device_queue_move(f.net.ports[1].dev, 0, 7), 0);
-	port_settle(&f.net.ports[0]);
+	rig_settle(f.net.ports[0].sched);
 	CHECK_EQ(vu_device_queue_move(f.net.ports[1].dev, 0, 4), 0);
-	port_settle(&f.net.ports[0]);
+	rig_settle(f.net.ports[0].sched);
 	for (unsigned int i = 0; i < 8; i++)
 		CHECK(flow_send(&f, 0, 0));
 	CHECK(vu_sched_turn(f.net.sched, 0) >= 0);
@@ -172,7 +172,7 @@ VU_TEST(net_move, sender_comes_to_the_receiver)
 static int
 fill_the_way(struct move_fixture *f)
 {
-	struct net_port *p = &f->net.ports[0];
+	struct rig_port *p = &f->net.ports[0];
 	struct flow *flow = &f->flows[0][0];
 	uint8_t frame[FRAME_BYTES];
 	unsigned int nb_back = 1;
@@ -212,7 +212,7 @@ VU_TEST(net_move, nothing_is_dropped_while_a_queue_is_on_its_way)
 		CHECK_EQ(f.flows[0][0].nb_sent, NET_HANDOFF_FRAMES + RING_SIZE);
 		/* It goes back, or stays. */
 		CHECK_EQ(vu_device_queue_move(f.net.ports[1].dev, 0, to), 0);
-		port_settle(&f.net.ports[0]);
+		rig_settle(f.net.ports[0].sched);
 		for (unsigned int turn = 0; f.flows[0][0].nb_received != f.flows[0][0].nb_sent;
 				turn++) {
 			CHECK(turn < 1000);
@@ -234,7 +234,7 @@ VU_TEST(net_move, frames_held_back_are_freed_with_the_port)
 
 	CHECK(open_with_receiver_under_way(&f) == TEST_SUCCESS);
 	port_stop(&f.net.ports[0]);
-	CHECK_EQ(port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_DISABLED], 1);
+	CHECK_EQ(rig_port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_DISABLED], 1);
 	ports_close(&f.net);
 	return TEST_SUCCESS;
 }
@@ -245,11 +245,11 @@ VU_TEST(net_move, frames_held_back_outlive_their_destination)
 	struct move_fixture f;
 
 	CHECK(open_with_receiver_under_way(&f) == TEST_SUCCESS);
-	port_close(&f.net.ports[1]);
+	rig_port_close(&f.net.ports[1]);
 	f.net.nb_ports = 1;
 	net_turn(f.net.sched);
 	CHECK_EQ(port_forward_queue(&f.net.ports[0], 1)->nb_deferred, 0);
-	CHECK(port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_NO_PORT] == 1);
+	CHECK(rig_port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_NO_PORT] == 1);
 	ports_close(&f.net);
 	return TEST_SUCCESS;
 }
@@ -258,19 +258,19 @@ VU_TEST(net_move, frames_held_back_outlive_their_destination)
 VU_TEST(net_move, frames_held_back_are_not_for_the_next_port)
 {
 	struct move_fixture f;
-	struct net_port *next = &f.net.ports[1];
+	struct rig_port *next = &f.net.ports[1];
 	uint16_t port_id;
 
 	CHECK(open_with_receiver_under_way(&f) == TEST_SUCCESS);
 	port_id = port_number(next);
-	port_close(next);
+	rig_port_close(next);
 	port_open_on(next, f.net.sched, "forward=switch", NB_PAIRS, crossed);
 	port_start(next, F_MODERN);
 	port_offer(next, 0, RING_SIZE, 256);
 	CHECK_EQ(port_number(next), port_id);
 	net_turn(f.net.sched);
 	CHECK_EQ(port_forward_queue(&f.net.ports[0], 1)->nb_deferred, 0);
-	CHECK_EQ(port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
+	CHECK_EQ(rig_port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
 	CHECK_EQ(fake_ring_nb_used(next->rings[0].ring), 0);
 	ports_close(&f.net);
 	return TEST_SUCCESS;
@@ -309,21 +309,21 @@ check_moves(enum vu_idle_policy policy, unsigned int nb_rounds, unsigned int sec
 {
 	const uint64_t end_tsc = rte_get_tsc_cycles() + seconds * rte_get_tsc_hz();
 	struct fake_rand rand = { 777 };
-	struct net_loops loops;
+	struct rig_loops loops;
 	struct move_fixture f;
 	unsigned int round = 0;
 
 	move_open(&f, crossed, policy);
-	net_loops_start(&loops, f.net.sched);
+	rig_loops_start(&loops, f.net.sched);
 	while (round++ < nb_rounds || rte_get_tsc_cycles() < end_tsc) {
 		CHECK(move_round(&f, &rand) == TEST_SUCCESS);
 		/* Addresses age while the machine is slow. */
 		ports_learn(&f.net);
 	}
-	port_settle(&f.net.ports[0]);
+	rig_settle(f.net.ports[0].sched);
 	WAIT_WHILE(has_frames_under_way(&f))
 		CHECK(all_receive(&f) == TEST_SUCCESS);
-	net_loops_stop(&loops);
+	rig_loops_stop(&loops);
 	CHECK(check_nothing_dropped(&f) == TEST_SUCCESS);
 	CHECK(f.flows[0][0].nb_sent != 0 && f.flows[1][1].nb_sent != 0);
 	ports_close(&f.net);

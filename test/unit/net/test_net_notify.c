@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "net_fixture.h"
 
@@ -15,14 +16,14 @@
 
 struct notify_fixture {
 	struct vu_sched *sched;
-	struct net_port port;
+	struct rig_port port;
 };
 
 /* A loopback: its receive queue is filled by the task of the other one. */
 static void
 notify_open(struct notify_fixture *f, uint32_t max_us, uint64_t features)
 {
-	f->sched = net_sched_create();
+	f->sched = rig_sched_create(2);
 	port_notify = (struct vu_notify_conf){ 1000, max_us };
 	port_open(&f->port, f->sched, "forward=loopback");
 	port_notify = (struct vu_notify_conf){ 0 };
@@ -34,7 +35,7 @@ notify_open(struct notify_fixture *f, uint32_t max_us, uint64_t features)
 static void
 notify_close(struct notify_fixture *f)
 {
-	port_close(&f->port);
+	rig_port_close(&f->port);
 	vu_sched_destroy(f->sched);
 }
 
@@ -60,7 +61,7 @@ warm_up(struct notify_fixture *f)
 static uint64_t
 nb_calls(struct notify_fixture *f, uint32_t queue_idx)
 {
-	return port_events(f->port.rings[queue_idx].call_fd);
+	return rig_events(f->port.rings[queue_idx].call_fd);
 }
 
 static const uint64_t layouts[] = { 0, F_EVENT_IDX, F_PACKED, F_PACKED | F_EVENT_IDX };
@@ -75,10 +76,10 @@ VU_TEST(net_notify, idle_queues_tell_after_the_time)
 		for (uint32_t q = 0; q < 2; q++)
 			WAIT_WHILE(nb_calls(&f, q) == 0)
 				net_turn(f.sched);
-		CHECK(port_stats(&f.port, 0).vring.nb_notifications_delayed != 0);
-		CHECK(port_stats(&f.port, 1).vring.nb_notifications_delayed != 0);
+		CHECK(rig_port_stats(&f.port, 0).vring.nb_notifications_delayed != 0);
+		CHECK(rig_port_stats(&f.port, 1).vring.nb_notifications_delayed != 0);
 		/* With that they are idle again. */
-		CHECK_EQ(port_stats(&f.port, 1).vring.nb_notifications, 1);
+		CHECK_EQ(rig_port_stats(&f.port, 1).vring.nb_notifications, 1);
 		notify_close(&f);
 	}
 	return TEST_SUCCESS;
@@ -95,7 +96,7 @@ VU_TEST(net_notify, queues_that_stop_tell_first)
 	for (uint32_t q = 0; q < 2; q++) {
 		CHECK_EQ(nb_calls(&f, q), 0);
 		vu_device_ring_stop(f.port.dev, q);
-		port_commit(&f.port);
+		rig_port_commit(&f.port);
 		CHECK_EQ(nb_calls(&f, q), 1);
 	}
 	notify_close(&f);
@@ -110,11 +111,11 @@ VU_TEST(net_notify, a_new_call_descriptor_hears_of_it)
 	notify_open(&f, LONG_US, 0);
 	warm_up(&f);
 	vu_device_ring_set_call(f.port.dev, 1, dup(fd));
-	port_commit(&f.port);
-	CHECK_EQ(port_events(fd), 1);
+	rig_port_commit(&f.port);
+	CHECK_EQ(rig_events(fd), 1);
 	vu_device_ring_stop(f.port.dev, 1);
-	port_commit(&f.port);
-	CHECK_EQ(port_events(fd), 1);
+	rig_port_commit(&f.port);
+	CHECK_EQ(rig_events(fd), 1);
 	vu_fd_close(&fd);
 	notify_close(&f);
 	return TEST_SUCCESS;
@@ -131,7 +132,7 @@ VU_TEST(net_notify, queues_that_are_given_up_tell_first)
 	ring = f.port.rings[1].ring;
 	vu_store(&ring->avail->idx, (uint16_t)(ring->avail_idx + RING_SIZE + 1));
 	net_turn(f.sched);
-	CHECK_EQ(port_stats(&f.port, 1).fault, VU_VRING_BAD_AVAIL_IDX);
+	CHECK_EQ(rig_port_stats(&f.port, 1).fault, VU_VRING_BAD_AVAIL_IDX);
 	CHECK_EQ(nb_calls(&f, 1), 1);
 	notify_close(&f);
 	return TEST_SUCCESS;
@@ -162,7 +163,7 @@ VU_TEST(net_notify, queues_that_move_tell_at_their_new_place)
 	notify_open(&f, 20000, 0);
 	warm_up(&f);
 	for (uint32_t q = 0; q < 2; q++) {
-		unsigned int lcore_id = port_stats(&f.port, q).lcore_id == 4 ? 7 : 4;
+		unsigned int lcore_id = rig_port_stats(&f.port, q).lcore_id == 4 ? 7 : 4;
 
 		CHECK(vu_device_queue_move(f.port.dev, q, lcore_id) == 0);
 	}

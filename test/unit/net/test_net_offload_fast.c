@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fake_rand.h"
 #include "offload_fixture.h"
 
 #define NB_ROUNDS 200000

@@ -55,17 +55,17 @@ VU_TEST(net_rarp, refused)
 {
 	static const uint8_t multicast[6] = { 1 };
 	static const uint8_t nil[6];
-	struct vu_sched *sched = net_sched_create();
-	struct net_port port;
+	struct vu_sched *sched = rig_sched_create(2);
+	struct rig_port port;
 
 	port_open(&port, sched, "forward=switch");
 	CHECK_EQ(vu_device_send_rarp(port.dev, multicast), -EINVAL);
 	CHECK_EQ(vu_device_send_rarp(port.dev, nil), -EINVAL);
 	CHECK_EQ(vu_device_send_rarp(port.dev, mac), 0); /* nobody there to hear it */
-	port_close(&port);
+	rig_port_close(&port);
 	port_open(&port, sched, "forward=loopback");
 	CHECK_EQ(vu_device_send_rarp(port.dev, mac), -EOPNOTSUPP);
-	port_close(&port);
+	rig_port_close(&port);
 	vu_sched_destroy(sched);
 	return 0;
 }
@@ -74,8 +74,8 @@ VU_TEST(net_rarp, refused)
 VU_TEST(net_rarp, handoff_full)
 {
 	struct vu_device_queue_stats stats;
-	struct vu_sched *sched = net_sched_create();
-	struct net_port ports[2];
+	struct vu_sched *sched = rig_sched_create(2);
+	struct rig_port ports[2];
 
 	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
 		port_open(&ports[i], sched, "forward=switch");
@@ -83,11 +83,11 @@ VU_TEST(net_rarp, handoff_full)
 	}
 	for (unsigned int i = 0; i < 2 * NET_HANDOFF_FRAMES; i++)
 		CHECK_EQ(vu_device_send_rarp(ports[0].dev, mac), 0);
-	stats = port_stats(&ports[1], 0);
+	stats = rig_port_stats(&ports[1], 0);
 	/* A ring of so many entries holds one less. */
 	CHECK_EQ(stats.nb_drops[VU_DROP_HANDOFF_FULL], NET_HANDOFF_FRAMES + 1);
 	for (unsigned int i = 0; i < RTE_DIM(ports); i++)
-		port_close(&ports[i]);
+		rig_port_close(&ports[i]);
 	vu_sched_destroy(sched);
 	return 0;
 }

@@ -25,7 +25,7 @@
 /* One port whose frames come back to it. */
 struct echo {
 	struct vu_sched *sched;
-	struct net_port port;
+	struct rig_port port;
 	struct net_received *received;
 };
 
@@ -35,7 +35,7 @@ static struct offload_frame part;
 static void
 echo_open(struct echo *e, uint64_t features)
 {
-	e->sched = net_sched_create();
+	e->sched = rig_sched_create(2);
 	e->received = net_received_create();
 	port_open(&e->port, e->sched, "forward=loopback,offloads=on");
 	port_start(&e->port, features);
@@ -46,13 +46,13 @@ echo_close(struct echo *e)
 {
 	port_stop(&e->port);
 	port_verify_mbufs(&e->port);
-	port_close(&e->port);
+	rig_port_close(&e->port);
 	free(e->received);
 	vu_sched_destroy(e->sched);
 }
 
 static void
-port_send_frame(struct net_port *port, const struct net_header *header)
+port_send_frame(struct rig_port *port, const struct net_header *header)
 {
 	memset(port->header, 0xa5, sizeof(port->header));
 	memcpy(port->header, header, sizeof(*header));
@@ -60,9 +60,9 @@ port_send_frame(struct net_port *port, const struct net_header *header)
 }
 
 static uint64_t
-drops(const struct net_port *port, uint32_t queue_idx, enum vu_drop reason)
+drops(const struct rig_port *port, uint32_t queue_idx, enum vu_drop reason)
 {
-	return port_stats(port, queue_idx).nb_drops[reason];
+	return rig_port_stats(port, queue_idx).nb_drops[reason];
 }
 
 static int
@@ -100,7 +100,7 @@ check_segment_headers(struct offload_frame *segment, unsigned int i, bool is_las
 
 /* The large frame arrives in segments. */
 static int
-check_segments(struct net_port *port, struct net_received *received, bool is_complete)
+check_segments(struct rig_port *port, struct net_received *received, bool is_complete)
 {
 	uint32_t header_bytes = frame.l2_bytes + frame.l3_bytes + frame.l4_bytes;
 	uint32_t done = header_bytes;
@@ -212,7 +212,7 @@ VU_TEST(net_software, large_frames_go_whole_where_negotiated)
 }
 
 static void
-use_variant(struct net_port *port, const struct net_variant *variant)
+use_variant(struct rig_port *port, const struct net_variant *variant)
 {
 	for (uint32_t i = 0; i < port->nb_queues; i++)
 		port_queue(port, i)->burst = variant->ops;
@@ -254,7 +254,7 @@ check_mixed_burst(const struct net_variant *variant, uint64_t features)
 		CHECK(memcmp(e.received->header, i % 3 == 0 || (features & F_TAKE_CSUM) == 0 ?
 			&zero : &header, sizeof(header)) == 0);
 	}
-	CHECK_EQ(port_stats(&e.port, 0).nb_packets, 24);
+	CHECK_EQ(rig_port_stats(&e.port, 0).nb_packets, 24);
 	echo_close(&e);
 	return TEST_SUCCESS;
 }
@@ -332,8 +332,8 @@ VU_TEST(net_software, bad_headers_are_dropped_and_counted)
 		net_turn(e.sched);
 		CHECK_EQ(port_collect(&e.port, 1), 4);
 		CHECK_EQ(drops(&e.port, 1, VU_DROP_BAD_HEADER), 2);
-		CHECK_EQ(port_stats(&e.port, 1).nb_packets, 2);
-		CHECK_EQ(port_stats(&e.port, 1).fault, VU_VRING_OK);
+		CHECK_EQ(rig_port_stats(&e.port, 1).nb_packets, 2);
+		CHECK_EQ(rig_port_stats(&e.port, 1).fault, VU_VRING_OK);
 		for (unsigned int k = 0; k < 2; k++) {
 			CHECK(port_receive(&e.port, 0, e.received));
 			CHECK(check_header(e.received, &good) == TEST_SUCCESS);
@@ -433,7 +433,7 @@ VU_TEST(net_software, unfinished_frames_take_the_ordinary_way)
 		port_send_frame(&n.ports[0], i < 2 ? &header : &zero);
 		net_turn(n.sched);
 		CHECK(check_is_complete(&n, 1, i < 2) == TEST_SUCCESS);
-		CHECK_EQ(port_stats(&n.ports[0], 1).nb_direct, i < 2 ? 0 : i - 1);
+		CHECK_EQ(rig_port_stats(&n.ports[0], 1).nb_direct, i < 2 ? 0 : i - 1);
 	}
 	ports_close(&n);
 	return TEST_SUCCESS;
@@ -494,7 +494,7 @@ VU_TEST(net_software, a_full_ring_takes_what_it_can)
 	port_offer(&e.port, 0, 3, 2048);
 	CHECK_EQ(vu_net_to_guest_burst(queue, &mbuf, 1), 1);
 	CHECK_EQ(drops(&e.port, 0, VU_DROP_RING_FULL), 7);
-	CHECK_EQ(port_stats(&e.port, 0).nb_packets, 3);
+	CHECK_EQ(rig_port_stats(&e.port, 0).nb_packets, 3);
 	rte_pktmbuf_free(mbuf);
 	echo_close(&e);
 	return TEST_SUCCESS;
@@ -566,7 +566,7 @@ VU_TEST(net_software, impossible_requests_are_dropped_and_counted)
 				drops(&e.port, 0, VU_DROP_NO_OFFLOAD) != 1)
 			printf("case %u: ", i);
 		CHECK_EQ(drops(&e.port, 0, VU_DROP_NO_OFFLOAD), 1);
-		CHECK_EQ(port_stats(&e.port, 0).nb_packets, 0);
+		CHECK_EQ(rig_port_stats(&e.port, 0).nb_packets, 0);
 		rte_pktmbuf_free(mbuf);
 		echo_close(&e);
 	}
@@ -591,7 +591,7 @@ VU_TEST(net_software, too_many_segments_are_dropped)
 		net_turn(e.sched);
 		CHECK_EQ(port_collect(&e.port, 1), 1);
 		CHECK_EQ(drops(&e.port, 0, VU_DROP_NO_OFFLOAD), gso_bytes == 15);
-		CHECK_EQ(port_stats(&e.port, 0).nb_packets, gso_bytes == 15 ? 0 : RING_SIZE);
+		CHECK_EQ(rig_port_stats(&e.port, 0).nb_packets, gso_bytes == 15 ? 0 : RING_SIZE);
 		CHECK_EQ(drops(&e.port, 0, VU_DROP_RING_FULL),
 			gso_bytes == 15 ? 0 : NET_MAX_SEGMENTS - RING_SIZE);
 		while (port_receive(&e.port, 0, e.received))

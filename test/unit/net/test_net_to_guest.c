@@ -11,7 +11,7 @@
 
 struct pusher {
 	struct vu_sched *sched;
-	struct net_port port;
+	struct rig_port port;
 	struct net_received *received;
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	uint16_t nb_frames;
@@ -20,7 +20,7 @@ struct pusher {
 static void
 pusher_open(struct pusher *p, uint64_t features)
 {
-	p->sched = net_sched_create();
+	p->sched = rig_sched_create(2);
 	p->received = net_received_create();
 	p->nb_frames = 0;
 	port_open(&p->port, p->sched, "forward=null");
@@ -32,7 +32,7 @@ pusher_close(struct pusher *p)
 {
 	port_stop(&p->port);
 	port_verify_mbufs(&p->port);
-	port_close(&p->port);
+	rig_port_close(&p->port);
 	free(p->received);
 	vu_sched_destroy(p->sched);
 }
@@ -94,7 +94,7 @@ check_received(struct pusher *p, const uint8_t *bytes, uint32_t len_bytes, uint1
 static uint64_t
 drops(const struct pusher *p, enum vu_drop reason)
 {
-	return port_stats(&p->port, 0).nb_drops[reason];
+	return rig_port_stats(&p->port, 0).nb_drops[reason];
 }
 
 VU_TEST(net_to_guest, header_variants)
@@ -119,7 +119,7 @@ VU_TEST(net_to_guest, header_variants)
 		port_offer(&p.port, 0, 1, header_bytes[k] + sizeof(frame));
 		push_one(&p, frame, sizeof(frame));
 		CHECK(check_received(&p, frame, sizeof(frame), 1) == TEST_SUCCESS);
-		CHECK_EQ(port_stats(&p.port, 0).nb_packets, 17);
+		CHECK_EQ(rig_port_stats(&p.port, 0).nb_packets, 17);
 		pusher_close(&p);
 	}
 	return TEST_SUCCESS;
@@ -276,7 +276,7 @@ VU_TEST(net_to_guest, all_but_the_last_buffer_are_full)
 	for (int i = 0; i < 5; i++)
 		CHECK_EQ(elems[i].len_bytes, 100);
 	CHECK_EQ(elems[5].len_bytes, 12);
-	CHECK_EQ(port_stats(&p.port, 0).vring.nb_chains, 6);
+	CHECK_EQ(rig_port_stats(&p.port, 0).vring.nb_chains, 6);
 	pusher_close(&p);
 	return TEST_SUCCESS;
 }
@@ -294,12 +294,12 @@ VU_TEST(net_to_guest, mergeable_frames_of_one_burst_follow_each_other)
 		add_frame(&p, frames[i], 20 + 21 * i, 2048);
 	}
 	push(&p);
-	for (unsigned int i = 0; i < port_stats(&p.port, 0).nb_packets; i++)
+	for (unsigned int i = 0; i < rig_port_stats(&p.port, 0).nb_packets; i++)
 		CHECK(check_received(&p, frames[i], 20 + 21 * i, (20 + 21 * i + 12 + 99) / 100) ==
 			TEST_SUCCESS);
 	CHECK(!port_receive(&p.port, 0, p.received));
-	CHECK(port_stats(&p.port, 0).nb_packets >= 18);
-	CHECK_EQ(port_stats(&p.port, 0).nb_packets + drops(&p, VU_DROP_RING_FULL), 32);
+	CHECK(rig_port_stats(&p.port, 0).nb_packets >= 18);
+	CHECK_EQ(rig_port_stats(&p.port, 0).nb_packets + drops(&p, VU_DROP_RING_FULL), 32);
 	pusher_close(&p);
 	return TEST_SUCCESS;
 }
@@ -382,14 +382,14 @@ VU_TEST(net_to_guest, full_ring_takes_what_fits)
 			add_frame(&p, frame, sizeof(frame), 2048);
 		}
 		push(&p);
-		CHECK_EQ(port_stats(&p.port, 0).nb_packets, 5);
+		CHECK_EQ(rig_port_stats(&p.port, 0).nb_packets, 5);
 		CHECK_EQ(drops(&p, VU_DROP_RING_FULL), 16);
 		for (unsigned int i = 0; i < 5; i++) {
 			frame_make(frame, sizeof(frame), i);
 			CHECK(check_received(&p, frame, sizeof(frame), 1) == TEST_SUCCESS);
 		}
 		CHECK(!port_receive(&p.port, 0, p.received));
-		CHECK_EQ(port_events(p.port.rings[0].call_fd), 1);
+		CHECK_EQ(rig_events(p.port.rings[0].call_fd), 1);
 		pusher_close(&p);
 	}
 	return TEST_SUCCESS;
@@ -433,7 +433,7 @@ VU_TEST(net_to_guest, disabled_and_stopped_rings_get_nothing)
 		add_frame(&p, frame, sizeof(frame), 2048);
 	CHECK_EQ(rte_ring_enqueue_bulk(nq->handoff, (void **)p.frames, 3, NULL), 3);
 	vu_device_ring_enable(p.port.dev, 0, false);
-	port_commit(&p.port);
+	rig_port_commit(&p.port);
 	net_turn(p.sched);
 	CHECK_EQ(drops(&p, VU_DROP_DISABLED), 3);
 	CHECK_EQ(fake_ring_nb_used(p.port.rings[0].ring), 0);
@@ -443,10 +443,10 @@ VU_TEST(net_to_guest, disabled_and_stopped_rings_get_nothing)
 		add_frame(&p, frame, sizeof(frame), 2048);
 	CHECK_EQ(rte_ring_enqueue_bulk(nq->handoff, (void **)p.frames, 2, NULL), 2);
 	vu_device_ring_stop(p.port.dev, 0);
-	port_commit(&p.port);
+	rig_port_commit(&p.port);
 	CHECK_EQ(drops(&p, VU_DROP_DISABLED), 5);
 	CHECK_EQ(rte_ring_count(nq->handoff), 0);
-	CHECK_EQ(port_stats(&p.port, 0).nb_packets, 0);
+	CHECK_EQ(rig_port_stats(&p.port, 0).nb_packets, 0);
 	pusher_close(&p);
 	return TEST_SUCCESS;
 }
@@ -472,7 +472,7 @@ VU_TEST(net_to_guest, handoff_is_polled_until_it_is_empty)
 		frame_make(frame, sizeof(frame), i);
 		CHECK(check_received(&p, frame, sizeof(frame), 1) == TEST_SUCCESS);
 	}
-	CHECK_EQ(port_stats(&p.port, 0).nb_packets, 50);
+	CHECK_EQ(rig_port_stats(&p.port, 0).nb_packets, 50);
 	pusher_close(&p);
 	return TEST_SUCCESS;
 }
@@ -516,19 +516,19 @@ check_bad_entry(const struct bad_entry *bad, uint64_t features)
 	for (unsigned int i = 0; i < 4; i++)
 		CHECK(check_received(&p, frame, sizeof(frame), 1) == TEST_SUCCESS);
 	CHECK(!port_receive(&p.port, 0, p.received));
-	CHECK_EQ(port_stats(&p.port, 0).nb_packets, 4);
+	CHECK_EQ(rig_port_stats(&p.port, 0).nb_packets, 4);
 	CHECK_EQ(drops(&p, VU_DROP_FAULT), 6);
-	CHECK_EQ(port_stats(&p.port, 0).fault, bad->fault);
-	CHECK_EQ(port_stats(&p.port, 0).nb_faults, 1);
-	CHECK_EQ(port_events(p.port.rings[0].call_fd), 1);
-	CHECK_EQ(port_events(p.port.rings[0].err_fd), 1);
+	CHECK_EQ(rig_port_stats(&p.port, 0).fault, bad->fault);
+	CHECK_EQ(rig_port_stats(&p.port, 0).nb_faults, 1);
+	CHECK_EQ(rig_events(p.port.rings[0].call_fd), 1);
+	CHECK_EQ(rig_events(p.port.rings[0].err_fd), 1);
 	CHECK_EQ(p.port.nb_ring_faults, 1);
 	/* Given up: frames go nowhere, and it is not reported again. */
 	push_one(&p, frame, sizeof(frame));
 	net_turn(p.sched);
 	CHECK_EQ(drops(&p, VU_DROP_FAULT), 7);
-	CHECK(port_events(p.port.rings[0].err_fd) == 0 && p.port.nb_ring_faults == 1);
-	CHECK(port_stats(&p.port, 1).fault == VU_VRING_OK);
+	CHECK(rig_events(p.port.rings[0].err_fd) == 0 && p.port.nb_ring_faults == 1);
+	CHECK(rig_port_stats(&p.port, 1).fault == VU_VRING_OK);
 	pusher_close(&p);
 	return TEST_SUCCESS;
 }
@@ -559,7 +559,7 @@ VU_TEST(net_to_guest, frame_across_a_bad_entry_is_not_delivered_at_all)
 	push_one(&p, frame, sizeof(frame));
 	CHECK_EQ(fake_ring_nb_used(ring), 0);
 	CHECK_EQ(drops(&p, VU_DROP_FAULT), 1);
-	CHECK_EQ(port_stats(&p.port, 0).fault, VU_VRING_BAD_ADDRESS);
+	CHECK_EQ(rig_port_stats(&p.port, 0).fault, VU_VRING_BAD_ADDRESS);
 	pusher_close(&p);
 	return TEST_SUCCESS;
 }
@@ -575,7 +575,7 @@ struct pushed {
 static void
 offer_random(struct pusher *p, struct fake_rand *rand)
 {
-	struct net_guest_ring *ring = &p->port.rings[0];
+	struct rig_ring *ring = &p->port.rings[0];
 	uint64_t gpa = ring_slot(ring, SLOT_BYTES);
 	struct net_chain chain = { .nb_bufs = 1 };
 	uint16_t nb_direct;
@@ -645,7 +645,7 @@ check_random(uint64_t features, uint64_t seed)
 		nb_pushed += nb;
 		CHECK(check_subsequence(&p, pushed, nb, &nb_delivered) == TEST_SUCCESS);
 	}
-	stats = port_stats(&p.port, 0);
+	stats = rig_port_stats(&p.port, 0);
 	CHECK_EQ(stats.fault, VU_VRING_OK);
 	CHECK_EQ(stats.nb_packets, nb_delivered);
 	CHECK_EQ(stats.nb_packets + stats_all_drops(&stats), nb_pushed);

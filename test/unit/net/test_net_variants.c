@@ -42,13 +42,13 @@ first_seed(uint64_t otherwise)
 static uint64_t
 offered_features(void)
 {
-	struct vu_sched *sched = net_sched_create();
-	struct net_port port;
+	struct vu_sched *sched = rig_sched_create(2);
+	struct rig_port port;
 	uint64_t features;
 
 	port_open(&port, sched, "forward=null");
 	features = vu_device_features(port.dev);
-	port_close(&port);
+	rig_port_close(&port);
 	vu_sched_destroy(sched);
 	return features;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "expect.h"
+#include "rig.h"
 #include "vu_atomic.h"
 #include "vu_sched.h"
 
@@ -72,15 +73,6 @@ set_flag(void *flag)
 	*(bool *)flag = true;
 }
 
-/* Two workers; their lcores are names only as long as the loops run in plain threads. */
-static inline struct vu_sched *
-fake_sched_create(void)
-{
-	const unsigned int lcore_ids[] = { 4, 7 };
-
-	return vu_sched_create(lcore_ids, RTE_DIM(lcore_ids));
-}
-
 struct loop_thread {
 	struct vu_sched *sched;
 	unsigned int worker_idx;
@@ -97,6 +89,15 @@ loop_thread_main(void *arg)
 	return NULL;
 }
 
+static inline void
+loop_thread_undo(void *arg)
+{
+	struct loop_thread *loop = arg;
+
+	vu_sched_worker_stop(loop->sched, loop->worker_idx);
+	expect_thread_join(loop->thread);
+}
+
 /* Returns once the loop runs. */
 static inline void
 loop_thread_start(struct loop_thread *loop, struct vu_sched *sched, unsigned int worker_idx)
@@ -104,21 +105,23 @@ loop_thread_start(struct loop_thread *loop, struct vu_sched *sched, unsigned int
 	*loop = (struct loop_thread){ .sched = sched, .worker_idx = worker_idx, .rc = -1 };
 	expect_thread_start(&loop->thread, loop_thread_main, loop);
 	WAIT_UNTIL(vu_sched_worker_is_running(sched, worker_idx));
+	expect_at_failure(loop_thread_undo, loop);
+}
+
+/* For a loop that something else has stopped. */
+static inline void
+loop_thread_join(struct loop_thread *loop)
+{
+	expect_thread_join(loop->thread);
+	expect_undone(loop_thread_undo, loop);
 }
 
 static inline int
 loop_thread_stop(struct loop_thread *loop)
 {
-	vu_sched_worker_stop(loop->sched, loop->worker_idx);
-	expect_thread_join(loop->thread);
+	loop_thread_undo(loop);
+	expect_undone(loop_thread_undo, loop);
 	return loop->rc;
-}
-
-/* Complete everything that is pending. */
-static inline void
-sched_settle(struct vu_sched *sched)
-{
-	WAIT_UNTIL(vu_sched_poll(sched) == UINT64_MAX);
 }
 
 static inline void

@@ -29,7 +29,7 @@ wait_for_gaps(const struct vu_sched *sched, unsigned int worker_idx)
 
 VU_TEST(sched_gap, measures_nothing_unless_asked)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
 	struct loop_thread loop;
 	struct vu_sched_gaps gaps;
@@ -52,7 +52,7 @@ VU_TEST(sched_gap, measures_nothing_unless_asked)
 /* The longest gap is in the highest bucket that has any, and what was measured stays. */
 VU_TEST(sched_gap, counts_every_turn_while_on)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct loop_thread loop;
 	struct vu_sched_gaps gaps;
 	unsigned int highest = 0;
@@ -77,7 +77,7 @@ VU_TEST(sched_gap, counts_every_turn_while_on)
 
 VU_TEST(sched_gap, starts_again)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct loop_thread loop;
 
 	vu_sched_gap_start(sched);
@@ -99,7 +99,7 @@ VU_TEST(sched_gap, starts_again)
 /* A loop that measures still does its work and still stops. */
 VU_TEST(sched_gap, loop_works_while_measuring)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
 	struct loop_thread loop;
 	bool is_over = false;
@@ -115,7 +115,7 @@ VU_TEST(sched_gap, loop_works_while_measuring)
 		CHECK_EQ(vu_sched_task_remove(sched, &fake->task, &wait), 0);
 		if (round % 2 == 0)
 			vu_sched_gap_stop(sched);
-		sched_settle(sched);
+		rig_settle(sched);
 		CHECK(is_over);
 	}
 	CHECK_EQ(loop_thread_stop(&loop), 0);

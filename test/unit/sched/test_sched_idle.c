@@ -55,7 +55,7 @@ struct idle_fixture {
 static void
 idle_open(struct idle_fixture *f, unsigned int nb_sleepers, uint32_t idle_us)
 {
-	*f = (struct idle_fixture){ .sched = fake_sched_create(), .nb_sleepers = nb_sleepers };
+	*f = (struct idle_fixture){ .sched = rig_sched_create(2), .nb_sleepers = nb_sleepers };
 	f->sleepers = aligned_alloc(RTE_CACHE_LINE_SIZE, nb_sleepers * sizeof(*f->sleepers));
 	for (unsigned int i = 0; i < 2; i++)
 		CHECK(vu_sched_set_idle(f->sched, i, VU_IDLE_INTERRUPT, idle_us) == 0);
@@ -142,7 +142,7 @@ VU_TEST(sched_idle, names)
 
 VU_TEST(sched_idle, what_cannot_be_chosen_is_refused)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct rte_cpu_intrinsics cpu;
 	struct loop_thread loop;
 
@@ -357,12 +357,12 @@ VU_TEST(sched_idle, commands_end_a_sleep)
 	wait_for_polls(&f.sleepers[0].fake, 2);
 	WAIT_UNTIL(vu_load(&sched_worker(f.sched, 0)->is_asleep) != 0);
 	CHECK_EQ(vu_sched_task_move(f.sched, &f.sleepers[0].fake.task, 1), 0);
-	sched_settle(f.sched);
+	rig_settle(f.sched);
 	wait_for_polls(&f.sleepers[0].fake, 3);
 	CHECK_EQ(idle_stats(&f, 1).nb_tasks, 2);
 	vu_sched_wait_init(&removal, set_flag, &is_removed);
 	CHECK_EQ(vu_sched_task_remove(f.sched, &f.sleepers[0].fake.task, &removal), 0);
-	sched_settle(f.sched);
+	rig_settle(f.sched);
 	CHECK(is_removed);
 	idle_close(&f); /* the loops end, asleep or not */
 	return TEST_SUCCESS;
@@ -381,11 +381,11 @@ VU_TEST(sched_idle, grace_periods_do_not_wait_for_a_sleeper)
 		is_over = false;
 		vu_sched_wait_init(&waits[i], set_flag, &is_over);
 		vu_quiesce_start(f.sched, &waits[i]);
-		sched_settle(f.sched);
+		rig_settle(f.sched);
 		CHECK(is_over);
 		/* Nor does the watchdog think that it stalls. */
 		CHECK_EQ(vu_sched_watchdog_check(f.sched), 0);
-		sched_settle(f.sched);
+		rig_settle(f.sched);
 	}
 	idle_close(&f);
 	return TEST_SUCCESS;
@@ -433,7 +433,7 @@ VU_TEST_STRESS(sched_idle, nothing_is_lost_for_long)
 VU_TEST(sched_idle, every_policy_polls)
 {
 	for (enum vu_idle_policy policy = 0; policy < VU_NB_IDLE_POLICIES; policy++) {
-		struct vu_sched *sched = fake_sched_create();
+		struct vu_sched *sched = rig_sched_create(2);
 		struct fake_task *fakes = fake_tasks_create(20);
 		struct loop_thread loop;
 

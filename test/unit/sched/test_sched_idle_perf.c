@@ -103,7 +103,7 @@ poll_cycles(unsigned int nb_idle, enum place place, uint32_t nb_items)
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	struct idler *idlers = aligned_alloc(RTE_CACHE_LINE_SIZE,
 		(nb_idle + 1) * sizeof(*idlers));
-	struct worker worker = { .sched = fake_sched_create(), .nb_items = nb_items };
+	struct worker worker = { .sched = rig_sched_create(2), .nb_items = nb_items };
 	double cycles;
 
 	CHECK(words != MAP_FAILED && idlers != NULL);

@@ -42,7 +42,7 @@ VU_TEST(sched_loop, create_checks_lcores)
 
 VU_TEST(sched_loop, unknown_worker_is_refused)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task fake;
 
 	fake_task_init(&fake);
@@ -57,7 +57,7 @@ VU_TEST(sched_loop, unknown_worker_is_refused)
 
 VU_TEST(sched_loop, turn_polls_what_changed)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(9);
 
 	for (unsigned int i = 0; i < 9; i++)
@@ -105,7 +105,7 @@ idler_poll(struct vu_task *task)
 VU_TEST(sched_loop, mask_selects_bits)
 {
 	static _Alignas(4) uint16_t ring[4];
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct idler idler = {
 		/* The upper half at a 2-byte boundary: ring[2]. */
 		.next = { .idle = 7u << 16, .mask = 0xffff0000 },
@@ -128,7 +128,7 @@ VU_TEST(sched_loop, mask_selects_bits)
 
 VU_TEST(sched_loop, never_and_always)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct idler never = {.next = VU_IDLE_WORD_NEVER}, always = {.next = VU_IDLE_WORD_ALWAYS};
 
 	vu_task_init(&never.task, idler_poll, &never);
@@ -145,7 +145,7 @@ VU_TEST(sched_loop, never_and_always)
 
 VU_TEST(sched_loop, owner_is_the_polling_thread)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(2);
 	struct loop_thread loop;
 
@@ -168,7 +168,7 @@ VU_TEST(sched_loop, owner_is_the_polling_thread)
 
 VU_TEST(sched_loop, one_thread_per_worker)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct loop_thread loop;
 
 	loop_thread_start(&loop, sched, 0);
@@ -184,7 +184,7 @@ VU_TEST(sched_loop, one_thread_per_worker)
 
 VU_TEST(sched_loop, early_stop_is_kept)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct loop_thread loop;
 
 	CHECK_EQ(vu_sched_worker_stop(sched, 0), 0);
@@ -192,7 +192,7 @@ VU_TEST(sched_loop, early_stop_is_kept)
 	loop_thread_start(&loop, sched, 0);   /* the request was used up */
 	vu_sched_stop(sched);
 	CHECK(!vu_sched_worker_is_running(sched, 0));
-	expect_thread_join(loop.thread);
+	loop_thread_join(&loop);
 	CHECK_EQ(loop.rc, 0);
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
@@ -271,7 +271,7 @@ VU_TEST(sched_loop, busy_task_beside_many_idle_ones_is_polled_again)
 	};
 
 	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
-		struct vu_sched *sched = fake_sched_create();
+		struct vu_sched *sched = rig_sched_create(2);
 		struct fake_task *fakes = fake_tasks_create(rows[i].nb_idle);
 		struct giver giver = {
 			.nb_items = rows[i].nb_items, .nb_items_later = rows[i].nb_items_later,

@@ -16,7 +16,7 @@
 
 VU_TEST(sched_mailbox, wrong_order_is_refused)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
 	struct vu_sched_wait wait, other;
 	bool is_done = false;
@@ -37,7 +37,7 @@ VU_TEST(sched_mailbox, wrong_order_is_refused)
 	vu_sched_task_wake(sched, &fake->task);
 	CHECK(!is_done);
 	CHECK_EQ(vu_task_worker(&fake->task), -1);
-	sched_settle(sched);
+	rig_settle(sched);
 	CHECK(is_done);
 	CHECK(!vu_sched_wait_is_pending(&wait));
 	vu_sched_turn(sched, 0);
@@ -51,7 +51,7 @@ VU_TEST(sched_mailbox, wrong_order_is_refused)
 
 VU_TEST(sched_mailbox, other_scheduler_is_refused)
 {
-	struct vu_sched *sched = fake_sched_create(), *stranger = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2), *stranger = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
 	struct vu_sched_wait wait;
 
@@ -71,7 +71,7 @@ VU_TEST(sched_mailbox, other_scheduler_is_refused)
 
 VU_TEST(sched_mailbox, wake_polls_once)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
 
 	CHECK_EQ(vu_sched_task_add(sched, &fake->task, 0), 0);
@@ -111,7 +111,7 @@ page_idler_poll(struct vu_task *task)
 
 VU_TEST(sched_mailbox, wake_does_not_read_old_word)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct page_idler idler;
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -131,7 +131,7 @@ VU_TEST(sched_mailbox, wake_does_not_read_old_word)
 
 VU_TEST(sched_mailbox, removal_keeps_order)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(10);
 	const unsigned int removed[] = { 3, 0, 9, 4 };
 	const unsigned int left[] = { 1, 2, 5, 6, 7, 8 };
@@ -145,7 +145,7 @@ VU_TEST(sched_mailbox, removal_keeps_order)
 		vu_sched_wait_init(&waits[i], NULL, NULL);
 		CHECK_EQ(vu_sched_task_remove(sched, &fakes[removed[i]].task, &waits[i]), 0);
 	}
-	sched_settle(sched);
+	rig_settle(sched);
 	for (unsigned int i = 0; i < RTE_DIM(left); i++) {
 		fakes[left[i]].order = &order;
 		vu_sched_task_wake(sched, &fakes[left[i]].task);
@@ -164,7 +164,7 @@ VU_TEST(sched_mailbox, removal_keeps_order)
 
 VU_TEST(sched_mailbox, grows_without_loop)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(NB_MANY);
 
 	for (unsigned int i = 0; i < NB_MANY; i++)
@@ -189,7 +189,7 @@ count_done(void *arg)
 /* Every task has its three commands under way, through all the tables that takes. */
 VU_TEST(sched_mailbox, holds_all_commands_of_a_busy_loop)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(NB_MANY);
 	struct fake_task *gate = fake_tasks_create(1);
 	struct vu_sched_wait *waits = calloc(NB_MANY, sizeof(*waits));
@@ -212,7 +212,7 @@ VU_TEST(sched_mailbox, holds_all_commands_of_a_busy_loop)
 	CHECK(vu_sched_poll(sched) != UINT64_MAX);
 	CHECK_EQ(nb_done, 0);
 	vu_store_release(&gate->is_gated, 0);
-	sched_settle(sched);
+	rig_settle(sched);
 	CHECK_EQ(nb_done, NB_MANY / 4 * 3);
 	for (unsigned int i = 1; i < NB_MANY; i += 4)
 		wait_for_polls(&fakes[i], 1);
@@ -228,7 +228,7 @@ VU_TEST(sched_mailbox, holds_all_commands_of_a_busy_loop)
 
 VU_TEST(sched_mailbox, removal_waits_for_the_loop)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(2);
 	struct vu_sched_wait wait;
 	struct loop_thread loop;
@@ -245,7 +245,7 @@ VU_TEST(sched_mailbox, removal_waits_for_the_loop)
 		CHECK(vu_sched_poll(sched) != UINT64_MAX);
 	CHECK(!is_done);
 	vu_store_release(&fakes[0].is_gated, 0);
-	sched_settle(sched);
+	rig_settle(sched);
 	CHECK(is_done);
 	CHECK(vu_load(&fakes[1].task.owner) == NULL);
 	CHECK_EQ(loop_thread_stop(&loop), 0);
@@ -257,7 +257,7 @@ VU_TEST(sched_mailbox, removal_waits_for_the_loop)
 /* Commands left behind by a loop that ended are handled by the control lcore. */
 VU_TEST(sched_mailbox, ended_loop_leaves_nothing)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(2);
 	struct vu_sched_wait wait;
 	struct loop_thread loop;
@@ -273,7 +273,7 @@ VU_TEST(sched_mailbox, ended_loop_leaves_nothing)
 	CHECK_EQ(vu_sched_task_remove(sched, &fakes[0].task, &wait), 0);
 	vu_store_release(&fakes[0].is_gated, 0);
 	CHECK_EQ(loop_thread_stop(&loop), 0);
-	sched_settle(sched);
+	rig_settle(sched);
 	CHECK(is_done);
 	vu_sched_turn(sched, 0);
 	CHECK_EQ(fakes[0].nb_polls, 1);
@@ -285,7 +285,7 @@ VU_TEST(sched_mailbox, ended_loop_leaves_nothing)
 
 VU_TEST(sched_mailbox, move_polls_on_arrival)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
 
 	CHECK_EQ(vu_sched_task_add(sched, &fake->task, 0), 0);
@@ -298,7 +298,7 @@ VU_TEST(sched_mailbox, move_polls_on_arrival)
 	vu_sched_turn(sched, 0);
 	vu_sched_turn(sched, 1);
 	CHECK_EQ(fake->nb_polls, 1); /* in no array until vu_sched_poll() */
-	sched_settle(sched);
+	rig_settle(sched);
 	vu_sched_turn(sched, 0);
 	CHECK_EQ(fake->nb_polls, 1);
 	vu_sched_turn(sched, 1);
@@ -313,7 +313,7 @@ VU_TEST(sched_mailbox, move_polls_on_arrival)
 
 VU_TEST(sched_mailbox, move_can_turn_back)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
 
 	CHECK_EQ(vu_sched_task_add(sched, &fake->task, 0), 0);
@@ -322,7 +322,7 @@ VU_TEST(sched_mailbox, move_can_turn_back)
 	CHECK_EQ(vu_sched_task_move(sched, &fake->task, 0), 0);
 	CHECK_EQ(vu_sched_task_move(sched, &fake->task, 1), 0);
 	CHECK_EQ(vu_sched_task_move(sched, &fake->task, 0), 0);
-	sched_settle(sched);
+	rig_settle(sched);
 	vu_sched_turn(sched, 1);
 	CHECK_EQ(fake->nb_polls, 1);
 	vu_sched_turn(sched, 0);
@@ -335,7 +335,7 @@ VU_TEST(sched_mailbox, move_can_turn_back)
 
 VU_TEST(sched_mailbox, removal_ends_a_move)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
 	struct vu_sched_wait wait;
 	bool is_done = false;
@@ -344,14 +344,14 @@ VU_TEST(sched_mailbox, removal_ends_a_move)
 	CHECK_EQ(vu_sched_task_add(sched, &fake->task, 0), 0);
 	CHECK_EQ(vu_sched_task_move(sched, &fake->task, 1), 0);
 	CHECK_EQ(vu_sched_task_remove(sched, &fake->task, &wait), 0);
-	sched_settle(sched);
+	rig_settle(sched);
 	CHECK(is_done);
 	vu_sched_turn(sched, 0);
 	vu_sched_turn(sched, 1);
 	CHECK_EQ(fake->nb_polls, 0);
 	CHECK_EQ(vu_sched_task_add(sched, &fake->task, 1), 0);
 	CHECK_EQ(vu_sched_task_move(sched, &fake->task, 0), 0);
-	sched_settle(sched);
+	rig_settle(sched);
 	vu_sched_turn(sched, 0);
 	CHECK_EQ(fake->nb_polls, 1);
 	vu_sched_destroy(sched);
@@ -361,7 +361,7 @@ VU_TEST(sched_mailbox, removal_ends_a_move)
 
 VU_TEST(sched_mailbox, moves_between_running_loops)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
 	struct loop_thread loops[2];
 
@@ -370,12 +370,12 @@ VU_TEST(sched_mailbox, moves_between_running_loops)
 		loop_thread_start(&loops[i], sched, i);
 	for (uint32_t move = 1; move <= 20; move++) {
 		CHECK_EQ(vu_sched_task_move(sched, &fake->task, move & 1), 0);
-		sched_settle(sched);
+		rig_settle(sched);
 		wait_for_polls(fake, move); /* the first poll may have been left out */
 	}
 	vu_sched_stop(sched);
 	for (unsigned int i = 0; i < 2; i++)
-		expect_thread_join(loops[i].thread);
+		loop_thread_join(&loops[i]);
 	CHECK_EQ(fake->nb_polls_mine, fake->nb_polls);
 	vu_sched_destroy(sched);
 	free(fake);

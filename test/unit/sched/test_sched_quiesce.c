@@ -13,7 +13,7 @@
 
 VU_TEST(sched_quiesce, no_loop_is_over_at_next_poll)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct vu_sched_wait wait;
 	bool is_done = false;
 
@@ -32,7 +32,7 @@ VU_TEST(sched_quiesce, no_loop_is_over_at_next_poll)
 
 VU_TEST(sched_quiesce, waits_for_the_turn_under_way)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *gate = fake_tasks_create(1);
 	struct vu_sched_wait wait;
 	struct loop_thread loop;
@@ -52,7 +52,7 @@ VU_TEST(sched_quiesce, waits_for_the_turn_under_way)
 	}
 	CHECK(!is_done);
 	vu_store_release(&gate->is_gated, 0);
-	sched_settle(sched);
+	rig_settle(sched);
 	CHECK(is_done);
 	CHECK_EQ(loop_thread_stop(&loop), 0);
 	vu_sched_destroy(sched);
@@ -62,7 +62,7 @@ VU_TEST(sched_quiesce, waits_for_the_turn_under_way)
 
 VU_TEST(sched_quiesce, ended_loop_delays_nothing)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *gate = fake_tasks_create(1);
 	struct vu_sched_wait wait;
 	struct loop_thread loop;
@@ -88,7 +88,7 @@ VU_TEST(sched_quiesce, ended_loop_delays_nothing)
 /* A token covers commands sent before it: the wake is answered without a look at the old word. */
 VU_TEST(sched_quiesce, covers_commands_sent_before)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(2);
 	struct vu_sched_wait wait;
 	struct loop_thread loop;
@@ -103,7 +103,7 @@ VU_TEST(sched_quiesce, covers_commands_sent_before)
 		vu_sched_task_wake(sched, &fakes[1].task);
 		is_done = false;
 		vu_quiesce_start(sched, &wait);
-		sched_settle(sched);
+		rig_settle(sched);
 		CHECK(is_done);
 	}
 	CHECK_EQ(loop_thread_stop(&loop), 0);
@@ -202,7 +202,7 @@ gate_to_trap(struct fake_task *gate)
  */
 VU_TEST(sched_quiesce, mailbox_stands_after_the_quiescent_state)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(5);
 	struct fake_task *gate = &fakes[0], *woken = &fakes[4]; /* in another word group */
 	struct vu_sched_wait wait;
@@ -229,7 +229,7 @@ VU_TEST(sched_quiesce, mailbox_stands_after_the_quiescent_state)
 		CHECK(vu_sched_poll(sched) != UINT64_MAX);
 	CHECK(!is_done);
 	vu_store_release(&gate->is_gated, 0);
-	sched_settle(sched);
+	rig_settle(sched);
 	CHECK(is_done);
 	wait_for_polls(woken, 2);
 	CHECK_EQ(loop_thread_stop(&loop), 0);
@@ -242,7 +242,7 @@ VU_TEST(sched_quiesce, mailbox_stands_after_the_quiescent_state)
 /* The loop is held inside the handler of REMOVE, which still needs the task. */
 VU_TEST(sched_quiesce, removal_outlasts_its_handler)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *gate = fake_tasks_create(1);
 	struct vu_sched_wait removal, grace;
 	struct loop_thread loop;
@@ -264,7 +264,7 @@ VU_TEST(sched_quiesce, removal_outlasts_its_handler)
 	CHECK(is_over); /* a token alone would not do */
 	CHECK(!is_removed);
 	vu_store_release(&trap.is_released, 1);
-	sched_settle(sched);
+	rig_settle(sched);
 	CHECK(is_removed);
 	CHECK_EQ(loop_thread_stop(&loop), 0);
 	vu_sched_destroy(sched);
@@ -302,7 +302,7 @@ chain_init(struct chain *chain, struct vu_sched *sched, unsigned int nb_left)
 
 VU_TEST(sched_quiesce, function_may_start_again)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct chain chain;
 
 	chain_init(&chain, sched, 2);
@@ -318,7 +318,7 @@ VU_TEST(sched_quiesce, function_may_start_again)
 
 VU_TEST(sched_quiesce, cancelled_wait_is_not_called)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct chain chains[3];
 
 	for (unsigned int i = 0; i < 3; i++) {
@@ -341,7 +341,7 @@ VU_TEST(sched_quiesce, cancelled_wait_is_not_called)
 
 VU_TEST(sched_quiesce, function_may_free_its_wait)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 
 	for (unsigned int i = 0; i < 5; i++) {
 		struct vu_sched_wait *wait = malloc(sizeof(*wait));
@@ -356,7 +356,7 @@ VU_TEST(sched_quiesce, function_may_free_its_wait)
 
 VU_TEST(sched_quiesce, destroy_completes_waits)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
 	struct chain chain;
 	struct vu_sched_wait removal;

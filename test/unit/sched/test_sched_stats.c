@@ -14,7 +14,7 @@
 
 VU_TEST(sched_stats, starts_at_zero)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct vu_sched_lcore_stats stats;
 
 	CHECK_EQ(vu_sched_lcore_stats_get(sched, 2, &stats), -EINVAL);
@@ -32,7 +32,7 @@ VU_TEST(sched_stats, starts_at_zero)
 
 VU_TEST(sched_stats, counts_polls_and_items)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(3);
 	struct vu_sched_lcore_stats stats;
 
@@ -55,7 +55,7 @@ VU_TEST(sched_stats, counts_polls_and_items)
 /* Time outside the loop stands still. */
 VU_TEST(sched_stats, stopped_loop_counts_nothing)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct vu_sched_lcore_stats before, after;
 
 	vu_sched_turn(sched, 0);
@@ -106,7 +106,7 @@ load_set(struct vu_sched *sched, struct load *load, uint32_t nb_items)
 
 VU_TEST(sched_stats, running_loop_is_busy_or_idle)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct load load = { .nb_items = 0 };
 	struct vu_sched_lcore_stats first, second;
 	struct loop_thread loop;
@@ -157,7 +157,7 @@ burst_poll(struct vu_task *task)
 
 VU_TEST(sched_stats, first_turn_of_a_burst_is_busy)
 {
-	struct vu_sched *sched = fake_sched_create();
+	struct vu_sched *sched = rig_sched_create(2);
 	struct vu_sched_lcore_stats stats;
 	static struct burst burst;
 

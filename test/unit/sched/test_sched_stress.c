@@ -228,7 +228,7 @@ kicks_wait_for_answers(struct stress *stress)
 		if (!stress->is_running[i])
 			loop_toggle(stress, i);
 	}
-	sched_settle(stress->sched);
+	rig_settle(stress->sched);
 	for (unsigned int place = 0; place < NB_PLACES; place++) {
 		const struct victim *victim = stress->victims[place];
 
@@ -241,7 +241,7 @@ kicks_wait_for_answers(struct stress *stress)
 static void
 stress_begin(struct stress *stress)
 {
-	stress->sched = fake_sched_create();
+	stress->sched = rig_sched_create(2);
 	stress->random = 1;
 	for (unsigned int i = 0; i < 2; i++) {
 		struct vu_task *task = &stress->sloths[i].task;
@@ -258,7 +258,7 @@ stress_end(struct stress *stress)
 		if (stress->victims[place] != NULL)
 			victim_remove(stress->victims[place]);
 	}
-	sched_settle(stress->sched);
+	rig_settle(stress->sched);
 	for (unsigned int i = 0; i < 2; i++)
 		loop_toggle(stress, i);
 }
