@@ -73,13 +73,13 @@ vu_create_device(struct vu_backend *vu, unsigned int idx)
 {
 	struct vu_served *served = &vu->served[idx];
 	struct vu_assign_conf assign = { .numa_node = -1 };
-	char name[16], why[256] = "";
+	char name[16], errmsg[256] = "";
 	struct vu_device_conf conf = {
 		.name = name, .nb_queues = 2 * gen_nb_pairs(vu->conf.point, idx),
 		.max_queue_size = 32768, .numa_node = -1, .sched = vu->sched, .assign = &assign,
 		.driver_args = vu->conf.point->direction == BENCH_GUEST_TO_GUEST ?
 			"forward=switch" : "forward=null",
-		.why = why, .why_bytes = sizeof(why),
+		.errmsg = errmsg, .errmsg_bytes = sizeof(errmsg),
 	};
 
 	snprintf(name, sizeof(name), "bench%u", idx);

@@ -331,7 +331,7 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 		.assign = &assign,
 		.notify = port_conf->notify,
 		.driver_args = port_conf->driver_args,
-		.why = conf->errmsg, .why_bytes = sizeof(conf->errmsg),
+		.errmsg = conf->errmsg, .errmsg_bytes = sizeof(conf->errmsg),
 	};
 	int rc;
 

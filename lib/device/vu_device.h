@@ -79,8 +79,8 @@ struct vu_device_conf {
 	/** for queues whose tasks the scheduler polls; all zero: notify at once */
 	struct vu_notify_conf notify;
 	const char *driver_args;    /**< key=value,... for the driver; NULL for none */
-	char *why;                  /**< filled with one line if the driver refuses its arguments */
-	size_t why_bytes;
+	char *errmsg;               /**< one line, filled if the driver refuses its arguments */
+	size_t errmsg_bytes;
 };
 
 /** Calls from a device to its session. */

@@ -220,10 +220,10 @@ VU_TEST(net_conf, refused_creations)
 {
 	const struct vu_assign_conf assign = { .numa_node = -1 };
 	struct vu_sched *sched = rig_sched_create(2);
-	char why[128] = "";
+	char errmsg[128] = "";
 	struct vu_device_conf conf = {
 		.name = "port", .nb_queues = 3, .max_queue_size = 256, .numa_node = -1,
-		.sched = sched, .assign = &assign, .why = why, .why_bytes = sizeof(why),
+		.sched = sched, .assign = &assign, .errmsg = errmsg, .errmsg_bytes = sizeof(errmsg),
 	};
 
 	CHECK(vu_device_create("net", &conf) == NULL);
@@ -234,7 +234,7 @@ VU_TEST(net_conf, refused_creations)
 	conf.driver_args = "forward=nowhere";
 	CHECK(vu_device_create("net", &conf) == NULL);
 	CHECK_EQ(rte_errno, EINVAL);
-	CHECK(strstr(why, "forward=nowhere") != NULL);
+	CHECK(strstr(errmsg, "forward=nowhere") != NULL);
 	vu_sched_destroy(sched);
 	return TEST_SUCCESS;
 }

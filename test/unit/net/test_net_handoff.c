@@ -91,9 +91,9 @@ lcore_4_catches_up(struct handoff_fixture *f)
 }
 
 static uint64_t
-nb_dropped(const struct handoff_fixture *f, enum vu_drop why)
+nb_dropped(const struct handoff_fixture *f, enum vu_drop reason)
 {
-	return rig_port_stats(&f->ports[0], 1).nb_drops[why];
+	return rig_port_stats(&f->ports[0], 1).nb_drops[reason];
 }
 
 /* Nothing of port 0's waits, and as much as ever may. */

@@ -237,7 +237,7 @@ net_create(struct vu_device *dev, const struct vu_device_conf *conf)
 		return -ENOMEM;
 	net->dev = dev;
 	net->port.nb_pairs = vu_device_nb_queues(dev) / 2;
-	rc = net_conf_parse(&net->conf, conf->driver_args, conf->why, conf->why_bytes);
+	rc = net_conf_parse(&net->conf, conf->driver_args, conf->errmsg, conf->errmsg_bytes);
 	if (rc == 0 && (net->port.nb_pairs == 0 || vu_device_nb_queues(dev) % 2 != 0))
 		rc = -EINVAL;
 	net->port.ops = net->conf.forward;
