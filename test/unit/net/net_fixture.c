@@ -121,6 +121,12 @@ port_queue(const struct rig_port *port, uint32_t queue_idx)
 	return vu_device_queue(port->dev, queue_idx)->priv;
 }
 
+struct net_snapshot *
+port_snapshot(const struct rig_port *port, uint32_t queue_idx)
+{
+	return vu_vring_snapshot_priv(vu_device_queue(port->dev, queue_idx)->vring.snapshot);
+}
+
 struct net_forward_queue *
 port_forward_queue(const struct rig_port *port, uint32_t queue_idx)
 {

@@ -68,6 +68,9 @@ uint64_t stats_all_drops(const struct vu_device_queue_stats *stats);
 /** The driver's record of a queue. */
 struct net_queue *port_queue(const struct rig_port *port, uint32_t queue_idx);
 
+/** The driver's part of a running ring's snapshot, to change it behind the driver's back. */
+struct net_snapshot *port_snapshot(const struct rig_port *port, uint32_t queue_idx);
+
 /** What forwards of a queue. */
 struct net_forward_queue *port_forward_queue(const struct rig_port *port, uint32_t queue_idx);
 

@@ -143,7 +143,7 @@ VU_TEST(net_bounds, ring_that_waiting_frames_break_gets_no_more)
 	struct net_ports n;
 
 	open_spied(&n, 3);
-	port_queue(&n.ports[1], 0)->burst = &spy_ops;
+	port_snapshot(&n.ports[1], 0)->burst = &spy_ops;
 	for (uint64_t seed = 0; seed < 3; seed++)
 		send_frame(&n, 2, 1, 2, seed);
 	CHECK(vu_sched_turn(n.sched, 0) >= 0);
@@ -172,7 +172,7 @@ VU_TEST(net_bounds, ring_that_forwarding_finds_bad_is_not_taken_from)
 
 	open_spied(&n, 2);
 	ring = n.ports[0].rings[1].ring;
-	port_queue(&n.ports[0], 1)->burst = &spy_ops;
+	port_snapshot(&n.ports[0], 1)->burst = &spy_ops;
 	net_turn(n.sched);
 	CHECK(spy.nb_takes == 0);
 	send_frame(&n, 0, BROADCAST, 0, 1);

@@ -215,7 +215,7 @@ static void
 use_variant(struct rig_port *port, const struct net_variant *variant)
 {
 	for (uint32_t i = 0; i < port->nb_queues; i++)
-		port_queue(port, i)->burst = variant->ops;
+		port_snapshot(port, i)->burst = variant->ops;
 }
 
 /* Frames of all kinds in one burst: finished ones and such that the guest finishes. */

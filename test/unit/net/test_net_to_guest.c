@@ -109,7 +109,7 @@ VU_TEST(net_to_guest, header_variants)
 		struct pusher p;
 
 		pusher_open(&p, features[k]);
-		CHECK_EQ(port_queue(&p.port, 0)->header_bytes, header_bytes[k]);
+		CHECK_EQ(port_snapshot(&p.port, 0)->header_bytes, header_bytes[k]);
 		for (uint32_t len = 1; len <= sizeof(frame); len += 13) {
 			port_offer(&p.port, 0, 1, SLOT_BYTES);
 			push_one(&p, frame, len);

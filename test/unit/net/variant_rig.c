@@ -171,13 +171,14 @@ side_open_queue(struct rig_side *side, const struct rig_plan *plan)
 	queue->priv = nq;
 	nq->queue = queue;
 	CHECK(net_queue_set_pool(nq, side->pools[plan->pool]) == 0);
+	queue->vring.priv_bytes = sizeof(struct net_snapshot);
 	side->snapshot = vu_vring_snapshot_create(&queue->vring, side->mem, plan->features);
 	CHECK(side->snapshot != NULL);
+	net_snapshot_init(queue, side->snapshot);
+	((struct net_snapshot *)vu_vring_snapshot_priv(side->snapshot))->burst = side->ops;
 	CHECK(!vu_vring_seek(&queue->vring, side->snapshot));
 	side_hold(side, plan);
 	vu_vring_publish(&queue->vring, side->snapshot);
-	net_queue_start(queue, side->snapshot);
-	nq->burst = side->ops;
 }
 
 bool

@@ -15,7 +15,7 @@ void
 net_to_guest_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	uint16_t done = nq->burst->enqueue(nq, snap, frames, nb_frames);
+	uint16_t done = net_snapshot(snap)->burst->enqueue(nq, snap, frames, nb_frames);
 	bool is_ok = likely(nq->queue->vring.pos.fault == VU_VRING_OK);
 
 	vu_device_queue_drop(

@@ -46,7 +46,7 @@ direct_view(struct direct *direct, uint8_t *hva, uint32_t len_bytes)
 static inline uint32_t
 direct_frame_bytes(const struct direct *direct, uint32_t len_bytes)
 {
-	uint32_t frame_bytes = len_bytes - direct->from->ring.header_bytes;
+	uint32_t frame_bytes = len_bytes - net_snapshot(direct->snapshot)->header_bytes;
 
 	/* Buffers shorter than the header wrap to a huge length. */
 	if (unlikely(frame_bytes - RTE_ETHER_HDR_LEN >
@@ -61,7 +61,7 @@ direct_has_request(const struct direct *direct, const uint8_t *hva, uint32_t len
 {
 	struct net_header header;
 
-	if ((direct->from->ring.offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) == 0)
+	if ((net_snapshot(direct->snapshot)->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) == 0)
 		return false;
 	if (unlikely(len_bytes < sizeof(header)))
 		return true;
@@ -73,7 +73,7 @@ direct_has_request(const struct direct *direct, const uint8_t *hva, uint32_t len
 static __rte_noinline struct rte_mbuf *
 direct_chain(struct direct *direct, uint16_t i)
 {
-	uint32_t skip_bytes = direct->from->ring.header_bytes;
+	uint32_t skip_bytes = net_snapshot(direct->snapshot)->header_bytes;
 	struct rte_mbuf *frame = NULL, *tail = NULL;
 	struct vu_chain chain;
 	uint32_t frame_bytes;
@@ -109,6 +109,7 @@ direct_chain(struct direct *direct, uint16_t i)
 static inline struct rte_mbuf *
 direct_frame(struct direct *direct, uint16_t i)
 {
+	const uint16_t header_bytes = net_snapshot(direct->snapshot)->header_bytes;
 	uint8_t *hva = direct->burst.hva[i];
 	uint32_t frame_bytes;
 
@@ -116,9 +117,9 @@ direct_frame(struct direct *direct, uint16_t i)
 		return direct_chain(direct, i);
 	frame_bytes = direct_frame_bytes(direct, direct->burst.len_bytes[i]);
 	if (unlikely(frame_bytes == 0 || direct->nb_views == DIRECT_MAX_VIEWS ||
-			direct_has_request(direct, hva, direct->from->ring.header_bytes)))
+			direct_has_request(direct, hva, header_bytes)))
 		return NULL;
-	return direct_view(direct, hva + direct->from->ring.header_bytes, frame_bytes);
+	return direct_view(direct, hva + header_bytes, frame_bytes);
 }
 
 /*

@@ -297,7 +297,12 @@ static const struct vu_device_ops net_ops = {
 	.set_config = net_set_config,
 	.set_mtu = net_set_mtu,
 	.send_rarp = net_send_rarp,
-	.queue_start = net_queue_start,
+	.snapshot_bytes = sizeof(struct net_snapshot),
+	.snapshot_init = net_snapshot_init,
+	/* What the guest takes finished or not; frames on their way are finished in software. */
+	.running_features = RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) |
+		RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4) | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6) |
+		RTE_BIT64(VIRTIO_NET_F_GUEST_ECN),
 	.queue_fault = net_queue_fault,
 	.queue_stop = net_queue_stop,
 };

@@ -38,29 +38,30 @@ fast_frame_init(struct rte_mbuf *frame, uint64_t rearm, uint32_t len_bytes)
 	words[2] = (fast_mbuf_words){ (uint64_t)len_bytes << 32, len_bytes };
 }
 
-/* Headers of a burst that ask for something. */
+/* Frames of a burst, and the headers among theirs that request something. */
 struct fast_requests {
+	uint64_t nb_bytes;              /* of all frames */
 	uint16_t nb;
 	uint16_t frame[VU_VRING_BURST]; /* index in the burst */
 	struct net_header header[VU_VRING_BURST];
 };
 
 /*
- * Do what headers ask for, when all frames are copied: a short load right behind a wide store of
+ * Do what headers request, when all frames are copied: a short load right behind a wide store of
  * the same bytes waits for it. @return frames before the first one that net_dequeue_any() drops
  */
 static __rte_always_inline uint16_t
-fast_offload_in(const struct net_queue *nq, const struct fast_requests *requests,
-	struct rte_mbuf **frames, uint16_t nb, uint64_t *nb_bytes)
+fast_offload_in(uint64_t offloads, struct fast_requests *requests, struct rte_mbuf **frames,
+	uint16_t nb)
 {
 	for (uint16_t i = 0; i < requests->nb; i++) {
 		uint16_t at = requests->frame[i];
 
 		if (likely(net_offload_from_header_fast(frames[at], &requests->header[i])) ||
-			net_offload_from_header(nq->offloads, frames[at], &requests->header[i]))
+				net_offload_from_header(offloads, frames[at], &requests->header[i]))
 			continue;
 		while (nb > at)
-			*nb_bytes -= frames[--nb]->pkt_len;
+			requests->nb_bytes -= frames[--nb]->pkt_len;
 		break;
 	}
 	return nb;
@@ -69,16 +70,14 @@ fast_offload_in(const struct net_queue *nq, const struct fast_requests *requests
 /* Copy the frames at the head of a burst. @return how many of them there are */
 static __rte_always_inline uint16_t
 fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rte_mbuf **frames,
-	uint64_t *nb_bytes, const bool has_offloads)
+	struct fast_requests *requests, const bool has_offloads)
 {
 	const uint64_t rearm = nq->rearm;
 	const uint32_t room_bytes = nq->room_bytes;
-	const bool has_csum = has_offloads && (nq->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) != 0;
-	struct fast_requests requests;
 	uint64_t sum = 0;
 	uint16_t i;
 
-	requests.nb = 0;
+	requests->nb = 0;
 	for (i = 0; i < burst->nb; i++) {
 		uint32_t frame_bytes = burst->len_bytes[i] - FAST_HEADER_BYTES;
 		struct rte_mbuf *frame = frames[i];
@@ -90,23 +89,24 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 		vu_copy((uint8_t *)frame->buf_addr + RTE_PKTMBUF_HEADROOM,
 			burst->hva[i] + FAST_HEADER_BYTES, frame_bytes);
 		if (has_offloads) {
-			net_header_read(&requests.header[requests.nb], burst->hva[i]);
-			requests.frame[requests.nb] = i;
-			requests.nb += net_header_has_request(&requests.header[requests.nb]);
+			net_header_read(&requests->header[requests->nb], burst->hva[i]);
+			requests->frame[requests->nb] = i;
+			requests->nb += net_header_has_request(&requests->header[requests->nb]);
 		}
 		sum += frame_bytes;
 	}
-	*nb_bytes = sum;
-	return has_csum ? fast_offload_in(nq, &requests, frames, i, nb_bytes) : i;
+	requests->nb_bytes = sum;
+	return i;
 }
 
 static __rte_always_inline uint16_t
 fast_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t max, uint16_t *nb_frames, const bool is_packed, const bool has_offloads)
 {
+	const struct net_snapshot *ns = net_snapshot(snap);
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
+	struct fast_requests requests;
 	struct vu_burst burst;
-	uint64_t nb_bytes;
 	uint16_t nb;
 
 	max = RTE_MIN(max, VU_VRING_BURST);
@@ -117,18 +117,20 @@ fast_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct 
 	/* Without mbufs the frames stay with the guest. */
 	if (unlikely(rte_mempool_get_bulk(nq->pool, (void **)frames, burst.nb) != 0))
 		return 0;
-	nb = fast_copy_in(nq, &burst, frames, &nb_bytes, has_offloads);
+	nb = fast_copy_in(nq, &burst, frames, &requests, has_offloads);
+	if (has_offloads && (ns->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) != 0)
+		nb = fast_offload_in(ns->offloads, &requests, frames, nb);
 	if (unlikely(nb != burst.nb)) {
 		rte_mempool_put_bulk(nq->pool, (void **)&frames[nb], burst.nb - nb);
 		if (nb == 0)
 			return net_dequeue_any(nq, snap, frames, max, nb_frames);
 	}
-	if (nq->is_in_order)
+	if (ns->is_in_order)
 		vu_ring_commit_batch(snap, pos, &burst, nb, true, is_packed);
 	else
 		vu_ring_commit_single(snap, pos, &burst, nb, false, is_packed);
 	vu_ring_signal(snap, pos, is_packed);
-	vu_device_queue_count(nq->queue, nb, nb_bytes);
+	vu_device_queue_count(nq->queue, nb, requests.nb_bytes);
 	*nb_frames = nb;
 	return nb;
 }
@@ -188,8 +190,8 @@ fast_header_out(uint64_t offloads, const struct rte_mbuf *frame, struct net_head
 
 /* Copy frames to the buffers at the head of a burst. @return how many went there */
 static __rte_always_inline uint16_t
-fast_copy_out(const struct net_queue *nq, struct vu_burst *burst, struct rte_mbuf **frames,
-	uint64_t *nb_bytes, const bool has_offloads)
+fast_copy_out(const struct vu_vring_snapshot *snap, struct vu_burst *burst,
+	struct rte_mbuf **frames, uint64_t *nb_bytes, const bool has_offloads)
 {
 	const uint64_t flags = has_offloads ? NET_OFFLOAD_FLAGS : NET_TX_REQUESTS;
 	uint64_t sum = 0;
@@ -207,7 +209,8 @@ fast_copy_out(const struct net_queue *nq, struct vu_burst *burst, struct rte_mbu
 		if (likely((frame->ol_flags & flags) == 0)) {
 			fast_write(burst->hva[i], src, total_bytes, net_header_words_zero);
 		} else {
-			if (!has_offloads || !fast_header_out(nq->offloads, frame, &words))
+			if (!has_offloads || !fast_header_out(net_snapshot(snap)->offloads, frame,
+				&words))
 				break;
 			fast_write(burst->hva[i], src, total_bytes, words);
 		}
@@ -231,7 +234,7 @@ fast_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct 
 		uint64_t nb_bytes;
 
 		vu_ring_peek_single(snap, pos, &burst, nb, VU_DESC_F_WRITE, is_packed);
-		nb = fast_copy_out(nq, &burst, &frames[done], &nb_bytes, has_offloads);
+		nb = fast_copy_out(snap, &burst, &frames[done], &nb_bytes, has_offloads);
 		if (nb == 0)
 			break;
 		vu_ring_commit_single(snap, pos, &burst, nb, true, is_packed);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Transmit queues of the guest: frames are copied into mbufs, the buffers go back to the guest.
- * Owner lcore. Without offload features negotiated nothing in the
- * header in front of a frame means anything to the device (VIRTIO 1.2, 5.1.6.2); with them it is
- * net_offload.c's.
+ * Owner lcore. Without offload features negotiated nothing in the header in front of a frame means
+ * anything to the device (VIRTIO 1.2, 5.1.6.2); with them it is net_offload.c's.
  */
 #include "net_burst.h"
 
@@ -18,8 +17,8 @@
 
 /* Copy `len_bytes` from the cursor into a frame, adding mbufs to it as needed. */
 static bool
-frame_fill(struct net_queue *nq, struct rte_mbuf *frame, struct vu_seg_cursor *cursor,
-	uint32_t len_bytes)
+frame_fill(struct net_queue *nq, const struct net_snapshot *ns, struct rte_mbuf *frame,
+	struct vu_seg_cursor *cursor, uint32_t len_bytes)
 {
 	struct rte_mbuf *tail = frame;
 	uint32_t piece_bytes;
@@ -38,7 +37,7 @@ frame_fill(struct net_queue *nq, struct rte_mbuf *frame, struct vu_seg_cursor *c
 			continue;
 		}
 		src = vu_seg_cursor_next(cursor, RTE_MIN(room_bytes, len_bytes), &piece_bytes);
-		nq->burst->copy(rte_pktmbuf_mtod_offset(tail, uint8_t *, tail->data_len), src,
+		ns->burst->copy(rte_pktmbuf_mtod_offset(tail, uint8_t *, tail->data_len), src,
 			piece_bytes);
 		tail->data_len += (uint16_t)piece_bytes;
 		len_bytes -= piece_bytes;
@@ -62,13 +61,14 @@ cursor_header(struct vu_seg_cursor *cursor, struct net_header *header, uint32_t 
 	memcpy(header, bytes, sizeof(*header));
 }
 
-/* Do what the header asks for; false if it lies and the frame is dropped, which is counted. */
+/* Do what the header requests for; false if it lies and the frame is dropped, which is counted. */
 static __rte_always_inline bool
-frame_offload(struct net_queue *nq, struct rte_mbuf *frame, const struct net_header *header)
+frame_offload(struct net_queue *nq, const struct net_snapshot *ns, struct rte_mbuf *frame,
+	const struct net_header *header)
 {
-	if (likely((nq->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) == 0 ||
+	if (likely((ns->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) == 0 ||
 			!net_header_has_request(header)) ||
-			net_offload_from_header(nq->offloads, frame, header))
+			net_offload_from_header(ns->offloads, frame, header))
 		return true;
 	vu_device_queue_drop(nq->queue, VU_DROP_BAD_HEADER, 1);
 	return false;
@@ -76,27 +76,25 @@ frame_offload(struct net_queue *nq, struct rte_mbuf *frame, const struct net_hea
 
 /* Take a frame from a list of segments; false if it is dropped, which is counted. */
 static bool
-frame_from_segs(struct net_queue *nq, struct rte_mbuf *frame, const struct vu_seg *seg,
-	uint32_t nb_segs, uint32_t total_bytes)
+frame_from_segs(struct net_queue *nq, const struct net_snapshot *ns, struct rte_mbuf *frame,
+	struct vu_seg_cursor *cursor, uint32_t total_bytes)
 {
-	struct vu_seg_cursor cursor;
 	struct net_header header;
 
-	if (total_bytes <= nq->header_bytes) {
+	if (total_bytes <= ns->header_bytes) {
 		vu_device_queue_drop(nq->queue, VU_DROP_TOO_SHORT, 1);
 		return false;
 	}
-	if (total_bytes - nq->header_bytes > NET_MAX_FRAME_BYTES) {
+	if (total_bytes - ns->header_bytes > NET_MAX_FRAME_BYTES) {
 		vu_device_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
 		return false;
 	}
-	vu_seg_cursor_init(&cursor, seg, nb_segs);
-	cursor_header(&cursor, &header, nq->header_bytes);
-	if (!frame_fill(nq, frame, &cursor, total_bytes - nq->header_bytes)) {
+	cursor_header(cursor, &header, ns->header_bytes);
+	if (!frame_fill(nq, ns, frame, cursor, total_bytes - ns->header_bytes)) {
 		vu_device_queue_drop(nq->queue, VU_DROP_NO_MBUF, 1);
 		return false;
 	}
-	return frame_offload(nq, frame, &header);
+	return frame_offload(nq, ns, frame, &header);
 }
 
 /*
@@ -107,6 +105,7 @@ static __rte_noinline enum vu_vring_fault
 frame_from_chain(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	const struct vu_burst *burst, uint16_t i, struct rte_mbuf *frame, bool *is_kept)
 {
+	struct vu_seg_cursor cursor;
 	struct vu_chain chain;
 	enum vu_vring_fault fault = vu_ring_chain(snap, &nq->queue->vring.pos, burst, i,
 		&chain);
@@ -115,7 +114,8 @@ frame_from_chain(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 		return fault;
 	if (chain.nb_write != 0)
 		return VU_VRING_BAD_DIRECTION;
-	*is_kept = frame_from_segs(nq, frame, chain.seg, chain.nb_read, chain.read_bytes);
+	vu_seg_cursor_init(&cursor, chain.seg, chain.nb_read);
+	*is_kept = frame_from_segs(nq, net_snapshot(snap), frame, &cursor, chain.read_bytes);
 	return VU_VRING_OK;
 }
 
@@ -124,22 +124,25 @@ static __rte_always_inline enum vu_vring_fault
 frame_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	const struct vu_burst *burst, uint16_t i, struct rte_mbuf *frame, bool *is_kept)
 {
-	uint32_t frame_bytes = burst->len_bytes[i] - nq->header_bytes;
+	const struct net_snapshot *ns = net_snapshot(snap);
+	uint32_t frame_bytes = burst->len_bytes[i] - ns->header_bytes;
 	struct vu_seg seg = { burst->hva[i], burst->len_bytes[i] };
+	struct vu_seg_cursor cursor;
 	struct net_header header;
 
 	if (unlikely(burst->hva[i] == NULL))
 		return frame_from_chain(nq, snap, burst, i, frame, is_kept);
 	/* A buffer shorter than the header wraps to a huge length and takes the checked way. */
 	if (unlikely(frame_bytes - 1 >= rte_pktmbuf_tailroom(frame))) {
-		*is_kept = frame_from_segs(nq, frame, &seg, 1, seg.len_bytes);
+		vu_seg_cursor_init(&cursor, &seg, 1);
+		*is_kept = frame_from_segs(nq, ns, frame, &cursor, seg.len_bytes);
 		return VU_VRING_OK;
 	}
 	net_header_read(&header, burst->hva[i]);
-	vu_copy(rte_pktmbuf_mtod(frame, void *), burst->hva[i] + nq->header_bytes, frame_bytes);
+	vu_copy(rte_pktmbuf_mtod(frame, void *), burst->hva[i] + ns->header_bytes, frame_bytes);
 	frame->data_len = (uint16_t)frame_bytes;
 	frame->pkt_len = frame_bytes;
-	*is_kept = frame_offload(nq, frame, &header);
+	*is_kept = frame_offload(nq, ns, frame, &header);
 	return VU_VRING_OK;
 }
 
@@ -220,21 +223,30 @@ net_dequeue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	return dequeued.nb_entries;
 }
 
+static __rte_always_inline uint16_t
+burst_from_guest(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap,
+	struct rte_mbuf **frames, uint16_t max)
+{
+	const struct net_burst_ops *burst = net_snapshot(snap)->burst;
+	uint16_t done = 0, nb_entries, nb_frames;
+
+	do {
+		nb_entries = burst->dequeue(queue->priv, snap, &frames[done], max - done,
+			&nb_frames);
+		done += nb_frames;
+	} while (nb_entries != 0 && done < max && likely(queue->vring.pos.fault == VU_VRING_OK));
+	vu_device_queue_end_burst(queue, snap);
+	return done;
+}
+
 uint16_t
 vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, uint16_t max)
 {
-	const struct vu_vring_snapshot *snap = vu_vring_snapshot_load(&queue->vring);
-	struct net_queue *nq = queue->priv;
-	uint16_t done = 0;
+	const struct vu_vring_snapshot *snap = vu_device_queue_enter(queue);
+	uint16_t nb = 0;
 
-	while (done < max && likely(snap != NULL && queue->vring.pos.fault == VU_VRING_OK)) {
-		uint16_t nb_frames;
-		uint16_t nb_entries = nq->burst->dequeue(nq, snap, &frames[done], max - done,
-			&nb_frames);
-
-		done += nb_frames;
-		if (nb_entries == 0)
-			break;
-	}
-	return done;
+	if (likely(snap != NULL && max != 0 && queue->vring.pos.fault == VU_VRING_OK))
+		nb = burst_from_guest(queue, snap, frames, max);
+	vu_device_queue_leave(queue);
+	return nb;
 }

@@ -14,19 +14,19 @@
 #define NET_HEADER_BYTES 12
 
 void
-net_queue_start(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+net_snapshot_init(struct vu_device_queue *queue, struct vu_vring_snapshot *snap)
 {
-	struct net_queue *nq = queue->priv;
+	struct net_snapshot *ns = vu_vring_snapshot_priv(snap);
 	const uint64_t long_header = RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
 		RTE_BIT64(VIRTIO_F_VERSION_1);
 
-	nq->header_bytes = (snap->features & long_header) != 0 ? NET_HEADER_BYTES :
+	ns->header_bytes = (snap->features & long_header) != 0 ? NET_HEADER_BYTES :
 		NET_HEADER_LEGACY_BYTES;
-	nq->is_mergeable = (snap->features & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF)) != 0;
-	nq->is_in_order = (snap->features & RTE_BIT64(VIRTIO_F_IN_ORDER)) != 0;
-	nq->offloads = net_offload_effective(snap->features);
-	nq->burst = net_variant_choose(snap);
-	queue->variant = nq->burst->name;
+	ns->is_mergeable = (snap->features & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF)) != 0;
+	ns->is_in_order = (snap->features & RTE_BIT64(VIRTIO_F_IN_ORDER)) != 0;
+	ns->offloads = net_offload_effective(snap->features);
+	ns->burst = net_variant_choose(snap);
+	queue->variant = ns->burst->name;
 }
 
 /* What frames from this pool look like when they are new. */

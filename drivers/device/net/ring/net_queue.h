@@ -19,22 +19,32 @@
 
 struct net_burst_ops;
 
-/* One virtqueue of a net device; even ones go to the guest, odd ones come from it. */
+/* One virtqueue of a net device; even ones go to the guest, odd ones come from it. Fixed. */
 struct net_queue {
 	struct vu_device_queue *queue;
-	uint16_t header_bytes;       /* 10 or 12, set when the ring starts */
-	bool is_mergeable;           /* set when the ring starts */
-	bool is_in_order;            /* set when the ring starts */
 	uint32_t room_bytes;         /* from-guest only: what one mbuf holds */
-	uint64_t offloads;           /* set when the ring starts: net_offload_effective() */
-	const struct net_burst_ops *burst; /* set when the ring starts */
 	uint64_t rearm;              /* from-guest only: mbuf.rearm_data of a new frame */
 	/* from-guest: frames are copied into its mbufs; to-guest: what software has to change */
 	struct rte_mempool *pool;
 };
 
-/* net_queue.c: what a queue's frames are made of; what a ring about to start gets. Control. */
+/* What was negotiated for a ring: the driver's part of its snapshot. */
+struct net_snapshot {
+	const struct net_burst_ops *burst;
+	uint64_t offloads;           /* net_offload_effective() */
+	uint16_t header_bytes;       /* 10 or 12 */
+	bool is_mergeable;
+	bool is_in_order;
+};
+
+static inline const struct net_snapshot *
+net_snapshot(const struct vu_vring_snapshot *snap)
+{
+	return vu_vring_snapshot_priv(snap);
+}
+
+/* net_queue.c: what a queue's frames are made of; fill a new snapshot. Control. */
 int net_queue_set_pool(struct net_queue *nq, struct rte_mempool *pool);
-void net_queue_start(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
+void net_snapshot_init(struct vu_device_queue *queue, struct vu_vring_snapshot *snap);
 
 #endif /* NET_QUEUE_H */

@@ -24,12 +24,12 @@
 #define NET_MAX_FRAME_DESCS 512
 
 static inline bool
-frame_needs_software(const struct net_queue *nq, const struct rte_mbuf *frame)
+frame_needs_software(const struct net_snapshot *ns, const struct rte_mbuf *frame)
 {
 	struct net_header header;
 
 	return unlikely((frame->ol_flags & NET_TX_REQUESTS) != 0) &&
-		!net_offload_to_header(nq->offloads, frame, &header);
+		!net_offload_to_header(ns->offloads, frame, &header);
 }
 
 static __rte_always_inline void
@@ -43,12 +43,12 @@ header_set_nb_buffers(uint8_t header[NET_HEADER_MAX_BYTES], uint16_t nb_buffers)
  * @return false: software has to work on the frame first
  */
 static __rte_always_inline bool
-header_make(const struct net_queue *nq, const struct rte_mbuf *frame,
+header_make(const struct net_snapshot *ns, const struct rte_mbuf *frame,
 	uint8_t header[NET_HEADER_MAX_BYTES])
 {
 	header_set_nb_buffers(header, 1);
 	if (unlikely((frame->ol_flags & NET_OFFLOAD_FLAGS) != 0))
-		return net_offload_to_header(nq->offloads, frame, (struct net_header *)header);
+		return net_offload_to_header(ns->offloads, frame, (struct net_header *)header);
 	memset(header, 0, sizeof(struct net_header));
 	return true;
 }
@@ -61,13 +61,13 @@ struct frame_reader {
 };
 
 static void
-frame_read(const struct net_queue *nq, struct frame_reader *reader, uint8_t *dst,
+frame_read(const struct net_snapshot *ns, struct frame_reader *reader, uint8_t *dst,
 	uint32_t len_bytes)
 {
 	while (len_bytes != 0) {
 		uint32_t nb = RTE_MIN(len_bytes, reader->piece_bytes);
 
-		nq->burst->copy(dst, reader->piece, nb);
+		ns->burst->copy(dst, reader->piece, nb);
 		dst += nb;
 		len_bytes -= nb;
 		reader->piece += nb;
@@ -99,7 +99,7 @@ entry_walk(struct net_queue *nq, const struct vu_vring_snapshot *snap, const str
 	}
 	if (fault == VU_VRING_OK && chain->nb_read != 0)
 		fault = VU_VRING_BAD_DIRECTION;
-	else if (fault == VU_VRING_OK && chain->write_bytes < nq->header_bytes)
+	else if (fault == VU_VRING_OK && chain->write_bytes < net_snapshot(snap)->header_bytes)
 		fault = VU_VRING_BAD_LENGTH;
 	pos->fault = (uint8_t)fault;
 	return fault == VU_VRING_OK;
@@ -115,7 +115,8 @@ static uint16_t
 frame_nb_entries(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	const struct vu_burst *burst, uint16_t first, uint32_t total_bytes)
 {
-	uint16_t end = nq->is_mergeable ? burst->nb : RTE_MIN(burst->nb, (uint16_t)(first + 1));
+	const bool is_mergeable = net_snapshot(snap)->is_mergeable;
+	uint16_t end = is_mergeable ? burst->nb : RTE_MIN(burst->nb, (uint16_t)(first + 1));
 	uint32_t room_bytes = 0, nb_descs = 0;
 	struct vu_chain chain;
 
@@ -143,7 +144,7 @@ entry_fill(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu
 	for (uint16_t s = 0; s < chain.nb_write && done_bytes < left_bytes; s++) {
 		uint32_t nb = RTE_MIN(chain.seg[s].len_bytes, left_bytes - done_bytes);
 
-		frame_read(nq, reader, chain.seg[s].hva, nb);
+		frame_read(net_snapshot(snap), reader, chain.seg[s].hva, nb);
 		done_bytes += nb;
 	}
 	burst->used_bytes[i] = done_bytes;
@@ -157,9 +158,10 @@ frame_enqueue_slow(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	uint8_t header[NET_HEADER_MAX_BYTES])
 {
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
-	uint32_t left_bytes = frame->pkt_len + nq->header_bytes;
+	const uint16_t header_bytes = net_snapshot(snap)->header_bytes;
+	uint32_t left_bytes = frame->pkt_len + header_bytes;
 	uint16_t nb_entries = frame_nb_entries(nq, snap, burst, first, left_bytes);
-	struct frame_reader reader = { header, nq->header_bytes, frame };
+	struct frame_reader reader = { header, header_bytes, frame };
 
 	if (nb_entries == 0)
 		return 0;
@@ -180,20 +182,21 @@ static __rte_always_inline uint16_t
 frame_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu_burst *burst,
 	uint16_t i, const struct rte_mbuf *frame)
 {
-	uint32_t total_bytes = frame->pkt_len + nq->header_bytes;
+	const struct net_snapshot *ns = net_snapshot(snap);
+	uint32_t total_bytes = frame->pkt_len + ns->header_bytes;
 	uint8_t header[NET_HEADER_MAX_BYTES];
 	uint8_t *dst = burst->hva[i];
 
-	if (unlikely(!header_make(nq, frame, header)))
+	if (unlikely(!header_make(ns, frame, header)))
 		return 0;
 	if (unlikely(dst == NULL || burst->len_bytes[i] < total_bytes || frame->nb_segs != 1))
 		return frame_enqueue_slow(nq, snap, burst, i, frame, header);
 	memcpy(dst, header, 8);
-	if (likely(nq->header_bytes == NET_HEADER_MAX_BYTES))
+	if (likely(ns->header_bytes == NET_HEADER_MAX_BYTES))
 		memcpy(dst + 8, header + 8, 4);
 	else
 		memcpy(dst + 8, header + 8, 2);
-	vu_copy(dst + nq->header_bytes, rte_pktmbuf_mtod(frame, const void *), frame->data_len);
+	vu_copy(dst + ns->header_bytes, rte_pktmbuf_mtod(frame, const void *), frame->data_len);
 	burst->used_bytes[i] = total_bytes;
 	return 1;
 }
@@ -229,10 +232,11 @@ frames_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struc
  * more of them may come; otherwise each single buffer is too small.
  */
 static bool
-never_fits(const struct net_queue *nq, const struct vu_burst *burst)
+never_fits(const struct vu_vring_pos *pos, const struct net_snapshot *ns,
+	const struct vu_burst *burst)
 {
-	return nq->queue->vring.pos.fault == VU_VRING_OK && burst->nb != 0 &&
-		(!nq->is_mergeable || burst->nb == VU_VRING_MAX_BURST);
+	return pos->fault == VU_VRING_OK && burst->nb != 0 &&
+		(!ns->is_mergeable || burst->nb == VU_VRING_MAX_BURST);
 }
 
 /* net_enqueue_any() up to the first frame that needs software; the guest is not notified. */
@@ -240,23 +244,24 @@ static uint16_t
 enqueue_run(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t nb_frames)
 {
+	const struct net_snapshot *ns = net_snapshot(snap);
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
 	uint16_t nb_peek = VU_VRING_BURST;
 	struct vu_burst burst;
 	uint16_t done = 0;
 
 	while (done < nb_frames && pos->fault == VU_VRING_OK &&
-			!frame_needs_software(nq, frames[done])) {
+			!frame_needs_software(ns, frames[done])) {
 		struct net_enqueued enqueued;
 
 		vu_ring_peek(snap, pos, &burst, nb_peek, VU_DESC_F_WRITE, snap->is_packed);
 		enqueued = frames_enqueue(nq, snap, &burst, &frames[done], nb_frames - done);
 		if (enqueued.nb_frames == 0) {
-			if (nq->is_mergeable && nb_peek == burst.nb && burst.nb == VU_VRING_BURST) {
+			if (ns->is_mergeable && nb_peek == burst.nb && burst.nb == VU_VRING_BURST) {
 				nb_peek = VU_VRING_MAX_BURST;
 				continue;
 			}
-			if (!never_fits(nq, &burst))
+			if (!never_fits(pos, ns, &burst))
 				break;
 			vu_device_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
 			done++;
@@ -274,7 +279,9 @@ static __rte_noinline bool
 enqueue_in_software(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	const struct rte_mbuf *frame)
 {
-	struct net_software work = { .offloads = nq->offloads, .pool = nq->pool };
+	struct net_software work = {
+		.offloads = net_snapshot(snap)->offloads, .pool = nq->pool,
+	};
 	struct rte_mbuf *parts[NET_MAX_BURST];
 	uint16_t nb_before = 0, nb;
 
@@ -312,7 +319,7 @@ net_enqueue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	for (;;) {
 		done += enqueue_run(nq, snap, &frames[done], nb_frames - done);
 		if (done == nb_frames || pos->fault != VU_VRING_OK ||
-				!frame_needs_software(nq, frames[done]) ||
+				!frame_needs_software(net_snapshot(snap), frames[done]) ||
 				!enqueue_in_software(nq, snap, frames[done]))
 			break;
 		done++;
@@ -325,11 +332,13 @@ net_enqueue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 uint16_t
 vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	const struct vu_vring_snapshot *snap = vu_vring_snapshot_load(&queue->vring);
-	struct net_queue *nq = queue->priv;
+	const struct vu_vring_snapshot *snap = vu_device_queue_enter(queue);
+	uint16_t nb = 0;
 
-	if (unlikely(snap == NULL || !snap->is_enabled ||
-			queue->vring.pos.fault != VU_VRING_OK))
-		return 0;
-	return nq->burst->enqueue(nq, snap, frames, nb_frames);
+	if (likely(snap != NULL && snap->is_enabled && queue->vring.pos.fault == VU_VRING_OK)) {
+		nb = net_snapshot(snap)->burst->enqueue(queue->priv, snap, frames, nb_frames);
+		vu_device_queue_end_burst(queue, snap);
+	}
+	vu_device_queue_leave(queue);
+	return nb;
 }
