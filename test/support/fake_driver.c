@@ -141,6 +141,15 @@ fake_queue_start(struct vu_device_queue *queue, const struct vu_vring_snapshot *
 	fake->nb_starts++;
 }
 
+static int
+fake_queue_drain(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+{
+	struct fake_queue *fake = queue->priv;
+
+	fake->draining = snap;
+	return fake->has_requests ? -EINPROGRESS : 0;
+}
+
 static void
 fake_queue_stop(struct vu_device_queue *queue)
 {
@@ -161,6 +170,7 @@ static const struct vu_device_ops fake_ops = {
 	.acked_features = fake_acked_features,
 	.reset_device = fake_reset,
 	.queue_start = fake_queue_start,
+	.queue_drain = fake_queue_drain,
 	.queue_stop = fake_queue_stop,
 };
 

@@ -35,6 +35,8 @@ struct fake_queue {
 	bool was_enabled;     /**< at the last poll */
 	uint32_t is_gated;    /**< the case's: stay inside poll while 1 */
 	uint32_t is_inside;
+	bool has_requests;    /**< the case's: a drain is not complete at once */
+	const struct vu_vring_snapshot *draining; /**< control lcore: of the last such drain */
 };
 
 /** Driver's data of one device. */

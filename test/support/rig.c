@@ -14,6 +14,7 @@
 
 #include "expect.h"
 #include "vu_atomic.h"
+#include "vu_exec.h"
 #include "vu_fd.h"
 
 #define MAX_QUEUE_SIZE 1024
@@ -133,12 +134,21 @@ rig_device_conf(struct vu_sched *sched, const char *name, uint32_t nb_queues)
 	};
 }
 
+static void
+port_settle(const struct rig_port *port)
+{
+	if (port->app != NULL)
+		WAIT_UNTIL(vu_exec_app_poll(port->app) == UINT64_MAX);
+	else
+		rig_settle(port->sched);
+}
+
 void
 rig_port_open(struct rig_port *port, const char *driver, const struct vu_device_conf *conf)
 {
 	static const struct fake_ring_place place = { .region = FAKE_MID };
 
-	*port = (struct rig_port){ .sched = conf->sched };
+	*port = (struct rig_port){ .sched = conf->sched, .app = conf->app };
 	port->dev = vu_device_create(driver, conf);
 	CHECK(port->dev != NULL);
 	port->nb_queues = vu_device_nb_queues(port->dev);
@@ -160,7 +170,7 @@ rig_port_close(struct rig_port *port)
 	if (vu_device_state(port->dev) != VU_DEVICE_IDLE)
 		rig_port_disconnect(port);
 	vu_device_detach(port->dev, rig_port_detached, port);
-	rig_settle(port->sched);
+	port_settle(port);
 	vu_device_destroy(port->dev);
 	for (uint32_t i = 0; i < port->nb_queues; i++) {
 		fake_ring_destroy(port->rings[i].ring);
@@ -227,7 +237,7 @@ rig_port_commit(struct rig_port *port)
 	const uint32_t nb_done = port->nb_done;
 	int rc = vu_device_commit(port->dev, rig_port_done, port);
 
-	rig_settle(port->sched);
+	port_settle(port);
 	CHECK_EQ(port->nb_done, nb_done + (rc == -EINPROGRESS));
 	return rc;
 }
@@ -236,7 +246,7 @@ void
 rig_port_disconnect(struct rig_port *port)
 {
 	vu_device_disconnect(port->dev, rig_port_disconnected, port);
-	rig_settle(port->sched);
+	port_settle(port);
 	CHECK_EQ(vu_device_state(port->dev), VU_DEVICE_IDLE);
 }
 

@@ -41,6 +41,7 @@ struct rig_ring {
 /** A device and the guest that drives it. */
 struct rig_port {
 	struct vu_sched *sched;
+	struct vu_exec_app *app;   /**< without a scheduler */
 	struct rig_loops loops;    /**< for a case with one port */
 	struct vu_device *dev;
 	struct fake_guest guest;

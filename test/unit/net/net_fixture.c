@@ -13,6 +13,7 @@
 #include "fake_rand.h"
 
 struct vu_notify_conf port_notify;
+struct vu_exec_app *port_app;
 
 void
 port_open_on(struct rig_port *port, struct vu_sched *sched, const char *args, uint32_t nb_pairs,
@@ -27,6 +28,7 @@ port_open_on(struct rig_port *port, struct vu_sched *sched, const char *args, ui
 	conf.assign = &assign;
 	conf.driver_args = args;
 	conf.notify = port_notify;
+	conf.app = sched == NULL ? port_app : NULL;
 	rig_port_open(port, "net", &conf);
 	/* Garbage: without offload features it means nothing. */
 	memset(port->header, 0xa5, sizeof(port->header));

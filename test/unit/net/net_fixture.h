@@ -37,6 +37,9 @@ struct net_chain {
 /* When the guests of ports that are opened from now on are notified. */
 extern struct vu_notify_conf port_notify;
 
+/** Whose threads poll ports that are opened from now on without a scheduler. */
+extern struct vu_exec_app *port_app;
+
 /** A port without a front-end. `lcores`: where each queue goes, NULL for anywhere. */
 void port_open_on(struct rig_port *port, struct vu_sched *sched, const char *args,
 	uint32_t nb_pairs, const unsigned int *lcores);
