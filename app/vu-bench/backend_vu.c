@@ -2,8 +2,8 @@
  *
  * Our own back-end: a net device per front-end, whose messages a control thread handles as in
  * vu-pmd; its rings are driven by the functions that an application calls which polls itself. From
- * guest to guest the scheduler drives them, a turn of vu-pmd's loop for each burst, and the switch
- * finds the way; otherwise it is there because a device needs one and never runs.
+ * guest to guest a scheduler drives them, a turn of vu-pmd's loop for each burst, and the switch
+ * finds the way.
  */
 #include "backend.h"
 
@@ -18,6 +18,7 @@
 
 #include "vu_backend.h"
 #include "vu_device_driver.h"
+#include "vu_exec.h"
 #include "vu_fd.h"
 #include "vu_frontend.h"
 #include "vu_net.h"
@@ -40,7 +41,8 @@ struct vu_backend {
 	bool has_thread;
 	struct vu_reactor *reactor;
 	struct vu_reactor_poller *poller;
-	struct vu_sched *sched;
+	struct vu_sched *sched;  /* guest to guest only */
+	struct vu_exec_app *app; /* otherwise */
 	struct vu_served served[GEN_MAX_DEVICES];
 	unsigned int nb_devices;
 	unsigned int nb_detaching;
@@ -54,10 +56,13 @@ vu_control_main(void *arg)
 	return NULL;
 }
 
+/* Complete what waits for those who poll the queues. */
 static uint64_t
-vu_poll_sched(void *arg)
+vu_poll(void *arg)
 {
-	uint64_t delay_us = vu_sched_poll(((struct vu_backend *)arg)->sched);
+	const struct vu_backend *vu = arg;
+	uint64_t delay_us = vu->sched != NULL ? vu_sched_poll(vu->sched) :
+		vu_exec_app_poll(vu->app);
 
 	return delay_us == UINT64_MAX ? VU_REACTOR_POLLER_IDLE : delay_us;
 }
@@ -76,7 +81,8 @@ vu_create_device(struct vu_backend *vu, unsigned int idx)
 	char name[16], errmsg[256] = "";
 	struct vu_device_conf conf = {
 		.name = name, .nb_queues = 2 * gen_nb_pairs(vu->conf.point, idx),
-		.max_queue_size = 32768, .numa_node = -1, .sched = vu->sched, .assign = &assign,
+		.max_queue_size = 32768, .numa_node = -1, .sched = vu->sched,
+		.app = vu->app, .assign = &assign,
 		.driver_args = vu->conf.point->direction == BENCH_GUEST_TO_GUEST ?
 			"forward=switch" : "forward=null",
 		.errmsg = errmsg, .errmsg_bytes = sizeof(errmsg),
@@ -139,10 +145,13 @@ vu_start(struct vu_backend *vu)
 	vu->reactor = vu_reactor_create();
 	if (vu->reactor == NULL)
 		return -rte_errno;
-	vu->sched = vu_sched_create(&vu->conf.lcore_id, 1);
-	if (vu->sched == NULL)
+	if (vu->conf.point->direction == BENCH_GUEST_TO_GUEST)
+		vu->sched = vu_sched_create(&vu->conf.lcore_id, 1);
+	else
+		vu->app = vu_exec_app_create();
+	if (vu->sched == NULL && vu->app == NULL)
 		return -rte_errno;
-	vu->poller = vu_reactor_poller_add(vu->reactor, vu_poll_sched, vu);
+	vu->poller = vu_reactor_poller_add(vu->reactor, vu_poll, vu);
 	if (vu->poller == NULL)
 		return -rte_errno;
 	for (unsigned int i = 0; i < vu->nb_devices && rc == 0; i++)
@@ -162,19 +171,27 @@ vu_detached(void *arg)
 	((struct vu_backend *)arg)->nb_detaching--;
 }
 
-/* End the session, unless it ended when its front-end left, and put the device out of use. */
+/* Put the devices out of use, once the front-ends have left. */
 static void
-vu_close_device(struct vu_backend *vu, struct vu_served *served)
+vu_close_devices(struct vu_backend *vu)
 {
-	vu_fd_close(&served->front_fd);
-	if (served->session != NULL)
-		vu_backend_session_close(served->session, "end of the measurement");
-	while (served->session != NULL)
+	for (unsigned int i = 0; i < vu->nb_devices; i++) {
+		struct vu_served *served = &vu->served[i];
+
+		vu_fd_close(&served->front_fd);
+		if (served->session != NULL)
+			vu_backend_session_close(served->session, "end of the measurement");
+		while (served->session != NULL)
+			vu_reactor_turn(vu->reactor, VU_TURN_MS);
+		if (served->dev == NULL)
+			continue;
+		vu->nb_detaching++;
+		vu_device_detach(served->dev, vu_detached, vu);
+	}
+	while (vu->nb_detaching != 0)
 		vu_reactor_turn(vu->reactor, VU_TURN_MS);
-	if (served->dev == NULL)
-		return;
-	vu->nb_detaching++;
-	vu_device_detach(served->dev, vu_detached, vu);
+	for (unsigned int i = 0; i < vu->nb_devices; i++)
+		vu_device_destroy(vu->served[i].dev);
 }
 
 static void
@@ -186,15 +203,11 @@ vu_close(void *backend)
 		vu_reactor_stop(vu->reactor);
 		pthread_join(vu->thread, NULL);
 	}
-	for (unsigned int i = 0; i < vu->nb_devices; i++)
-		vu_close_device(vu, &vu->served[i]);
-	while (vu->nb_detaching != 0)
-		vu_reactor_turn(vu->reactor, VU_TURN_MS);
-	for (unsigned int i = 0; i < vu->nb_devices; i++)
-		vu_device_destroy(vu->served[i].dev);
+	vu_close_devices(vu);
 	if (vu->poller != NULL)
 		vu_reactor_poller_remove(vu->poller);
 	vu_sched_destroy(vu->sched);
+	vu_exec_app_destroy(vu->app);
 	vu_reactor_destroy(vu->reactor);
 	free(vu);
 }
