@@ -13,7 +13,6 @@
 #include "bench.h"
 #include "frame.h"
 #include "generator.h"
-#include "guest_memory.h"
 
 struct vu_frontend_conf;
 
@@ -61,11 +60,13 @@ struct backend_ops {
 
 extern const struct backend_ops backend_vu; /* vu_mbuf and eventfd, too */
 extern const struct backend_ops backend_rte_vhost;
-extern const struct backend_ops backend_copy;
+extern const struct backend_ops backend_copy_base;
+extern const struct backend_ops backend_copy_avx2;
+extern const struct backend_ops backend_copy_avx512;
 extern const struct backend_ops backend_none;
 
-/** Ops by enum bench_backend. */
-extern const struct backend_ops *const backends[BENCH_NB_BACKENDS];
+/** Ops of a back-end; of the copy baseline those for the widest vectors that EAL allows. */
+const struct backend_ops *backend_find(enum bench_backend backend);
 
 /** Remove the sockets that backend_rte_vhost keeps from one use to the next. */
 void backend_rte_vhost_end(void);

@@ -12,7 +12,6 @@
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 
-#include "line.h"
 #include "round.h"
 
 /* See measure_is_disturbed(). Machines of their own stay below: few rounds, hardly any spread. */
@@ -38,6 +37,42 @@ struct measure {
 	struct measure_subject subjects[BENCH_NB_BACKENDS];
 	unsigned int nb_subjects;
 };
+
+/* ---- order statistics ---- */
+
+static int
+stats_compare(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double
+stats_quantile(const double *values, unsigned int nb, double fraction)
+{
+	double position = fraction * (nb - 1);
+	unsigned int below = (unsigned int)position;
+
+	if (below + 1 >= nb)
+		return values[nb - 1];
+	return values[below] + (values[below + 1] - values[below]) * (position - below);
+}
+
+struct stats_summary
+stats_summarise(double *values, unsigned int nb)
+{
+	struct stats_summary summary = { 0 };
+
+	if (nb == 0)
+		return summary;
+	qsort(values, nb, sizeof(*values), stats_compare);
+	summary.median = stats_quantile(values, nb, 0.5);
+	summary.p10 = stats_quantile(values, nb, 0.1);
+	summary.p90 = stats_quantile(values, nb, 0.9);
+	return summary;
+}
 
 /* ---- rounds ---- */
 
@@ -114,9 +149,9 @@ measure_rounds(struct measure *measure)
 
 /* ---- rounds of like state ---- */
 
-/* Where round trips fall into two groups over all back-ends, 0 if they do not. */
+/* The round trip of a cache line that most rounds of all back-ends are about. */
 static double
-state_border_ns(const struct measure *measure)
+state_usual_ns(const struct measure *measure)
 {
 	unsigned int nb = 0;
 
@@ -124,53 +159,48 @@ state_border_ns(const struct measure *measure)
 		for (unsigned int r = 0; r < measure->subjects[i].nb_rounds; r++)
 			if (measure->subjects[i].rounds[r].line_ns > 0)
 				measure->values[nb++] = measure->subjects[i].rounds[r].line_ns;
-	return stats_gap(measure->values, nb, LINE_STATE_RATIO);
+	stats_summarise(measure->values, nb);
+	return nb != 0 ? measure->values[nb / 2] : 0;
 }
 
-static bool
-state_has(double line_ns, double border_ns, bool is_far)
+bool
+measure_is_alike(double line_ns, double usual_ns)
 {
-	return line_ns > 0 && (border_ns == 0 || (line_ns >= border_ns) == is_far);
+	return line_ns * ROUND_STATE_RATIO >= usual_ns && line_ns <= usual_ns * ROUND_STATE_RATIO;
 }
 
-/* Rounds of a state that the back-end with the fewest of them has. */
+/* Move the rounds about that round trip to the front. @return their number */
 static unsigned int
-state_least_rounds(const struct measure *measure, double border_ns, bool is_far)
+state_sort(struct measure_subject *one, double usual_ns)
 {
-	unsigned int least = UINT32_MAX;
+	unsigned int nb = 0;
 
-	for (unsigned int i = 0; i < measure->nb_subjects; i++) {
-		const struct measure_subject *one = &measure->subjects[i];
-		unsigned int nb = 0;
+	for (unsigned int r = 0; r < one->nb_rounds; r++) {
+		struct round_result round = one->rounds[r];
 
-		for (unsigned int r = 0; r < one->nb_rounds; r++)
-			nb += state_has(one->rounds[r].line_ns, border_ns, is_far);
-		if (one->result->rc == 0)
-			least = RTE_MIN(least, nb);
+		if (!measure_is_alike(round.line_ns, usual_ns))
+			continue;
+		one->rounds[r] = one->rounds[nb];
+		one->rounds[nb++] = round;
 	}
-	return least;
+	return nb;
 }
 
-/* Forget the rounds of the rarer state, so that all back-ends are compared in the same one. */
+/* Only these rounds count, so that all back-ends are compared in the same state. */
 static void
 measure_select(struct measure *measure)
 {
-	double border_ns = state_border_ns(measure);
-	bool is_far = border_ns != 0 && state_least_rounds(measure, border_ns, true) >
-		state_least_rounds(measure, border_ns, false);
+	double usual_ns = state_usual_ns(measure);
+	unsigned int nb[BENCH_NB_BACKENDS];
 
-	/* On a machine that is busy otherwise no state may be known: then all rounds count. */
-	if (state_least_rounds(measure, border_ns, is_far) == 0)
-		return;
 	for (unsigned int i = 0; i < measure->nb_subjects; i++) {
-		struct measure_subject *one = &measure->subjects[i];
-		unsigned int nb = 0;
-
-		for (unsigned int r = 0; r < one->nb_rounds; r++)
-			if (state_has(one->rounds[r].line_ns, border_ns, is_far))
-				one->rounds[nb++] = one->rounds[r];
-		one->nb_rounds = nb;
+		nb[i] = state_sort(&measure->subjects[i], usual_ns);
+		/* On a machine that is busy otherwise no state may be known: all rounds count. */
+		if (measure->subjects[i].result->rc == 0 && (usual_ns == 0 || nb[i] == 0))
+			return;
 	}
+	for (unsigned int i = 0; i < measure->nb_subjects; i++)
+		measure->subjects[i].nb_rounds = nb[i];
 }
 
 /* ---- summary ---- */
@@ -292,7 +322,7 @@ measure_open_subject(struct measure *measure, struct measure_subject *one)
 	one->trips_ns = calloc(measure_nb_trips(conf), sizeof(*one->trips_ns));
 	if (one->rounds == NULL || one->trips_ns == NULL)
 		return -ENOMEM;
-	return subject_open(&one->subject, backends[backend], &subject_conf);
+	return subject_open(&one->subject, backend_find(backend), &subject_conf);
 }
 
 static void

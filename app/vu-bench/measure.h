@@ -1,17 +1,40 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One point of the axes, measured: rounds of all back-ends in turn.
+ * One point of the axes, measured: rounds of all back-ends in turn, and their order statistics.
  */
 #ifndef MEASURE_H
 #define MEASURE_H
 
 #include "bench.h"
-#include "stats.h"
 
 struct rte_mempool;
 
 /* Fewer have no median and no spread to speak of. */
 #define MEASURE_MIN_ROUNDS 15
+
+/** Median and the values that a tenth of all are below and above. */
+struct stats_summary {
+	double median;
+	double p10;
+	double p90;
+};
+
+/**
+ * Value below which a part of all values are, interpolated between neighbours.
+ *
+ * @param values    ascending
+ * @param nb        at least 1
+ * @param fraction  0..1
+ */
+double stats_quantile(const double *values, unsigned int nb, double fraction);
+
+/**
+ * Sort values and summarise them.
+ *
+ * @param values  sorted afterwards
+ * @param nb      0 gives all zero
+ */
+struct stats_summary stats_summarise(double *values, unsigned int nb);
 
 /** What came out for one back-end. */
 struct measure_result {
@@ -44,6 +67,9 @@ struct measure_result {
  * interrupted more than one round of 20, or a tenth of the rounds took more than twice the median.
  */
 bool measure_is_disturbed(const struct measure_result *result);
+
+/** Tell whether a round trip of a cache line, 0 if it changed, is about as long as another one. */
+bool measure_is_alike(double line_ns, double usual_ns);
 
 /** How to measure. */
 struct measure_conf {

@@ -10,6 +10,12 @@
 /** Frames of a latency round. */
 #define ROUND_NB_TRIPS 100
 
+/**
+ * Two round trips of a cache line that differ by more than this are different states of the
+ * machine: on virtual machines they change from second to second, and throughput with them.
+ */
+#define ROUND_STATE_RATIO 1.6
+
 /** What a round measured. */
 struct round_result {
 	uint64_t nb_frames;
@@ -26,9 +32,6 @@ struct round_conf {
 	uint32_t nb_turns;     /* one lcore: that many instead; 0: by time */
 	uint64_t clock_cycles; /* TSC, what reading the clock twice costs; subtracted */
 };
-
-/** Times that the calling thread had to leave its CPU to another so far. */
-uint64_t round_switches(void);
 
 /** What reading the clock twice costs, in TSC cycles. */
 uint64_t round_clock_cycles(void);

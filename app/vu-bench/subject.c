@@ -8,22 +8,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cpuflags.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
+#include <rte_vect.h>
 
 #include "vu_frontend.h"
 #include "vu_virtio.h"
 
 #define WAIT_MS 10000
 
-const struct backend_ops *const backends[BENCH_NB_BACKENDS] = {
-	[BENCH_VU] = &backend_vu,
-	[BENCH_VU_MBUF] = &backend_vu,
-	[BENCH_RTE_VHOST] = &backend_rte_vhost,
-	[BENCH_COPY] = &backend_copy,
-	[BENCH_NONE] = &backend_none,
-	[BENCH_EVENTFD] = &backend_vu,
-};
+static const struct backend_ops *
+copy_choose(void)
+{
+#ifdef RTE_ARCH_X86
+	uint16_t max_simd_bits = rte_vect_get_max_simd_bitwidth();
+
+	if (max_simd_bits >= RTE_VECT_SIMD_512 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0)
+		return &backend_copy_avx512;
+	if (max_simd_bits >= RTE_VECT_SIMD_256 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0)
+		return &backend_copy_avx2;
+#endif
+	return &backend_copy_base;
+}
+
+const struct backend_ops *
+backend_find(enum bench_backend backend)
+{
+	switch (backend) {
+	case BENCH_RTE_VHOST:
+		return &backend_rte_vhost;
+	case BENCH_COPY:
+		return copy_choose();
+	case BENCH_NONE:
+		return &backend_none;
+	default:
+		return &backend_vu;
+	}
+}
 
 /* The checksum of UDP in IPv4 is left to the device (VIRTIO 1.2, 5.1.6). */
 static const uint8_t offload_header[BENCH_HEADER_BYTES] = {

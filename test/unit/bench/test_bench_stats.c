@@ -4,7 +4,7 @@
  */
 #include "test.h"
 
-#include "stats.h"
+#include "measure.h"
 
 VU_TEST(bench_stats, quantiles_of_an_odd_number_are_values)
 {
@@ -44,21 +44,14 @@ VU_TEST(bench_stats, few_values)
 	return TEST_SUCCESS;
 }
 
-VU_TEST(bench_stats, widest_gap_parts_two_groups)
+VU_TEST(bench_stats, lcores_are_as_near_as_usual_or_not)
 {
-	double values[] = { 340, 66, 331, 65, 70, 338, 100 };
-	double border = stats_gap(values, RTE_DIM(values), 1.6);
-
-	CHECK(border > 100 && border < 331);
-	return TEST_SUCCESS;
-}
-
-VU_TEST(bench_stats, one_group_has_no_gap)
-{
-	double values[] = { 80, 65, 100, 120 };
-
-	CHECK_EQ(stats_gap(values, RTE_DIM(values), 1.6), 0);
-	CHECK_EQ(stats_gap(values, 1, 1.6), 0);
-	CHECK_EQ(stats_gap(NULL, 0, 1.6), 0);
+	CHECK(measure_is_alike(66, 70));
+	CHECK(measure_is_alike(100, 66));
+	CHECK(measure_is_alike(66, 100));
+	CHECK(!measure_is_alike(66, 331));
+	CHECK(!measure_is_alike(331, 66));
+	/* It changed during the round. */
+	CHECK(!measure_is_alike(0, 66));
 	return TEST_SUCCESS;
 }

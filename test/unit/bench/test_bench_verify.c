@@ -32,6 +32,12 @@ static struct {
 	uint64_t nb_frames; /* so far */
 } faulty;
 
+static const struct backend_ops *
+copy_ops(void)
+{
+	return backend_find(BENCH_COPY);
+}
+
 /* Where in a burst the fault is to happen, -1 if not in this one. */
 static int
 faulty_position(uint16_t nb)
@@ -67,7 +73,7 @@ faulty_change(struct rte_mbuf **frames, int i)
 static uint16_t
 faulty_from_guest(void *queue, struct rte_mbuf **frames, uint16_t max)
 {
-	uint16_t nb = backend_copy.from_guest(queue, frames, max);
+	uint16_t nb = copy_ops()->from_guest(queue, frames, max);
 	int i = faulty_position(nb);
 
 	if (i < 0)
@@ -93,15 +99,15 @@ faulty_to_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
 	uint16_t nb_put;
 
 	if (i < 0)
-		return backend_copy.to_guest(queue, frames, nb);
+		return copy_ops()->to_guest(queue, frames, nb);
 	memcpy(copy, frames, nb * sizeof(*copy));
 	faulty_change(copy, i);
 	if (faulty.fault == REPEAT)
 		copy[i + 1] = copy[i];
 	if (faulty.fault != LOSE)
-		return backend_copy.to_guest(queue, copy, nb);
+		return copy_ops()->to_guest(queue, copy, nb);
 	memmove(&copy[i], &copy[i + 1], (size_t)(nb - i - 1) * sizeof(*copy));
-	nb_put = backend_copy.to_guest(queue, copy, nb - 1);
+	nb_put = copy_ops()->to_guest(queue, copy, nb - 1);
 	return nb_put + 1;
 }
 
@@ -111,7 +117,7 @@ faulty_forward(void *back, void *from, void *to, uint16_t nb)
 {
 	struct rte_mbuf *frames[MAX_BURST];
 	uint16_t nb_taken = faulty_from_guest(from, frames, nb);
-	uint16_t nb_put = backend_copy.to_guest(to, frames, nb_taken);
+	uint16_t nb_put = copy_ops()->to_guest(to, frames, nb_taken);
 
 	(void)back;
 	rte_pktmbuf_free_bulk(frames, nb_taken);
@@ -121,7 +127,7 @@ faulty_forward(void *back, void *from, void *to, uint16_t nb)
 static struct backend_ops
 faulty_ops(enum fault fault)
 {
-	struct backend_ops ops = backend_copy;
+	struct backend_ops ops = *copy_ops();
 
 	faulty.fault = fault;
 	faulty.nb_frames = 0;

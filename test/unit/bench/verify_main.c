@@ -34,7 +34,7 @@ static void
 run_backend(struct run *run, const struct bench_case *point, enum bench_backend backend)
 {
 	const struct verify_conf conf = {
-		.backend = backend, .ops = backends[backend], .point = *point,
+		.backend = backend, .ops = backend_find(backend), .point = *point,
 		.folder = run->folder, .nb_frames = NB_FRAMES,
 	};
 	struct verify_result result = verify_run(&conf);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Rounds on two lcores; see round.h. How far apart the lcores are, which on virtual machines
- * changes from second to second, is measured around each. For the cost, frames are counted where
- * the generator sees them come back, between two readings of the clock while both run at full
- * speed. For the latency the generator polls for the answer in every case, which is the best that
- * an event-driven back-end can meet.
+ * Rounds; see round.h. On one lcore the clock is read behind a full barrier, so that neither part
+ * is charged for stores and loads of the other. On two lcores the distance of the lcores is
+ * measured around each round. For the cost, frames are counted there where the generator sees them
+ * come back, between two readings of the clock while both run at full speed. For the latency the
+ * generator polls for the answer in every case, the best that an event-driven back-end can meet.
  */
 #include "round.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include <rte_cycles.h>
 #include <rte_launch.h>
@@ -18,12 +19,151 @@
 #include "vu_atomic.h"
 #include "vu_fd.h"
 
-#include "line.h"
 #include "load.h"
 
 #define DRAIN_MS 2000
 #define PAUSE_US 10 /* between two frames: a back-end that sleeps is asleep when the next comes */
 #define PATIENCE_S 1
+#define LINE_TRIPS 500
+#define LINE_MIN_TRIPS 50
+#define LINE_MAX_US 2000 /* lcores that others use as well need for ever */
+#define LINE_STOP UINT32_MAX
+
+uint64_t
+round_clock_cycles(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned int i = 0; i < 10000; i++) {
+		uint64_t start = rte_rdtsc_precise();
+
+		least = RTE_MIN(least, rte_rdtsc_precise() - start);
+	}
+	return least;
+}
+
+/* Times that the calling thread had to leave its CPU to another so far. */
+static uint64_t
+round_switches(void)
+{
+	struct rusage usage = { 0 };
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return (uint64_t)usage.ru_nivcsw;
+}
+
+/* ---- one lcore ---- */
+
+/* One turn, clock in hand: generator before, back-end, generator after. */
+static __rte_always_inline void
+round_turn(struct subject *subject, const struct round_conf *conf, struct round_result *result)
+{
+	const struct bench_case *point = subject->conf.point;
+	uint32_t pair = subject->next_pair;
+	struct gen_queue *gq = &subject->queues[2 * pair];
+	uint16_t burst = (uint16_t)point->burst;
+	uint64_t start = rte_rdtsc_precise();
+	uint64_t before, after, end;
+
+	if (point->direction != BENCH_TO_GUEST)
+		gen_send(&gq[1], bench_is_through(point) ? gen_nb_fitting(gq, burst) : burst);
+	before = rte_rdtsc_precise();
+	result->nb_frames += load_turn(subject, pair);
+	after = rte_rdtsc_precise();
+	if (point->direction != BENCH_FROM_GUEST)
+		gen_receive(gq);
+	end = rte_rdtsc_precise();
+	result->cycles += after - before - conf->clock_cycles;
+	result->gen_cycles += (before - start) + (end - after) - 2 * conf->clock_cycles;
+	subject->next_pair = pair + 1 == point->nb_pairs ? 0 : pair + 1;
+}
+
+void
+round_run_one(struct subject *subject, const struct round_conf *conf, struct round_result *result)
+{
+	const uint32_t min_turns = conf->nb_turns != 0 ? conf->nb_turns :
+		subject->conf.point->nb_pairs;
+	uint64_t end = conf->nb_turns != 0 ? 0 : rte_rdtsc() + conf->cycles;
+	uint64_t nb_before = round_switches();
+	uint32_t nb_turns = 0;
+
+	do {
+		round_turn(subject, conf, result);
+		nb_turns++;
+	} while (rte_rdtsc() < end || nb_turns < min_turns);
+	result->nb_switches = round_switches() - nb_before;
+}
+
+/* ---- distance of two lcores ---- */
+
+struct line {
+	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t turn; /* even: ours, odd: the other lcore's */
+};
+
+/* The other lcore: answer until asked to stop. */
+static int
+line_main(void *arg)
+{
+	struct line *line = arg;
+	uint32_t turn;
+
+	while ((turn = vu_load_acquire(&line->turn)) != LINE_STOP)
+		if (turn % 2 == 1)
+			/* Not over a stop that comes meanwhile. */
+			__atomic_compare_exchange_n(&line->turn, &turn, turn + 1, false,
+				__ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* One trip. @return false: it did not come back in time */
+static bool
+line_trip(struct line *line, uint32_t turn, uint64_t end)
+{
+	vu_store_release(&line->turn, turn + 1);
+	while (vu_load_acquire(&line->turn) != turn + 2)
+		if (rte_rdtsc() > end)
+			return false;
+	return true;
+}
+
+/*
+ * Send a cache line to and fro between this lcore and another, idle one. @return nanoseconds of a
+ * round trip, the mean of some hundred; 0 if others use these lcores too much
+ */
+static double
+line_round_trip_ns(unsigned int lcore_id)
+{
+	struct line line = { 0 };
+	uint64_t end = rte_rdtsc() + rte_get_tsc_hz() / 1000000 * LINE_MAX_US;
+	uint64_t cycles = 0;
+	uint32_t nb = 0;
+
+	rte_eal_remote_launch(line_main, &line, lcore_id);
+	/* The first trip waits for the other lcore to begin. */
+	if (line_trip(&line, 0, end)) {
+		cycles = rte_rdtsc();
+		while (nb < LINE_TRIPS && line_trip(&line, 2 * nb + 2, end))
+			nb++;
+		cycles = rte_rdtsc() - cycles;
+	}
+	vu_store_release(&line.turn, LINE_STOP);
+	rte_eal_wait_lcore(lcore_id);
+	if (nb < LINE_MIN_TRIPS)
+		return 0;
+	return (double)cycles * 1e9 / (double)rte_get_tsc_hz() / nb;
+}
+
+/* Round trip around a measurement; 0 if the state changed meanwhile or is not known. */
+static double
+line_join(double before_ns, double after_ns)
+{
+	bool is_same = before_ns > 0 && before_ns < ROUND_STATE_RATIO * after_ns &&
+		after_ns < ROUND_STATE_RATIO * before_ns;
+
+	return is_same ? (before_ns + after_ns) / 2 : 0;
+}
+
+/* ---- two lcores ---- */
 
 /* The back-end's lcore. */
 struct worker {
