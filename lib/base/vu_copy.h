@@ -34,7 +34,7 @@ typedef uint8_t vu_copy_vector __attribute__((vector_size(VU_COPY_VECTOR_BYTES),
 	may_alias));
 
 static __rte_always_inline void
-copy_vector(uint8_t *dst, const uint8_t *src)
+vu_copy_one_vector(uint8_t *dst, const uint8_t *src)
 {
 	*(vu_copy_vector *)dst = *(const vu_copy_vector *)src;
 }
@@ -49,7 +49,7 @@ vu_copy_mask(size_t nb)
 #endif
 
 /* Two moves of the same constant size that meet or overlap; both are read before one is written. */
-#define COPY_TWO(type, dst, src, len_bytes) do { \
+#define VU_COPY_TWO(type, dst, src, len_bytes) do { \
 	type first_, last_; \
 	memcpy(&first_, (src), sizeof(type)); \
 	memcpy(&last_, (src) + (len_bytes) - sizeof(type), sizeof(type)); \
@@ -59,18 +59,18 @@ vu_copy_mask(size_t nb)
 
 /* Less than one vector. */
 static __rte_always_inline void
-copy_short(uint8_t *dst, const uint8_t *src, size_t len_bytes)
+vu_copy_short(uint8_t *dst, const uint8_t *src, size_t len_bytes)
 {
 	if (VU_COPY_VECTOR_BYTES > 32 && len_bytes >= 32)
-		COPY_TWO(vu_copy_32, dst, src, len_bytes);
+		VU_COPY_TWO(vu_copy_32, dst, src, len_bytes);
 	else if (VU_COPY_VECTOR_BYTES > 16 && len_bytes >= 16)
-		COPY_TWO(vu_copy_16, dst, src, len_bytes);
+		VU_COPY_TWO(vu_copy_16, dst, src, len_bytes);
 	else if (len_bytes >= 8)
-		COPY_TWO(uint64_t, dst, src, len_bytes);
+		VU_COPY_TWO(uint64_t, dst, src, len_bytes);
 	else if (len_bytes >= 4)
-		COPY_TWO(uint32_t, dst, src, len_bytes);
+		VU_COPY_TWO(uint32_t, dst, src, len_bytes);
 	else if (len_bytes >= 2)
-		COPY_TWO(uint16_t, dst, src, len_bytes);
+		VU_COPY_TWO(uint16_t, dst, src, len_bytes);
 	else if (len_bytes == 1)
 		*dst = *src;
 }
@@ -88,19 +88,19 @@ static __rte_always_inline void
 vu_copy_vectors(uint8_t *dst, const uint8_t *src, size_t len_bytes)
 {
 	for (; len_bytes > 4 * VU_COPY_VECTOR_BYTES; len_bytes -= 4 * VU_COPY_VECTOR_BYTES) {
-		copy_vector(dst, src);
-		copy_vector(dst + VU_COPY_VECTOR_BYTES, src + VU_COPY_VECTOR_BYTES);
-		copy_vector(dst + 2 * VU_COPY_VECTOR_BYTES, src + 2 * VU_COPY_VECTOR_BYTES);
-		copy_vector(dst + 3 * VU_COPY_VECTOR_BYTES, src + 3 * VU_COPY_VECTOR_BYTES);
+		vu_copy_one_vector(dst, src);
+		vu_copy_one_vector(dst + VU_COPY_VECTOR_BYTES, src + VU_COPY_VECTOR_BYTES);
+		vu_copy_one_vector(dst + 2 * VU_COPY_VECTOR_BYTES, src + 2 * VU_COPY_VECTOR_BYTES);
+		vu_copy_one_vector(dst + 3 * VU_COPY_VECTOR_BYTES, src + 3 * VU_COPY_VECTOR_BYTES);
 		dst += 4 * VU_COPY_VECTOR_BYTES;
 		src += 4 * VU_COPY_VECTOR_BYTES;
 	}
 	for (; len_bytes > VU_COPY_VECTOR_BYTES; len_bytes -= VU_COPY_VECTOR_BYTES) {
-		copy_vector(dst, src);
+		vu_copy_one_vector(dst, src);
 		dst += VU_COPY_VECTOR_BYTES;
 		src += VU_COPY_VECTOR_BYTES;
 	}
-	copy_vector(dst + len_bytes - VU_COPY_VECTOR_BYTES, src + len_bytes - VU_COPY_VECTOR_BYTES);
+	vu_copy_one_vector(dst + len_bytes - VU_COPY_VECTOR_BYTES, src + len_bytes - VU_COPY_VECTOR_BYTES);
 }
 
 /**
@@ -125,7 +125,7 @@ vu_copy(void *dst, const void *src, size_t len_bytes)
 	if (likely(len_bytes >= VU_COPY_VECTOR_BYTES))
 		vu_copy_vectors(dst, src, len_bytes);
 	else
-		copy_short(dst, src, len_bytes);
+		vu_copy_short(dst, src, len_bytes);
 }
 
 #endif /* VU_COPY_H */

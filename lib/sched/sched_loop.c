@@ -197,33 +197,27 @@ turns_fast(struct vu_sched_worker *worker)
 		worker_turn(worker);
 }
 
-/* A copy of the loop for all policies but VU_IDLE_BUSY. */
+/* The loop of workers that rest when they are idle, and of all while gaps are measured. */
 static void
-turns_resting(struct vu_sched_worker *worker)
-{
-	while (vu_load(&worker->flags) == 0) {
-		if (worker_turn(worker) == 0)
-			worker_rest(worker);
-	}
-}
-
-/* A copy of the loop, so that the others need not ask whether to look at the clock. */
-static void
-turns_measured(struct vu_sched_worker *worker)
+turns_slow(struct vu_sched_worker *worker, const uint32_t flags)
 {
 	uint64_t last = rte_rdtsc();
 
-	while (vu_load(&worker->flags) == FLAG_MEASURE) {
+	while (vu_load(&worker->flags) == flags) {
 		const uint32_t nb_items = worker_turn(worker);
-		const uint64_t now = rte_rdtsc();
 
-		gap_count(worker, now - last);
-		last = now;
-		/* It rests because there is nothing to do: nobody waits for the next turn. */
-		if (nb_items == 0 && worker->policy != VU_IDLE_BUSY) {
-			worker_rest(worker);
-			last = rte_rdtsc();
+		if (flags == FLAG_MEASURE) {
+			const uint64_t now = rte_rdtsc();
+
+			gap_count(worker, now - last);
+			last = now;
 		}
+		if (nb_items != 0 || worker->policy == VU_IDLE_BUSY)
+			continue;
+		worker_rest(worker);
+		/* It rests because there is nothing to do: nobody waits for the next turn. */
+		if (flags == FLAG_MEASURE)
+			last = rte_rdtsc();
 	}
 }
 
@@ -240,9 +234,7 @@ vu_sched_loop(struct vu_sched *sched, unsigned int worker_idx)
 			gaps_clear(worker);
 		if (worker->policy == VU_IDLE_BUSY)
 			turns_fast(worker);
-		else
-			turns_resting(worker);
-		turns_measured(worker);
+		turns_slow(worker, vu_load(&worker->flags) & FLAG_MEASURE);
 	}
 	__atomic_fetch_and(&worker->flags, ~FLAG_STOP, __ATOMIC_RELAXED);
 	worker_leave(worker);

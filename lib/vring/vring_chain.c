@@ -179,7 +179,7 @@ vu_packed_follow(const struct vu_vring_snapshot *snap, uint16_t slot, uint16_t r
 
 		slot = slot + 1 < snap->size ? (uint16_t)(slot + 1) : 0;
 		/* Behind the acquire of the chain's first descriptor. */
-		word = vu_load(packed_word(&snap->packed_desc[slot]));
+		word = vu_load(vu_packed_word(&snap->packed_desc[slot]));
 		*id = (uint16_t)(word >> 32);
 		if (((word >> 48) & VU_DESC_F_NEXT) == 0)
 			return nb;
@@ -226,7 +226,7 @@ vu_packed_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	chain_clear(chain);
 	for (uint16_t nb = 0; nb < burst->nb_descs[i] && fault == VU_VRING_OK; nb++) {
 		struct vu_packed_desc *desc = &snap->packed_desc[position & VU_PACKED_SLOT];
-		uint64_t word = vu_load(packed_word(desc));
+		uint64_t word = vu_load(vu_packed_word(desc));
 		uint64_t gpa = vu_load(&desc->gpa);
 		uint16_t flags = (uint16_t)(word >> 48);
 

@@ -166,7 +166,7 @@ reclaim_end(struct vu_vring_guest *ring)
 	if (ring->is_packed)
 		return;
 	vu_store(&ring->used->idx, ring->next_avail);
-	guest_split_publish(ring);
+	vu_guest_split_publish(ring);
 }
 
 uint16_t
@@ -180,11 +180,11 @@ vu_vring_guest_reclaim(struct vu_vring_guest *ring, struct vu_guest_done *done, 
 		done[nb].cookie = ring->slots[head].cookie;
 		done[nb++].len_bytes = 0;
 		if (ring->is_packed) {
-			ring->last_used = packed_step(ring->size, ring->last_used,
+			ring->last_used = vu_packed_step(ring->size, ring->last_used,
 				ring->slots[head].nb_descs);
 			ring->nb_out--;
 		}
-		guest_free_chain(ring, (uint16_t)head);
+		vu_guest_free_chain(ring, (uint16_t)head);
 	}
 	if (ring->nb_free == ring->size)
 		reclaim_end(ring);

@@ -15,10 +15,10 @@ static void
 packed_put(struct vu_vring_guest *ring, uint16_t position, uint16_t id,
 	const struct vu_guest_shadow *part)
 {
-	uint64_t flags = (uint64_t)(part->flags | packed_avail_flags(position));
+	uint64_t flags = (uint64_t)(part->flags | vu_packed_avail_flags(position));
 
 	ring->packed_desc[position & VU_PACKED_SLOT].gpa = part->gpa;
-	guest_packed_store(ring, position, flags << 48 | (uint64_t)id << 32 | part->len_bytes);
+	vu_guest_packed_store(ring, position, flags << 48 | (uint64_t)id << 32 | part->len_bytes);
 }
 
 void
@@ -26,10 +26,10 @@ guest_packed_add_chain(struct vu_vring_guest *ring, const struct vu_guest_buf *b
 	uint16_t nb_read, uint16_t nb_write)
 {
 	uint16_t nb_descs = (uint16_t)(nb_read + nb_write);
-	uint16_t head = guest_packed_free_id(ring, 0);
+	uint16_t head = vu_guest_packed_free_id(ring, 0);
 
 	for (uint16_t i = 0; i < nb_descs; i++) {
-		uint16_t id = guest_packed_free_id(ring, i);
+		uint16_t id = vu_guest_packed_free_id(ring, i);
 		struct vu_guest_shadow part = {
 			.gpa = bufs[i].gpa,
 			.len_bytes = bufs[i].len_bytes,
@@ -40,14 +40,14 @@ guest_packed_add_chain(struct vu_vring_guest *ring, const struct vu_guest_buf *b
 		ring->shadow[id] = part;
 		if (i + 1 < nb_descs) {
 			part.flags |= VU_DESC_F_NEXT;
-			ring->slots[id].next = guest_packed_free_id(ring, (uint16_t)(i + 1));
+			ring->slots[id].next = vu_guest_packed_free_id(ring, (uint16_t)(i + 1));
 		}
-		packed_put(ring, packed_step(ring->size, ring->next_avail, i), head, &part);
+		packed_put(ring, vu_packed_step(ring->size, ring->next_avail, i), head, &part);
 	}
 	ring->slots[head].cookie = bufs[0].cookie;
 	ring->slots[head].write_bytes = guest_bytes(&bufs[nb_read], nb_write);
 	ring->slots[head].nb_descs = nb_descs;
-	guest_packed_move(ring, nb_descs, 1);
+	vu_guest_packed_move(ring, nb_descs, 1);
 }
 
 void
@@ -56,7 +56,7 @@ guest_packed_add_indirect(struct vu_vring_guest *ring, const struct vu_guest_buf
 {
 	struct vu_packed_desc *entries = table->memory;
 	uint16_t nb = (uint16_t)(nb_read + nb_write);
-	uint16_t id = guest_packed_free_id(ring, 0);
+	uint16_t id = vu_guest_packed_free_id(ring, 0);
 	const struct vu_guest_shadow part = {
 		.gpa = table->gpa,
 		.len_bytes = nb * (uint32_t)sizeof(*entries),
@@ -75,7 +75,7 @@ guest_packed_add_indirect(struct vu_vring_guest *ring, const struct vu_guest_buf
 	ring->slots[id].write_bytes = guest_bytes(&bufs[nb_read], nb_write);
 	ring->slots[id].nb_descs = 1;
 	packed_put(ring, ring->next_avail, id, &part);
-	guest_packed_move(ring, 1, 1);
+	vu_guest_packed_move(ring, 1, 1);
 }
 
 /*
@@ -89,7 +89,7 @@ packed_batch_end(const struct vu_vring_guest *ring, uint16_t *position, uint16_t
 	while (*nb_out != 0) {
 		uint16_t slot = *position & VU_PACKED_SLOT;
 
-		*position = packed_step(ring->size, *position, ring->slots[slot].nb_descs);
+		*position = vu_packed_step(ring->size, *position, ring->slots[slot].nb_descs);
 		(*nb_out)--;
 		if (slot == id)
 			return true;
@@ -104,14 +104,14 @@ packed_batch_begin(struct vu_vring_guest *ring)
 	uint16_t position = ring->last_used, nb_out = ring->nb_out;
 	uint64_t word;
 
-	if (!guest_packed_is_used(ring, position, &word))
+	if (!vu_guest_packed_is_used(ring, position, &word))
 		return false;
 	if (!packed_batch_end(ring, &position, &nb_out, (uint16_t)(word >> 32))) {
 		ring->is_broken = true;
 		return false;
 	}
 	ring->batch_id = (uint16_t)(word >> 32);
-	ring->batch_bytes = guest_packed_used_bytes(word);
+	ring->batch_bytes = vu_guest_packed_used_bytes(word);
 	return true;
 }
 
@@ -128,8 +128,8 @@ packed_batch_collect(struct vu_vring_guest *ring, struct vu_guest_done *done)
 		done->len_bytes = RTE_MIN(ring->batch_bytes, slot->write_bytes);
 		ring->batch_id = -1;
 	}
-	ring->last_used = packed_step(ring->size, ring->last_used, slot->nb_descs);
-	guest_free_chain(ring, head);
+	ring->last_used = vu_packed_step(ring->size, ring->last_used, slot->nb_descs);
+	vu_guest_free_chain(ring, head);
 	ring->nb_out--;
 }
 
@@ -140,28 +140,28 @@ packed_batch_collect(struct vu_vring_guest *ring, struct vu_guest_done *done)
 static uint16_t
 packed_single_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, uint16_t max)
 {
-	struct guest_packed_cursor cursor = guest_packed_cursor(ring->last_used);
+	struct guest_packed_cursor cursor = vu_guest_packed_cursor(ring->last_used);
 	uint16_t nb_free = ring->nb_free;
 	uint16_t i;
 
 	max = RTE_MIN(max, ring->nb_out);
 	for (i = 0; i < max; i++) {
 		/* Pairs with the release in vu_packed_commit(). */
-		uint64_t word = vu_load_acquire(packed_word(&ring->packed_desc[cursor.slot]));
+		uint64_t word = vu_load_acquire(vu_packed_word(&ring->packed_desc[cursor.slot]));
 		struct vu_guest_slot *slot = &ring->slots[cursor.slot];
 
 		if (((word >> 48) & VU_PACKED_F_OWNER) != cursor.used_flags ||
 				(uint16_t)(word >> 32) != cursor.slot)
 			break;
 		done[i].cookie = slot->cookie;
-		done[i].len_bytes = RTE_MIN(guest_packed_used_bytes(word), slot->write_bytes);
+		done[i].len_bytes = RTE_MIN(vu_guest_packed_used_bytes(word), slot->write_bytes);
 		nb_free += slot->nb_descs;
-		guest_packed_cursor_move(&cursor, ring->size, slot->nb_descs);
+		vu_guest_packed_cursor_move(&cursor, ring->size, slot->nb_descs);
 		slot->nb_descs = 0;
 	}
 	ring->nb_free = nb_free;
 	ring->nb_out -= i;
-	ring->last_used = guest_packed_cursor_position(&cursor);
+	ring->last_used = vu_guest_packed_cursor_position(&cursor);
 	return i;
 }
 
@@ -189,12 +189,12 @@ packed_mark_used(struct vu_vring_guest *ring, uint16_t *nb_out)
 	uint16_t position = ring->last_used;
 	uint64_t word;
 
-	while (*nb_out != 0 && guest_packed_is_used(ring, position, &word)) {
+	while (*nb_out != 0 && vu_guest_packed_is_used(ring, position, &word)) {
 		uint16_t id = (uint16_t)(word >> 32);
 
 		if (!guest_mark(ring, id))
 			break;
-		position = packed_step(ring->size, position,
+		position = vu_packed_step(ring->size, position,
 			ring->slots[id].nb_descs & ~GUEST_MARK);
 		(*nb_out)--;
 	}
@@ -210,7 +210,7 @@ packed_skip_used(const struct vu_vring_guest *ring, uint16_t *nb_out)
 
 	if (ring->batch_id >= 0)
 		packed_batch_end(ring, &position, nb_out, (uint16_t)ring->batch_id);
-	while (*nb_out != 0 && guest_packed_is_used(ring, position, &word)) {
+	while (*nb_out != 0 && vu_guest_packed_is_used(ring, position, &word)) {
 		uint16_t end = position, nb = *nb_out;
 
 		if (!packed_batch_end(ring, &end, &nb, (uint16_t)(word >> 32)))
@@ -241,7 +241,7 @@ packed_list(struct vu_vring_guest *ring, uint16_t position, uint16_t nb_out, uin
 	if (ring->is_in_order) {
 		for (; nb < nb_out; nb++) {
 			heads[nb] = position & VU_PACKED_SLOT;
-			position = packed_step(ring->size, position,
+			position = vu_packed_step(ring->size, position,
 				ring->slots[heads[nb]].nb_descs);
 		}
 		return nb;
@@ -267,7 +267,7 @@ packed_put_again(struct vu_vring_guest *ring, uint16_t position, uint16_t head)
 		if (i + 1 < nb_descs)
 			part.flags |= VU_DESC_F_NEXT;
 		packed_put(ring, position, head, &part);
-		position = packed_step(ring->size, position, 1);
+		position = vu_packed_step(ring->size, position, 1);
 		id = ring->slots[id].next;
 	}
 	return position;
@@ -281,8 +281,8 @@ packed_clear_free(struct vu_vring_guest *ring)
 
 	for (uint16_t i = 0; i < ring->nb_free; i++) {
 		vu_store(&ring->packed_desc[position & VU_PACKED_SLOT].flags,
-			packed_used_flags(position ^ VU_PACKED_WRAP));
-		position = packed_step(ring->size, position, 1);
+			vu_packed_used_flags(position ^ VU_PACKED_WRAP));
+		position = vu_packed_step(ring->size, position, 1);
 	}
 }
 
@@ -309,6 +309,6 @@ guest_packed_restart(struct vu_vring_guest *ring)
 	packed_clear_free(ring);
 	ring->kicked = 0;
 	ring->is_broken = false;
-	guest_packed_publish(ring);
+	vu_guest_packed_publish(ring);
 	return base | (uint32_t)base << 16;
 }

@@ -10,12 +10,12 @@ guest_split_add_chain(struct vu_vring_guest *ring, const struct vu_guest_buf *bu
 	uint16_t nb_read, uint16_t nb_write)
 {
 	uint16_t nb_descs = (uint16_t)(nb_read + nb_write);
-	uint16_t head = guest_free_desc(ring, 0);
+	uint16_t head = vu_guest_free_desc(ring, 0);
 
 	for (uint16_t i = 0; i < nb_descs; i++) {
-		uint16_t id = guest_free_desc(ring, i);
+		uint16_t id = vu_guest_free_desc(ring, i);
 		bool is_last = i == nb_descs - 1;
-		uint16_t next = is_last ? 0 : guest_free_desc(ring, (uint16_t)(i + 1));
+		uint16_t next = is_last ? 0 : vu_guest_free_desc(ring, (uint16_t)(i + 1));
 
 		ring->desc[id] = (struct vu_split_desc){
 			.gpa = bufs[i].gpa,
@@ -29,8 +29,8 @@ guest_split_add_chain(struct vu_vring_guest *ring, const struct vu_guest_buf *bu
 	ring->slots[head].cookie = bufs[0].cookie;
 	ring->slots[head].write_bytes = guest_bytes(&bufs[nb_read], nb_write);
 	ring->slots[head].nb_descs = nb_descs;
-	guest_set_avail(ring, ring->next_avail, head);
-	guest_take_descs(ring, nb_descs);
+	vu_guest_set_avail(ring, ring->next_avail, head);
+	vu_guest_take_descs(ring, nb_descs);
 	ring->next_avail++;
 }
 
@@ -45,7 +45,7 @@ guest_split_add_indirect(struct vu_vring_guest *ring, const struct vu_guest_buf 
 		.cookie = bufs[0].cookie,
 		.len_bytes = nb * (uint32_t)sizeof(*entries),
 	};
-	uint16_t head = guest_free_desc(ring, 0);
+	uint16_t head = vu_guest_free_desc(ring, 0);
 
 	for (uint16_t i = 0; i < nb; i++)
 		entries[i] = (struct vu_split_desc){
@@ -55,7 +55,7 @@ guest_split_add_indirect(struct vu_vring_guest *ring, const struct vu_guest_buf 
 				(i + 1 < nb ? VU_DESC_F_NEXT : 0),
 			.next = i + 1 < nb ? (uint16_t)(i + 1) : 0,
 		};
-	guest_split_add(ring, &one, 1, false);
+	vu_guest_split_add(ring, &one, 1, false);
 	ring->desc[head].flags = VU_DESC_F_INDIRECT;
 	ring->slots[head].write_bytes = guest_bytes(&bufs[nb_read], nb_write);
 }
@@ -100,7 +100,7 @@ batch_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, uint16_t 
 		done->len_bytes = RTE_MIN(ring->batch_bytes, slot->write_bytes);
 		ring->batch_id = -1;
 	}
-	guest_free_chain(ring, head);
+	vu_guest_free_chain(ring, head);
 	ring->last_used++;
 	return true;
 }
@@ -164,14 +164,14 @@ restart_count_used(const struct vu_vring_guest *ring)
 {
 	uint16_t nb = (uint16_t)(vu_load_acquire(&ring->used->idx) - ring->last_used);
 
-	return nb <= guest_split_nb_out(ring) && !ring->is_broken ? nb : 0;
+	return nb <= vu_guest_split_nb_out(ring) && !ring->is_broken ? nb : 0;
 }
 
 /* Heads in order are found by private state alone. */
 static uint16_t
 restart_list_in_order(struct vu_vring_guest *ring, uint16_t nb_used, uint16_t *heads)
 {
-	uint16_t nb_out = guest_split_nb_out(ring);
+	uint16_t nb_out = vu_guest_split_nb_out(ring);
 	uint16_t position = ring->first_desc;
 
 	for (uint16_t i = 0; i < nb_out; i++) {
@@ -223,7 +223,7 @@ guest_split_restart(struct vu_vring_guest *ring)
 	uint16_t base = (uint16_t)(ring->last_used + nb_used);
 
 	for (uint16_t i = 0; i < nb; i++)
-		guest_set_avail(ring, (uint16_t)(base + i), heads[i]);
+		vu_guest_set_avail(ring, (uint16_t)(base + i), heads[i]);
 	ring->next_avail = (uint16_t)(base + nb);
 	ring->kicked = ring->next_avail;
 	if (ring->is_broken)
@@ -231,6 +231,6 @@ guest_split_restart(struct vu_vring_guest *ring)
 	ring->is_broken = false;
 	vu_store(&ring->used->flags, 0);
 	vu_store(&ring->used->idx, base);
-	guest_split_publish(ring);
+	vu_guest_split_publish(ring);
 	return base;
 }

@@ -113,14 +113,14 @@ packed_push(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 		return nb == 0 ? 0 : -EINVAL;
 	for (uint16_t i = 0; i < nb; i++) {
 		if (i != 0)
-			vu_store(packed_word(&snap->packed_desc[position & VU_PACKED_SLOT]),
-				packed_used_word(position, items[i].head, items[i].used_bytes));
+			vu_store(vu_packed_word(&snap->packed_desc[position & VU_PACKED_SLOT]),
+				vu_packed_used_word(position, items[i].head, items[i].used_bytes));
 		position = vu_packed_advance(snap, position, items[i].nb_descs);
 	}
 	/* Entries before the first one's flags; pairs with the acquire in the guest's driver. */
-	vu_store_release(packed_word(&snap->packed_desc[pos->last_used_idx & VU_PACKED_SLOT]),
-		packed_used_word(pos->last_used_idx, items[0].head, items[0].used_bytes));
-	packed_move_used(snap, pos, nb, nb_slots);
+	vu_store_release(vu_packed_word(&snap->packed_desc[pos->last_used_idx & VU_PACKED_SLOT]),
+		vu_packed_used_word(pos->last_used_idx, items[0].head, items[0].used_bytes));
+	vu_packed_move_used(snap, pos, nb, nb_slots);
 	return 0;
 }
 

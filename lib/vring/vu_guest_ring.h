@@ -90,7 +90,7 @@ struct vu_vring_guest {
 
 /* Give the descriptors of the chain at `head` back. */
 static __rte_always_inline void
-guest_free_chain(struct vu_vring_guest *ring, uint16_t head)
+vu_guest_free_chain(struct vu_vring_guest *ring, uint16_t head)
 {
 	struct vu_guest_slot *slot = &ring->slots[head];
 	uint16_t nb_descs = slot->nb_descs;

@@ -11,28 +11,28 @@
 
 /* Buffers that are out. */
 static inline uint16_t
-guest_split_nb_out(const struct vu_vring_guest *ring)
+vu_guest_split_nb_out(const struct vu_vring_guest *ring)
 {
 	return (uint16_t)(ring->next_avail - ring->last_used);
 }
 
 /* Take the i-th free descriptor without moving on. */
 static __rte_always_inline uint16_t
-guest_free_desc(const struct vu_vring_guest *ring, uint16_t i)
+vu_guest_free_desc(const struct vu_vring_guest *ring, uint16_t i)
 {
 	return ring->is_in_order ? (ring->next_desc + i) & ring->mask :
 		ring->free_ids[ring->nb_free - 1 - i];
 }
 
 static __rte_always_inline void
-guest_take_descs(struct vu_vring_guest *ring, uint16_t nb)
+vu_guest_take_descs(struct vu_vring_guest *ring, uint16_t nb)
 {
 	ring->nb_free -= nb;
 	ring->next_desc += nb;
 }
 
 static __rte_always_inline void
-guest_set_avail(struct vu_vring_guest *ring, uint16_t position, uint16_t id)
+vu_guest_set_avail(struct vu_vring_guest *ring, uint16_t position, uint16_t id)
 {
 	uint16_t *entry = &ring->avail->ring[position & ring->mask];
 
@@ -42,12 +42,12 @@ guest_set_avail(struct vu_vring_guest *ring, uint16_t position, uint16_t id)
 }
 
 static __rte_always_inline uint16_t
-guest_split_add(struct vu_vring_guest *ring, const struct vu_guest_buf *bufs, uint16_t nb,
+vu_guest_split_add(struct vu_vring_guest *ring, const struct vu_guest_buf *bufs, uint16_t nb,
 	const bool is_writable)
 {
 	nb = RTE_MIN(nb, ring->nb_free);
 	for (uint16_t i = 0; i < nb; i++) {
-		uint16_t id = guest_free_desc(ring, i);
+		uint16_t id = vu_guest_free_desc(ring, i);
 		struct vu_guest_slot *slot = &ring->slots[id];
 
 		ring->desc[id] = (struct vu_split_desc){
@@ -58,22 +58,22 @@ guest_split_add(struct vu_vring_guest *ring, const struct vu_guest_buf *bufs, ui
 		slot->cookie = bufs[i].cookie;
 		slot->write_bytes = is_writable ? bufs[i].len_bytes : 0;
 		slot->nb_descs = 1;
-		guest_set_avail(ring, (uint16_t)(ring->next_avail + i), id);
+		vu_guest_set_avail(ring, (uint16_t)(ring->next_avail + i), id);
 	}
-	guest_take_descs(ring, nb);
+	vu_guest_take_descs(ring, nb);
 	ring->next_avail += nb;
 	return nb;
 }
 
 static __rte_always_inline void
-guest_split_publish(struct vu_vring_guest *ring)
+vu_guest_split_publish(struct vu_vring_guest *ring)
 {
 	/* Entries before index; pairs with the acquire of the device, vu_split_nb_avail(). */
 	vu_store_release(&ring->avail->idx, ring->next_avail);
 }
 
 static __rte_always_inline bool
-guest_split_wants_kick(struct vu_vring_guest *ring)
+vu_guest_split_wants_kick(struct vu_vring_guest *ring)
 {
 	uint16_t old = ring->kicked;
 	uint16_t event;
@@ -88,7 +88,7 @@ guest_split_wants_kick(struct vu_vring_guest *ring)
 }
 
 /**
- * Worker of guest_split_collect() for a device that uses buffers in order and may skip entries.
+ * Worker of vu_guest_split_collect() for a device that uses buffers in order and may skip entries.
  *
  * @param ring     ring
  * @param done     filled
@@ -101,7 +101,7 @@ uint16_t vu_guest_split_collect_in_order(struct vu_vring_guest *ring, struct vu_
 	uint16_t max, uint16_t nb_used);
 
 static __rte_always_inline uint16_t
-guest_split_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, uint16_t max)
+vu_guest_split_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, uint16_t max)
 {
 	/* Index before entries; pairs with the release of the device, vu_split_commit(). */
 	uint16_t nb = (uint16_t)(vu_load_acquire(&ring->used->idx) - ring->last_used);
@@ -109,7 +109,7 @@ guest_split_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, uin
 
 	if (nb == 0 || unlikely(ring->is_broken))
 		return 0;
-	if (unlikely(nb > guest_split_nb_out(ring))) {
+	if (unlikely(nb > vu_guest_split_nb_out(ring))) {
 		ring->is_broken = true;
 		return 0;
 	}
@@ -128,14 +128,14 @@ guest_split_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, uin
 		}
 		done[i].cookie = ring->slots[id].cookie;
 		done[i].len_bytes = RTE_MIN(len_bytes, ring->slots[id].write_bytes);
-		guest_free_chain(ring, (uint16_t)id);
+		vu_guest_free_chain(ring, (uint16_t)id);
 	}
 	ring->last_used += i;
 	return i;
 }
 
 static inline bool
-guest_split_arm(struct vu_vring_guest *ring)
+vu_guest_split_arm(struct vu_vring_guest *ring)
 {
 	if (ring->has_event_idx)
 		vu_store(&ring->avail->ring[ring->size], ring->last_used);
@@ -147,7 +147,7 @@ guest_split_arm(struct vu_vring_guest *ring)
 }
 
 static inline void
-guest_split_disarm(struct vu_vring_guest *ring)
+vu_guest_split_disarm(struct vu_vring_guest *ring)
 {
 	if (ring->has_event_idx)
 		vu_store(&ring->avail->ring[ring->size], (uint16_t)(ring->last_used - 1));

@@ -22,7 +22,7 @@
 
 /* Position `nb` slots further on in a ring of `size`; nb up to size. */
 static __rte_always_inline uint16_t
-packed_step(uint16_t size, uint16_t position, uint32_t nb)
+vu_packed_step(uint16_t size, uint16_t position, uint32_t nb)
 {
 	uint32_t slot = (position & VU_PACKED_SLOT) + nb;
 	uint16_t wrap = position & VU_PACKED_WRAP;
@@ -32,28 +32,28 @@ packed_step(uint16_t size, uint16_t position, uint32_t nb)
 
 /* Ownership bits of a slot that is available in the lap of a position. */
 static __rte_always_inline uint16_t
-packed_avail_flags(uint16_t position)
+vu_packed_avail_flags(uint16_t position)
 {
 	return (position & VU_PACKED_WRAP) != 0 ? VU_PACKED_F_AVAIL : VU_PACKED_F_USED;
 }
 
 /* And of one that is used. */
 static __rte_always_inline uint16_t
-packed_used_flags(uint16_t position)
+vu_packed_used_flags(uint16_t position)
 {
 	return (position & VU_PACKED_WRAP) != 0 ? VU_PACKED_F_OWNER : 0;
 }
 
 /* Length, id and flags of a descriptor as one word. */
 static __rte_always_inline uint64_t *
-packed_word(struct vu_packed_desc *desc)
+vu_packed_word(struct vu_packed_desc *desc)
 {
 	return (uint64_t *)(void *)&desc->len_bytes;
 }
 
 /* Was the slot at `event` among the nb_slots before `position`? */
 static __rte_always_inline bool
-packed_has_passed(uint16_t size, uint16_t position, uint16_t event, uint16_t nb_slots)
+vu_packed_has_passed(uint16_t size, uint16_t position, uint16_t event, uint16_t nb_slots)
 {
 	uint32_t nb_behind = (position & VU_PACKED_SLOT) - (uint32_t)(event & VU_PACKED_SLOT);
 
@@ -68,7 +68,7 @@ packed_has_passed(uint16_t size, uint16_t position, uint16_t event, uint16_t nb_
  * The caller has put a full barrier between the descriptors and this.
  */
 static __rte_always_inline bool
-packed_event_wants(const struct vu_packed_event *event, bool has_event_idx, uint16_t size,
+vu_packed_event_wants(const struct vu_packed_event *event, bool has_event_idx, uint16_t size,
 	uint16_t position, uint16_t nb_slots)
 {
 	uint32_t word = vu_load((const uint32_t *)(const void *)event);
@@ -79,7 +79,7 @@ packed_event_wants(const struct vu_packed_event *event, bool has_event_idx, uint
 	case VU_PACKED_EVENT_DESC:
 		/* Not negotiated is as undefined as the reserved value: better once too often. */
 		return !has_event_idx ||
-			packed_has_passed(size, position, (uint16_t)word, nb_slots);
+			vu_packed_has_passed(size, position, (uint16_t)word, nb_slots);
 	default:
 		return true;
 	}
@@ -90,7 +90,7 @@ packed_event_wants(const struct vu_packed_event *event, bool has_event_idx, uint
  * once: it must not see the one without the other.
  */
 static __rte_always_inline void
-packed_event_set(struct vu_packed_event *event, uint16_t position, uint16_t flags)
+vu_packed_event_set(struct vu_packed_event *event, uint16_t position, uint16_t flags)
 {
 	vu_store((uint32_t *)(void *)event, position | (uint32_t)flags << 16);
 }

@@ -92,7 +92,7 @@ uint16_t vu_vring_guest_reclaim(struct vu_vring_guest *ring, struct vu_guest_don
 static inline uint16_t
 vu_vring_guest_nb_out(const struct vu_vring_guest *ring)
 {
-	return ring->is_packed ? ring->nb_out : guest_split_nb_out(ring);
+	return ring->is_packed ? ring->nb_out : vu_guest_split_nb_out(ring);
 }
 
 /** Descriptors that can be filled now. @context owner */
@@ -117,8 +117,8 @@ static __rte_always_inline uint16_t
 vu_vring_guest_add(struct vu_vring_guest *ring, const struct vu_guest_buf *bufs, uint16_t nb,
 	const bool is_writable)
 {
-	return ring->is_packed ? guest_packed_add(ring, bufs, nb, is_writable) :
-		guest_split_add(ring, bufs, nb, is_writable);
+	return ring->is_packed ? vu_guest_packed_add(ring, bufs, nb, is_writable) :
+		vu_guest_split_add(ring, bufs, nb, is_writable);
 }
 
 /**
@@ -163,9 +163,9 @@ static __rte_always_inline void
 vu_vring_guest_publish(struct vu_vring_guest *ring)
 {
 	if (ring->is_packed)
-		guest_packed_publish(ring);
+		vu_guest_packed_publish(ring);
 	else
-		guest_split_publish(ring);
+		vu_guest_split_publish(ring);
 }
 
 /**
@@ -178,7 +178,7 @@ vu_vring_guest_publish(struct vu_vring_guest *ring)
 static __rte_always_inline bool
 vu_vring_guest_wants_kick(struct vu_vring_guest *ring)
 {
-	return ring->is_packed ? guest_packed_wants_kick(ring) : guest_split_wants_kick(ring);
+	return ring->is_packed ? vu_guest_packed_wants_kick(ring) : vu_guest_split_wants_kick(ring);
 }
 
 /**
@@ -194,8 +194,8 @@ vu_vring_guest_wants_kick(struct vu_vring_guest *ring)
 static __rte_always_inline uint16_t
 vu_vring_guest_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, uint16_t max)
 {
-	return ring->is_packed ? guest_packed_collect(ring, done, max) :
-		guest_split_collect(ring, done, max);
+	return ring->is_packed ? vu_guest_packed_collect(ring, done, max) :
+		vu_guest_split_collect(ring, done, max);
 }
 
 /**
@@ -207,7 +207,7 @@ vu_vring_guest_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, 
 static inline bool
 vu_vring_guest_arm(struct vu_vring_guest *ring)
 {
-	return ring->is_packed ? guest_packed_arm(ring) : guest_split_arm(ring);
+	return ring->is_packed ? vu_guest_packed_arm(ring) : vu_guest_split_arm(ring);
 }
 
 /**
@@ -219,9 +219,9 @@ static inline void
 vu_vring_guest_disarm(struct vu_vring_guest *ring)
 {
 	if (ring->is_packed)
-		guest_packed_disarm(ring);
+		vu_guest_packed_disarm(ring);
 	else
-		guest_split_disarm(ring);
+		vu_guest_split_disarm(ring);
 }
 
 #endif /* VU_VRING_GUEST_H */

@@ -21,7 +21,7 @@ static inline void
 vu_vring_enable_kicks(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos)
 {
 	if (snap->is_packed)
-		packed_event_set(snap->device_event, pos->last_avail_idx, snap->has_event_idx ?
+		vu_packed_event_set(snap->device_event, pos->last_avail_idx, snap->has_event_idx ?
 			VU_PACKED_EVENT_DESC : VU_PACKED_EVENT_ENABLE);
 	else if (snap->has_event_idx)
 		vu_store((uint16_t *)(void *)&snap->used->ring[snap->size], pos->last_avail_idx);

@@ -32,7 +32,7 @@ _Static_assert(VU_VRING_MAX_PEEK_DESCS >= VU_MAX_CHAIN_SEGS, "the first chain is
 static __rte_always_inline uint16_t
 vu_packed_advance(const struct vu_vring_snapshot *snap, uint16_t position, uint32_t nb)
 {
-	return packed_step(snap->size, position, nb);
+	return vu_packed_step(snap->size, position, nb);
 }
 
 /** Slots taken from the ring and not given back. @context owner lcore */
@@ -50,8 +50,8 @@ vu_packed_nb_taken(const struct vu_vring_snapshot *snap, const struct vu_vring_p
  * hva of a single buffer: one descriptor, the right direction, contiguous; NULL for anything else.
  */
 static __rte_always_inline uint8_t *
-packed_single_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, uint64_t gpa,
-	uint64_t word, uint16_t direction)
+vu_packed_single_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+	uint64_t gpa, uint64_t word, uint16_t direction)
 {
 	const uint16_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT;
 	uint64_t len_bytes = (uint32_t)word;
@@ -84,20 +84,20 @@ vu_packed_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	uint16_t room = RTE_MIN((uint16_t)(snap->size - vu_packed_nb_taken(snap, pos)),
 		(uint16_t)VU_VRING_MAX_PEEK_DESCS);
 	uint16_t slot = pos->last_avail_idx & VU_PACKED_SLOT;
-	uint16_t avail_flags = packed_avail_flags(pos->last_avail_idx);
+	uint16_t avail_flags = vu_packed_avail_flags(pos->last_avail_idx);
 	uint16_t nb;
 
 	for (nb = 0; nb < max && room != 0; nb++) {
 		struct vu_packed_desc *desc = &snap->packed_desc[slot];
 		/* Pairs with the guest's release of the flags after the rest of the entry. */
-		uint64_t word = vu_load_acquire(packed_word(desc));
+		uint64_t word = vu_load_acquire(vu_packed_word(desc));
 		uint16_t nb_descs = 1;
 
 		if (((word >> 48) & VU_PACKED_F_OWNER) != avail_flags)
 			break;
 		burst->head[nb] = (uint16_t)(word >> 32);
 		burst->len_bytes[nb] = (uint32_t)word;
-		burst->hva[nb] = packed_single_buffer(snap, pos, vu_load(&desc->gpa), word,
+		burst->hva[nb] = vu_packed_single_buffer(snap, pos, vu_load(&desc->gpa), word,
 			direction);
 		if (direction == VU_DESC_F_WRITE)
 			rte_prefetch0_write(burst->hva[nb]);
@@ -125,7 +125,7 @@ vu_packed_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 
 /* All buffers at once: they are as far away as the guest's core. */
 static __rte_always_inline void
-burst_prefetch(const struct vu_burst *burst, const uint16_t direction)
+vu_burst_prefetch(const struct vu_burst *burst, const uint16_t direction)
 {
 	for (uint16_t i = 0; i < burst->nb; i++) {
 		if (direction == VU_DESC_F_WRITE)
@@ -154,7 +154,7 @@ vu_packed_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
 {
 	const uint64_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT |
 		VU_PACKED_F_OWNER;
-	const uint64_t single_flags = direction | packed_avail_flags(pos->last_avail_idx);
+	const uint64_t single_flags = direction | vu_packed_avail_flags(pos->last_avail_idx);
 	const uint16_t slot = pos->last_avail_idx & VU_PACKED_SLOT;
 	struct vu_packed_desc *descs = &snap->packed_desc[slot];
 	struct vu_mem_region region = *vu_mem_region_hinted(snap->mem, pos->region_hint);
@@ -165,12 +165,12 @@ vu_packed_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
 	nb = RTE_MIN(nb, (uint16_t)(snap->size - vu_packed_nb_taken(snap, pos)));
 #if VU_PACKED_HAS_EIGHTS
 	/* Nothing there yet: stay off the lines that the driver is about to write. */
-	if (((vu_load(packed_word(descs)) >> 48) & flags) == single_flags)
+	if (((vu_load(vu_packed_word(descs)) >> 48) & flags) == single_flags)
 		i = vu_packed_peek_eights(descs, &region, burst, nb, flags, single_flags);
 #endif
 	for (; i < nb; i++) {
 		/* Pairs with the guest's release of the flags after the rest of the entry. */
-		uint64_t word = vu_load_acquire(packed_word(&descs[i]));
+		uint64_t word = vu_load_acquire(vu_packed_word(&descs[i]));
 		uint64_t gpa = vu_load(&descs[i].gpa);
 
 		if (((word >> 48) & flags) != single_flags)
@@ -185,7 +185,7 @@ vu_packed_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
 		burst->hva[i] = vu_mem_region_hva(&region, gpa);
 	}
 	burst->nb = i;
-	burst_prefetch(burst, direction);
+	vu_burst_prefetch(burst, direction);
 	return i;
 }
 
@@ -194,9 +194,9 @@ vu_packed_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
  * once: the guest sees all of it or nothing.
  */
 static __rte_always_inline uint64_t
-packed_used_word(uint16_t position, uint16_t id, uint32_t used_bytes)
+vu_packed_used_word(uint16_t position, uint16_t id, uint32_t used_bytes)
 {
-	uint16_t flags = packed_used_flags(position);
+	uint16_t flags = vu_packed_used_flags(position);
 
 	if (used_bytes != 0)
 		flags |= VU_DESC_F_WRITE;
@@ -205,7 +205,7 @@ packed_used_word(uint16_t position, uint16_t id, uint32_t used_bytes)
 
 /* Account for nb entries in nb_slots slots, at most as many as there are. */
 static __rte_always_inline void
-packed_move_used(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, uint16_t nb,
+vu_packed_move_used(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, uint16_t nb,
 	uint32_t nb_slots)
 {
 	pos->last_used_idx = vu_packed_advance(snap, pos->last_used_idx, nb_slots);
@@ -235,8 +235,8 @@ vu_packed_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 
 	for (i = 0; i < nb; i++) {
 		if (i != 0)
-			vu_store(packed_word(&snap->packed_desc[position & VU_PACKED_SLOT]),
-				packed_used_word(position, burst->head[i],
+			vu_store(vu_packed_word(&snap->packed_desc[position & VU_PACKED_SLOT]),
+				vu_packed_used_word(position, burst->head[i],
 					has_bytes ? burst->used_bytes[i] : 0));
 		position = vu_packed_advance(snap, position, burst->nb_descs[i]);
 		nb_slots += burst->nb_descs[i];
@@ -244,10 +244,10 @@ vu_packed_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	if (nb == 0)
 		return;
 	/* Entries before the first one's flags; pairs with the acquire in the guest's driver. */
-	vu_store_release(packed_word(&snap->packed_desc[pos->last_used_idx & VU_PACKED_SLOT]),
-		packed_used_word(
+	vu_store_release(vu_packed_word(&snap->packed_desc[pos->last_used_idx & VU_PACKED_SLOT]),
+		vu_packed_used_word(
 			pos->last_used_idx, burst->head[0], has_bytes ? burst->used_bytes[0] : 0));
-	packed_move_used(snap, pos, nb, nb_slots);
+	vu_packed_move_used(snap, pos, nb, nb_slots);
 	pos->last_avail_idx = vu_packed_advance(snap, pos->last_avail_idx, nb_slots);
 }
 
@@ -255,22 +255,22 @@ vu_packed_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
  * Used descriptors of entries begin..end - 1, in slots that follow each other. Entry 0 is left out.
  */
 static __rte_always_inline void
-packed_write_used(struct vu_packed_desc *descs, const struct vu_burst *burst, uint16_t begin,
+vu_packed_write_used(struct vu_packed_desc *descs, const struct vu_burst *burst, uint16_t begin,
 	uint16_t end, uint16_t position, const bool has_bytes)
 {
-	const uint64_t flags = (uint64_t)packed_used_flags(position) << 48;
+	const uint64_t flags = (uint64_t)vu_packed_used_flags(position) << 48;
 	uint16_t i = begin;
 
 #if VU_PACKED_HAS_EIGHTS
 	if (begin == 0)
-		i = vu_packed_commit_eights(descs, burst, end, packed_used_flags(position),
+		i = vu_packed_commit_eights(descs, burst, end, vu_packed_used_flags(position),
 			has_bytes);
 #endif
 	for (i = RTE_MAX(i, (uint16_t)1); i < end; i++) {
 		uint32_t used_bytes = has_bytes ? burst->used_bytes[i] : 0;
 		uint64_t write = used_bytes != 0 ? (uint64_t)VU_DESC_F_WRITE << 48 : 0;
 
-		vu_store(packed_word(&descs[i - begin]),
+		vu_store(vu_packed_word(&descs[i - begin]),
 			flags | write | (uint64_t)burst->head[i] << 32 | used_bytes);
 	}
 }
@@ -293,14 +293,15 @@ vu_packed_commit_single(const struct vu_vring_snapshot *snap, struct vu_vring_po
 	const uint16_t nb_to_end = RTE_MIN(nb, (uint16_t)(snap->size - slot));
 	struct vu_packed_desc *first = &snap->packed_desc[slot];
 
-	packed_write_used(first, burst, 0, nb_to_end, pos->last_used_idx, has_bytes);
+	vu_packed_write_used(first, burst, 0, nb_to_end, pos->last_used_idx, has_bytes);
 	if (unlikely(nb_to_end != nb))
-		packed_write_used(snap->packed_desc, burst, nb_to_end, nb,
+		vu_packed_write_used(snap->packed_desc, burst, nb_to_end, nb,
 			pos->last_used_idx ^ VU_PACKED_WRAP, has_bytes);
 	/* Entries before the first one's flags; pairs with the acquire in the guest's driver. */
-	vu_store_release(packed_word(first), packed_used_word(pos->last_used_idx, burst->head[0],
-		has_bytes ? burst->used_bytes[0] : 0));
-	packed_move_used(snap, pos, nb, nb);
+	vu_store_release(vu_packed_word(first),
+		vu_packed_used_word(
+			pos->last_used_idx, burst->head[0], has_bytes ? burst->used_bytes[0] : 0));
+	vu_packed_move_used(snap, pos, nb, nb);
 	pos->last_avail_idx = vu_packed_advance(snap, pos->last_avail_idx, nb);
 }
 
@@ -327,9 +328,9 @@ vu_packed_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos
 	for (uint16_t i = 0; i < nb && !is_single; i++)
 		nb_slots += burst->nb_descs[i];
 	/* Reads of the buffers before it; pairs with the acquire in the guest's driver. */
-	vu_store_release(packed_word(&snap->packed_desc[pos->last_used_idx & VU_PACKED_SLOT]),
-		packed_used_word(pos->last_used_idx, burst->head[nb - 1], 0));
-	packed_move_used(snap, pos, nb, nb_slots);
+	vu_store_release(vu_packed_word(&snap->packed_desc[pos->last_used_idx & VU_PACKED_SLOT]),
+		vu_packed_used_word(pos->last_used_idx, burst->head[nb - 1], 0));
+	vu_packed_move_used(snap, pos, nb, nb_slots);
 	pos->last_avail_idx = vu_packed_advance(snap, pos->last_avail_idx, nb_slots);
 }
 
@@ -354,7 +355,7 @@ vu_packed_wants_notification(const struct vu_vring_snapshot *snap, struct vu_vri
 	rte_smp_mb();
 	if (unlikely(is_first))
 		return true;
-	return packed_event_wants(
+	return vu_packed_event_wants(
 		snap->driver_event, snap->has_event_idx, snap->size, pos->last_used_idx, nb_slots);
 }
 

@@ -26,7 +26,7 @@
  * 1 = length, id and flags.
  */
 static __rte_always_inline __m512i
-packed_load_halves(const struct vu_packed_desc *descs, const int half)
+vu_packed_load_halves(const struct vu_packed_desc *descs, const int half)
 {
 	const __m512i pick = _mm512_add_epi64(_mm512_set1_epi64(half),
 		_mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14));
@@ -64,12 +64,12 @@ vu_packed_peek_eights(const struct vu_packed_desc *descs, const struct vu_mem_re
 		 * The addresses are taken from a second load, behind that of the flags: what order
 		 * the parts of one load come in is nowhere promised.
 		 */
-		__m512i words = packed_load_halves(&descs[i], 1);
+		__m512i words = vu_packed_load_halves(&descs[i], 1);
 		__m512i gpas, lefts, lens;
 		__mmask8 good;
 
 		rte_smp_rmb();
-		gpas = packed_load_halves(&descs[i], 0);
+		gpas = vu_packed_load_halves(&descs[i], 0);
 		lefts = _mm512_sub_epi64(ends, gpas);
 		lens = _mm512_and_si512(words, _mm512_set1_epi64(UINT32_MAX));
 		good = _mm512_cmpeq_epi64_mask(_mm512_and_si512(words, masks), singles);

@@ -45,7 +45,7 @@ vu_split_nb_avail(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos
 
 /* One descriptor in two loads; fields are taken from the locals only. */
 static __rte_always_inline void
-split_load_desc(const struct vu_split_desc *desc, struct vu_split_desc *local)
+vu_split_load_desc(const struct vu_split_desc *desc, struct vu_split_desc *local)
 {
 	const uint64_t *words = (const uint64_t *)(uintptr_t)desc;
 	uint64_t low = vu_load(&words[0]);
@@ -61,7 +61,7 @@ split_load_desc(const struct vu_split_desc *desc, struct vu_split_desc *local)
  * hva of a single buffer: one descriptor, the right direction, contiguous; NULL for anything else.
  */
 static __rte_always_inline uint8_t *
-split_single_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+vu_split_single_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_split_desc *desc, uint16_t direction)
 {
 	const uint16_t flags = VU_DESC_F_NEXT | VU_DESC_F_WRITE | VU_DESC_F_INDIRECT;
@@ -107,9 +107,9 @@ vu_split_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	for (i = 0; i < nb; i++) {
 		struct vu_split_desc desc;
 
-		split_load_desc(&snap->desc[burst->head[i]], &desc);
+		vu_split_load_desc(&snap->desc[burst->head[i]], &desc);
 		burst->len_bytes[i] = desc.len_bytes;
-		burst->hva[i] = split_single_buffer(snap, pos, &desc, direction);
+		burst->hva[i] = vu_split_single_buffer(snap, pos, &desc, direction);
 		if (direction == VU_DESC_F_WRITE)
 			rte_prefetch0_write(burst->hva[i]);
 		else
@@ -152,7 +152,7 @@ vu_split_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos *
 
 		if (unlikely(head >= size))
 			break;
-		split_load_desc(&table[head], &desc);
+		vu_split_load_desc(&table[head], &desc);
 		if (unlikely((desc.flags & other_flags) != direction))
 			break;
 		if (unlikely(!vu_mem_region_has(&region, desc.gpa, desc.len_bytes))) {
@@ -181,7 +181,7 @@ typedef uint64_t vu_split_used_word __attribute__((aligned(4), may_alias));
  * line stays with the guest's core.
  */
 static __rte_always_inline void
-split_write_used(struct vu_split_used_elem *elems, const struct vu_burst *burst, uint16_t begin,
+vu_split_write_used(struct vu_split_used_elem *elems, const struct vu_burst *burst, uint16_t begin,
 	uint16_t end, const bool has_bytes)
 {
 	vu_split_used_word *to = (vu_split_used_word *)elems;
@@ -215,9 +215,9 @@ vu_split_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	uint16_t first = pos->last_used_idx & snap->mask;
 	uint16_t nb_to_end = RTE_MIN(nb, (uint16_t)(snap->size - first));
 
-	split_write_used(&snap->used->ring[first], burst, 0, nb_to_end, has_bytes);
+	vu_split_write_used(&snap->used->ring[first], burst, 0, nb_to_end, has_bytes);
 	if (unlikely(nb_to_end != nb))
-		split_write_used(snap->used->ring, burst, nb_to_end, nb, has_bytes);
+		vu_split_write_used(snap->used->ring, burst, nb_to_end, nb, has_bytes);
 	pos->last_avail_idx += nb;
 	pos->last_used_idx += nb;
 	vu_counter_add(&pos->counters.nb_chains, nb);

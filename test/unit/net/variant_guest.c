@@ -216,7 +216,7 @@ used_next(const struct rig_side *side, uint16_t position, uint16_t *id)
 	}
 	desc = &ring->packed_desc[position & VU_PACKED_SLOT];
 	*id = desc->id;
-	return (desc->flags & VU_PACKED_F_OWNER) == packed_used_flags(position);
+	return (desc->flags & VU_PACKED_F_OWNER) == vu_packed_used_flags(position);
 }
 
 /* Write a used entry; returns the position of the next one. */
@@ -234,7 +234,7 @@ used_fill(const struct rig_side *side, uint16_t position, uint16_t id)
 	desc = &ring->packed_desc[position & VU_PACKED_SLOT];
 	desc->len_bytes = 0;
 	desc->id = id;
-	desc->flags = packed_used_flags(position);
+	desc->flags = vu_packed_used_flags(position);
 	return vu_packed_advance(side->snapshot, position, ring->next_desc[id]);
 }
 

@@ -175,7 +175,7 @@ lie_packed(struct guest_fixture *f, uint16_t id)
 
 	desc->id = id;
 	desc->len_bytes = UINT32_MAX;
-	desc->flags = packed_used_flags(f->ring->last_used) | VU_DESC_F_WRITE;
+	desc->flags = vu_packed_used_flags(f->ring->last_used) | VU_DESC_F_WRITE;
 }
 
 static void
@@ -511,10 +511,10 @@ scribble(struct guest_fixture *f)
 		struct vu_packed_desc *desc = &ring->packed_desc[position & VU_PACKED_SLOT];
 
 		if (i < ring->nb_free || (desc->flags & VU_PACKED_F_OWNER) !=
-				packed_used_flags(position ^ VU_PACKED_WRAP))
+				vu_packed_used_flags(position ^ VU_PACKED_WRAP))
 			*desc = (struct vu_packed_desc){ 1, 2, 3,
-				packed_avail_flags(position) | VU_DESC_F_NEXT };
-		position = packed_step(ring->size, position, 1);
+				vu_packed_avail_flags(position) | VU_DESC_F_NEXT };
+		position = vu_packed_step(ring->size, position, 1);
 	}
 }
 
