@@ -100,7 +100,8 @@ vu_copy_vectors(uint8_t *dst, const uint8_t *src, size_t len_bytes)
 		dst += VU_COPY_VECTOR_BYTES;
 		src += VU_COPY_VECTOR_BYTES;
 	}
-	vu_copy_one_vector(dst + len_bytes - VU_COPY_VECTOR_BYTES, src + len_bytes - VU_COPY_VECTOR_BYTES);
+	vu_copy_one_vector(dst + len_bytes - VU_COPY_VECTOR_BYTES,
+		src + len_bytes - VU_COPY_VECTOR_BYTES);
 }
 
 /**

@@ -36,8 +36,8 @@ poll_ring(struct net_forward_queue *from, const struct vu_vring_snapshot *snap)
 	if (ops->send_direct != NULL)
 		nb_entries = ops->send_direct(from, snap, &look);
 	if (nb_entries == 0 && !look.is_empty && likely(queue->vring.pos.fault == VU_VRING_OK))
-		nb_entries = net_snapshot(snap)->burst->dequeue(&from->ring, snap, frames, NET_MAX_BURST,
-			&nb_frames);
+		nb_entries = net_snapshot(snap)->burst->dequeue(&from->ring, snap, frames,
+			NET_MAX_BURST, &nb_frames);
 	vu_device_queue_set_idle_word(queue, snap);
 	if (nb_frames == 0)
 		return nb_entries;
