@@ -33,6 +33,7 @@ typedef uint8_t vu_copy_32 __attribute__((vector_size(32), aligned(1), may_alias
 typedef uint8_t vu_copy_vector __attribute__((vector_size(VU_COPY_VECTOR_BYTES), aligned(1),
 	may_alias));
 
+/** Copy one vector. @context any thread */
 static __rte_always_inline void
 vu_copy_one_vector(uint8_t *dst, const uint8_t *src)
 {
@@ -57,7 +58,7 @@ vu_copy_mask(size_t nb)
 	memcpy((dst) + (len_bytes) - sizeof(type), &last_, sizeof(type)); \
 } while (0)
 
-/* Less than one vector. */
+/** Less than one vector. @context any thread */
 static __rte_always_inline void
 vu_copy_short(uint8_t *dst, const uint8_t *src, size_t len_bytes)
 {

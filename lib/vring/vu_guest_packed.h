@@ -12,7 +12,7 @@
 #include "vu_guest_ring.h"
 #include "vu_packed.h"
 
-/* The i-th id that is free, as seen from the next slot. */
+/** The i-th id that is free, as seen from the next slot. @context thread of the driver half */
 static __rte_always_inline uint16_t
 vu_guest_packed_free_id(const struct vu_vring_guest *ring, uint16_t i)
 {
@@ -21,7 +21,10 @@ vu_guest_packed_free_id(const struct vu_vring_guest *ring, uint16_t i)
 		: ring->free_ids[ring->nb_free - 1 - i];
 }
 
-/* Make the descriptor at the next position available, or keep it back if it is the first. */
+/**
+ * Make the descriptor at the next position available, or keep it back if it is the first.
+ * @context thread of the driver half
+ */
 static __rte_always_inline void
 vu_guest_packed_store(struct vu_vring_guest *ring, uint16_t position, uint64_t word)
 {
@@ -34,7 +37,7 @@ vu_guest_packed_store(struct vu_vring_guest *ring, uint16_t position, uint64_t w
 	ring->pending_word = word;
 }
 
-/* Account for buffers in nb_slots slots. */
+/** Account for buffers in nb_slots slots. @context thread of the driver half */
 static __rte_always_inline void
 vu_guest_packed_move(struct vu_vring_guest *ring, uint16_t nb_slots, uint16_t nb_bufs)
 {
@@ -45,7 +48,10 @@ vu_guest_packed_move(struct vu_vring_guest *ring, uint16_t nb_slots, uint16_t nb
 	ring->sequence += nb_bufs;
 }
 
-/* Fill nb slots that follow each other up to the end of the ring at most. */
+/**
+ * Fill nb slots that follow each other up to the end of the ring at most.
+ * @context thread of the driver half
+ */
 static __rte_always_inline void
 vu_guest_packed_add_run(struct vu_vring_guest *ring, const struct vu_guest_buf *bufs, uint16_t nb,
 	const bool is_writable)
@@ -76,6 +82,7 @@ vu_guest_packed_add_run(struct vu_vring_guest *ring, const struct vu_guest_buf *
 	vu_guest_packed_move(ring, nb, nb);
 }
 
+/** The layout's part of vu_vring_guest_add(). @context as there */
 static __rte_always_inline uint16_t
 vu_guest_packed_add(struct vu_vring_guest *ring, const struct vu_guest_buf *bufs, uint16_t nb,
 	const bool is_writable)
@@ -90,6 +97,7 @@ vu_guest_packed_add(struct vu_vring_guest *ring, const struct vu_guest_buf *bufs
 	return nb;
 }
 
+/** The layout's part of vu_vring_guest_publish(). @context as there */
 static __rte_always_inline void
 vu_guest_packed_publish(struct vu_vring_guest *ring)
 {
@@ -101,6 +109,7 @@ vu_guest_packed_publish(struct vu_vring_guest *ring)
 		ring->pending_word);
 }
 
+/** The layout's part of vu_vring_guest_wants_kick(). @context as there */
 static __rte_always_inline bool
 vu_guest_packed_wants_kick(struct vu_vring_guest *ring)
 {
@@ -113,7 +122,10 @@ vu_guest_packed_wants_kick(struct vu_vring_guest *ring)
 		ring->next_avail, nb_slots);
 }
 
-/* Word of the descriptor at a position; false if the device has not used it. */
+/**
+ * Word of the descriptor at a position; false if the device has not used it.
+ * @context thread of the driver half
+ */
 static __rte_always_inline bool
 vu_guest_packed_is_used(const struct vu_vring_guest *ring, uint16_t position, uint64_t *word)
 {
@@ -122,7 +134,10 @@ vu_guest_packed_is_used(const struct vu_vring_guest *ring, uint16_t position, ui
 	return ((*word >> 48) & VU_PACKED_F_OWNER) == vu_packed_used_flags(position);
 }
 
-/* Bytes that a used descriptor tells of: none without WRITE. */
+/**
+ * Bytes that a used descriptor tells of: none without WRITE.
+ * @context thread of the driver half
+ */
 static __rte_always_inline uint32_t
 vu_guest_packed_used_bytes(uint64_t word)
 {
@@ -147,6 +162,7 @@ struct guest_packed_cursor {
 	uint16_t used_flags;
 };
 
+/** The layout's part of vu_vring_guest_cursor(). @context as there */
 static __rte_always_inline struct guest_packed_cursor
 vu_guest_packed_cursor(uint16_t position)
 {
@@ -155,6 +171,7 @@ vu_guest_packed_cursor(uint16_t position)
 	};
 }
 
+/** The layout's part of vu_vring_guest_cursor_move(). @context as there */
 static __rte_always_inline void
 vu_guest_packed_cursor_move(struct guest_packed_cursor *cursor, uint16_t size, uint16_t nb_slots)
 {
@@ -165,12 +182,14 @@ vu_guest_packed_cursor_move(struct guest_packed_cursor *cursor, uint16_t size, u
 	}
 }
 
+/** The layout's part of vu_vring_guest_cursor_position(). @context as there */
 static __rte_always_inline uint16_t
 vu_guest_packed_cursor_position(const struct guest_packed_cursor *cursor)
 {
 	return cursor->slot | (cursor->used_flags & VU_PACKED_WRAP);
 }
 
+/** The layout's part of vu_vring_guest_collect(). @context as there */
 static __rte_always_inline uint16_t
 vu_guest_packed_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, uint16_t max)
 {
@@ -217,6 +236,7 @@ vu_guest_packed_collect(struct vu_vring_guest *ring, struct vu_guest_done *done,
 	return i;
 }
 
+/** The layout's part of vu_vring_guest_arm(). @context as there */
 static inline bool
 vu_guest_packed_arm(struct vu_vring_guest *ring)
 {
@@ -229,6 +249,7 @@ vu_guest_packed_arm(struct vu_vring_guest *ring)
 	return ring->batch_id < 0 && !vu_guest_packed_is_used(ring, ring->last_used, &word);
 }
 
+/** The layout's part of vu_vring_guest_disarm(). @context as there */
 static inline void
 vu_guest_packed_disarm(struct vu_vring_guest *ring)
 {

@@ -88,7 +88,7 @@ struct vu_vring_guest {
 	bool is_broken;        /**< the device returned something it cannot have: stop using it */
 };
 
-/* Give the descriptors of the chain at `head` back. */
+/** Give the descriptors of the chain at `head` back. @context thread of the driver half */
 static __rte_always_inline void
 vu_guest_free_chain(struct vu_vring_guest *ring, uint16_t head)
 {

@@ -9,14 +9,14 @@
 
 #include "vu_guest_ring.h"
 
-/* Buffers that are out. */
+/** Buffers that are out. @context thread of the driver half */
 static inline uint16_t
 vu_guest_split_nb_out(const struct vu_vring_guest *ring)
 {
 	return (uint16_t)(ring->next_avail - ring->last_used);
 }
 
-/* Take the i-th free descriptor without moving on. */
+/** Take the i-th free descriptor without moving on. @context thread of the driver half */
 static __rte_always_inline uint16_t
 vu_guest_free_desc(const struct vu_vring_guest *ring, uint16_t i)
 {
@@ -24,6 +24,7 @@ vu_guest_free_desc(const struct vu_vring_guest *ring, uint16_t i)
 		ring->free_ids[ring->nb_free - 1 - i];
 }
 
+/** Take the ids of a chain from the free list. @context thread of the driver half */
 static __rte_always_inline void
 vu_guest_take_descs(struct vu_vring_guest *ring, uint16_t nb)
 {
@@ -31,6 +32,7 @@ vu_guest_take_descs(struct vu_vring_guest *ring, uint16_t nb)
 	ring->next_desc += nb;
 }
 
+/** Write one entry of the available ring. @context thread of the driver half */
 static __rte_always_inline void
 vu_guest_set_avail(struct vu_vring_guest *ring, uint16_t position, uint16_t id)
 {
@@ -41,6 +43,7 @@ vu_guest_set_avail(struct vu_vring_guest *ring, uint16_t position, uint16_t id)
 		vu_store(entry, id);
 }
 
+/** The layout's part of vu_vring_guest_add(). @context as there */
 static __rte_always_inline uint16_t
 vu_guest_split_add(struct vu_vring_guest *ring, const struct vu_guest_buf *bufs, uint16_t nb,
 	const bool is_writable)
@@ -65,6 +68,7 @@ vu_guest_split_add(struct vu_vring_guest *ring, const struct vu_guest_buf *bufs,
 	return nb;
 }
 
+/** The layout's part of vu_vring_guest_publish(). @context as there */
 static __rte_always_inline void
 vu_guest_split_publish(struct vu_vring_guest *ring)
 {
@@ -72,6 +76,7 @@ vu_guest_split_publish(struct vu_vring_guest *ring)
 	vu_store_release(&ring->avail->idx, ring->next_avail);
 }
 
+/** The layout's part of vu_vring_guest_wants_kick(). @context as there */
 static __rte_always_inline bool
 vu_guest_split_wants_kick(struct vu_vring_guest *ring)
 {
@@ -100,6 +105,7 @@ vu_guest_split_wants_kick(struct vu_vring_guest *ring)
 uint16_t vu_guest_split_collect_in_order(struct vu_vring_guest *ring, struct vu_guest_done *done,
 	uint16_t max, uint16_t nb_used);
 
+/** The layout's part of vu_vring_guest_collect(). @context as there */
 static __rte_always_inline uint16_t
 vu_guest_split_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, uint16_t max)
 {
@@ -134,6 +140,7 @@ vu_guest_split_collect(struct vu_vring_guest *ring, struct vu_guest_done *done, 
 	return i;
 }
 
+/** The layout's part of vu_vring_guest_arm(). @context as there */
 static inline bool
 vu_guest_split_arm(struct vu_vring_guest *ring)
 {
@@ -146,6 +153,7 @@ vu_guest_split_arm(struct vu_vring_guest *ring)
 	return vu_load(&ring->used->idx) == ring->last_used;
 }
 
+/** The layout's part of vu_vring_guest_disarm(). @context as there */
 static inline void
 vu_guest_split_disarm(struct vu_vring_guest *ring)
 {

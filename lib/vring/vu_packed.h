@@ -20,7 +20,7 @@
 
 #define VU_PACKED_F_OWNER (VU_PACKED_F_AVAIL | VU_PACKED_F_USED)
 
-/* Position `nb` slots further on in a ring of `size`; nb up to size. */
+/** Position `nb` slots further on in a ring of `size`; nb up to size. @context owner lcore */
 static __rte_always_inline uint16_t
 vu_packed_step(uint16_t size, uint16_t position, uint32_t nb)
 {
@@ -30,28 +30,28 @@ vu_packed_step(uint16_t size, uint16_t position, uint32_t nb)
 	return (uint16_t)(slot < size ? slot | wrap : (slot - size) | (wrap ^ VU_PACKED_WRAP));
 }
 
-/* Ownership bits of a slot that is available in the lap of a position. */
+/** Ownership bits of a slot that is available in the lap of a position. @context owner lcore */
 static __rte_always_inline uint16_t
 vu_packed_avail_flags(uint16_t position)
 {
 	return (position & VU_PACKED_WRAP) != 0 ? VU_PACKED_F_AVAIL : VU_PACKED_F_USED;
 }
 
-/* And of one that is used. */
+/** And of one that is used. @context owner lcore */
 static __rte_always_inline uint16_t
 vu_packed_used_flags(uint16_t position)
 {
 	return (position & VU_PACKED_WRAP) != 0 ? VU_PACKED_F_OWNER : 0;
 }
 
-/* Length, id and flags of a descriptor as one word. */
+/** Length, id and flags of a descriptor as one word. @context owner lcore */
 static __rte_always_inline uint64_t *
 vu_packed_word(struct vu_packed_desc *desc)
 {
 	return (uint64_t *)(void *)&desc->len_bytes;
 }
 
-/* Was the slot at `event` among the nb_slots before `position`? */
+/** Was the slot at `event` among the nb_slots before `position`?. @context owner lcore */
 static __rte_always_inline bool
 vu_packed_has_passed(uint16_t size, uint16_t position, uint16_t event, uint16_t nb_slots)
 {
@@ -63,9 +63,10 @@ vu_packed_has_passed(uint16_t size, uint16_t position, uint16_t event, uint16_t 
 	return nb_behind - 1 < nb_slots;
 }
 
-/*
+/**
  * Does the other half want to hear of the nb_slots before `position`? Its structure is read once.
  * The caller has put a full barrier between the descriptors and this.
+ * @context owner lcore
  */
 static __rte_always_inline bool
 vu_packed_event_wants(const struct vu_packed_event *event, bool has_event_idx, uint16_t size,
@@ -85,9 +86,10 @@ vu_packed_event_wants(const struct vu_packed_event *event, bool has_event_idx, u
 	}
 }
 
-/*
+/**
  * Ask the other half for a notification at a position, or for the next one. Position and flags at
  * once: it must not see the one without the other.
+ * @context owner lcore
  */
 static __rte_always_inline void
 vu_packed_event_set(struct vu_packed_event *event, uint16_t position, uint16_t flags)

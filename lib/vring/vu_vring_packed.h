@@ -46,8 +46,9 @@ vu_packed_nb_taken(const struct vu_vring_snapshot *snap, const struct vu_vring_p
 										  : nb;
 }
 
-/*
+/**
  * hva of a single buffer: one descriptor, the right direction, contiguous; NULL for anything else.
+ * @context owner lcore
  */
 static __rte_always_inline uint8_t *
 vu_packed_single_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
@@ -123,7 +124,7 @@ vu_packed_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	return nb;
 }
 
-/* All buffers at once: they are as far away as the guest's core. */
+/** All buffers at once: they are as far away as the guest's core. @context owner lcore */
 static __rte_always_inline void
 vu_burst_prefetch(const struct vu_burst *burst, const uint16_t direction)
 {
@@ -189,9 +190,10 @@ vu_packed_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
 	return i;
 }
 
-/*
+/**
  * What makes the slot at a position a used descriptor; a length counts only with WRITE. Stored at
  * once: the guest sees all of it or nothing.
+ * @context owner lcore
  */
 static __rte_always_inline uint64_t
 vu_packed_used_word(uint16_t position, uint16_t id, uint32_t used_bytes)
@@ -203,7 +205,10 @@ vu_packed_used_word(uint16_t position, uint16_t id, uint32_t used_bytes)
 	return used_bytes | (uint64_t)id << 32 | (uint64_t)flags << 48;
 }
 
-/* Account for nb entries in nb_slots slots, at most as many as there are. */
+/**
+ * Account for nb entries in nb_slots slots, at most as many as there are.
+ * @context owner lcore
+ */
 static __rte_always_inline void
 vu_packed_move_used(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos, uint16_t nb,
 	uint32_t nb_slots)
@@ -251,8 +256,9 @@ vu_packed_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	pos->last_avail_idx = vu_packed_advance(snap, pos->last_avail_idx, nb_slots);
 }
 
-/*
+/**
  * Used descriptors of entries begin..end - 1, in slots that follow each other. Entry 0 is left out.
+ * @context owner lcore
  */
 static __rte_always_inline void
 vu_packed_write_used(struct vu_packed_desc *descs, const struct vu_burst *burst, uint16_t begin,

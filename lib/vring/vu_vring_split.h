@@ -43,7 +43,7 @@ vu_split_nb_avail(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos
 	return nb;
 }
 
-/* One descriptor in two loads; fields are taken from the locals only. */
+/** One descriptor in two loads; fields are taken from the locals only. @context owner lcore */
 static __rte_always_inline void
 vu_split_load_desc(const struct vu_split_desc *desc, struct vu_split_desc *local)
 {
@@ -57,8 +57,9 @@ vu_split_load_desc(const struct vu_split_desc *desc, struct vu_split_desc *local
 	local->next = (uint16_t)(high >> 48);
 }
 
-/*
+/**
  * hva of a single buffer: one descriptor, the right direction, contiguous; NULL for anything else.
+ * @context owner lcore
  */
 static __rte_always_inline uint8_t *
 vu_split_single_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
@@ -175,10 +176,11 @@ vu_split_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos *
 /** A used element in one access; elements are aligned to 4 bytes only (VIRTIO 1.2, 2.7). */
 typedef uint64_t vu_split_used_word __attribute__((aligned(4), may_alias));
 
-/*
+/**
  * Used elements of entries begin..end - 1. Where nothing was written to the buffers and the guest
  * takes its descriptors in turn, the elements of the last lap say the same already: then the cache
  * line stays with the guest's core.
+ * @context owner lcore
  */
 static __rte_always_inline void
 vu_split_write_used(struct vu_split_used_elem *elems, const struct vu_burst *burst, uint16_t begin,

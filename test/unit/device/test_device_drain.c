@@ -11,7 +11,7 @@
 
 /* Requests of ring i are in flight from now on. */
 static struct fake_queue *
-begin_requests(struct device_fixture *f, uint32_t i)
+begin_requests(struct rig_port *f, uint32_t i)
 {
 	struct fake_queue *fake = fake_driver_queue(f->dev, i);
 
@@ -20,7 +20,7 @@ begin_requests(struct device_fixture *f, uint32_t i)
 }
 
 static void
-end_requests(struct device_fixture *f, uint32_t i)
+end_requests(struct rig_port *f, uint32_t i)
 {
 	fake_driver_queue(f->dev, i)->has_requests = false;
 	vu_device_queue_drained(vu_device_queue(f->dev, i));
@@ -38,7 +38,7 @@ memory_is_there(const struct vu_mem_table *mem)
 
 VU_TEST(device_drain, a_stop_waits_for_requests_in_flight)
 {
-	struct device_fixture f;
+	struct rig_port f;
 	struct fake_queue *fake;
 
 	fixture_open(&f);
@@ -46,8 +46,8 @@ VU_TEST(device_drain, a_stop_waits_for_requests_in_flight)
 	fake = begin_requests(&f, 0);
 	f.nb_done = 0;
 	vu_device_ring_stop(f.dev, 0);
-	CHECK_EQ(vu_device_commit(f.dev, fixture_done, &f), -EINPROGRESS);
-	fixture_settle(&f);
+	CHECK_EQ(vu_device_commit(f.dev, rig_port_done, &f), -EINPROGRESS);
+	rig_settle(f.sched);
 	CHECK_EQ(f.nb_done, 0);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_DRAINING);
 	/* Still mapped, and not given up to the front-end. */
@@ -57,7 +57,7 @@ VU_TEST(device_drain, a_stop_waits_for_requests_in_flight)
 	end_requests(&f, 0);
 	CHECK_EQ(f.nb_done, 1);
 	CHECK_EQ(fake->nb_stops, 1);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
@@ -65,7 +65,7 @@ VU_TEST(device_drain, a_stop_waits_for_requests_in_flight)
 VU_TEST(device_drain, replaced_memory_stays_until_then)
 {
 	const struct vu_mem_table *former;
-	struct device_fixture f;
+	struct rig_port f;
 	struct fake_queue *fake;
 
 	fixture_open(&f);
@@ -74,8 +74,8 @@ VU_TEST(device_drain, replaced_memory_stays_until_then)
 	fake = begin_requests(&f, 1);
 	f.nb_done = 0;
 	vu_device_set_mem(f.dev, fake_guest_mem(&f.guest));
-	CHECK_EQ(vu_device_commit(f.dev, fixture_done, &f), -EINPROGRESS);
-	fixture_settle(&f);
+	CHECK_EQ(vu_device_commit(f.dev, rig_port_done, &f), -EINPROGRESS);
+	rig_settle(f.sched);
 	CHECK_EQ(f.nb_done, 0);
 	CHECK(fake->draining != NULL && fake->draining->mem == former);
 	CHECK(memory_is_there(former));
@@ -84,21 +84,21 @@ VU_TEST(device_drain, replaced_memory_stays_until_then)
 	/* The ring has gone on all the time. */
 	CHECK_EQ(fake->nb_stops, 0);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_RUNNING);
-	fixture_disconnect(&f);
+	rig_port_disconnect(&f);
 	fixture_close(&f);
 	return TEST_SUCCESS;
 }
 
 VU_TEST(device_drain, the_end_of_a_session_waits_for_all_rings)
 {
-	struct device_fixture f;
+	struct rig_port f;
 
 	fixture_open(&f);
 	fixture_run(&f);
 	begin_requests(&f, 0);
 	begin_requests(&f, 1);
-	vu_device_disconnect(f.dev, fixture_disconnected, &f);
-	fixture_settle(&f);
+	vu_device_disconnect(f.dev, rig_port_disconnected, &f);
+	rig_settle(f.sched);
 	CHECK_EQ(f.nb_disconnected, 0);
 	end_requests(&f, 1);
 	CHECK_EQ(f.nb_disconnected, 0);

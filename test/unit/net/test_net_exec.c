@@ -20,7 +20,7 @@
 #define V1 RTE_BIT64(VIRTIO_F_VERSION_1)
 
 struct exec_fixture {
-	struct net_port port;
+	struct rig_port port;
 	struct vu_exec_app *app;
 	uint32_t is_stopped;
 	uint64_t nb_frames;  /* that threads carried; each adds its own at the end */
@@ -66,7 +66,7 @@ exec_open(struct exec_fixture *f, struct exec_thread *threads)
 	port_start(&f->port, F_MERGEABLE);
 	for (uint32_t i = 0; i < NB_PAIRS; i++) {
 		threads[i] = (struct exec_thread){ .f = f, .pair = i };
-		pthread_create(&threads[i].thread, NULL, exec_main, &threads[i]);
+		expect_thread_start(&threads[i].thread, exec_main, &threads[i]);
 	}
 }
 
@@ -75,9 +75,9 @@ exec_close(struct exec_fixture *f, struct exec_thread *threads)
 {
 	vu_store(&f->is_stopped, 1);
 	for (uint32_t i = 0; i < NB_PAIRS; i++)
-		pthread_join(threads[i].thread, NULL);
+		expect_thread_join(threads[i].thread);
 	port_verify_mbufs(&f->port);
-	port_close(&f->port);
+	rig_port_close(&f->port);
 	vu_exec_app_destroy(f->app);
 }
 
@@ -101,16 +101,16 @@ static void
 exec_replace_memory(struct exec_fixture *f)
 {
 	vu_device_set_mem(f->port.dev, fake_guest_mem(&f->port.guest));
-	port_commit(&f->port);
+	rig_port_commit(&f->port);
 }
 
 static void
 exec_restart_ring(struct exec_fixture *f, uint32_t queue_idx)
 {
 	vu_device_ring_stop(f->port.dev, queue_idx);
-	port_commit(&f->port);
+	rig_port_commit(&f->port);
 	vu_device_ring_start(f->port.dev, queue_idx, VU_FD_NONE);
-	port_commit(&f->port);
+	rig_port_commit(&f->port);
 }
 
 static void
@@ -119,7 +119,7 @@ exec_change_features(struct exec_fixture *f)
 	const uint64_t features = vu_device_acked_features(f->port.dev);
 
 	vu_device_set_features(f->port.dev, features ^ RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM));
-	port_commit(&f->port);
+	rig_port_commit(&f->port);
 }
 
 static void
@@ -197,12 +197,12 @@ VU_TEST(net_exec, offloads_change_while_a_ring_runs)
 	CHECK_EQ(port_snapshot(&f.port, 0)->offloads, csum);
 	CHECK_EQ(vu_device_set_features(f.port.dev, F_MERGEABLE), 0);
 	CHECK(vu_device_queue(f.port.dev, 0)->vring.snapshot == former);
-	port_commit(&f.port);
+	rig_port_commit(&f.port);
 	CHECK_EQ(port_snapshot(&f.port, 0)->offloads, 0);
 	/* What the guest's driver lays out by may not change. */
 	CHECK_EQ(vu_device_set_features(f.port.dev, V1), -EBUSY);
 	CHECK_EQ(vu_device_acked_features(f.port.dev), F_MERGEABLE);
-	port_close(&f.port);
+	rig_port_close(&f.port);
 	vu_exec_app_destroy(f.app);
 	return TEST_SUCCESS;
 }
