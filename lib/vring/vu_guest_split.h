@@ -24,7 +24,7 @@ vu_guest_free_desc(const struct vu_vring_guest *ring, uint16_t i)
 		ring->free_ids[ring->nb_free - 1 - i];
 }
 
-/** Take the ids of a chain from the free list. @context thread of the driver half */
+/** Take the next `nb` free descriptors. @context thread of the driver half */
 static __rte_always_inline void
 vu_guest_take_descs(struct vu_vring_guest *ring, uint16_t nb)
 {
