@@ -8,24 +8,27 @@
 
 #include "vu_atomic.h"
 
-static const char *const drop_names[VU_NB_DROPS] = {
+static const char *const drop_names[VU_NB_COMMON_DROPS] = {
 	[VU_DROP_RING_FULL] = "ring_full",
 	[VU_DROP_TOO_BIG] = "too_big",
 	[VU_DROP_TOO_SHORT] = "too_short",
-	[VU_DROP_NO_MBUF] = "no_mbuf",
 	[VU_DROP_DISABLED] = "disabled",
-	[VU_DROP_HANDOFF_FULL] = "handoff_full",
-	[VU_DROP_HANDOFF_SHARE] = "handoff_share",
-	[VU_DROP_NO_PORT] = "no_port",
 	[VU_DROP_FAULT] = "fault",
-	[VU_DROP_BAD_HEADER] = "bad_header",
-	[VU_DROP_NO_OFFLOAD] = "no_offload",
 };
 
-const char *
-vu_drop_name(enum vu_drop drop)
+static void
+stats_copy_drops(const struct vu_device_queue *queue, struct vu_device_queue_stats *stats)
 {
-	return (unsigned int)drop < VU_NB_DROPS ? drop_names[drop] : "unknown";
+	const struct vu_device_ops *ops = queue->dev->ops;
+
+	for (unsigned int i = 0; i < VU_MAX_DROPS; i++) {
+		const unsigned int own = i - VU_NB_COMMON_DROPS;
+
+		stats->nb_drops[i] = vu_load(&queue->counters.nb_drops[i]);
+		stats->drop_names[i] = i < VU_NB_COMMON_DROPS ? drop_names[i] :
+			own < ops->nb_drop_names ? ops->drop_names[own] : NULL;
+	}
+	stats->nb_drops[queue->control_drop] += queue->nb_control_drops;
 }
 
 static void
@@ -69,9 +72,7 @@ vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
 	stats->nb_bytes = vu_load(&queue->counters.nb_bytes);
 	stats->nb_direct = vu_load(&queue->counters.nb_direct);
 	stats->nb_faults = vu_load(&queue->counters.nb_faults);
-	for (unsigned int i = 0; i < VU_NB_DROPS; i++)
-		stats->nb_drops[i] = vu_load(&queue->counters.nb_drops[i]);
-	stats->nb_drops[VU_DROP_HANDOFF_FULL] += queue->nb_control_drops;
+	stats_copy_drops(queue, stats);
 	stats_copy_vring(&queue->vring, stats);
 	stats->lcore_id = dev->exec->lcore(dev->queues[queue_idx]);
 	stats->lcore_node = vu_device_queue_node(queue);

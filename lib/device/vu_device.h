@@ -38,21 +38,17 @@ enum vu_device_state {
 	VU_DEVICE_DRAINING,    /**< a change waits for the data lcores */
 };
 
-/** Why a packet or request was not carried on. */
+/** Why a packet or request was not carried on; a driver's own reasons follow these. */
 enum vu_drop {
 	VU_DROP_RING_FULL,    /**< the guest gave no buffers */
 	VU_DROP_TOO_BIG,      /**< does not fit the guest's buffers, or longer than we carry */
 	VU_DROP_TOO_SHORT,    /**< chain holds no packet behind its header */
-	VU_DROP_NO_MBUF,      /**< mempool empty */
 	VU_DROP_DISABLED,     /**< ring started but not enabled, or not started */
-	VU_DROP_HANDOFF_FULL, /**< ring between two lcores full */
-	VU_DROP_HANDOFF_SHARE, /**< too much of this device's waits for other lcores */
-	VU_DROP_NO_PORT,      /**< nowhere to send it */
 	VU_DROP_FAULT,        /**< lost with a ring that was given up */
-	VU_DROP_BAD_HEADER,   /**< the guest's offload header contradicts the packet */
-	VU_DROP_NO_OFFLOAD,   /**< asks for an offload that nobody does for this guest */
-	VU_NB_DROPS
+	VU_NB_COMMON_DROPS
 };
+
+#define VU_MAX_DROPS 16 /**< reasons of one device, its driver's included */
 
 /** Which way a queue's buffers go. */
 enum vu_device_queue_direction {
@@ -109,7 +105,8 @@ struct vu_device_queue_stats {
 	uint64_t nb_bytes;
 	/** of nb_packets: copied from guest to guest; the queue that they came from counts them */
 	uint64_t nb_direct;
-	uint64_t nb_drops[VU_NB_DROPS];
+	uint64_t nb_drops[VU_MAX_DROPS];          /**< by enum vu_drop or driver's */
+	const char *drop_names[VU_MAX_DROPS];     /**< static, snake_case; NULL: no such reason */
 	struct vu_vring_counters vring;
 	enum vu_vring_fault fault;
 	uint64_t nb_faults;
@@ -429,9 +426,6 @@ int vu_device_queue_move(struct vu_device *dev, uint32_t queue_idx, unsigned int
 
 /** Tell whether a move is not completed by vu_sched_poll() yet. @context control lcore */
 bool vu_device_queue_is_moving(const struct vu_device *dev, uint32_t queue_idx);
-
-/** Name of a drop reason, snake_case. @context any thread */
-const char *vu_drop_name(enum vu_drop drop);
 
 /**
  * Counters and state of one queue.

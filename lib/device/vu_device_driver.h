@@ -29,7 +29,7 @@ struct vu_device_queue_counters {
 	uint64_t nb_packets;
 	uint64_t nb_bytes;
 	uint64_t nb_direct; /**< packets copied from guest to guest, without a buffer between */
-	uint64_t nb_drops[VU_NB_DROPS];
+	uint64_t nb_drops[VU_MAX_DROPS];
 	uint64_t nb_faults;
 };
 
@@ -63,7 +63,8 @@ struct vu_device_queue {
 	struct vu_vring vring;
 	bool is_failed;                  /**< owner lcore: the fault was reported */
 	struct vu_device_queue_counters counters __rte_cache_aligned;
-	uint64_t nb_control_drops;       /**< control lcore: frames of its own, handoff ring full */
+	uint64_t nb_control_drops;       /**< control lcore: frames of its own */
+	unsigned int control_drop;       /**< why; fixed after the driver's create op */
 	const char *variant;             /**< control lcore; static; NULL: there is one way */
 };
 
@@ -73,6 +74,9 @@ struct vu_device_ops {
 	uint32_t virtio_id;              /**< device type of the virtio specification */
 	/** queues that belong on one lcore together, 2 for pairs */
 	uint32_t queue_group;
+	/** names of the driver's own drop reasons, from VU_NB_COMMON_DROPS on */
+	const char *const *drop_names;
+	uint32_t nb_drop_names;          /**< at most VU_MAX_DROPS - VU_NB_COMMON_DROPS */
 	const struct vu_key *keys;       /**< arguments, ends in a row without a name; NULL: none */
 	/** Allocate and check; fills queue->priv, poll and direction. @return 0 or -errno */
 	int (*create)(struct vu_device *dev, const struct vu_device_conf *conf);
@@ -281,7 +285,7 @@ vu_device_queue_end_burst(struct vu_device_queue *queue, const struct vu_vring_s
 
 /** Count a drop. @context owner lcore */
 static inline void
-vu_device_queue_drop(struct vu_device_queue *queue, enum vu_drop reason, uint64_t nb)
+vu_device_queue_drop(struct vu_device_queue *queue, unsigned int reason, uint64_t nb)
 {
 	vu_counter_add(&queue->counters.nb_drops[reason], nb);
 }

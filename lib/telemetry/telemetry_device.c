@@ -106,8 +106,10 @@ queue_add_drops(struct rte_tel_data *queue, const struct vu_device_queue_stats *
 {
 	char name[RTE_TEL_MAX_STRING_LEN];
 
-	for (unsigned int i = 0; i < VU_NB_DROPS; i++) {
-		snprintf(name, sizeof(name), "drop_%s", vu_drop_name((enum vu_drop)i));
+	for (unsigned int i = 0; i < VU_MAX_DROPS; i++) {
+		if (stats->drop_names[i] == NULL)
+			continue;
+		snprintf(name, sizeof(name), "drop_%s", stats->drop_names[i]);
 		telemetry_add_uint(queue, name, stats->nb_drops[i]);
 	}
 }

@@ -90,7 +90,7 @@ table_print_queue(struct vu_telemetry_table *table, const struct vu_device *dev,
 	vu_device_queue_stats_get(dev, idx, &stats);
 	if (last == NULL || !stats.is_running)
 		return;
-	for (unsigned int i = 0; i < VU_NB_DROPS; i++)
+	for (unsigned int i = 0; i < VU_MAX_DROPS; i++)
 		nb_drops += stats.nb_drops[i];
 	fprintf(out, "%-10s %5u %-10s %5d %12.3f %12.3f %14" PRIu64 " %12" PRIu64 "  %-18s  %s\n",
 		vu_device_name(dev), idx,

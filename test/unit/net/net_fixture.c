@@ -112,7 +112,7 @@ stats_all_drops(const struct vu_device_queue_stats *stats)
 {
 	uint64_t nb = 0;
 
-	for (unsigned int i = 0; i < VU_NB_DROPS; i++)
+	for (unsigned int i = 0; i < VU_MAX_DROPS; i++)
 		nb += stats->nb_drops[i];
 	return nb;
 }

@@ -158,8 +158,8 @@ VU_TEST(net_bounds, ring_that_waiting_frames_break_gets_no_more)
 	send_frame(&n, 2, 1, 2, 11);
 	net_turn(n.sched);
 	CHECK_EQ(spy.nb_puts, 1);
-	CHECK_EQ(rig_port_stats(&n.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
-	CHECK_EQ(rig_port_stats(&n.ports[2], 1).nb_drops[VU_DROP_NO_PORT], 1);
+	CHECK_EQ(rig_port_stats(&n.ports[0], 1).nb_drops[NET_DROP_NO_PORT], 1);
+	CHECK_EQ(rig_port_stats(&n.ports[2], 1).nb_drops[NET_DROP_NO_PORT], 1);
 	ports_close(&n);
 	return TEST_SUCCESS;
 }

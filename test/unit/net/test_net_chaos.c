@@ -501,7 +501,7 @@ check_counts(const struct chaos *c)
 		struct vu_device_queue_stats stats = rig_port_stats(&c->ports[i].port, 1);
 
 		nb_direct += stats.nb_direct;
-		nb_bad_headers += stats.nb_drops[VU_DROP_BAD_HEADER];
+		nb_bad_headers += stats.nb_drops[NET_DROP_BAD_HEADER];
 		nb_packets += rig_port_stats(&c->ports[i].port, 0).nb_packets;
 	}
 	CHECK(nb_direct > 1000 && nb_packets > nb_direct / 4 && nb_bad_headers > 100);

@@ -466,11 +466,11 @@ VU_TEST(net_direct, a_receiver_that_is_away_is_counted_at_the_sender)
 	rig_port_commit(&f->net.ports[1]);
 	send_frame(&f->net, 0, 1, 0, 1);
 	net_turn(f->net.sched);
-	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_drops[NET_DROP_NO_PORT], 1);
 	port_stop(&f->net.ports[1]);
 	send_frame(&f->net, 0, 1, 0, 2);
 	net_turn(f->net.sched);
-	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 2);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_drops[NET_DROP_NO_PORT], 2);
 	CHECK_EQ(nb_direct(f, 0), 0);
 	/* A sender that is switched off is drained, no matter who it sends to. */
 	vu_device_ring_enable(f->net.ports[0].dev, 1, false);
@@ -563,7 +563,7 @@ VU_TEST(net_direct, a_bad_receiver_is_stopped_and_the_sender_goes_on)
 	CHECK_EQ(rig_events(f->net.ports[1].rings[0].err_fd), 1);
 	CHECK_EQ(rig_port_stats(&f->net.ports[1], 0).nb_packets +
 		rig_port_stats(&f->net.ports[1], 0).nb_drops[VU_DROP_FAULT] +
-		rig_port_stats(&f->net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 5);
+		rig_port_stats(&f->net.ports[0], 1).nb_drops[NET_DROP_NO_PORT], 5);
 	CHECK_EQ(rig_port_stats(&f->net.ports[1], 0).nb_packets, 2);
 	net_turn(f->net.sched);
 	CHECK(check_frame(&f->net, 2, 2, 0, 5) == TEST_SUCCESS);

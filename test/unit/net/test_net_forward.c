@@ -39,7 +39,7 @@ discard_received(struct net_ports *f)
 }
 
 static uint64_t
-sent_drops(const struct net_ports *f, unsigned int port, enum vu_drop reason)
+sent_drops(const struct net_ports *f, unsigned int port, unsigned int reason)
 {
 	return rig_port_stats(&f->ports[port], 1).nb_drops[reason];
 }
@@ -117,13 +117,13 @@ VU_TEST(net_forward, echo_without_a_receive_ring_is_counted)
 	rig_port_commit(&f.ports[0]);
 	send_frame(&f, 0, 5, 6, 1);
 	net_turn(f.sched);
-	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 1);
+	CHECK_EQ(sent_drops(&f, 0, NET_DROP_NO_PORT), 1);
 	rig_port_start_ring(&f.ports[0], 0);
 	vu_device_ring_enable(f.ports[0].dev, 0, false);
 	rig_port_commit(&f.ports[0]);
 	send_frame(&f, 0, 5, 6, 1);
 	net_turn(f.sched);
-	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 2);
+	CHECK_EQ(sent_drops(&f, 0, NET_DROP_NO_PORT), 2);
 	CHECK(is_silent(&f, 0));
 	ports_close(&f);
 	return TEST_SUCCESS;
@@ -214,7 +214,7 @@ VU_TEST(net_forward, nothing_goes_back_where_it_came_from)
 	CHECK(check_frame(&f, 1, BROADCAST, 10, 1) == TEST_SUCCESS);
 	CHECK(check_frame(&f, 1, BROADCAST, 20, 2) == TEST_SUCCESS);
 	CHECK(is_silent(&f, 1));
-	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 1);
+	CHECK_EQ(sent_drops(&f, 0, NET_DROP_NO_PORT), 1);
 	ports_close(&f);
 	return TEST_SUCCESS;
 }
@@ -258,17 +258,17 @@ VU_TEST(net_forward, ports_without_a_guest_take_no_part)
 	send_frame(&f, 0, BROADCAST, 10, 2);
 	net_turn(f.sched);
 	CHECK(check_frame(&f, 1, BROADCAST, 10, 2) == TEST_SUCCESS);
-	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 0);
+	CHECK_EQ(sent_drops(&f, 0, NET_DROP_NO_PORT), 0);
 	/* To a guest that is gone. */
 	send_frame(&f, 0, 12, 10, 3);
 	net_turn(f.sched);
-	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 1);
+	CHECK_EQ(sent_drops(&f, 0, NET_DROP_NO_PORT), 1);
 	/* A flood that nobody got. */
 	port_stop(&f.ports[1]);
 	send_frame(&f, 0, BROADCAST, 10, 4);
 	send_frame(&f, 0, BROADCAST, 10, 5);
 	net_turn(f.sched);
-	CHECK_EQ(sent_drops(&f, 0, VU_DROP_NO_PORT), 3);
+	CHECK_EQ(sent_drops(&f, 0, NET_DROP_NO_PORT), 3);
 	CHECK_EQ(rig_port_stats(&f.ports[0], 1).nb_packets, 4);
 	ports_close(&f);
 	return TEST_SUCCESS;
@@ -415,7 +415,7 @@ VU_TEST(net_forward, full_handoff_ring_drops_and_counts)
 		CHECK(vu_sched_turn(f.sched, 1) >= 0);
 		CHECK_EQ(port_collect(&f.ports[0], 1), 32);
 	}
-	CHECK_EQ(sent_drops(&f, 0, VU_DROP_HANDOFF_FULL), nb_sent - capacity);
+	CHECK_EQ(sent_drops(&f, 0, NET_DROP_HANDOFF_FULL), nb_sent - capacity);
 	/* The oldest ones were kept, in order. */
 	WAIT_WHILE(rte_ring_count(port_forward_queue(&f.ports[0], 0)->handoff) != 0) {
 		CHECK(vu_sched_turn(f.sched, 0) >= 0);

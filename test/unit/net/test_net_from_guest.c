@@ -368,7 +368,7 @@ VU_TEST(net_from_guest, without_mbufs_frames_stay_with_the_guest)
 	CHECK_EQ(port_collect(&l.port, 1), 4);
 	for (int i = 0; i < 4; i++)
 		CHECK(check_received(&l, frame, sizeof(frame)) == TEST_SUCCESS);
-	CHECK_EQ(rig_port_stats(&l.port, 1).nb_drops[VU_DROP_NO_MBUF], 0);
+	CHECK_EQ(rig_port_stats(&l.port, 1).nb_drops[NET_DROP_NO_MBUF], 0);
 	free(mbufs);
 	loopback_close(&l);
 	return TEST_SUCCESS;
@@ -390,7 +390,7 @@ VU_TEST(net_from_guest, long_frame_without_mbufs_for_its_rest_is_dropped)
 	port_send(&l.port, 0, frame, sizeof(frame));
 	net_turn(l.sched);
 	CHECK_EQ(port_collect(&l.port, 1), 1);
-	CHECK_EQ(rig_port_stats(&l.port, 1).nb_drops[VU_DROP_NO_MBUF], 1);
+	CHECK_EQ(rig_port_stats(&l.port, 1).nb_drops[NET_DROP_NO_MBUF], 1);
 	CHECK_EQ(rig_port_stats(&l.port, 1).nb_packets, 0);
 	/* The three came back. */
 	CHECK_EQ(rte_mempool_avail_count(pool), 3);

@@ -91,7 +91,7 @@ lcore_4_catches_up(struct handoff_fixture *f)
 }
 
 static uint64_t
-nb_dropped(const struct handoff_fixture *f, enum vu_drop reason)
+nb_dropped(const struct handoff_fixture *f, unsigned int reason)
 {
 	return rig_port_stats(&f->ports[0], 1).nb_drops[reason];
 }
@@ -100,14 +100,14 @@ nb_dropped(const struct handoff_fixture *f, enum vu_drop reason)
 static int
 check_share_is_whole(struct handoff_fixture *f)
 {
-	const uint64_t before = nb_dropped(f, VU_DROP_HANDOFF_SHARE);
+	const uint64_t before = nb_dropped(f, NET_DROP_HANDOFF_SHARE);
 
 	handoff_send(f, 0, 1, LONG_BYTES, f->nb_long);
-	CHECK_EQ(nb_dropped(f, VU_DROP_HANDOFF_SHARE), before);
+	CHECK_EQ(nb_dropped(f, NET_DROP_HANDOFF_SHARE), before);
 	CHECK_EQ(nb_waiting(f, 1), f->nb_long);
 	handoff_send(f, 0, 1, LONG_BYTES, 1);
-	CHECK_EQ(nb_dropped(f, VU_DROP_HANDOFF_SHARE), before + 1);
-	CHECK_EQ(nb_dropped(f, VU_DROP_NO_MBUF), 0);
+	CHECK_EQ(nb_dropped(f, NET_DROP_HANDOFF_SHARE), before + 1);
+	CHECK_EQ(nb_dropped(f, NET_DROP_NO_MBUF), 0);
 	lcore_4_catches_up(f);
 	return TEST_SUCCESS;
 }
@@ -120,7 +120,7 @@ VU_TEST(net_handoff, one_guest_leaves_mbufs_to_the_others)
 	/* More than all the mbufs there are. */
 	handoff_send(f, 0, 1, LONG_BYTES, 10 * f->nb_long);
 	CHECK_EQ(nb_waiting(f, 1), f->nb_long);
-	CHECK_EQ(nb_dropped(f, VU_DROP_HANDOFF_SHARE), 9 * f->nb_long);
+	CHECK_EQ(nb_dropped(f, NET_DROP_HANDOFF_SHARE), 9 * f->nb_long);
 	CHECK(rte_mempool_avail_count(pool) >= NET_POOL_MBUFS - NET_SHARE_MBUFS);
 	/* Others reach guests on this lcore and on the other one. */
 	port_offer(&f->ports[3], 0, 1, 256);
@@ -148,12 +148,12 @@ VU_TEST(net_handoff, share_is_for_all_destinations)
 		handoff_send(f, 0, to, SHORT_BYTES, NET_HANDOFF_FRAMES + 10);
 		CHECK_EQ(nb_waiting(f, to), NET_HANDOFF_FRAMES - 1);
 	}
-	CHECK_EQ(nb_dropped(f, VU_DROP_HANDOFF_FULL), 22);
-	CHECK_EQ(nb_dropped(f, VU_DROP_HANDOFF_SHARE), 0);
+	CHECK_EQ(nb_dropped(f, NET_DROP_HANDOFF_FULL), 22);
+	CHECK_EQ(nb_dropped(f, NET_DROP_HANDOFF_SHARE), 0);
 	handoff_send(f, 3, BROADCAST, SHORT_BYTES, 1);
 	handoff_send(f, 0, 3, SHORT_BYTES, 10);
 	CHECK_EQ(nb_waiting(f, 3), 2);
-	CHECK_EQ(nb_dropped(f, VU_DROP_HANDOFF_SHARE), 8);
+	CHECK_EQ(nb_dropped(f, NET_DROP_HANDOFF_SHARE), 8);
 	lcore_4_catches_up(f);
 	CHECK(check_share_is_whole(f) == TEST_SUCCESS);
 	handoff_close(f);
@@ -167,7 +167,7 @@ VU_TEST(net_handoff, flooded_frames_count_in_each_ring)
 	handoff_send(f, 0, BROADCAST, LONG_BYTES, f->nb_long);
 	CHECK_EQ(nb_waiting(f, 1), f->nb_long / 2);
 	CHECK_EQ(nb_waiting(f, 2), f->nb_long / 2);
-	CHECK_EQ(nb_dropped(f, VU_DROP_HANDOFF_SHARE), f->nb_long);
+	CHECK_EQ(nb_dropped(f, NET_DROP_HANDOFF_SHARE), f->nb_long);
 	lcore_4_catches_up(f);
 	CHECK(check_share_is_whole(f) == TEST_SUCCESS);
 	handoff_close(f);
@@ -200,7 +200,7 @@ VU_TEST(net_handoff, share_goes_with_the_number)
 	/* Its queue learns of its lcore. */
 	CHECK(vu_sched_turn(f->sched, 1) >= 0);
 	handoff_send(f, 0, 1, LONG_BYTES, 1);
-	CHECK_EQ(nb_dropped(f, VU_DROP_HANDOFF_SHARE), 1);
+	CHECK_EQ(nb_dropped(f, NET_DROP_HANDOFF_SHARE), 1);
 	lcore_4_catches_up(f);
 	CHECK(check_share_is_whole(f) == TEST_SUCCESS);
 	handoff_close(f);

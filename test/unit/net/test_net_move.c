@@ -249,7 +249,7 @@ VU_TEST(net_move, frames_held_back_outlive_their_destination)
 	f.net.nb_ports = 1;
 	net_turn(f.net.sched);
 	CHECK_EQ(port_forward_queue(&f.net.ports[0], 1)->nb_deferred, 0);
-	CHECK(rig_port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_NO_PORT] == 1);
+	CHECK(rig_port_stats(&f.net.ports[0], 1).nb_drops[NET_DROP_NO_PORT] == 1);
 	ports_close(&f.net);
 	return TEST_SUCCESS;
 }
@@ -270,7 +270,7 @@ VU_TEST(net_move, frames_held_back_are_not_for_the_next_port)
 	CHECK_EQ(port_number(next), port_id);
 	net_turn(f.net.sched);
 	CHECK_EQ(port_forward_queue(&f.net.ports[0], 1)->nb_deferred, 0);
-	CHECK_EQ(rig_port_stats(&f.net.ports[0], 1).nb_drops[VU_DROP_NO_PORT], 1);
+	CHECK_EQ(rig_port_stats(&f.net.ports[0], 1).nb_drops[NET_DROP_NO_PORT], 1);
 	CHECK_EQ(fake_ring_nb_used(next->rings[0].ring), 0);
 	ports_close(&f.net);
 	return TEST_SUCCESS;

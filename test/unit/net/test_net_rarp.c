@@ -85,7 +85,7 @@ VU_TEST(net_rarp, handoff_full)
 		CHECK_EQ(vu_device_send_rarp(ports[0].dev, mac), 0);
 	stats = rig_port_stats(&ports[1], 0);
 	/* A ring of so many entries holds one less. */
-	CHECK_EQ(stats.nb_drops[VU_DROP_HANDOFF_FULL], NET_HANDOFF_FRAMES + 1);
+	CHECK_EQ(stats.nb_drops[NET_DROP_HANDOFF_FULL], NET_HANDOFF_FRAMES + 1);
 	for (unsigned int i = 0; i < RTE_DIM(ports); i++)
 		rig_port_close(&ports[i]);
 	vu_sched_destroy(sched);

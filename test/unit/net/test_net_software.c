@@ -60,7 +60,7 @@ port_send_frame(struct rig_port *port, const struct net_header *header)
 }
 
 static uint64_t
-drops(const struct rig_port *port, uint32_t queue_idx, enum vu_drop reason)
+drops(const struct rig_port *port, uint32_t queue_idx, unsigned int reason)
 {
 	return rig_port_stats(port, queue_idx).nb_drops[reason];
 }
@@ -160,7 +160,7 @@ check_large(uint64_t features, bool is_complete)
 		echo_open(&e, F_RINGS | F_SEND | features);
 		echo_large(&e, &large_shapes[i]);
 		CHECK(check_segments(&e.port, e.received, is_complete) == TEST_SUCCESS);
-		CHECK_EQ(drops(&e.port, 0, VU_DROP_NO_OFFLOAD), 0);
+		CHECK_EQ(drops(&e.port, 0, NET_DROP_NO_OFFLOAD), 0);
 		echo_close(&e);
 	}
 	return TEST_SUCCESS;
@@ -331,7 +331,7 @@ VU_TEST(net_software, bad_headers_are_dropped_and_counted)
 		net_turn(e.sched);
 		net_turn(e.sched);
 		CHECK_EQ(port_collect(&e.port, 1), 4);
-		CHECK_EQ(drops(&e.port, 1, VU_DROP_BAD_HEADER), 2);
+		CHECK_EQ(drops(&e.port, 1, NET_DROP_BAD_HEADER), 2);
 		CHECK_EQ(rig_port_stats(&e.port, 1).nb_packets, 2);
 		CHECK_EQ(rig_port_stats(&e.port, 1).fault, VU_VRING_OK);
 		for (unsigned int k = 0; k < 2; k++) {
@@ -518,7 +518,7 @@ VU_TEST(net_software, an_empty_pool_is_counted)
 		rte_pktmbuf_free(held[--nb]);
 	port_offer(&e.port, 0, 16, 2048);
 	CHECK_EQ(vu_net_to_guest_burst(vu_device_queue(e.port.dev, 0), &mbuf, 1), 1);
-	CHECK_EQ(drops(&e.port, 0, VU_DROP_NO_MBUF), 1);
+	CHECK_EQ(drops(&e.port, 0, NET_DROP_NO_MBUF), 1);
 	rte_pktmbuf_free_bulk(held, nb);
 	rte_pktmbuf_free(mbuf);
 	echo_close(&e);
@@ -563,9 +563,9 @@ VU_TEST(net_software, impossible_requests_are_dropped_and_counted)
 		mbuf->tso_segsz = cases[i].segsz;
 		port_offer(&e.port, 0, 4, 2048);
 		if (vu_net_to_guest_burst(vu_device_queue(e.port.dev, 0), &mbuf, 1) != 1 ||
-				drops(&e.port, 0, VU_DROP_NO_OFFLOAD) != 1)
+				drops(&e.port, 0, NET_DROP_NO_OFFLOAD) != 1)
 			printf("case %u: ", i);
-		CHECK_EQ(drops(&e.port, 0, VU_DROP_NO_OFFLOAD), 1);
+		CHECK_EQ(drops(&e.port, 0, NET_DROP_NO_OFFLOAD), 1);
 		CHECK_EQ(rig_port_stats(&e.port, 0).nb_packets, 0);
 		rte_pktmbuf_free(mbuf);
 		echo_close(&e);
@@ -590,7 +590,7 @@ VU_TEST(net_software, too_many_segments_are_dropped)
 		port_send_frame(&e.port, &header);
 		net_turn(e.sched);
 		CHECK_EQ(port_collect(&e.port, 1), 1);
-		CHECK_EQ(drops(&e.port, 0, VU_DROP_NO_OFFLOAD), gso_bytes == 15);
+		CHECK_EQ(drops(&e.port, 0, NET_DROP_NO_OFFLOAD), gso_bytes == 15);
 		CHECK_EQ(rig_port_stats(&e.port, 0).nb_packets, gso_bytes == 15 ? 0 : RING_SIZE);
 		CHECK_EQ(drops(&e.port, 0, VU_DROP_RING_FULL),
 			gso_bytes == 15 ? 0 : NET_MAX_SEGMENTS - RING_SIZE);

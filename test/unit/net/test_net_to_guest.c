@@ -92,7 +92,7 @@ check_received(struct pusher *p, const uint8_t *bytes, uint32_t len_bytes, uint1
 }
 
 static uint64_t
-drops(const struct pusher *p, enum vu_drop reason)
+drops(const struct pusher *p, unsigned int reason)
 {
 	return rig_port_stats(&p->port, 0).nb_drops[reason];
 }

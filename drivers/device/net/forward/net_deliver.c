@@ -101,11 +101,11 @@ net_deliver(struct net_forward_queue *from, const struct net_forward_port *port,
 {
 	const struct vu_vring_snapshot *snap;
 	struct net_forward_queue *to = net_receive_queue(port, from->pair, &snap);
-	enum vu_drop reason = VU_DROP_HANDOFF_FULL;
+	unsigned int reason = NET_DROP_HANDOFF_FULL;
 	unsigned int nb_sent = 0;
 
 	if (unlikely(to == NULL)) {
-		net_drop(from, VU_DROP_NO_PORT, frames, nb_frames);
+		net_drop(from, NET_DROP_NO_PORT, frames, nb_frames);
 		return;
 	}
 	if (likely(!is_deferred_for(from, port))) {
@@ -149,7 +149,7 @@ net_deferred_deliver(struct net_forward_queue *from)
 	if (port != NULL)
 		net_deliver(from, port, frames, nb_frames);
 	else
-		net_drop(from, VU_DROP_NO_PORT, frames, nb_frames);
+		net_drop(from, NET_DROP_NO_PORT, frames, nb_frames);
 }
 
 void
@@ -162,7 +162,7 @@ net_deferred_end(struct net_forward_queue *from)
 }
 
 void
-net_deferred_drop(struct net_forward_queue *from, enum vu_drop reason)
+net_deferred_drop(struct net_forward_queue *from, unsigned int reason)
 {
 	net_drop(from, reason, from->deferred.frames, from->nb_deferred);
 	from->nb_deferred = 0;

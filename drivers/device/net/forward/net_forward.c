@@ -102,7 +102,7 @@ net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot 
 }
 
 void
-net_forward_drain(struct net_forward_queue *fq, enum vu_drop reason)
+net_forward_drain(struct net_forward_queue *fq, unsigned int reason)
 {
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	uint16_t nb_frames;

@@ -92,7 +92,7 @@ struct net_forward_port {
 
 /* Count frames of a queue as dropped and free them. Owner lcore, or control while it is quiet. */
 static inline void
-net_drop(struct net_forward_queue *fq, enum vu_drop reason, struct rte_mbuf **frames,
+net_drop(struct net_forward_queue *fq, unsigned int reason, struct rte_mbuf **frames,
 	unsigned int nb_frames)
 {
 	vu_device_queue_drop(fq->ring.queue, reason, nb_frames);
@@ -105,7 +105,7 @@ net_drop(struct net_forward_queue *fq, enum vu_drop reason, struct rte_mbuf **fr
 uint32_t net_from_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
 uint32_t net_to_guest_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
 /* Drop all frames on their way to or from a ring. Owner lcore, or control while it is quiet. */
-void net_forward_drain(struct net_forward_queue *fq, enum vu_drop reason);
+void net_forward_drain(struct net_forward_queue *fq, unsigned int reason);
 /* The table with this name, or NULL. Any thread. */
 const struct net_forward_ops *net_forward_find(const char *name);
 
@@ -154,7 +154,7 @@ void net_deferred_deliver(struct net_forward_queue *from);
 /* A poll deferred nothing. Owner lcore. */
 void net_deferred_end(struct net_forward_queue *from);
 /* Give up what was deferred. Owner lcore, or control while it is quiet. */
-void net_deferred_drop(struct net_forward_queue *from, enum vu_drop reason);
+void net_deferred_drop(struct net_forward_queue *from, unsigned int reason);
 
 /* ---- net_echo.c ---- */
 
@@ -173,7 +173,7 @@ void net_echo_swapped(struct net_forward_queue *from, struct rte_mbuf **frames,
  */
 unsigned int net_handoff_enqueue(struct net_forward_queue *from,
 	const struct net_forward_queue *to, struct rte_mbuf **frames, unsigned int nb_frames,
-	enum vu_drop *reason);
+	unsigned int *reason);
 /* The same for one frame that no guest sent. Control lcore. */
 bool net_handoff_enqueue_own(const struct net_forward_queue *to, struct rte_mbuf *frame);
 /* Take up to NET_MAX_BURST frames out. Owner lcore of the queue, or control while it is quiet. */

@@ -74,7 +74,7 @@ handoff_enqueue(const struct net_forward_queue *to, struct rte_mbuf **frames,
 
 unsigned int
 net_handoff_enqueue(struct net_forward_queue *from, const struct net_forward_queue *to,
-	struct rte_mbuf **frames, unsigned int nb_frames, enum vu_drop *reason)
+	struct rte_mbuf **frames, unsigned int nb_frames, unsigned int *reason)
 {
 	const uint16_t port_id = from->port->port_id;
 	unsigned int nb_charged = share_charge(from, frames, nb_frames);
@@ -86,7 +86,7 @@ net_handoff_enqueue(struct net_forward_queue *from, const struct net_forward_que
 			frames[i]->port = port_id;
 	nb = handoff_enqueue(to, frames, nb_charged);
 	share_return(&frames[nb], nb_charged - nb);
-	*reason = nb != nb_charged ? VU_DROP_HANDOFF_FULL : VU_DROP_HANDOFF_SHARE;
+	*reason = nb != nb_charged ? NET_DROP_HANDOFF_FULL : NET_DROP_HANDOFF_SHARE;
 	return nb;
 }
 

@@ -29,7 +29,7 @@ switch_flood(struct net_forward_queue *from, struct rte_mbuf **frames, uint16_t 
 		net_deliver(from, port, copies, nb_frames);
 	}
 	if (nb_ports == 0)
-		vu_device_queue_drop(from->ring.queue, VU_DROP_NO_PORT, nb_frames);
+		vu_device_queue_drop(from->ring.queue, NET_DROP_NO_PORT, nb_frames);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
@@ -51,7 +51,7 @@ switch_send_run(struct net_forward_queue *from, uint16_t port_id, struct rte_mbu
 	if (likely(port != NULL && port != from->port))
 		net_deliver(from, port, frames, nb_frames);
 	else
-		net_drop(from, VU_DROP_NO_PORT, frames, nb_frames);
+		net_drop(from, NET_DROP_NO_PORT, frames, nb_frames);
 }
 
 static void

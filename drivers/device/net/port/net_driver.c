@@ -176,6 +176,7 @@ net_queue_create(struct net_device *net, struct net_forward_queue *fq, uint32_t 
 	vu_net_set_direct(queue, !is_to_guest);
 	/* Its idle word is the tail of its handoff ring. */
 	queue->is_woken = is_to_guest;
+	queue->control_drop = NET_DROP_HANDOFF_FULL;
 	node = vu_device_queue_node(queue);
 	rc = net_queue_set_pool(&fq->ring, net_pool_get(node));
 	if (!is_to_guest || rc != 0)
@@ -281,10 +282,23 @@ net_detach(struct vu_device *dev)
 		net->port.ops->leave(&net->port);
 }
 
+static const char *const net_drop_names[NET_NB_DROPS - VU_NB_COMMON_DROPS] = {
+	[NET_DROP_NO_MBUF - VU_NB_COMMON_DROPS] = "no_mbuf",
+	[NET_DROP_HANDOFF_FULL - VU_NB_COMMON_DROPS] = "handoff_full",
+	[NET_DROP_HANDOFF_SHARE - VU_NB_COMMON_DROPS] = "handoff_share",
+	[NET_DROP_NO_PORT - VU_NB_COMMON_DROPS] = "no_port",
+	[NET_DROP_BAD_HEADER - VU_NB_COMMON_DROPS] = "bad_header",
+	[NET_DROP_NO_OFFLOAD - VU_NB_COMMON_DROPS] = "no_offload",
+};
+
+_Static_assert(NET_NB_DROPS <= VU_MAX_DROPS, "counters for all reasons");
+
 static const struct vu_device_ops net_ops = {
 	.name = "net",
 	.virtio_id = VIRTIO_ID_NET,
 	.queue_group = 2,
+	.drop_names = net_drop_names,
+	.nb_drop_names = RTE_DIM(net_drop_names),
 	.keys = net_conf_keys,
 	.create = net_create,
 	.detach = net_detach,

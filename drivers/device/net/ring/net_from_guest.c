@@ -70,7 +70,7 @@ frame_offload(struct net_queue *nq, const struct net_snapshot *ns, struct rte_mb
 			!net_header_has_request(header)) ||
 			net_offload_from_header(ns->offloads, frame, header))
 		return true;
-	vu_device_queue_drop(nq->queue, VU_DROP_BAD_HEADER, 1);
+	vu_device_queue_drop(nq->queue, NET_DROP_BAD_HEADER, 1);
 	return false;
 }
 
@@ -91,7 +91,7 @@ frame_from_segs(struct net_queue *nq, const struct net_snapshot *ns, struct rte_
 	}
 	cursor_header(cursor, &header, ns->header_bytes);
 	if (!frame_fill(nq, ns, frame, cursor, total_bytes - ns->header_bytes)) {
-		vu_device_queue_drop(nq->queue, VU_DROP_NO_MBUF, 1);
+		vu_device_queue_drop(nq->queue, NET_DROP_NO_MBUF, 1);
 		return false;
 	}
 	return frame_offload(nq, ns, frame, &header);

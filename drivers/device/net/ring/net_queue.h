@@ -17,6 +17,17 @@
 /* Longer frames are dropped: the longest IP packet, with an Ethernet header and two VLAN tags. */
 #define NET_MAX_FRAME_BYTES (65535 + 14 + 2 * 4)
 
+/* Why a frame was not carried on, beside enum vu_drop. */
+enum net_drop {
+	NET_DROP_NO_MBUF = VU_NB_COMMON_DROPS, /* mempool empty */
+	NET_DROP_HANDOFF_FULL,  /* ring between two lcores full */
+	NET_DROP_HANDOFF_SHARE, /* too much of this port's waits for other lcores */
+	NET_DROP_NO_PORT,       /* nowhere to send it */
+	NET_DROP_BAD_HEADER,    /* the guest's offload header contradicts the packet */
+	NET_DROP_NO_OFFLOAD,    /* asks for an offload that nobody does for this guest */
+	NET_NB_DROPS
+};
+
 struct net_burst_ops;
 
 /* One virtqueue of a net device; even ones go to the guest, odd ones come from it. Fixed. */

@@ -286,7 +286,7 @@ enqueue_in_software(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	uint16_t nb_before = 0, nb;
 
 	if (!net_software_begin(&work, frame)) {
-		vu_device_queue_drop(nq->queue, VU_DROP_NO_OFFLOAD, 1);
+		vu_device_queue_drop(nq->queue, NET_DROP_NO_OFFLOAD, 1);
 		return true;
 	}
 	while ((nb = net_software_next(&work, parts, NET_MAX_BURST)) != 0) {
@@ -301,7 +301,7 @@ enqueue_in_software(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	}
 	/* What was delivered cannot be taken back: the rest of the frame is lost. */
 	if (work.has_no_mbuf)
-		vu_device_queue_drop(nq->queue, VU_DROP_NO_MBUF, 1);
+		vu_device_queue_drop(nq->queue, NET_DROP_NO_MBUF, 1);
 	else
 		vu_device_queue_drop(nq->queue, nq->queue->vring.pos.fault == VU_VRING_OK ?
 			VU_DROP_RING_FULL : VU_DROP_FAULT, work.nb_segments - nb_before);
