@@ -74,10 +74,10 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 {
 	const uint64_t rearm = nq->rearm;
 	const uint32_t room_bytes = nq->room_bytes;
+	uint16_t nb_requests = 0;
 	uint64_t sum = 0;
 	uint16_t i;
 
-	requests->nb = 0;
 	for (i = 0; i < burst->nb; i++) {
 		uint32_t frame_bytes = burst->len_bytes[i] - FAST_HEADER_BYTES;
 		struct rte_mbuf *frame = frames[i];
@@ -89,12 +89,13 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 		vu_copy((uint8_t *)frame->buf_addr + RTE_PKTMBUF_HEADROOM,
 			burst->hva[i] + FAST_HEADER_BYTES, frame_bytes);
 		if (has_offloads) {
-			net_header_read(&requests->header[requests->nb], burst->hva[i]);
-			requests->frame[requests->nb] = i;
-			requests->nb += net_header_has_request(&requests->header[requests->nb]);
+			net_header_read(&requests->header[nb_requests], burst->hva[i]);
+			requests->frame[nb_requests] = i;
+			nb_requests += net_header_has_request(&requests->header[nb_requests]);
 		}
 		sum += frame_bytes;
 	}
+	requests->nb = nb_requests;
 	requests->nb_bytes = sum;
 	return i;
 }
