@@ -56,7 +56,7 @@ void vu_net_learn(const struct vu_device_queue *queue, const struct rte_ether_ad
  *                holds the sum of the pseudo header, with the length of the whole frame
  * @param max     length of frames
  * @return frames taken
- * @context owner lcore
+ * @context thread of the application that polls the queue, of a device with vu_device_conf.app
  */
 uint16_t vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames,
 	uint16_t max);
@@ -71,7 +71,7 @@ uint16_t vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf 
  * @param nb_frames  length of frames
  * @return frames dealt with, from the front: delivered, or counted as dropped because the guest's
  *         buffers are too small for them or nobody fulfils their request; the others found no room
- * @context owner lcore
+ * @context thread of the application that polls the queue, of a device with vu_device_conf.app
  */
 uint16_t vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames,
 	uint16_t nb_frames);
