@@ -22,8 +22,10 @@ static struct expect_case {
 	pthread_t thread;
 	pid_t pid;
 	bool is_running;
+	bool is_skipped;
 	bool is_undoing;     /* waits again, though something failed */
 	uint32_t has_failed; /* 1 = an expectation on any thread */
+	const char *context; /* NULL = none */
 	unsigned int nb_undos;
 	struct {
 		void (*fn)(void *arg);
@@ -37,6 +39,8 @@ say_failure(const char *file, int line, const char *format, va_list args)
 	flockfile(stdout);
 	printf("%s:%d: failed: ", file, line);
 	vprintf(format, args);
+	if (current.context != NULL)
+		printf(", in %s", current.context);
 	printf("\n");
 	fflush(stdout);
 	funlockfile(stdout);
@@ -65,6 +69,19 @@ expect_fail(const char *file, int line, const char *format, ...)
 		current.undos[i].fn(current.undos[i].arg);
 	}
 	longjmp(current.end, 1);
+}
+
+void
+expect_skip(void)
+{
+	current.is_skipped = true;
+	longjmp(current.end, 1);
+}
+
+void
+expect_context(const char *what)
+{
+	current.context = what;
 }
 
 bool
@@ -118,8 +135,7 @@ expect_thread_join(pthread_t thread)
 	const struct timespec pause = { .tv_nsec = 100000 };
 	void *result;
 
-	WAIT_WHILE(pthread_tryjoin_np(thread, &result) != 0)
-		nanosleep(&pause, NULL);
+	WAIT_WHILE(pthread_tryjoin_np(thread, &result) != 0) nanosleep(&pause, NULL);
 	return result;
 }
 
@@ -147,15 +163,15 @@ expect_undone(void (*undo)(void *arg), void *arg)
 }
 
 int
-expect_run(int (*run)(void))
+expect_run(void (*run)(void))
 {
-	volatile int rc = -1;
-
 	current = (struct expect_case){
 		.thread = pthread_self(), .pid = getpid(), .is_running = true,
 	};
 	if (setjmp(current.end) == 0)
-		rc = run();
+		run();
 	current.is_running = false;
-	return expect_has_failed() ? -1 : rc;
+	if (expect_has_failed())
+		return TEST_FAILED;
+	return current.is_skipped ? TEST_SKIPPED : TEST_SUCCESS;
 }

@@ -15,6 +15,11 @@
 /** For what blocks and takes a limit; what a wait has by default too. */
 #define EXPECT_WAIT_MS 30000 /* for what takes microseconds: no machine is as slow */
 
+/** Outcome of a case; vu-test exits with it. */
+#define TEST_SUCCESS 0
+#define TEST_FAILED (-1)
+#define TEST_SKIPPED 77 /* cannot run here */
+
 /** Fail, with file, line and text, unless the condition holds. */
 #define CHECK(condition) \
 	do { \
@@ -50,6 +55,12 @@
 __rte_noreturn void expect_fail(const char *file, int line, const char *format, ...)
 	__rte_format_printf(3, 4);
 
+/** End the case, which has left nothing behind: it cannot run here. */
+__rte_noreturn void expect_skip(void);
+
+/** What a case is about to look at, a constant: said with what fails from now on. */
+void expect_context(const char *what);
+
 /** When a wait that begins now has taken too long. */
 uint64_t expect_wait_end_ms(void);
 
@@ -77,8 +88,8 @@ bool expect_has_failed(void);
 /**
  * Run a case; not from within another one.
  *
- * @return what the case returned, or -1 if an expectation failed, be it on another thread
+ * @return TEST_SUCCESS, TEST_SKIPPED, or TEST_FAILED: an expectation, be it on another thread
  */
-int expect_run(int (*run)(void));
+int expect_run(void (*run)(void));
 
 #endif /* EXPECT_H */

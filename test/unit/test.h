@@ -14,11 +14,6 @@
 
 #include "expect.h"
 
-/** Result of a case that cannot run here; vu-test exits 77 if nothing but skips happened. */
-#define TEST_SKIPPED 77
-#define TEST_SUCCESS 0
-#define TEST_FAILED (-1)
-
 enum test_suite {
 	TEST_SUITE_FAST,   /**< seconds, runs everywhere */
 	TEST_SUITE_PERF,   /**< prints cycles, asserts nothing about time */
@@ -31,7 +26,7 @@ struct test_case {
 	const char *unit; /**< autotest the case belongs to, without _autotest */
 	const char *name;
 	enum test_suite suite;
-	int (*run)(void); /**< TEST_SUCCESS, TEST_FAILED or TEST_SKIPPED */
+	void (*run)(void);
 };
 
 /** Adds a case to the list; called by the constructors that VU_TEST() makes. */
@@ -41,7 +36,7 @@ void test_register(struct test_case *test);
 unsigned int test_stress_seconds(void);
 
 #define VU_TEST_IN(suite_, unit_, name_) \
-	static int unit_##_##name_##_case(void); \
+	static void unit_##_##name_##_case(void); \
 	RTE_INIT(unit_##_##name_##_register) \
 	{ \
 		static struct test_case entry = { \
@@ -50,9 +45,9 @@ unsigned int test_stress_seconds(void);
 		}; \
 		test_register(&entry); \
 	} \
-	static int unit_##_##name_##_case(void)
+	static void unit_##_##name_##_case(void)
 
-/** A fast case: VU_TEST(mem_table, refuses_overlap) { ...; return TEST_SUCCESS; } */
+/** A fast case: VU_TEST(mem_table, refuses_overlap) { CHECK(...); } */
 #define VU_TEST(unit, name) VU_TEST_IN(TEST_SUITE_FAST, unit, name)
 #define VU_TEST_PERF(unit, name) VU_TEST_IN(TEST_SUITE_PERF, unit, name)
 #define VU_TEST_STRESS(unit, name) VU_TEST_IN(TEST_SUITE_STRESS, unit, name)

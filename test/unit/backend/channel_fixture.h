@@ -78,7 +78,7 @@ static inline int
 channel_create(struct channel_fixture *f, uint64_t protocol)
 {
 	*f = (struct channel_fixture){ .fd = VU_FD_NONE };
-	CHECK_EQ(fixture_create_driver(&f->fix, "probe", NULL), 0);
+	fixture_create_driver(&f->fix, "probe", NULL);
 	f->probe = probe_of(f->fix.dev);
 	f->fix.frontend.need_reply = false;
 	CHECK_EQ(fake_frontend_do_u64(&f->fix.frontend, VHOST_USER_SET_PROTOCOL_FEATURES, protocol),
@@ -95,12 +95,12 @@ channel_all_bits(const struct channel_fixture *f)
 	return session_protocol_features(f->fix.session);
 }
 
-static inline int
+static inline void
 channel_destroy(struct channel_fixture *f)
 {
 	vu_fd_close(&f->fd);
 	vu_conn_destroy(f->peer);
-	return fixture_destroy(&f->fix);
+	fixture_destroy(&f->fix);
 }
 
 /* Wait for the next request; 0, or what receiving it said. Release it. */

@@ -95,7 +95,7 @@ fixture_closed(void *arg)
 }
 
 /* Connect a new front-end to the device. */
-static inline int
+static inline void
 fixture_connect(struct session_fixture *fix)
 {
 	struct vu_backend_conf conf = {
@@ -106,28 +106,25 @@ fixture_connect(struct session_fixture *fix)
 	CHECK(conf.fd >= 0);
 	fix->session = vu_backend_session_open(&conf);
 	CHECK(fix->session != NULL);
-	return 0;
 }
 
-/* Wait until the session ended; 0, or TEST_FAILED if it does not. */
-static inline int
+/* Wait until the session ended. */
+static inline void
 fixture_wait_closed(struct session_fixture *fix)
 {
-	WAIT_WHILE(fix->session != NULL)
-		fixture_turn(fix);
+	WAIT_WHILE(fix->session != NULL) fixture_turn(fix);
 	CHECK_EQ(vu_device_state(fix->dev), VU_DEVICE_IDLE);
 	CHECK(vu_device_mem(fix->dev) == NULL);
-	return 0;
 }
 
-static inline int
+static inline void
 fixture_disconnect(struct session_fixture *fix)
 {
 	fake_frontend_close(&fix->frontend);
-	return fixture_wait_closed(fix);
+	fixture_wait_closed(fix);
 }
 
-static inline int
+static inline void
 fixture_create_with_mem(struct session_fixture *fix, const char *driver, const char *driver_args,
 	int numa_node, uint64_t max_mem_bytes)
 {
@@ -154,19 +151,19 @@ fixture_create_with_mem(struct session_fixture *fix, const char *driver, const c
 	fix->gate = fake_tasks_create(1);
 	vu_sched_task_add(fix->sched, &fix->gate->task, 0);
 	loop_thread_start(&fix->loop, fix->sched, 0);
-	return fixture_connect(fix);
+	fixture_connect(fix);
 }
 
-static inline int
+static inline void
 fixture_create_driver(struct session_fixture *fix, const char *driver, const char *driver_args)
 {
-	return fixture_create_with_mem(fix, driver, driver_args, -1, 0);
+	fixture_create_with_mem(fix, driver, driver_args, -1, 0);
 }
 
-static inline int
+static inline void
 fixture_create(struct session_fixture *fix, const char *driver_args)
 {
-	return fixture_create_driver(fix, "net", driver_args);
+	fixture_create_driver(fix, "net", driver_args);
 }
 
 /* The data lcore stays where it is: nothing that waits for it completes. */
@@ -192,11 +189,10 @@ fixture_pass_gate(struct session_fixture *fix)
 	fixture_gate_open(fix);
 }
 
-static inline int
+static inline void
 fixture_destroy(struct session_fixture *fix)
 {
-	int rc = fixture_disconnect(fix);
-
+	fixture_disconnect(fix);
 	loop_thread_stop(&fix->loop);
 	vu_device_destroy(fix->dev);
 	vu_sched_destroy(fix->sched);
@@ -209,7 +205,6 @@ fixture_destroy(struct session_fixture *fix)
 	}
 	munmap(fix->mem, GUEST_BYTES);
 	vu_fd_close(&fix->mem_fd);
-	return rc;
 }
 
 /* ---- negotiation ---- */
@@ -275,7 +270,7 @@ fixture_set_addr(struct session_fixture *fix, uint32_t q, uint64_t shift)
 }
 
 /* Everything but the kick. */
-static inline int
+static inline void
 fixture_configure_ring(struct session_fixture *fix, uint32_t q)
 {
 	struct fake_frontend *frontend = &fix->frontend;
@@ -285,31 +280,28 @@ fixture_configure_ring(struct session_fixture *fix, uint32_t q)
 	CHECK_EQ(fixture_set_addr(fix, q, 0), 0);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, q, fix->call_fd[q]), 0);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_ERR, q, fix->err_fd[q]), 0);
-	return 0;
 }
 
-static inline int
+static inline void
 fixture_start_ring(struct session_fixture *fix, uint32_t q)
 {
 	struct fake_frontend *frontend = &fix->frontend;
 
-	CHECK_EQ(fixture_configure_ring(fix, q), 0);
+	fixture_configure_ring(fix, q);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, q, VU_FD_NONE), 0);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, q, 1), 0);
-	return 0;
 }
 
 /* From nothing to two running rings. */
-static inline int
+static inline void
 fixture_start(struct session_fixture *fix)
 {
 	memset(fix->mem, 0, BUFFER_OFFSET);
 	CHECK_EQ(fixture_negotiate(fix), 0);
 	CHECK_EQ(fixture_set_mem(fix), 0);
-	CHECK_EQ(fixture_start_ring(fix, 0), 0);
-	CHECK_EQ(fixture_start_ring(fix, 1), 0);
+	fixture_start_ring(fix, 0);
+	fixture_start_ring(fix, 1);
 	CHECK_EQ(vu_device_state(fix->dev), VU_DEVICE_RUNNING);
-	return 0;
 }
 
 static inline bool
@@ -359,17 +351,16 @@ guest_offer(struct session_fixture *fix, uint32_t q, uint32_t len_bytes, uint16_
 }
 
 /* Wait until the device has given back everything up to index `idx`. */
-static inline int
+static inline void
 guest_wait_used(const struct session_fixture *fix, uint32_t q, uint16_t idx)
 {
 	const struct guest_ring ring = guest_ring(fix, q);
 
 	WAIT_UNTIL(vu_load_acquire(&ring.used->idx) == idx);
-	return 0;
 }
 
 /* Send a frame of one byte value and see it come back. */
-static inline int
+static inline void
 guest_round_trip(struct session_fixture *fix, uint8_t value)
 {
 	uint16_t sent = guest_ring(fix, 1).avail->idx;
@@ -381,11 +372,10 @@ guest_round_trip(struct session_fixture *fix, uint8_t value)
 	memset(out + NET_HEADER_BYTES, value, FRAME_BYTES);
 	guest_offer(fix, 0, BUFFER_BYTES, VU_DESC_F_WRITE);
 	guest_offer(fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
-	CHECK_EQ(guest_wait_used(fix, 1, (uint16_t)(sent + 1)), 0);
-	CHECK_EQ(guest_wait_used(fix, 0, (uint16_t)(posted + 1)), 0);
+	guest_wait_used(fix, 1, (uint16_t)(sent + 1));
+	guest_wait_used(fix, 0, (uint16_t)(posted + 1));
 	CHECK_EQ(in[NET_HEADER_BYTES], value);
 	CHECK_EQ(memcmp(in + NET_HEADER_BYTES, out + NET_HEADER_BYTES, FRAME_BYTES), 0);
-	return 0;
 }
 
 /* Take all events of an eventfd. */
@@ -399,13 +389,13 @@ event_take(int fd)
 	return count;
 }
 
-static inline int
+static inline void
 event_wait(int fd)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLIN };
 
 	CHECK_EQ(poll(&poller, 1, TIMEOUT_MS), 1);
-	return event_take(fd) != 0 ? 0 : TEST_FAILED;
+	CHECK(event_take(fd) != 0);
 }
 
 #endif /* SESSION_FIXTURE_H */

@@ -19,14 +19,13 @@
 static const uint8_t uuid[VU_CHANNEL_UUID_BYTES] = { 1, 2, 3, 4, 5 };
 
 /* Everything negotiated and a channel there. */
-static int
+static void
 open_channel(struct channel_fixture *f)
 {
 	CHECK_EQ(channel_create(f, PROTOCOL_ACK), 0);
 	CHECK(!f->probe->has_channel);
 	CHECK_EQ(channel_connect(f), 0);
 	CHECK(f->probe->has_channel);
-	return 0;
 }
 
 VU_TEST(backend_channel, acknowledged)
@@ -35,7 +34,7 @@ VU_TEST(backend_channel, acknowledged)
 	struct vu_channel_reply reply = channel_reply(&f);
 	struct vu_msg msg;
 
-	CHECK_EQ(open_channel(&f), 0);
+	open_channel(&f);
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), 0);
 	CHECK_EQ(channel_receive(&f, &msg), 0);
 	CHECK_EQ(msg.request, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG);
@@ -52,7 +51,7 @@ VU_TEST(backend_channel, acknowledged)
 	CHECK_EQ(f.rc, -EIO);
 	CHECK_EQ(channel_answer(&f, msg.request, 1, VU_FD_NONE), 0);
 	CHECK(f.probe->has_channel);
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 VU_TEST(backend_channel, without_reply_ack)
@@ -76,7 +75,7 @@ VU_TEST(backend_channel, without_reply_ack)
 	CHECK_EQ(channel_answer(&f, msg.request, 1, VU_FD_NONE), 0);
 	CHECK_EQ(f.nb_done, 2);
 	CHECK_EQ(f.rc, -ENOENT);
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 VU_TEST(backend_channel, gates)
@@ -103,7 +102,7 @@ VU_TEST(backend_channel, gates)
 	CHECK_EQ(vu_device_channel_shmem_map(f.fix.dev, &map, NULL), -EINVAL);
 	CHECK_EQ(vu_device_channel_object_add(f.fix.dev, nil, NULL), -EINVAL);
 	CHECK_EQ(f.nb_done, 0);
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 VU_TEST(backend_channel, shared_objects)
@@ -112,7 +111,7 @@ VU_TEST(backend_channel, shared_objects)
 	struct vu_channel_reply reply = channel_reply(&f);
 	struct vu_msg msg;
 
-	CHECK_EQ(open_channel(&f), 0);
+	open_channel(&f);
 	CHECK_EQ(vu_device_channel_object_add(f.fix.dev, uuid, &reply), 0);
 	CHECK_EQ(channel_receive(&f, &msg), 0);
 	CHECK_EQ(msg.request, VHOST_USER_BACKEND_SHARED_OBJECT_ADD);
@@ -138,7 +137,7 @@ VU_TEST(backend_channel, shared_objects)
 	CHECK_EQ(vu_device_channel_object_lookup(f.fix.dev, uuid, NULL), 0);
 	CHECK_EQ(channel_answer(&f, msg.request, 0, f.fix.mem_fd), 0);
 	CHECK(f.probe->has_channel);
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 VU_TEST(backend_channel, areas_and_mappings)
@@ -152,7 +151,7 @@ VU_TEST(backend_channel, areas_and_mappings)
 	};
 	struct vu_msg msg;
 
-	CHECK_EQ(open_channel(&f), 0);
+	open_channel(&f);
 	area.fd = dup(f.fix.mem_fd);
 	CHECK_EQ(vu_device_channel_host_notifier(f.fix.dev, 1, &area, &reply), 0);
 	CHECK_EQ(channel_receive(&f, &msg), 0);
@@ -181,7 +180,7 @@ VU_TEST(backend_channel, areas_and_mappings)
 	CHECK_EQ(msg.request, VHOST_USER_BACKEND_SHMEM_UNMAP);
 	CHECK_EQ(msg.payload.mmap.shm_offset, 12288);
 	CHECK_EQ(msg.payload.mmap.flags, 0);
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 /* No answer ever: the main socket does not care, and the device is notified in the end. */
@@ -190,7 +189,7 @@ VU_TEST(backend_channel, front_end_never_answers)
 	struct channel_fixture f;
 	struct vu_channel_reply reply = channel_reply(&f);
 
-	CHECK_EQ(open_channel(&f), 0);
+	open_channel(&f);
 	for (unsigned int i = 0; i < MAX_PENDING; i++)
 		CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), 0);
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), -EAGAIN);
@@ -200,16 +199,16 @@ VU_TEST(backend_channel, front_end_never_answers)
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, 0, VU_FD_NONE), 0);
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), 0);
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), -EAGAIN);
-	CHECK_EQ(fixture_disconnect(&f.fix), 0);
+	fixture_disconnect(&f.fix);
 	CHECK_EQ(f.nb_done, MAX_PENDING + 1);
 	CHECK_EQ(f.rc, -ECONNRESET);
 	CHECK(!f.probe->has_channel);
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), -ENOTCONN);
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 /* The channel is gone, the session is not, and the next channel works. */
-static int
+static void
 check_dropped(struct channel_fixture *f, unsigned int nb_done)
 {
 	struct vu_channel_reply reply = channel_reply(f);
@@ -227,7 +226,6 @@ check_dropped(struct channel_fixture *f, unsigned int nb_done)
 	CHECK_EQ(channel_answer(f, msg.request, 0, VU_FD_NONE), 0);
 	CHECK_EQ(f->nb_done, nb_done + 1);
 	CHECK_EQ(f->rc, 0);
-	return 0;
 }
 
 VU_TEST(backend_channel, rubbish_costs_the_channel)
@@ -236,31 +234,31 @@ VU_TEST(backend_channel, rubbish_costs_the_channel)
 	struct vu_channel_reply reply = channel_reply(&f);
 	struct vu_reply frame;
 
-	CHECK_EQ(open_channel(&f), 0);
+	open_channel(&f);
 	/* An answer that nobody waits for. */
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_VRING_CALL, 0, VU_FD_NONE), 0);
-	CHECK_EQ(check_dropped(&f, 0), 0);
+	check_dropped(&f, 0);
 	/* One to something else. */
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), 0);
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_SHMEM_MAP, 0, VU_FD_NONE), 0);
-	CHECK_EQ(check_dropped(&f, 2), 0);
+	check_dropped(&f, 2);
 	/* A request where a reply belongs. */
 	vu_request_begin(&frame, VHOST_USER_GET_FEATURES, false);
 	CHECK_EQ(vu_conn_send(f.peer, &frame), 0);
-	CHECK_EQ(check_dropped(&f, 3), 0);
+	check_dropped(&f, 3);
 	/* Wrong size, and an fd that does not belong there. */
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), 0);
 	vu_reply_bytes(&frame, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL, 0);
 	CHECK_EQ(vu_conn_send(f.peer, &frame), 0);
-	CHECK_EQ(check_dropped(&f, 5), 0);
+	check_dropped(&f, 5);
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), 0);
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, 0, f.fix.mem_fd), 0);
-	CHECK_EQ(check_dropped(&f, 7), 0);
+	check_dropped(&f, 7);
 	/* A hang-up. */
 	vu_conn_destroy(f.peer);
 	f.peer = NULL;
-	CHECK_EQ(check_dropped(&f, 8), 0);
-	return channel_destroy(&f);
+	check_dropped(&f, 8);
+	channel_destroy(&f);
 }
 
 VU_TEST(backend_channel, a_new_one_replaces_it)
@@ -269,7 +267,7 @@ VU_TEST(backend_channel, a_new_one_replaces_it)
 	struct vu_channel_reply reply = channel_reply(&f);
 	struct vu_reply frame;
 
-	CHECK_EQ(open_channel(&f), 0);
+	open_channel(&f);
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), 0);
 	CHECK_EQ(channel_connect(&f), 0);
 	CHECK_EQ(f.nb_done, 1);
@@ -281,7 +279,7 @@ VU_TEST(backend_channel, a_new_one_replaces_it)
 	vu_reply_add_fd(&frame, f.fix.mem_fd);
 	CHECK_EQ(fake_frontend_do(&f.fix.frontend, &frame), 1);
 	CHECK(!f.probe->has_channel);
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 /* The front-end reads nothing at all: the socket fills up, the queue behind it too. */
@@ -300,5 +298,5 @@ VU_TEST(backend_channel, front_end_never_reads)
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, NULL), -ENOTCONN);
 	CHECK_EQ(fake_frontend_sync(&f.fix.frontend), 0);
 	CHECK(!f.probe->has_channel);
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }

@@ -32,7 +32,7 @@ gpu_done(void *arg, int rc, const void *payload, uint32_t len_bytes)
 	g->first_byte = len_bytes != 0 ? *(const uint8_t *)payload : 0;
 }
 
-static int
+static void
 gpu_create(struct gpu_fixture *g)
 {
 	*g = (struct gpu_fixture){ .sock = VU_FD_NONE };
@@ -40,14 +40,13 @@ gpu_create(struct gpu_fixture *g)
 	CHECK_EQ(vu_device_gpu_get_display_info(g->f.fix.dev, NULL), -ENOTCONN);
 	CHECK_EQ(channel_send_socket(&g->f.fix, VHOST_USER_GPU_SET_SOCKET, &g->sock), 0);
 	CHECK(g->f.probe->has_gpu);
-	return 0;
 }
 
-static int
+static void
 gpu_destroy(struct gpu_fixture *g)
 {
 	vu_fd_close(&g->sock);
-	return channel_destroy(&g->f);
+	channel_destroy(&g->f);
 }
 
 /* Read exactly len bytes, while the session works; *fd is what came with them. */
@@ -83,7 +82,7 @@ gpu_read(struct gpu_fixture *g, void *buf, size_t len, int *fd)
 }
 
 /* Read one message without an fd and compare it. */
-static int
+static void
 gpu_expect(struct gpu_fixture *g, uint32_t request, const void *payload, uint32_t len)
 {
 	static uint8_t buf[32768];
@@ -97,10 +96,9 @@ gpu_expect(struct gpu_fixture *g, uint32_t request, const void *payload, uint32_
 	CHECK_EQ(fd, VU_FD_NONE);
 	CHECK_EQ(gpu_read(g, buf, len, &fd), 0);
 	CHECK(len == 0 || memcmp(buf, payload, len) == 0);
-	return 0;
 }
 
-static int
+static void
 gpu_reply(struct gpu_fixture *g, uint32_t request, uint32_t flags, uint32_t len)
 {
 	static uint8_t buf[4096];
@@ -113,7 +111,6 @@ gpu_reply(struct gpu_fixture *g, uint32_t request, uint32_t flags, uint32_t len)
 	CHECK_EQ(write(g->sock, buf, sizeof(header) + len), sizeof(header) + len);
 	for (unsigned int i = 0; i < 3; i++)
 		fixture_turn(&g->f.fix);
-	return 0;
 }
 
 VU_TEST(backend_gpu, the_front_ends_own_end_is_no_display)
@@ -126,7 +123,7 @@ VU_TEST(backend_gpu, the_front_ends_own_end_is_no_display)
 	vu_reply_add_fd(&frame, f.fix.frontend.sock);
 	CHECK_EQ(fake_frontend_do(&f.fix.frontend, &frame), 1);
 	CHECK(!f.probe->has_gpu);
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 VU_TEST(backend_gpu, messages_without_reply)
@@ -140,21 +137,21 @@ VU_TEST(backend_gpu, messages_without_reply)
 	struct gpu_fixture g;
 	struct vu_device *dev;
 
-	CHECK_EQ(gpu_create(&g), 0);
+	gpu_create(&g);
 	dev = g.f.fix.dev;
 	CHECK_EQ(vu_device_gpu_set_protocol_features(dev, features), 0);
-	CHECK_EQ(gpu_expect(&g, 2, &features, 8), 0);
+	gpu_expect(&g, 2, &features, 8);
 	CHECK_EQ(vu_device_gpu_cursor_pos(dev, &pos), 0);
-	CHECK_EQ(gpu_expect(&g, 4, &pos, 12), 0);
+	gpu_expect(&g, 4, &pos, 12);
 	CHECK_EQ(vu_device_gpu_cursor_hide(dev, &pos), 0);
-	CHECK_EQ(gpu_expect(&g, 5, &pos, 12), 0);
+	gpu_expect(&g, 5, &pos, 12);
 	CHECK_EQ(vu_device_gpu_cursor_update(dev, &cursor), 0);
-	CHECK_EQ(gpu_expect(&g, 6, &cursor, 16404), 0);
+	gpu_expect(&g, 6, &cursor, 16404);
 	CHECK_EQ(vu_device_gpu_scanout(dev, &scanout), 0);
-	CHECK_EQ(gpu_expect(&g, 7, &scanout, 12), 0);
+	gpu_expect(&g, 7, &scanout, 12);
 	CHECK_EQ(vu_device_gpu_update(dev, &update, &whole[5]), 0);
-	CHECK_EQ(gpu_expect(&g, 8, whole, sizeof(whole)), 0);
-	return gpu_destroy(&g);
+	gpu_expect(&g, 8, whole, sizeof(whole));
+	gpu_destroy(&g);
 }
 
 VU_TEST(backend_gpu, dma_bufs)
@@ -167,7 +164,7 @@ VU_TEST(backend_gpu, dma_bufs)
 	uint8_t payload[48];
 	int fd;
 
-	CHECK_EQ(gpu_create(&g), 0);
+	gpu_create(&g);
 	CHECK_EQ(vu_device_gpu_dmabuf_scanout(g.f.fix.dev, &scanout.scanout,
 		dup(g.f.fix.mem_fd)), 0);
 	CHECK_EQ(gpu_read(&g, &header, sizeof(header), &fd), 0);
@@ -177,7 +174,7 @@ VU_TEST(backend_gpu, dma_bufs)
 	CHECK_EQ(header.size, 40);
 	CHECK_EQ(gpu_read(&g, payload, 40, &fd), 0);
 	CHECK_EQ(vu_device_gpu_dmabuf_scanout(g.f.fix.dev, &scanout.scanout, VU_FD_NONE), 0);
-	CHECK_EQ(gpu_expect(&g, 9, &scanout.scanout, 40), 0);
+	gpu_expect(&g, 9, &scanout.scanout, 40);
 	CHECK_EQ(vu_device_gpu_dmabuf_scanout2(g.f.fix.dev, &scanout, dup(g.f.fix.mem_fd)), 0);
 	CHECK_EQ(gpu_read(&g, &header, sizeof(header), &fd), 0);
 	CHECK(fd != VU_FD_NONE);
@@ -185,7 +182,7 @@ VU_TEST(backend_gpu, dma_bufs)
 	CHECK_EQ(header.request, 12);
 	CHECK_EQ(gpu_read(&g, payload, 48, &fd), 0);
 	CHECK_EQ(memcmp(payload, &scanout, sizeof(scanout)), 0);
-	return gpu_destroy(&g);
+	gpu_destroy(&g);
 }
 
 VU_TEST(backend_gpu, replies_in_order)
@@ -196,29 +193,29 @@ VU_TEST(backend_gpu, replies_in_order)
 	struct vu_gpu_reply reply = { .done = gpu_done, .arg = &g };
 	struct vu_device *dev;
 
-	CHECK_EQ(gpu_create(&g), 0);
+	gpu_create(&g);
 	dev = g.f.fix.dev;
 	CHECK_EQ(vu_device_gpu_get_protocol_features(dev, &reply), 0);
 	CHECK_EQ(vu_device_gpu_get_display_info(dev, NULL), 0);
 	CHECK_EQ(vu_device_gpu_dmabuf_update(dev, &update, &reply), 0);
 	CHECK_EQ(vu_device_gpu_get_edid(dev, scanout_id, &reply), 0);
-	CHECK_EQ(gpu_expect(&g, 1, NULL, 0), 0);
-	CHECK_EQ(gpu_expect(&g, 3, NULL, 0), 0);
-	CHECK_EQ(gpu_expect(&g, 10, &update, 20), 0);
-	CHECK_EQ(gpu_expect(&g, 11, &scanout_id, 4), 0);
-	CHECK_EQ(gpu_reply(&g, 1, 4, 8), 0);
+	gpu_expect(&g, 1, NULL, 0);
+	gpu_expect(&g, 3, NULL, 0);
+	gpu_expect(&g, 10, &update, 20);
+	gpu_expect(&g, 11, &scanout_id, 4);
+	gpu_reply(&g, 1, 4, 8);
 	CHECK_EQ(g.nb_done, 1);
 	CHECK_EQ(g.len_bytes, 8);
 	CHECK_EQ(g.first_byte, 0x5a);
-	CHECK_EQ(gpu_reply(&g, 3, 4, 408), 0);
-	CHECK_EQ(gpu_reply(&g, 10, 4, 0), 0);
+	gpu_reply(&g, 3, 4, 408);
+	gpu_reply(&g, 10, 4, 0);
 	CHECK_EQ(g.nb_done, 2);
 	CHECK_EQ(g.len_bytes, 0);
-	CHECK_EQ(gpu_reply(&g, 11, 4, 1056), 0);
+	gpu_reply(&g, 11, 4, 1056);
 	CHECK_EQ(g.nb_done, 3);
 	CHECK_EQ(g.len_bytes, 1056);
 	CHECK(g.f.probe->has_gpu);
-	return gpu_destroy(&g);
+	gpu_destroy(&g);
 }
 
 /* Pictures larger than the socket's buffer: what does not fit goes on later, then is refused. */
@@ -236,7 +233,7 @@ VU_TEST(backend_gpu, display_that_does_not_keep_up)
 	unsigned int nb = 0;
 	int fd;
 
-	CHECK_EQ(gpu_create(&g), 0);
+	gpu_create(&g);
 	for (unsigned int i = 0; i < BIG_EDGE * BIG_EDGE; i++)
 		pixels[i] = i;
 	CHECK_EQ(vu_device_gpu_update(g.f.fix.dev, &huge, pixels), -EINVAL);
@@ -259,10 +256,10 @@ VU_TEST(backend_gpu, display_that_does_not_keep_up)
 	vu_fd_close(&fd);
 	free(pixels);
 	free(copy);
-	return gpu_destroy(&g);
+	gpu_destroy(&g);
 }
 
-static int
+static void
 check_dropped(struct gpu_fixture *g)
 {
 	for (unsigned int i = 0; i < 100 && g->f.probe->has_gpu; i++)
@@ -273,7 +270,6 @@ check_dropped(struct gpu_fixture *g)
 	vu_fd_close(&g->sock);
 	CHECK_EQ(channel_send_socket(&g->f.fix, VHOST_USER_GPU_SET_SOCKET, &g->sock), 0);
 	CHECK(g->f.probe->has_gpu);
-	return 0;
 }
 
 VU_TEST(backend_gpu, rubbish_costs_the_socket)
@@ -282,27 +278,27 @@ VU_TEST(backend_gpu, rubbish_costs_the_socket)
 	struct vu_gpu_reply reply = { .done = gpu_done, .arg = &g };
 	struct vu_device *dev;
 
-	CHECK_EQ(gpu_create(&g), 0);
+	gpu_create(&g);
 	dev = g.f.fix.dev;
-	CHECK_EQ(gpu_reply(&g, 1, 4, 8), 0);
-	CHECK_EQ(check_dropped(&g), 0);
+	gpu_reply(&g, 1, 4, 8);
+	check_dropped(&g);
 	CHECK_EQ(vu_device_gpu_get_protocol_features(dev, &reply), 0);
-	CHECK_EQ(gpu_reply(&g, 1, 4, 16), 0);
-	CHECK_EQ(check_dropped(&g), 0);
+	gpu_reply(&g, 1, 4, 16);
+	check_dropped(&g);
 	CHECK_EQ(g.nb_done, 1);
 	CHECK_EQ(g.rc, -ECONNRESET);
 	CHECK_EQ(vu_device_gpu_get_protocol_features(dev, &reply), 0);
-	CHECK_EQ(gpu_reply(&g, 3, 4, 408), 0);
-	CHECK_EQ(check_dropped(&g), 0);
+	gpu_reply(&g, 3, 4, 408);
+	check_dropped(&g);
 	CHECK_EQ(vu_device_gpu_get_protocol_features(dev, &reply), 0);
-	CHECK_EQ(gpu_reply(&g, 1, 5, 8), 0);
-	CHECK_EQ(check_dropped(&g), 0);
+	gpu_reply(&g, 1, 5, 8);
+	check_dropped(&g);
 	vu_fd_close(&g.sock);
-	CHECK_EQ(check_dropped(&g), 0);
+	check_dropped(&g);
 	for (unsigned int i = 0; i < 16; i++)
 		CHECK_EQ(vu_device_gpu_get_protocol_features(dev, &reply), 0);
 	CHECK_EQ(vu_device_gpu_get_protocol_features(dev, &reply), -EAGAIN);
-	return gpu_destroy(&g);
+	gpu_destroy(&g);
 }
 
 VU_TEST(backend_gpu, refused)
@@ -312,7 +308,7 @@ VU_TEST(backend_gpu, refused)
 	struct session_fixture fix;
 	int sock;
 
-	CHECK_EQ(gpu_create(&g), 0);
+	gpu_create(&g);
 	/* No socket; then a device that does not want it. */
 	fake_frontend_begin(&g.f.fix.frontend, &frame, VHOST_USER_GPU_SET_SOCKET);
 	vu_reply_add_fd(&frame, g.f.fix.mem_fd);
@@ -322,11 +318,11 @@ VU_TEST(backend_gpu, refused)
 	CHECK_EQ(channel_send_socket(&g.f.fix, VHOST_USER_GPU_SET_SOCKET, &sock), 1);
 	vu_fd_close(&sock);
 	CHECK_EQ(vu_device_gpu_get_display_info(g.f.fix.dev, NULL), -ENOTCONN);
-	CHECK_EQ(gpu_destroy(&g), 0);
+	gpu_destroy(&g);
 	/* A network device has no display. */
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(channel_send_socket(&fix, VHOST_USER_GPU_SET_SOCKET, &sock), 1);
 	vu_fd_close(&sock);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }

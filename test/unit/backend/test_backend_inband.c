@@ -10,7 +10,7 @@
 	RTE_BIT64(VHOST_USER_PROTOCOL_F_INBAND_NOTIFICATIONS))
 
 /* Ring 0 configured without any fd, memory set, not started. */
-static int
+static void
 open_rings(struct channel_fixture *f, uint64_t protocol)
 {
 	struct fake_frontend *frontend = &f->fix.frontend;
@@ -21,7 +21,6 @@ open_rings(struct channel_fixture *f, uint64_t protocol)
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 0, RING_SIZE), 0);
 	CHECK_EQ(fixture_set_addr(&f->fix, 0, 0), 0);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 0, 1), 0);
-	return 0;
 }
 
 static int
@@ -31,16 +30,16 @@ kick(struct channel_fixture *f)
 }
 
 /* Offer a buffer and wait until the device gave it back. */
-static int
+static void
 use_buffer(struct channel_fixture *f)
 {
 	uint16_t idx = guest_ring(&f->fix, 0).avail->idx;
 
 	guest_offer(&f->fix, 0, 64, VU_DESC_F_WRITE);
-	return guest_wait_used(&f->fix, 0, (uint16_t)(idx + 1));
+	guest_wait_used(&f->fix, 0, (uint16_t)(idx + 1));
 }
 
-static int
+static void
 receive_call(struct channel_fixture *f)
 {
 	struct vu_msg msg;
@@ -50,7 +49,6 @@ receive_call(struct channel_fixture *f)
 	CHECK_EQ(msg.payload.state.index, 0);
 	CHECK_EQ(msg.payload.state.num, 0);
 	CHECK(msg.need_reply);
-	return 0;
 }
 
 /* True if the session has nothing to say on the channel. */
@@ -76,38 +74,38 @@ VU_TEST(backend_inband, needs_acknowledgements_and_channel)
 	};
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	for (unsigned int i = 0; i < RTE_DIM(sets); i++) {
 		fix.frontend.need_reply = false;
 		CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_PROTOCOL_FEATURES,
 			sets[i]), 0);
 		CHECK_EQ(fake_frontend_wait_end(&fix.frontend), 0);
-		CHECK_EQ(fixture_disconnect(&fix), 0);
-		CHECK_EQ(fixture_connect(&fix), 0);
+		fixture_disconnect(&fix);
+		fixture_connect(&fix);
 	}
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(backend_inband, kick_starts_and_call_is_sent)
 {
 	struct channel_fixture f;
 
-	CHECK_EQ(open_rings(&f, PROTOCOL_INBAND), 0);
+	open_rings(&f, PROTOCOL_INBAND);
 	CHECK_EQ(channel_connect(&f), 0);
 	CHECK(!fixture_is_live(&f.fix, 0));
 	CHECK_EQ(kick(&f), 0);
 	CHECK(fixture_is_live(&f.fix, 0));
 	/* A ring that starts signals its new fd once. */
-	CHECK_EQ(receive_call(&f), 0);
+	receive_call(&f);
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_VRING_CALL, 0, VU_FD_NONE), 0);
-	CHECK_EQ(use_buffer(&f), 0);
-	CHECK_EQ(receive_call(&f), 0);
+	use_buffer(&f);
+	receive_call(&f);
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_VRING_CALL, 0, VU_FD_NONE), 0);
 	/* A started ring is only looked at. */
 	CHECK_EQ(kick(&f), 0);
 	CHECK(fixture_is_live(&f.fix, 0));
 	CHECK(is_silent(&f));
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 /* However much happens, one message per ring is under way. */
@@ -115,18 +113,18 @@ VU_TEST(backend_inband, calls_wait_for_the_acknowledgement)
 {
 	struct channel_fixture f;
 
-	CHECK_EQ(open_rings(&f, PROTOCOL_INBAND), 0);
+	open_rings(&f, PROTOCOL_INBAND);
 	CHECK_EQ(channel_connect(&f), 0);
 	CHECK_EQ(kick(&f), 0);
-	CHECK_EQ(receive_call(&f), 0);
+	receive_call(&f);
 	for (unsigned int i = 0; i < 5; i++)
-		CHECK_EQ(use_buffer(&f), 0);
+		use_buffer(&f);
 	CHECK(is_silent(&f));
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_VRING_CALL, 0, VU_FD_NONE), 0);
-	CHECK_EQ(receive_call(&f), 0);
+	receive_call(&f);
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_VRING_CALL, 0, VU_FD_NONE), 0);
 	CHECK(is_silent(&f));
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 /* What happened before there was a channel, or was lost with one, is reported on the next. */
@@ -134,17 +132,17 @@ VU_TEST(backend_inband, nothing_is_lost_with_a_channel)
 {
 	struct channel_fixture f;
 
-	CHECK_EQ(open_rings(&f, PROTOCOL_INBAND), 0);
+	open_rings(&f, PROTOCOL_INBAND);
 	CHECK_EQ(kick(&f), 0);
-	CHECK_EQ(use_buffer(&f), 0);
+	use_buffer(&f);
 	for (unsigned int i = 0; i < 3; i++) {
 		CHECK_EQ(channel_connect(&f), 0);
-		CHECK_EQ(receive_call(&f), 0);
+		receive_call(&f);
 	}
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_VRING_CALL, 0, VU_FD_NONE), 0);
 	CHECK_EQ(channel_connect(&f), 0);
 	CHECK(is_silent(&f));
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 /* Fds have priority, whenever they come; bit 8 means that the front-end polls. */
@@ -153,17 +151,17 @@ VU_TEST(backend_inband, fds_have_priority)
 	struct channel_fixture f;
 	struct fake_frontend *frontend = &f.fix.frontend;
 
-	CHECK_EQ(open_rings(&f, PROTOCOL_INBAND), 0);
+	open_rings(&f, PROTOCOL_INBAND);
 	CHECK_EQ(channel_connect(&f), 0);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 0, f.fix.call_fd[0]), 0);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, 0, VU_FD_NONE), 0);
-	CHECK_EQ(use_buffer(&f), 0);
-	CHECK_EQ(event_wait(f.fix.call_fd[0]), 0);
+	use_buffer(&f);
+	event_wait(f.fix.call_fd[0]);
 	CHECK(is_silent(&f));
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 0, VU_FD_NONE), 0);
-	CHECK_EQ(use_buffer(&f), 0);
+	use_buffer(&f);
 	CHECK(is_silent(&f));
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 VU_TEST(backend_inband, fd_replaces_messages)
@@ -171,17 +169,17 @@ VU_TEST(backend_inband, fd_replaces_messages)
 	struct channel_fixture f;
 	struct fake_frontend *frontend = &f.fix.frontend;
 
-	CHECK_EQ(open_rings(&f, PROTOCOL_INBAND), 0);
+	open_rings(&f, PROTOCOL_INBAND);
 	CHECK_EQ(channel_connect(&f), 0);
 	CHECK_EQ(kick(&f), 0);
-	CHECK_EQ(receive_call(&f), 0);
+	receive_call(&f);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 0, f.fix.call_fd[0]), 0);
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_VRING_CALL, 0, VU_FD_NONE), 0);
 	event_take(f.fix.call_fd[0]);
-	CHECK_EQ(use_buffer(&f), 0);
-	CHECK_EQ(event_wait(f.fix.call_fd[0]), 0);
+	use_buffer(&f);
+	event_wait(f.fix.call_fd[0]);
 	CHECK(is_silent(&f));
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 VU_TEST(backend_inband, error_is_reported)
@@ -189,29 +187,28 @@ VU_TEST(backend_inband, error_is_reported)
 	struct channel_fixture f;
 	struct vu_msg msg;
 
-	CHECK_EQ(open_rings(&f, PROTOCOL_INBAND), 0);
+	open_rings(&f, PROTOCOL_INBAND);
 	CHECK_EQ(channel_connect(&f), 0);
 	CHECK_EQ(kick(&f), 0);
-	CHECK_EQ(receive_call(&f), 0);
+	receive_call(&f);
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_VRING_CALL, 0, VU_FD_NONE), 0);
 	/* An index that no ring of this size can have. */
 	vu_store_release(&guest_ring(&f.fix, 0).avail->idx, (uint16_t)(RING_SIZE + 1));
 	CHECK_EQ(channel_receive(&f, &msg), 0);
 	CHECK_EQ(msg.request, VHOST_USER_BACKEND_VRING_ERR);
 	CHECK_EQ(msg.payload.state.index, 0);
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }
 
 VU_TEST(backend_inband, off_unless_negotiated)
 {
 	struct channel_fixture f;
 
-	CHECK_EQ(open_rings(&f, PROTOCOL_INBAND &
-		~RTE_BIT64(VHOST_USER_PROTOCOL_F_INBAND_NOTIFICATIONS)), 0);
+	open_rings(&f, PROTOCOL_INBAND & ~RTE_BIT64(VHOST_USER_PROTOCOL_F_INBAND_NOTIFICATIONS));
 	CHECK_EQ(channel_connect(&f), 0);
 	CHECK_EQ(kick(&f), 1);
 	CHECK_EQ(fake_frontend_do_fd(&f.fix.frontend, VHOST_USER_SET_VRING_KICK, 0, VU_FD_NONE), 0);
-	CHECK_EQ(use_buffer(&f), 0);
+	use_buffer(&f);
 	CHECK(is_silent(&f));
-	return channel_destroy(&f);
+	channel_destroy(&f);
 }

@@ -42,7 +42,7 @@ VU_TEST(handle_mem, set_table)
 	};
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(nb_regions(&fix), 0);
 	CHECK_EQ(fixture_set_mem(&fix), 0);
@@ -51,7 +51,7 @@ VU_TEST(handle_mem, set_table)
 	CHECK_EQ(nb_regions(&fix), 2);
 	CHECK_EQ(fixture_set_mem(&fix), 0);
 	CHECK_EQ(nb_regions(&fix), 1);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_mem, refused_table_leaves_the_old_one)
@@ -64,14 +64,14 @@ VU_TEST(handle_mem, refused_table_leaves_the_old_one)
 	struct session_fixture fix;
 
 	wraps.mmap_offset = UINT64_MAX - 4095;
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
-	CHECK_EQ(fixture_start(&fix), 0);
+	fixture_create(&fix, "forward=loopback");
+	fixture_start(&fix);
 	CHECK_EQ(fixture_set_mem_regions(&fix, overlapping, 2), 1);
 	CHECK_EQ(fixture_set_mem_regions(&fix, &beyond_file, 1), 1);
 	CHECK_EQ(fixture_set_mem_regions(&fix, &wraps, 1), 1);
 	CHECK_EQ(nb_regions(&fix), 1);
-	CHECK_EQ(guest_round_trip(&fix, 1), 0);
-	return fixture_destroy(&fix);
+	guest_round_trip(&fix, 1);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_mem, refuses_files_it_cannot_map)
@@ -80,7 +80,7 @@ VU_TEST(handle_mem, refuses_files_it_cannot_map)
 	struct session_fixture fix;
 	int pipe_fds[2];
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(pipe(pipe_fds), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, pipe_fds[0]), 1);
@@ -89,7 +89,7 @@ VU_TEST(handle_mem, refuses_files_it_cannot_map)
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_mem, refused_without_reply_ends_it)
@@ -97,11 +97,11 @@ VU_TEST(handle_mem, refused_without_reply_ends_it)
 	const struct vhost_user_mem_region beyond_file = fixture_region(4096, GUEST_BYTES);
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	fix.frontend.need_reply = false;
 	CHECK_EQ(fixture_set_mem_regions(&fix, &beyond_file, 1), 0);
 	CHECK_EQ(fake_frontend_wait_end(&fix.frontend), 0);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_mem, new_table_under_running_rings)
@@ -111,14 +111,14 @@ VU_TEST(handle_mem, new_table_under_running_rings)
 	};
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
-	CHECK_EQ(fixture_start(&fix), 0);
+	fixture_create(&fix, "forward=loopback");
+	fixture_start(&fix);
 	for (uint8_t i = 0; i < 20; i++) {
-		CHECK_EQ(guest_round_trip(&fix, i), 0);
+		guest_round_trip(&fix, i);
 		CHECK_EQ(fixture_set_mem_regions(&fix, halves, i % 2 + 1), 0);
-		CHECK_EQ(guest_round_trip(&fix, (uint8_t)(100 + i)), 0);
+		guest_round_trip(&fix, (uint8_t)(100 + i));
 	}
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 /* The front-end moved its memory elsewhere: our rings have nowhere to be. */
@@ -127,17 +127,17 @@ VU_TEST(handle_mem, table_without_the_rings_stops_them)
 	const struct vhost_user_mem_region elsewhere = fixture_region(HALF, HALF);
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
-	CHECK_EQ(fixture_start(&fix), 0);
+	fixture_create(&fix, "forward=loopback");
+	fixture_start(&fix);
 	CHECK_EQ(fixture_set_mem_regions(&fix, &elsewhere, 1), 0);
 	CHECK(!fixture_is_live(&fix, 0) && !fixture_is_live(&fix, 1));
-	CHECK_EQ(event_wait(fix.err_fd[0]), 0);
-	CHECK_EQ(event_wait(fix.err_fd[1]), 0);
+	event_wait(fix.err_fd[0]);
+	event_wait(fix.err_fd[1]);
 	/* With the memory back they go on where they were. */
 	CHECK_EQ(fixture_set_mem(&fix), 0);
 	CHECK(fixture_is_live(&fix, 0) && fixture_is_live(&fix, 1));
-	CHECK_EQ(guest_round_trip(&fix, 7), 0);
-	return fixture_destroy(&fix);
+	guest_round_trip(&fix, 7);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_mem, add_and_remove_regions)
@@ -148,7 +148,7 @@ VU_TEST(handle_mem, add_and_remove_regions)
 	struct session_fixture fix;
 	uint64_t nb_slots;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fake_frontend_get_u64(&fix.frontend, VHOST_USER_GET_MAX_MEM_SLOTS, &nb_slots), 0);
 	CHECK_EQ(nb_slots, VU_MAX_MEM_SLOTS);
@@ -163,7 +163,7 @@ VU_TEST(handle_mem, add_and_remove_regions)
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_REM_MEM_REG, &low, VU_FD_NONE), 0);
 	CHECK_EQ(nb_regions(&fix), 0);
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 /* QEMU 7.2 tells each region once per queue pair. */
@@ -172,7 +172,7 @@ VU_TEST(handle_mem, repeated_regions_change_nothing)
 	const struct vhost_user_mem_region region = fixture_region(0, HALF);
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	for (unsigned int i = 0; i < 3; i++) {
 		CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.mem_fd), 0);
@@ -182,7 +182,7 @@ VU_TEST(handle_mem, repeated_regions_change_nothing)
 		CHECK_EQ(do_mem_reg(&fix, VHOST_USER_REM_MEM_REG, &region, VU_FD_NONE), 0);
 		CHECK_EQ(nb_regions(&fix), 0);
 	}
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 /* The port's max-memory counts all regions, however they come. */
@@ -192,15 +192,14 @@ VU_TEST(handle_mem, more_than_the_port_may_have)
 	const struct vhost_user_mem_region high = fixture_region(HALF, HALF);
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create_with_mem(&fix, "net", "forward=loopback", -1, GUEST_BYTES - 4096),
-		0);
+	fixture_create_with_mem(&fix, "net", "forward=loopback", -1, GUEST_BYTES - 4096);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fixture_set_mem(&fix), 1);
 	CHECK_EQ(nb_regions(&fix), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &low, fix.mem_fd), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &high, fix.mem_fd), 1);
 	CHECK_EQ(nb_regions(&fix), 1);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_mem, a_repeat_with_other_bytes_is_refused)
@@ -209,7 +208,7 @@ VU_TEST(handle_mem, a_repeat_with_other_bytes_is_refused)
 	const int other_fd = vu_fd_memfd("vu-other", GUEST_BYTES, 0);
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.mem_fd), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, other_fd), 1);
@@ -219,7 +218,7 @@ VU_TEST(handle_mem, a_repeat_with_other_bytes_is_refused)
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.mem_fd), 0);
 	CHECK_EQ(nb_regions(&fix), 1);
 	close(other_fd);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_mem, add_and_remove_under_running_rings)
@@ -229,15 +228,15 @@ VU_TEST(handle_mem, add_and_remove_under_running_rings)
 
 	extra.gpa += GUEST_BYTES;
 	extra.uva += GUEST_BYTES;
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
-	CHECK_EQ(fixture_start(&fix), 0);
+	fixture_create(&fix, "forward=loopback");
+	fixture_start(&fix);
 	for (uint8_t i = 0; i < 10; i++) {
 		CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &extra, fix.mem_fd), 0);
-		CHECK_EQ(guest_round_trip(&fix, i), 0);
+		guest_round_trip(&fix, i);
 		CHECK_EQ(do_mem_reg(&fix, VHOST_USER_REM_MEM_REG, &extra, VU_FD_NONE), 0);
-		CHECK_EQ(guest_round_trip(&fix, i), 0);
+		guest_round_trip(&fix, i);
 	}
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 /* Placement policy of the first page of a device's memory; -1: the kernel does not tell. */
@@ -256,22 +255,22 @@ VU_TEST(handle_mem, region_goes_to_the_node_of_the_port)
 	const struct vhost_user_mem_region region = fixture_region(0, GUEST_BYTES);
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
-	CHECK_EQ(fixture_start(&fix), 0);
+	fixture_create(&fix, "forward=loopback");
+	fixture_start(&fix);
 	if (mem_policy(&fix) == -1) {
 		fixture_destroy(&fix);
-		return TEST_SKIPPED;
+		expect_skip();
 	}
 	CHECK_EQ(mem_policy(&fix), MPOL_DEFAULT);
-	CHECK_EQ(fixture_destroy(&fix), 0);
-	CHECK_EQ(fixture_create_with_mem(&fix, "net", "forward=loopback", 0, 0), 0);
+	fixture_destroy(&fix);
+	fixture_create_with_mem(&fix, "net", "forward=loopback", 0, 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fixture_set_mem(&fix), 0);
 	CHECK_EQ(mem_policy(&fix), MPOL_PREFERRED);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_REM_MEM_REG, &region, VU_FD_NONE), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.mem_fd), 0);
 	CHECK_EQ(mem_policy(&fix), MPOL_PREFERRED);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 #ifdef VU_XEN
@@ -308,14 +307,14 @@ VU_TEST(handle_mem, xen_flags_and_domain_reach_the_region)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(xen_refusal(&fix, XEN_FOREIGN | XEN_NO_ADVANCE_MAP, 1), -EINVAL);
 	fix.session->protocol_features |= RTE_BIT64(VHOST_USER_PROTOCOL_F_XEN_MMAP);
 	CHECK_EQ(xen_refusal(&fix, XEN_FOREIGN | XEN_NO_ADVANCE_MAP, 1), -ENOTSUP);
 	CHECK_EQ(xen_refusal(&fix, XEN_FOREIGN | XEN_NO_ADVANCE_MAP, XEN_DOMID_SELF), -EINVAL);
 	CHECK_EQ(nb_regions(&fix), 0);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_mem, xen_is_offered_without_post_copy)
@@ -323,11 +322,11 @@ VU_TEST(handle_mem, xen_is_offered_without_post_copy)
 	struct session_fixture fix;
 	uint64_t offered;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	offered = session_protocol_features(fix.session);
 	CHECK((offered & RTE_BIT64(VHOST_USER_PROTOCOL_F_XEN_MMAP)) != 0);
 	CHECK_EQ(offered & RTE_BIT64(VHOST_USER_PROTOCOL_F_PAGEFAULT), 0);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 #endif /* VU_XEN */

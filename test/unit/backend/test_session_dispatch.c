@@ -36,12 +36,12 @@ is_served(const struct session_fixture *fix, const struct vu_msg_spec *spec, uin
 }
 
 /* The refusal of a request that has a reply of its own can only be the end. */
-static int
+static void
 check_end_and_reconnect(struct session_fixture *fix)
 {
 	CHECK_EQ(fake_frontend_wait_end(&fix->frontend), 0);
-	CHECK_EQ(fixture_disconnect(fix), 0);
-	return fixture_connect(fix);
+	fixture_disconnect(fix);
+	fixture_connect(fix);
 }
 
 VU_TEST(session_dispatch, not_negotiated_is_refused_once)
@@ -51,7 +51,7 @@ VU_TEST(session_dispatch, not_negotiated_is_refused_once)
 	struct fake_frontend *frontend = &fix.frontend;
 	struct vu_reply frame;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	for (uint32_t request = 1; request < VHOST_USER_NB_REQUESTS; request++) {
 		const struct vu_msg_spec *spec = vu_msg_spec(request);
 
@@ -62,20 +62,20 @@ VU_TEST(session_dispatch, not_negotiated_is_refused_once)
 		make_frame(&fix, spec, true, &frame);
 		if (spec->reply == VU_REPLY_ALWAYS) {
 			CHECK_EQ(fake_frontend_send(frontend, &frame), 0);
-			CHECK_EQ(check_end_and_reconnect(&fix), 0);
+			check_end_and_reconnect(&fix);
 			continue;
 		}
 		CHECK_EQ(fake_frontend_do(frontend, &frame), 1);
 		CHECK_EQ(fake_frontend_sync(frontend), 0);
 	}
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(session_dispatch, not_negotiated_without_reply_ends_it)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	for (uint32_t request = 1; request < VHOST_USER_NB_REQUESTS; request++) {
 		const struct vu_msg_spec *spec = vu_msg_spec(request);
 		struct vu_reply frame;
@@ -84,9 +84,9 @@ VU_TEST(session_dispatch, not_negotiated_without_reply_ends_it)
 			continue;
 		make_frame(&fix, spec, false, &frame);
 		CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
-		CHECK_EQ(check_end_and_reconnect(&fix), 0);
+		check_end_and_reconnect(&fix);
 	}
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 /* Before REPLY_ACK is negotiated, a reply that nobody expects would be taken for another one. */
@@ -95,7 +95,7 @@ VU_TEST(session_dispatch, no_acknowledgement_before_reply_ack)
 	struct session_fixture fix;
 	struct vu_reply frame;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	vu_request_begin(&frame, VHOST_USER_SET_OWNER, true);
 	CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
@@ -104,7 +104,7 @@ VU_TEST(session_dispatch, no_acknowledgement_before_reply_ack)
 	vu_request_append_state(&frame, 0, 3);
 	CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
 	CHECK_EQ(fake_frontend_wait_end(&fix.frontend), 0);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 /* Tells in `text` what is logged for a request that names this ring. */
@@ -136,7 +136,7 @@ VU_TEST(session_dispatch, ring_out_of_range_is_explained)
 	struct session_fixture fix;
 	char *text = NULL;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	for (unsigned int i = 0; i < RTE_DIM(cases); i++) {
 		CHECK_EQ(log_of_ring(&fix, cases[i].idx, &text), 1);
@@ -148,7 +148,7 @@ VU_TEST(session_dispatch, ring_out_of_range_is_explained)
 	CHECK_EQ(log_of_ring(&fix, 1, &text), 0);
 	CHECK(strstr(text, "no queue") == NULL);
 	free(text);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 /* SET_PROTOCOL_FEATURES itself is the first request that can be acknowledged. */
@@ -156,18 +156,18 @@ VU_TEST(session_dispatch, reply_ack_counts_at_once)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_PROTOCOL_FEATURES,
 		PROTOCOL_BITS), 0);
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(session_dispatch, every_request_gets_one_reply)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	for (uint32_t request = 1; request < VHOST_USER_NB_REQUESTS; request++) {
 		const struct vu_msg_spec *spec = vu_msg_spec(request);
@@ -185,7 +185,7 @@ VU_TEST(session_dispatch, every_request_gets_one_reply)
 		CHECK_EQ(reply.flags, VHOST_USER_VERSION | VHOST_USER_REPLY_MASK);
 		CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
 	}
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(session_dispatch, unknown_requests)
@@ -194,7 +194,7 @@ VU_TEST(session_dispatch, unknown_requests)
 	struct session_fixture fix;
 	struct vu_reply frame;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	for (unsigned int i = 0; i < RTE_DIM(requests); i++) {
 		CHECK(session_handler_find(requests[i]) == NULL);
 		CHECK_EQ(fixture_negotiate(&fix), 0);
@@ -204,9 +204,9 @@ VU_TEST(session_dispatch, unknown_requests)
 		CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
 		vu_request_begin(&frame, requests[i], false);
 		CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
-		CHECK_EQ(check_end_and_reconnect(&fix), 0);
+		check_end_and_reconnect(&fix);
 	}
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(session_dispatch, errors_are_acknowledged)
@@ -214,7 +214,7 @@ VU_TEST(session_dispatch, errors_are_acknowledged)
 	struct session_fixture fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 0, 3), 1);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 2, 8), 1);
@@ -224,7 +224,7 @@ VU_TEST(session_dispatch, errors_are_acknowledged)
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, RTE_BIT64(60)), 1);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_NET_SET_MTU, 67), 1);
 	CHECK_EQ(fake_frontend_sync(frontend), 0);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 /* ---- frames whose framing cannot be trusted ---- */
@@ -289,19 +289,19 @@ VU_TEST(session_dispatch, broken_frames_end_it)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	for (unsigned int i = 0; i < RTE_DIM(broken_frames); i++) {
 		CHECK_EQ(fixture_negotiate(&fix), 0);
 		CHECK_EQ(send_broken(&fix, &broken_frames[i]), 0);
 		if (fake_frontend_wait_end(&fix.frontend) != 0)
 			printf("frame %u\n", i);
-		CHECK_EQ(fixture_wait_closed(&fix), 0);
-		CHECK_EQ(fixture_disconnect(&fix), 0);
-		CHECK_EQ(fixture_connect(&fix), 0);
+		fixture_wait_closed(&fix);
+		fixture_disconnect(&fix);
+		fixture_connect(&fix);
 	}
-	CHECK_EQ(fixture_start(&fix), 0);
-	CHECK_EQ(guest_round_trip(&fix, 9), 0);
-	return fixture_destroy(&fix);
+	fixture_start(&fix);
+	guest_round_trip(&fix, 9);
+	fixture_destroy(&fix);
 }
 
 /* The same while rings run: the end of the session has to wait for the data lcore. */
@@ -309,16 +309,16 @@ VU_TEST(session_dispatch, broken_frame_under_traffic)
 {
 	struct session_fixture fix;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	for (unsigned int i = 0; i < 3; i++) {
-		CHECK_EQ(fixture_start(&fix), 0);
-		CHECK_EQ(guest_round_trip(&fix, 9), 0);
+		fixture_start(&fix);
+		guest_round_trip(&fix, 9);
 		CHECK_EQ(send_broken(&fix, &broken_frames[i]), 0);
-		CHECK_EQ(fixture_wait_closed(&fix), 0);
-		CHECK_EQ(fixture_disconnect(&fix), 0);
-		CHECK_EQ(fixture_connect(&fix), 0);
+		fixture_wait_closed(&fix);
+		fixture_disconnect(&fix);
+		fixture_connect(&fix);
 	}
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(session_dispatch, fds_in_the_middle_end_it)
@@ -326,12 +326,12 @@ VU_TEST(session_dispatch, fds_in_the_middle_end_it)
 	struct session_fixture fix;
 	struct vu_reply frame;
 
-	CHECK_EQ(fixture_create(&fix, "forward=loopback"), 0);
+	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	vu_request_begin(&frame, VHOST_USER_SET_FEATURES, true);
 	vu_request_append_u64(&frame, FEATURE_BITS);
 	CHECK_EQ(fake_frontend_send_bytes(&fix.frontend, frame.bytes, 12, NULL, 0), 0);
 	CHECK_EQ(fake_frontend_send_bytes(&fix.frontend, frame.bytes + 12, 8, &fix.mem_fd, 1), 0);
 	CHECK_EQ(fake_frontend_wait_end(&fix.frontend), 0);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }

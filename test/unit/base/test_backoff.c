@@ -17,7 +17,6 @@ VU_TEST(backoff, doubles_up_to_cap)
 			CHECK_EQ(vu_backoff_next_ms(&backoff), delays_ms[i]);
 		vu_backoff_reset(&backoff);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(backoff, limits)
@@ -35,5 +34,4 @@ VU_TEST(backoff, limits)
 	for (unsigned int i = 0; i < 100; i++)
 		CHECK(vu_backoff_next_ms(&backoff) >= 3);
 	CHECK_EQ(vu_backoff_next_ms(&backoff), UINT32_MAX);
-	return TEST_SUCCESS;
 }

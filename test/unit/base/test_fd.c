@@ -23,7 +23,6 @@ VU_TEST(fd, close_forgets)
 	CHECK_EQ(fcntl(copy, F_GETFD), -1);
 	vu_fd_close(&fd);
 	CHECK_EQ(fd, VU_FD_NONE);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(fd, take_moves)
@@ -34,7 +33,6 @@ VU_TEST(fd, take_moves)
 	CHECK_EQ(fd, VU_FD_NONE);
 	CHECK(fcntl(taken, F_GETFD) & FD_CLOEXEC);
 	vu_fd_close(&taken);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(fd, signal_adds_one)
@@ -50,7 +48,6 @@ VU_TEST(fd, signal_adds_one)
 	CHECK_EQ(errno, EAGAIN);
 	CHECK_EQ(vu_fd_signal(VU_FD_NONE), 0);
 	vu_fd_close(&fd);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(fd, signal_keeps_errno)
@@ -63,7 +60,6 @@ VU_TEST(fd, signal_keeps_errno)
 	CHECK_EQ(errno, ENOTTY);
 	vu_fd_close(&ends[0]);
 	vu_fd_close(&ends[1]);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(fd, memfd_has_its_size)
@@ -76,7 +72,6 @@ VU_TEST(fd, memfd_has_its_size)
 	CHECK_EQ(st.st_size, 3 * 4096);
 	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	vu_fd_close(&fd);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(fd, set_nonblocking)
@@ -91,7 +86,6 @@ VU_TEST(fd, set_nonblocking)
 	vu_fd_close(&ends[0]);
 	vu_fd_close(&ends[1]);
 	CHECK_EQ(vu_fd_set_nonblocking(VU_FD_NONE), -EBADF);
-	return TEST_SUCCESS;
 }
 
 /* A peer that shares the eventfd took O_NONBLOCK back and filled the counter. */
@@ -108,5 +102,4 @@ VU_TEST(fd, bounded_signal_ends)
 	CHECK_EQ(write(fd, &full, sizeof(full)), sizeof(full));
 	CHECK_EQ(vu_fd_signal_bounded(fd), -EINTR);
 	vu_fd_close(&fd);
-	return TEST_SUCCESS;
 }

@@ -31,8 +31,7 @@ closing_reaches(unsigned int nb)
 {
 	const time_t end = time(NULL) + TIMEOUT_S;
 
-	WAIT_WHILE(vu_fd_nb_closing() > nb && time(NULL) < end)
-		usleep(100);
+	WAIT_WHILE(vu_fd_nb_closing() > nb && time(NULL) < end) usleep(100);
 	return vu_fd_nb_closing() == nb;
 }
 
@@ -48,7 +47,6 @@ VU_TEST(fd_peer, lingering_socket)
 	CHECK(closing_reaches(0));
 	CHECK(!is_open(number));
 	close(peer);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(fd_peer, kinds_that_close_at_once)
@@ -64,7 +62,6 @@ VU_TEST(fd_peer, kinds_that_close_at_once)
 		CHECK(!is_open(number));
 		CHECK_EQ(vu_fd_nb_closing(), 0);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(fd_peer, own_fds_close_at_once)
@@ -86,7 +83,6 @@ VU_TEST(fd_peer, own_fds_close_at_once)
 	CHECK_EQ(fd, number);
 	vu_fd_close(&fd);
 	CHECK(!is_open(number));
-	return TEST_SUCCESS;
 }
 
 static void
@@ -106,7 +102,7 @@ VU_TEST(fd_peer, stuck_file_costs_its_own_budget_only)
 	if (rc == -ENOTSUP) {
 		vu_fd_budget_destroy(stuck);
 		vu_fd_budget_destroy(other);
-		return TEST_SKIPPED;
+		expect_skip();
 	}
 	CHECK_EQ(rc, 0);
 	for (unsigned int i = 0; i < VU_FD_MAX_CLOSING; i++)
@@ -123,7 +119,6 @@ VU_TEST(fd_peer, stuck_file_costs_its_own_budget_only)
 	fake_fuse_stop(&fuse);
 	CHECK(closing_reaches(0));
 	close(peer);
-	return TEST_SUCCESS;
 }
 
 /* A driver kept it longer than the budget lived. */
@@ -138,5 +133,4 @@ VU_TEST(fd_peer, fd_outlives_its_budget)
 	vu_fd_close(&fd);
 	CHECK(closing_reaches(0));
 	CHECK(!is_open(number));
-	return TEST_SUCCESS;
 }

@@ -15,7 +15,6 @@ VU_TEST(log, types_are_registered)
 {
 	CHECK_EQ(rte_log_set_level_pattern("vu.mem", RTE_LOG_INFO), 0);
 	CHECK(rte_log_get_level(rte_log_register("vu.mem")) == RTE_LOG_INFO);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(log, burst_is_limited)
@@ -28,7 +27,6 @@ VU_TEST(log, burst_is_limited)
 	/* Time passes, so only the sum is exact. */
 	CHECK(nb_allowed >= VU_LOG_RATE);
 	CHECK_EQ(nb_allowed + limit.nb_suppressed, nb_asked);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(log, no_line_beyond_the_burst)
@@ -46,7 +44,6 @@ VU_TEST(log, no_line_beyond_the_burst)
 		is_allowed = vu_log_allowed(&limit);
 	} while (rte_rdtsc() - start_tsc >= line_tsc);
 	CHECK(!is_allowed);
-	return TEST_SUCCESS;
 }
 
 /* Time that is not enough for another line counts for the next one. */
@@ -61,7 +58,6 @@ VU_TEST(log, refill_keeps_fractions)
 	passed_tsc = limit.refill_tsc - start_tsc;
 	CHECK(passed_tsc >= 2 * line_tsc && passed_tsc % line_tsc == 0);
 	CHECK_EQ(limit.nb_used, 901 - passed_tsc / line_tsc);
-	return TEST_SUCCESS;
 }
 
 /* A larger burst, and the line after a gap tells of it. */
@@ -87,5 +83,4 @@ VU_TEST(log, left_out_lines_are_reported)
 	CHECK(strstr(text, "last line (") != NULL && strstr(text, " lines before it left out)"));
 	CHECK_EQ(limit.nb_suppressed, 0);
 	free(text);
-	return TEST_SUCCESS;
 }

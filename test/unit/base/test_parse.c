@@ -32,7 +32,6 @@ VU_TEST(parse, numbers)
 	CHECK(end != NULL && number == 32 && strcmp(end, ":50") == 0);
 	CHECK(vu_parse_number("33:50", 32, &number) == NULL);
 	CHECK(vu_parse_number(":50", 32, &number) == NULL);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(parse, ranges)
@@ -48,7 +47,6 @@ VU_TEST(parse, ranges)
 	CHECK(vu_parse_range("3-", &first, &last) == NULL);
 	CHECK(vu_parse_range("-3", &first, &last) == NULL);
 	CHECK(vu_parse_range("3-65536", &first, &last) == NULL);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(parse, lists)
@@ -84,7 +82,6 @@ VU_TEST(parse, lists)
 		CHECK(vu_parse_list(bad[i], "", &list) == NULL);
 		CHECK(list.item == NULL && list.nb == 0);
 	}
-	return TEST_SUCCESS;
 }
 
 struct parsed {
@@ -145,5 +142,4 @@ VU_TEST(parse, keys_by_a_table)
 		CHECK(strcmp(line, bad[i].line) == 0);
 	}
 	CHECK_EQ(vu_keys_parse(keys, "speed=0", &parsed, &(struct vu_errmsg){ NULL, 0 }), -EINVAL);
-	return TEST_SUCCESS;
 }

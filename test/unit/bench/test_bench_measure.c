@@ -35,7 +35,7 @@ note_progress(unsigned int round, unsigned int nb_rounds)
 		progress_rounds = nb_rounds;
 }
 
-static int
+static void
 measure(struct measure_rig *rig, enum bench_direction direction)
 {
 	rig->point.direction = direction;
@@ -50,7 +50,6 @@ measure(struct measure_rig *rig, enum bench_direction direction)
 	CHECK(rig->conf.pool != NULL);
 	rig->nb_results = measure_run(&rig->conf, &rig->point, rig->results);
 	rte_mempool_free(rig->conf.pool);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_measure, all_rounds)
@@ -58,14 +57,13 @@ VU_TEST(bench_measure, all_rounds)
 	for (int direction = BENCH_FROM_GUEST; direction <= BENCH_GUEST_TO_GUEST; direction++) {
 		struct measure_rig rig = { .point = usual };
 
-		CHECK_EQ(measure(&rig, direction), TEST_SUCCESS);
+		measure(&rig, direction);
 		CHECK_EQ(rig.nb_results, 1);
 		CHECK_EQ(rig.results[0].rc, 0);
 		CHECK_EQ(rig.results[0].nb_rounds, NB_ROUNDS);
 		CHECK_EQ(rig.results[0].nb_lost, 0);
 		CHECK_EQ(progress_rounds, NB_ROUNDS);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_measure, enough_rounds_for_a_median_when_time_is_up)
@@ -75,13 +73,12 @@ VU_TEST(bench_measure, enough_rounds_for_a_median_when_time_is_up)
 		.point = usual,
 	};
 
-	CHECK_EQ(measure(&rig, BENCH_TO_GUEST), TEST_SUCCESS);
+	measure(&rig, BENCH_TO_GUEST);
 	CHECK_EQ(rig.results[0].nb_rounds, MEASURE_MIN_ROUNDS);
 	CHECK_EQ(progress_rounds, MEASURE_MIN_ROUNDS);
 	rig.conf.nb_rounds = NB_ROUNDS;
-	CHECK_EQ(measure(&rig, BENCH_TO_GUEST), TEST_SUCCESS);
+	measure(&rig, BENCH_TO_GUEST);
 	CHECK_EQ(rig.results[0].nb_rounds, NB_ROUNDS);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_measure, all_rounds_while_there_is_time)
@@ -92,9 +89,8 @@ VU_TEST(bench_measure, all_rounds_while_there_is_time)
 		.point = usual,
 	};
 
-	CHECK_EQ(measure(&rig, BENCH_TO_GUEST), TEST_SUCCESS);
+	measure(&rig, BENCH_TO_GUEST);
 	CHECK_EQ(rig.results[0].nb_rounds, 2 * MEASURE_MIN_ROUNDS);
-	return TEST_SUCCESS;
 }
 
 static void *
@@ -106,13 +102,12 @@ spin(void *stop)
 }
 
 /* Measure while another thread wants the same CPU. */
-static int
+static void
 measure_beside_another(struct measure_rig *rig)
 {
 	cpu_set_t before, one;
 	uint32_t stop = 0;
 	pthread_t thread;
-	int rc;
 
 	CHECK_EQ(pthread_getaffinity_np(pthread_self(), sizeof(before), &before), 0);
 	CPU_ZERO(&one);
@@ -120,11 +115,10 @@ measure_beside_another(struct measure_rig *rig)
 	CHECK_EQ(pthread_setaffinity_np(pthread_self(), sizeof(one), &one), 0);
 	/* It inherits the CPU. */
 	CHECK_EQ(pthread_create(&thread, NULL, spin, &stop), 0);
-	rc = measure(rig, BENCH_TO_GUEST);
+	measure(rig, BENCH_TO_GUEST);
 	vu_store(&stop, 1);
 	pthread_join(thread, NULL);
 	pthread_setaffinity_np(pthread_self(), sizeof(before), &before);
-	return rc;
 }
 
 VU_TEST(bench_measure, a_cpu_that_others_use_is_noticed)
@@ -132,10 +126,9 @@ VU_TEST(bench_measure, a_cpu_that_others_use_is_noticed)
 	/* Longer than the kernel lets anyone have a CPU that two want. */
 	struct measure_rig rig = { .conf.round_us = 100000, .point = usual };
 
-	CHECK_EQ(measure_beside_another(&rig), TEST_SUCCESS);
+	measure_beside_another(&rig);
 	CHECK(rig.results[0].nb_interrupted > 0);
 	CHECK(measure_is_disturbed(&rig.results[0]));
-	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_measure, nothing_is_sent_that_the_receiver_has_no_room_for)
@@ -149,14 +142,13 @@ VU_TEST(bench_measure, nothing_is_sent_that_the_receiver_has_no_room_for)
 	rig.point.burst = 256;
 	rig.point.ring_size = 64;
 	rig.point.is_mergeable = true;
-	CHECK_EQ(measure(&rig, BENCH_GUEST_TO_GUEST), TEST_SUCCESS);
+	measure(&rig, BENCH_GUEST_TO_GUEST);
 	CHECK_EQ(rig.nb_results, 2);
 	for (unsigned int i = 0; i < rig.nb_results; i++) {
 		CHECK_EQ(rig.results[i].rc, 0);
 		CHECK_EQ(rig.results[i].nb_rounds, NB_ROUNDS);
 		CHECK_EQ(rig.results[i].nb_lost, 0);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_measure, two_ways_from_guest_to_guest_only)
@@ -165,12 +157,11 @@ VU_TEST(bench_measure, two_ways_from_guest_to_guest_only)
 		.conf.has_backend[BENCH_VU_MBUF] = true, .point = usual,
 	};
 
-	CHECK_EQ(measure(&rig, BENCH_BOTH), TEST_SUCCESS);
+	measure(&rig, BENCH_BOTH);
 	CHECK_EQ(rig.nb_results, 1);
-	CHECK_EQ(measure(&rig, BENCH_GUEST_TO_GUEST), TEST_SUCCESS);
+	measure(&rig, BENCH_GUEST_TO_GUEST);
 	CHECK_EQ(rig.nb_results, 2);
 	CHECK_EQ(rig.results[0].backend, BENCH_VU_MBUF);
 	CHECK_EQ(rig.results[0].rc, 0);
 	CHECK_EQ(rig.results[0].nb_lost, 0);
-	return TEST_SUCCESS;
 }

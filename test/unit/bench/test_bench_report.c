@@ -93,7 +93,6 @@ VU_TEST(bench_report, json_of_a_cost)
 	CHECK_EQ(json_integer_value(json_object_get(one, "interrupted_rounds")), 0);
 	CHECK(json_is_false(json_object_get(one, "disturbed")));
 	json_decref(json);
-	return TEST_SUCCESS;
 }
 
 static bool
@@ -114,7 +113,6 @@ VU_TEST(bench_report, a_shared_cpu_disturbs)
 	CHECK(is_disturbed(BENCH_COST, 0, 41));
 	CHECK(!is_disturbed(BENCH_LATENCY, 5, 41));
 	CHECK(is_disturbed(BENCH_LATENCY, 6, 0));
-	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_report, disturbed_rows_are_marked)
@@ -136,7 +134,6 @@ VU_TEST(bench_report, disturbed_rows_are_marked)
 	CHECK(strstr(text, "     3 *\n") != NULL);
 	CHECK(strstr(text, "Rows with a *") != NULL && strstr(text, "down: 2;") != NULL);
 	free(text);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_report, json_of_failure_and_latency)
@@ -161,7 +158,6 @@ VU_TEST(bench_report, json_of_failure_and_latency)
 	CHECK_EQ(json_real_value(json_object_get(one, "p99")), 400);
 	CHECK_EQ(json_real_value(json_object_get(one, "p99.9")), 500);
 	json_decref(json);
-	return TEST_SUCCESS;
 }
 
 /* As by someone who asks before a long run; -errno, or what the file holds then. */
@@ -193,7 +189,6 @@ VU_TEST(bench_report, a_probe_leaves_things_as_they_are)
 	unlink(path);
 	CHECK_EQ(report_json_probe(path), 0);
 	CHECK_EQ(access(path, F_OK), -1);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_report, a_probe_says_why_not)
@@ -206,7 +201,6 @@ VU_TEST(bench_report, a_probe_says_why_not)
 	CHECK_EQ(report_json_probe("/dev/null/x.json"), -ENOTDIR);
 	CHECK_EQ(report_json(&folder, "vu-bench", results, 1), -ENOENT);
 	CHECK_EQ(report_json(&full, "vu-bench", results, 1), -ENOSPC);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_report, table_has_every_row)
@@ -229,5 +223,4 @@ VU_TEST(bench_report, table_has_every_row)
 	CHECK(strstr(text, "not offered") != NULL);
 	CHECK(strstr(text, "eventfd: 2 frames were lost or came back wrong") != NULL);
 	free(text);
-	return TEST_SUCCESS;
 }

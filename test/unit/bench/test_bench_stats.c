@@ -17,7 +17,6 @@ VU_TEST(bench_stats, quantiles_of_an_odd_number_are_values)
 	CHECK_EQ(stats_quantile(values, RTE_DIM(values), 0), 1);
 	CHECK_EQ(stats_quantile(values, RTE_DIM(values), 1), 5);
 	CHECK_EQ(stats_quantile(values, RTE_DIM(values), 0.25), 2);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_stats, quantiles_between_values_are_interpolated)
@@ -31,7 +30,6 @@ VU_TEST(bench_stats, quantiles_between_values_are_interpolated)
 		many[i] = (i * 37) % RTE_DIM(many);
 	CHECK_EQ(stats_summarise(many, RTE_DIM(many)).p10, 10);
 	CHECK_EQ(stats_summarise(many, RTE_DIM(many)).p90, 90);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_stats, few_values)
@@ -41,7 +39,6 @@ VU_TEST(bench_stats, few_values)
 	CHECK_EQ(stats_summarise(one, 1).median, 7);
 	CHECK_EQ(stats_summarise(one, 1).p90, 7);
 	CHECK_EQ(stats_summarise(NULL, 0).median, 0);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(bench_stats, lcores_are_as_near_as_usual_or_not)
@@ -53,5 +50,4 @@ VU_TEST(bench_stats, lcores_are_as_near_as_usual_or_not)
 	CHECK(!measure_is_alike(331, 66));
 	/* It changed during the round. */
 	CHECK(!measure_is_alike(0, 66));
-	return TEST_SUCCESS;
 }

@@ -174,7 +174,7 @@ build_kind(struct vu_reply *frame, unsigned int kind, int fd)
 
 #define NB_KINDS 4
 
-static int
+static void
 check_pieces_of(unsigned int kind, size_t piece_len)
 {
 	struct vu_reply frame;
@@ -196,7 +196,6 @@ check_pieces_of(unsigned int kind, size_t piece_len)
 	CHECK(all_copies_closed(&f));
 	CHECK_EQ(receive(&f, &msg), 0);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* From single bytes to one cut before the last byte: the first cut is at every place. */
@@ -207,10 +206,8 @@ VU_TEST(conn, frame_cut_at_every_byte)
 	for (unsigned int kind = 0; kind < NB_KINDS; kind++) {
 		build_kind(&frame, kind, 0);
 		for (size_t len = 1; len < frame.len; len++)
-			if (check_pieces_of(kind, len) != TEST_SUCCESS)
-				return TEST_FAILED;
+			check_pieces_of(kind, len);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn, several_frames_in_one_write)
@@ -235,7 +232,6 @@ VU_TEST(conn, several_frames_in_one_write)
 	}
 	CHECK_EQ(receive(&f, &msg), 0);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* All three wait in the socket: the fds must stay with the middle one. */
@@ -260,7 +256,6 @@ VU_TEST(conn, fds_stay_with_their_frame)
 	CHECK_EQ(msg.nb_fds, 0);
 	CHECK(all_copies_closed(&f));
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* Random frames in random pieces, read at random moments. */
@@ -290,7 +285,6 @@ VU_TEST(conn, random_fragmentation)
 	}
 	CHECK(all_copies_closed(&f));
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* Fds with a later byte of the header or with the payload. */
@@ -313,7 +307,6 @@ VU_TEST(conn, fds_in_the_wrong_place)
 		CHECK(all_copies_closed(&f));
 		fixture_close(&f);
 	}
-	return TEST_SUCCESS;
 }
 
 /* A second set of fds, after a legal first one. */
@@ -336,7 +329,6 @@ VU_TEST(conn, fds_twice_in_a_frame)
 	f.conn = NULL;
 	CHECK(all_copies_closed(&f));
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn, fd_flood)
@@ -360,7 +352,6 @@ VU_TEST(conn, fd_flood)
 		CHECK(all_copies_closed(&f));
 		fixture_close(&f);
 	}
-	return TEST_SUCCESS;
 }
 
 /* The kernel cannot install the fds: they are cut off like surplus ones. */
@@ -386,7 +377,6 @@ VU_TEST(conn, no_fd_left)
 	CHECK_EQ(rc, -EBADMSG);
 	CHECK(all_copies_closed(&f));
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* Refused on the header alone: the payload is neither awaited nor read. */
@@ -417,7 +407,6 @@ VU_TEST(conn, size_beyond_limit)
 		CHECK_EQ(nb_left, 100);
 		fixture_close(&f);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn, largest_frame)
@@ -437,7 +426,6 @@ VU_TEST(conn, largest_frame)
 	CHECK_EQ(receive(&f, &msg), 1);
 	CHECK_EQ(msg.payload.u64, 9);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* What decode refuses costs that message only, its fds included. */
@@ -465,7 +453,6 @@ VU_TEST(conn, refused_message_keeps_framing)
 	CHECK_EQ(receive(&f, &msg), 1);
 	CHECK(all_copies_closed(&f));
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn, peer_gone_inside_frame)
@@ -494,7 +481,6 @@ VU_TEST(conn, peer_gone_inside_frame)
 		CHECK(all_copies_closed(&f));
 		fixture_close(&f);
 	}
-	return TEST_SUCCESS;
 }
 
 /* The peer went away with our bytes unread, which the kernel reports as a reset. */
@@ -511,7 +497,6 @@ VU_TEST(conn, peer_reset)
 	CHECK_EQ(receive(&f, &msg), -ECONNRESET);
 	CHECK_EQ(vu_conn_send(f.conn, &reply), -ECONNRESET);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* The peer reads one frame in small chunks, while we flush before each of them or not at all. */
@@ -552,7 +537,6 @@ VU_TEST(conn, reply_with_fds)
 	CHECK(peer_gets(&f, &reply, false));
 	CHECK(all_copies_closed(&f));
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* Frame nb of a series: every byte tells which, every third one carries fds. */
@@ -600,14 +584,13 @@ VU_TEST(conn, peer_that_does_not_read_is_bounded)
 	vu_fd_close(&f.peer);
 	CHECK(all_copies_closed(&f));
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /*
  * A small send buffer cuts frames; the peer must get all bytes in order, fds in front. The
  * single bytes before them move the place of the cut.
  */
-static int
+static void
 check_small_buffer(unsigned int nb_bytes_wanted)
 {
 	unsigned int nb_bytes_before = 0;
@@ -636,15 +619,12 @@ check_small_buffer(unsigned int nb_bytes_wanted)
 	}
 	CHECK(all_copies_closed(&f));
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn, queued_frames_arrive_whole)
 {
 	for (unsigned int nb_bytes = 0; nb_bytes < 8; nb_bytes++)
-		if (check_small_buffer(nb_bytes) != TEST_SUCCESS)
-			return TEST_FAILED;
-	return TEST_SUCCESS;
+		check_small_buffer(nb_bytes);
 }
 
 /* The socket has room, but older frames still wait. */
@@ -661,7 +641,6 @@ VU_TEST(conn, new_frame_does_not_overtake)
 	build_series(&late, 1, f.pipe_write);
 	CHECK_EQ(vu_conn_send(f.conn, &late), -ENOBUFS);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn, flush_to_gone_peer)
@@ -674,7 +653,6 @@ VU_TEST(conn, flush_to_gone_peer)
 	vu_fd_close(&f.peer);
 	CHECK_EQ(vu_conn_flush(f.conn), -ECONNRESET);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn, create_refuses_other_fds)
@@ -695,5 +673,4 @@ VU_TEST(conn, create_refuses_other_fds)
 	CHECK_EQ(close(stream[0]), -1);
 	close(stream[1]);
 	vu_conn_destroy(NULL);
-	return TEST_SUCCESS;
 }

@@ -48,7 +48,6 @@ VU_TEST(conn_connect, connects)
 	vu_fd_close(&server);
 	unlink(path);
 	rmdir(dir);
-	return TEST_SUCCESS;
 }
 
 /* The server's end of any connection to it would keep that open for ever, no matter who made it. */
@@ -79,7 +78,6 @@ VU_TEST(conn_connect, knows_the_ends_that_its_server_holds)
 	vu_fd_close(&server);
 	unlink(path);
 	rmdir(dir);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn_connect, reports_why_not)
@@ -103,7 +101,6 @@ VU_TEST(conn_connect, reports_why_not)
 	CHECK_EQ(vu_connect(longest), -ENAMETOOLONG);
 	longest[107] = '\0';
 	CHECK_EQ(vu_connect(longest), -ENOENT);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn_connect, full_queue_is_worth_another_attempt)
@@ -126,5 +123,4 @@ VU_TEST(conn_connect, full_queue_is_worth_another_attempt)
 	vu_fd_close(&server);
 	unlink(path);
 	rmdir(dir);
-	return TEST_SUCCESS;
 }

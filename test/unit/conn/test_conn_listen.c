@@ -132,7 +132,6 @@ VU_TEST(conn_listen, serves_and_cleans_up)
 	CHECK(!path_exists(f.path));
 	CHECK(fixture_close(&f));
 	vu_listener_destroy(NULL);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn_listen, live_server_keeps_its_path)
@@ -146,7 +145,6 @@ VU_TEST(conn_listen, live_server_keeps_its_path)
 	CHECK(is_served_by(f.path, listener));
 	vu_listener_destroy(listener);
 	CHECK(fixture_close(&f));
-	return TEST_SUCCESS;
 }
 
 /* A server that is too busy to accept, and one of another socket type, are alive. */
@@ -173,7 +171,6 @@ VU_TEST(conn_listen, unusual_live_servers_keep_their_path)
 	vu_fd_close(&fd);
 	unlink(f.path);
 	CHECK(fixture_close(&f));
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn_listen, dead_socket_is_replaced)
@@ -188,7 +185,6 @@ VU_TEST(conn_listen, dead_socket_is_replaced)
 	CHECK(is_served_by(f.path, listener));
 	vu_listener_destroy(listener);
 	CHECK(fixture_close(&f));
-	return TEST_SUCCESS;
 }
 
 /* A plain file, a directory, and symbolic links to something and to nothing. */
@@ -219,7 +215,6 @@ VU_TEST(conn_listen, other_files_are_left_alone)
 	unlink(target);
 	unlink(f.path);
 	CHECK(fixture_close(&f));
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn_listen, successor_on_the_path_survives)
@@ -242,7 +237,6 @@ VU_TEST(conn_listen, successor_on_the_path_survives)
 	CHECK_EQ(unlink(f.path), 0);
 	vu_listener_destroy(listener);
 	CHECK(fixture_close(&f));
-	return TEST_SUCCESS;
 }
 
 VU_TEST(conn_listen, bad_paths)
@@ -259,7 +253,6 @@ VU_TEST(conn_listen, bad_paths)
 	snprintf(path, sizeof(path), "%s/%0150d", f.dir, 0);
 	CHECK(is_refused_with(path, ENAMETOOLONG));
 	CHECK(fixture_close(&f));
-	return TEST_SUCCESS;
 }
 
 /* The file is found again though the relative path leads elsewhere by then. */
@@ -279,7 +272,6 @@ VU_TEST(conn_listen, relative_path_and_chdir)
 	vu_listener_destroy(listener);
 	CHECK(!path_exists(f.path));
 	CHECK(fixture_close(&f));
-	return TEST_SUCCESS;
 }
 
 /* Somebody sits on the lock: a start gives up, a stop still cleans up. */
@@ -298,7 +290,6 @@ VU_TEST(conn_listen, lock_held_by_somebody_else)
 	CHECK(!path_exists(f.path));
 	vu_fd_close(&fd);
 	CHECK(fixture_close(&f));
-	return TEST_SUCCESS;
 }
 
 struct starter {
@@ -321,7 +312,7 @@ start_once(void *arg)
 	return NULL;
 }
 
-static int
+static void
 run_starters(struct starter *starters, const char *path, void *(*run)(void *))
 {
 	pthread_t threads[NB_STARTERS];
@@ -335,7 +326,6 @@ run_starters(struct starter *starters, const char *path, void *(*run)(void *))
 	for (unsigned int i = 0; i < NB_STARTERS; i++)
 		expect_thread_join(threads[i]);
 	pthread_barrier_destroy(&barrier);
-	return TEST_SUCCESS;
 }
 
 /* All see the same dead socket at once: one of them replaces it, the others see that one alive. */
@@ -350,7 +340,7 @@ VU_TEST_STRESS(conn_listen, one_of_many_starters_wins)
 
 		if (round % 2 == 0)
 			leave_dead_socket(f.path);
-		CHECK_EQ(run_starters(starters, f.path, start_once), TEST_SUCCESS);
+		run_starters(starters, f.path, start_once);
 		for (unsigned int i = 0; i < NB_STARTERS; i++) {
 			if (starters[i].listener == NULL) {
 				CHECK_EQ(starters[i].error, EADDRINUSE);
@@ -364,7 +354,6 @@ VU_TEST_STRESS(conn_listen, one_of_many_starters_wins)
 		CHECK(!path_exists(f.path));
 	}
 	CHECK(fixture_close(&f));
-	return TEST_SUCCESS;
 }
 
 static void *
@@ -396,7 +385,7 @@ VU_TEST_STRESS(conn_listen, starts_race_with_stops)
 	struct fixture f;
 
 	CHECK(fixture_open(&f));
-	CHECK_EQ(run_starters(starters, f.path, start_and_stop), TEST_SUCCESS);
+	run_starters(starters, f.path, start_and_stop);
 	for (unsigned int i = 0; i < NB_STARTERS; i++) {
 		CHECK_EQ(starters[i].error, 0);
 		CHECK_EQ(starters[i].nb_lost, 0);
@@ -404,5 +393,4 @@ VU_TEST_STRESS(conn_listen, starts_race_with_stops)
 	}
 	CHECK(nb_wins > 0);
 	CHECK(fixture_close(&f));
-	return TEST_SUCCESS;
 }

@@ -38,18 +38,18 @@ struct daemon_fixture {
 	struct vu_daemon_listener *listener;
 	unsigned int nb_removed;
 	struct fake_fuse fuse;
-	int result;              /* of the other thread */
+	bool is_served;          /* the other thread had its answer */
 };
 
-static int
+static void
 fixture_create(struct daemon_fixture *f)
 {
 	struct vu_daemon_conf conf;
 	char text[96];
 
-	*f = (struct daemon_fixture){ .result = TEST_FAILED };
+	*f = (struct daemon_fixture){ 0 };
 	if (rte_lcore_count() < 2)
-		return TEST_SKIPPED;
+		expect_skip();
 	f->event_fd = vu_fd_eventfd();
 	f->exit_fd = vu_fd_eventfd();
 	snprintf(f->path, sizeof(f->path), "/tmp/vu-daemon-test-%d.sock", getpid());
@@ -64,7 +64,6 @@ fixture_create(struct daemon_fixture *f)
 	f->dev = vu_device_first();
 	f->probe = probe_of(f->dev);
 	f->probe->exit_fd = f->exit_fd;
-	return 0;
 }
 
 static void
@@ -83,12 +82,10 @@ listener_conf(const struct daemon_fixture *f)
 	};
 }
 
-static int
+static void
 wait_for(const uint32_t *word, uint32_t least)
 {
-	for (unsigned int i = 0; i < MAX_SPINS && vu_load_acquire(word) < least; i++)
-		poll(NULL, 0, 1);
-	return vu_load_acquire(word) >= least ? 0 : TEST_FAILED;
+	WAIT_WHILE(vu_load_acquire(word) < least) poll(NULL, 0, 1);
 }
 
 struct stopper {
@@ -117,7 +114,7 @@ stopper_main(void *arg)
 }
 
 /* Run the daemon here and `fn` in another thread, which stops it. */
-static int
+static void
 run_with(struct daemon_fixture *f, void *(*fn)(void *arg))
 {
 	struct stopper stopper = { f, fn };
@@ -128,37 +125,31 @@ run_with(struct daemon_fixture *f, void *(*fn)(void *arg))
 	rc = vu_daemon_run(f->daemon);
 	expect_thread_join(thread);
 	CHECK_EQ(rc, 0);
-	return f->result;
 }
 
 /* One daemon for one run, with a listener if the case is about events. */
-static int
+static void
 run_once(bool has_listener, void *(*fn)(void *arg))
 {
 	struct daemon_fixture f;
 	struct vu_daemon_listener_conf conf;
-	int rc = fixture_create(&f);
 
-	if (rc != 0)
-		return rc;
+	fixture_create(&f);
 	conf = listener_conf(&f);
 	if (has_listener) {
 		f.listener = vu_daemon_listener_add(f.daemon, &conf);
 		CHECK(f.listener != NULL);
 	}
-	rc = run_with(&f, fn);
+	run_with(&f, fn);
 	fixture_destroy(&f);
-	return rc;
 }
 
 VU_TEST(daemon_listener, refuses)
 {
 	struct daemon_fixture f;
 	struct vu_daemon_listener_conf conf;
-	int rc = fixture_create(&f);
 
-	if (rc != 0)
-		return rc;
+	fixture_create(&f);
 	/* 0..2 are the queues' and the exit event's. */
 	for (uint64_t data = 0; data <= 2; data++) {
 		conf = listener_conf(&f);
@@ -186,7 +177,6 @@ VU_TEST(daemon_listener, refuses)
 	CHECK(vu_daemon_listener_add(f.daemon, &conf) == NULL);
 	CHECK_EQ(rte_errno, EEXIST);
 	fixture_destroy(&f);
-	return 0;
 }
 
 static void
@@ -205,41 +195,33 @@ remove_listener(void *arg)
 	vu_daemon_listener_remove(f->listener, count_removed, f);
 }
 
-static int
-drive_events(struct daemon_fixture *f)
+static void *
+events_thread(void *arg)
 {
+	struct daemon_fixture *f = arg;
 	uint64_t count;
 	uint32_t nb_events;
 
 	vu_fd_signal(f->event_fd);
 	/* Not taken: the fd stays ready, so it comes again and again. */
-	CHECK_EQ(wait_for(&f->probe->nb_events, 3), 0);
+	wait_for(&f->probe->nb_events, 3);
 	CHECK_EQ(f->probe->event.data, DATA);
 	CHECK_EQ(f->probe->event.worker_idx, 0);
 	CHECK_EQ(f->probe->event.epoll_events, EPOLLIN);
 	CHECK_EQ(read(f->event_fd, &count, sizeof(count)), sizeof(count));
 	CHECK_EQ(vu_daemon_call(f->daemon, remove_listener, f), 0);
-	CHECK_EQ(wait_for(&f->nb_removed, 1), 0);
+	wait_for(&f->nb_removed, 1);
 	nb_events = vu_load_acquire(&f->probe->nb_events);
 	vu_fd_signal(f->event_fd);
 	poll(NULL, 0, 10);
 	CHECK_EQ(vu_load_acquire(&f->probe->nb_events), nb_events);
-	return 0;
-}
-
-static void *
-events_thread(void *arg)
-{
-	struct daemon_fixture *f = arg;
-
-	f->result = drive_events(f);
 	vu_daemon_stop(f->daemon);
 	return NULL;
 }
 
 VU_TEST(daemon_listener, events_run_on_the_worker)
 {
-	return run_once(true, events_thread);
+	run_once(true, events_thread);
 }
 
 static void *
@@ -248,7 +230,7 @@ ready_thread(void *arg)
 	struct daemon_fixture *f = arg;
 
 	vu_fd_signal(f->event_fd);
-	f->result = wait_for(&f->probe->nb_events, 10);
+	wait_for(&f->probe->nb_events, 10);
 	vu_daemon_stop(f->daemon);
 	vu_daemon_stop(f->daemon);
 	return NULL;
@@ -257,7 +239,7 @@ ready_thread(void *arg)
 /* Stopped with a listener that is ready all the time. */
 VU_TEST(daemon_listener, stop_while_ready)
 {
-	return run_once(true, ready_thread);
+	run_once(true, ready_thread);
 }
 
 static bool
@@ -271,21 +253,17 @@ exit_thread(void *arg)
 {
 	struct daemon_fixture *f = arg;
 
-	for (unsigned int i = 0; i < MAX_SPINS && !is_lcore_running(f); i++)
-		poll(NULL, 0, 1);
-	f->result = is_lcore_running(f) ? 0 : TEST_FAILED;
+	WAIT_UNTIL(is_lcore_running(f));
 	vu_fd_signal(f->exit_fd);
-	for (unsigned int i = 0; i < MAX_SPINS && is_lcore_running(f); i++)
-		poll(NULL, 0, 1);
-	if (is_lcore_running(f))
-		f->result = TEST_FAILED;
+	WAIT_WHILE(is_lcore_running(f))
+		;
 	vu_daemon_stop(f->daemon);
 	return NULL;
 }
 
 VU_TEST(daemon_listener, exit_event_ends_the_loop)
 {
-	return run_once(false, exit_thread);
+	run_once(false, exit_thread);
 }
 
 /* Connect and ask for the features; NULL: there is nobody. */
@@ -335,7 +313,7 @@ client_thread(void *arg)
 
 	if (conn == NULL)
 		return NULL;
-	f->result = client_wait(conn, MAX_SPINS) == 1 ? 0 : TEST_FAILED;
+	f->is_served = client_wait(conn, MAX_SPINS) == 1;
 	vu_conn_destroy(conn);
 	return NULL;
 }
@@ -344,17 +322,14 @@ VU_TEST(daemon_listener, serves_one_connection)
 {
 	struct daemon_fixture f;
 	pthread_t thread;
-	int rc = fixture_create(&f);
 
-	if (rc != 0)
-		return rc;
+	fixture_create(&f);
 	expect_thread_start(&thread, client_thread, &f);
 	CHECK_EQ(vu_daemon_serve(f.daemon), 0);
 	expect_thread_join(thread);
-	CHECK_EQ(f.result, 0);
+	CHECK(f.is_served);
 	fixture_destroy(&f);
 	CHECK(vu_connect(f.path) < 0);
-	return 0;
 }
 
 /* Nobody is served at a port with too many fds to close, until they are. */
@@ -368,7 +343,7 @@ shut_out_thread(void *arg)
 		return NULL;
 	if (client_wait(conn, 50) == 0) {
 		fake_fuse_stop(&f->fuse);
-		f->result = client_wait(conn, MAX_SPINS) == 1 ? 0 : TEST_FAILED;
+		f->is_served = client_wait(conn, MAX_SPINS) == 1;
 	}
 	vu_conn_destroy(conn);
 	vu_daemon_stop(f->daemon);
@@ -378,13 +353,11 @@ shut_out_thread(void *arg)
 VU_TEST(daemon_listener, accepts_nobody_while_fds_do_not_close)
 {
 	struct daemon_fixture f;
-	int rc = fixture_create(&f);
 
-	if (rc != 0)
-		return rc;
+	fixture_create(&f);
 	if (fake_fuse_start(&f.fuse) == -ENOTSUP) {
 		fixture_destroy(&f);
-		return TEST_SKIPPED;
+		expect_skip();
 	}
 	for (unsigned int i = 0; i <= VU_FD_MAX_CLOSING; i++) {
 		int fd = fcntl(f.fuse.fd, F_DUPFD_CLOEXEC, 0);
@@ -392,8 +365,8 @@ VU_TEST(daemon_listener, accepts_nobody_while_fds_do_not_close)
 		vu_fd_track(fd, vu_device_fd_budget(f.dev));
 		vu_fd_close(&fd);
 	}
-	rc = run_with(&f, shut_out_thread);
+	run_with(&f, shut_out_thread);
+	CHECK(f.is_served);
 	close(f.fuse.fd);
 	fixture_destroy(&f);
-	return rc;
 }

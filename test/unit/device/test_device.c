@@ -55,7 +55,6 @@ VU_TEST(device, refused_creations)
 	/* None of them stayed in the list. */
 	CHECK(vu_device_first() == f.dev && vu_device_next(f.dev) == NULL);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device, list_holds_devices_in_order)
@@ -84,7 +83,6 @@ VU_TEST(device, list_holds_devices_in_order)
 	vu_device_destroy(NULL);
 	fixture_close(&f);
 	CHECK(vu_device_first() == NULL);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device, defaults_of_absent_operations)
@@ -108,7 +106,6 @@ VU_TEST(device, defaults_of_absent_operations)
 	CHECK_EQ(vu_device_driver_queue_group("none"), 0);
 	CHECK(vu_device_mem(f.dev) == NULL);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device, states_follow_the_session)
@@ -140,7 +137,6 @@ VU_TEST(device, states_follow_the_session)
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_NEGOTIATING);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device, every_state_and_drop_has_a_name_of_its_own)
@@ -163,7 +159,6 @@ VU_TEST(device, every_state_and_drop_has_a_name_of_its_own)
 	for (unsigned int i = VU_NB_COMMON_DROPS; i < VU_MAX_DROPS; i++)
 		CHECK(stats.drop_names[i] == NULL);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device, features_are_a_subset_and_fixed_while_rings_are_live)
@@ -191,7 +186,6 @@ VU_TEST(device, features_are_a_subset_and_fixed_while_rings_are_live)
 	CHECK_EQ(vu_device_set_features(f.dev, FAKE_F_VERSION_1), 0);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device, refused_features_clear_features_ok)
@@ -209,7 +203,6 @@ VU_TEST(device, refused_features_clear_features_ok)
 	rig_port_disconnect(&f);
 	CHECK_EQ(vu_device_status(f.dev), 0);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device, ring_settings_are_checked)
@@ -234,7 +227,6 @@ VU_TEST(device, ring_settings_are_checked)
 	CHECK_EQ(vu_device_ring_base(f.dev, 0), 0);
 	CHECK_EQ(rig_port_stats(&f, 0).size, 0);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device, live_rings_keep_their_settings)
@@ -271,7 +263,6 @@ VU_TEST(device, live_rings_keep_their_settings)
 	CHECK_EQ(vu_device_ring_set_base(f.dev, 1, 0), -EBUSY);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device, reset_stops_and_disables_everything)
@@ -300,7 +291,6 @@ VU_TEST(device, reset_stops_and_disables_everything)
 	CHECK_EQ(fixture_collect(&f, 0) + fixture_collect(&f, 1), 0);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device, detach_waits_for_running_loops)
@@ -330,7 +320,6 @@ VU_TEST(device, detach_waits_for_running_loops)
 	rig_port_disconnect(&f);
 	rig_loops_stop(&f.loops);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* A minute later it may try again, with as many stalls as at first. */
@@ -349,5 +338,4 @@ VU_TEST(device, calls_are_refused_for_a_minute)
 	}
 	CHECK(!vu_device_refuses_calls(f.dev));
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }

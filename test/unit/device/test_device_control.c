@@ -67,7 +67,6 @@ VU_TEST(device_control, queues_per_thread)
 	CHECK_EQ(nb_on_worker(dev, 1), 4);
 	vu_device_destroy(dev);
 	vu_sched_destroy(sched);
-	return 0;
 }
 
 /* Fewer workers than the driver counts for are no error: the rest goes where there is room. */
@@ -89,7 +88,6 @@ VU_TEST(device_control, queues_per_thread_without_threads)
 	CHECK_EQ(nb_on_worker(dev, 1), 7);
 	vu_device_destroy(dev);
 	vu_sched_destroy(sched);
-	return 0;
 }
 
 VU_TEST(device_control, sizes)
@@ -112,7 +110,6 @@ VU_TEST(device_control, sizes)
 	CHECK(create("probe", sched, 0, 64, &assign) == NULL);
 	CHECK_EQ(rte_errno, EINVAL);
 	vu_sched_destroy(sched);
-	return 0;
 }
 
 /* The network device has none of these ops. */
@@ -154,5 +151,4 @@ VU_TEST(device_control, defaults)
 	CHECK_EQ(vu_device_gpu_dmabuf_scanout(dev, &scanout, vu_fd_eventfd()), -ENOTCONN);
 	vu_device_destroy(dev);
 	vu_sched_destroy(sched);
-	return 0;
 }

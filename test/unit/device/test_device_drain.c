@@ -59,7 +59,6 @@ VU_TEST(device_drain, a_stop_waits_for_requests_in_flight)
 	CHECK_EQ(fake->nb_stops, 1);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_drain, replaced_memory_stays_until_then)
@@ -86,7 +85,6 @@ VU_TEST(device_drain, replaced_memory_stays_until_then)
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_RUNNING);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_drain, the_end_of_a_session_waits_for_all_rings)
@@ -106,5 +104,4 @@ VU_TEST(device_drain, the_end_of_a_session_waits_for_all_rings)
 	CHECK_EQ(f.nb_disconnected, 1);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_IDLE);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }

@@ -56,7 +56,6 @@ VU_TEST(device_snapshot, ring_is_live_with_the_last_piece_in_any_order)
 		rig_port_disconnect(&f);
 	}
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, commit_without_changes_is_complete_at_once)
@@ -76,7 +75,6 @@ VU_TEST(device_snapshot, commit_without_changes_is_complete_at_once)
 	CHECK_EQ(f.nb_done, 0);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, rings_start_one_by_one)
@@ -103,7 +101,6 @@ VU_TEST(device_snapshot, rings_start_one_by_one)
 	CHECK_EQ(fixture_collect(&f, 0), 1);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, restart_goes_on_at_the_saved_base)
@@ -136,7 +133,6 @@ VU_TEST(device_snapshot, restart_goes_on_at_the_saved_base)
 	CHECK_EQ(fake_driver_queue(f.dev, 1)->nb_stops, 0);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, contradictory_base_yields_to_the_used_index)
@@ -160,7 +156,6 @@ VU_TEST(device_snapshot, contradictory_base_yields_to_the_used_index)
 	CHECK_EQ(vu_device_ring_base(f.dev, 0), 503);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, ring_outside_memory_is_refused_until_memory_is_right)
@@ -204,7 +199,6 @@ VU_TEST(device_snapshot, ring_outside_memory_is_refused_until_memory_is_right)
 	CHECK_EQ(rig_port_stats(&f, 0).nb_faults, 3);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* ---- changes under a running ring ---- */
@@ -234,7 +228,6 @@ VU_TEST(device_snapshot, memory_is_swapped_under_a_running_ring)
 	CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_stops, 0);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, old_memory_lives_until_the_lcore_lets_go)
@@ -262,7 +255,6 @@ VU_TEST(device_snapshot, old_memory_lives_until_the_lcore_lets_go)
 	rig_port_disconnect(&f);
 	rig_loops_stop(&f.loops);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, memory_gone_and_back)
@@ -288,7 +280,6 @@ VU_TEST(device_snapshot, memory_gone_and_back)
 	CHECK_EQ(fake_driver_queue(f.dev, 0)->nb_chains, 8);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* The new table lacks the rings: the lcore may still be inside when control finds out. */
@@ -323,7 +314,6 @@ VU_TEST(device_snapshot, running_ring_left_without_memory_is_reported_once)
 	rig_port_disconnect(&f);
 	rig_loops_stop(&f.loops);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, memory_set_twice_before_a_commit)
@@ -342,7 +332,6 @@ VU_TEST(device_snapshot, memory_set_twice_before_a_commit)
 	vu_device_set_mem(f.dev, fake_guest_mem(&f.guest));
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, enable_reaches_the_lcore)
@@ -367,7 +356,6 @@ VU_TEST(device_snapshot, enable_reaches_the_lcore)
 	CHECK(fake->was_enabled);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, enable_is_remembered_while_stopped)
@@ -387,7 +375,6 @@ VU_TEST(device_snapshot, enable_is_remembered_while_stopped)
 	CHECK(!fake_driver_queue(f.dev, 0)->was_enabled);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* ---- fds ---- */
@@ -425,7 +412,6 @@ VU_TEST(device_snapshot, call_fd_is_replaced_without_losing_an_event)
 	vu_fd_close(&look_fd);
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, fds_replaced_twice_before_a_commit)
@@ -453,7 +439,6 @@ VU_TEST(device_snapshot, fds_replaced_twice_before_a_commit)
 	/* The leak check looks for those in between. */
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, kick_fd_is_kept_and_closed)
@@ -474,7 +459,6 @@ VU_TEST(device_snapshot, kick_fd_is_kept_and_closed)
 	CHECK(!fixture_fd_is_open(second));
 	rig_port_disconnect(&f);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* ---- the end ---- */
@@ -509,7 +493,6 @@ VU_TEST(device_snapshot, disconnect_leaves_nothing_behind)
 	CHECK_EQ(rig_port_stats(&f, 1).vring.nb_chains, 6);
 	CHECK_EQ(f.nb_done, 0);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, disconnect_of_an_unused_connection_is_immediate)
@@ -529,7 +512,6 @@ VU_TEST(device_snapshot, disconnect_of_an_unused_connection_is_immediate)
 	vu_device_disconnect(f.dev, rig_port_disconnected, &f);
 	CHECK_EQ(f.nb_disconnected, 2);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, disconnect_during_a_commit_takes_over)
@@ -563,7 +545,6 @@ VU_TEST(device_snapshot, disconnect_during_a_commit_takes_over)
 	rig_port_disconnect(&f);
 	rig_loops_stop(&f.loops);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* ---- changes while loops run and guests send ---- */
@@ -604,7 +585,7 @@ guest_work(struct rig_port *f, unsigned int *nb_put, unsigned int *nb_collected)
 	}
 }
 
-static int
+static void
 check_changes(unsigned int nb_changes)
 {
 	struct rig_port f;
@@ -629,8 +610,7 @@ check_changes(unsigned int nb_changes)
 		vu_device_ring_start(f.dev, i, VU_FD_NONE);
 	rig_port_commit(&f);
 	for (uint32_t i = 0; i < NB_RINGS; i++)
-		WAIT_WHILE(nb_collected[i] != nb_put[i])
-			nb_collected[i] += fixture_collect(&f, i);
+		WAIT_WHILE(nb_collected[i] != nb_put[i]) nb_collected[i] += fixture_collect(&f, i);
 	rig_port_disconnect(&f);
 	for (uint32_t i = 0; i < NB_RINGS; i++) {
 		const struct fake_queue *fake = fake_driver_queue(f.dev, i);
@@ -641,10 +621,9 @@ check_changes(unsigned int nb_changes)
 	}
 	rig_loops_stop(&f.loops);
 	fixture_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(device_snapshot, nothing_is_lost_or_repeated_by_changes)
 {
-	return check_changes(300);
+	check_changes(300);
 }

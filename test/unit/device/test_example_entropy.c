@@ -79,5 +79,4 @@ VU_TEST(example_entropy, fills_buffers)
 	CHECK_EQ(eventfd_read(port.rings[0].call_fd, &count), 0);
 	rig_port_close(&port);
 	vu_sched_destroy(port.sched);
-	return 0;
 }

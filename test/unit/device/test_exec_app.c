@@ -135,7 +135,6 @@ VU_TEST(exec_app, a_change_waits_for_the_burst_under_way)
 	CHECK_EQ(vu_exec_app_poll(f.app), UINT64_MAX);
 	CHECK_EQ(f.nb_done, 1);
 	app_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* A thread that polls without pause must not keep control waiting for ever. */
@@ -156,7 +155,6 @@ VU_TEST(exec_app, the_next_burst_does_not_prolong_the_wait)
 	CHECK_EQ(f.nb_done, 1);
 	vu_device_queue_leave(queue);
 	app_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(exec_app, the_end_of_a_session_waits_too)
@@ -180,7 +178,6 @@ VU_TEST(exec_app, the_end_of_a_session_waits_too)
 	CHECK_EQ(f.nb_done, 1);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_IDLE);
 	app_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(exec_app, a_fault_is_reported_at_the_end_of_the_burst)
@@ -200,7 +197,6 @@ VU_TEST(exec_app, a_fault_is_reported_at_the_end_of_the_burst)
 	}
 	CHECK_EQ(f.nb_ring_faults, 1);
 	app_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(exec_app, a_queue_has_no_lcore)
@@ -214,7 +210,6 @@ VU_TEST(exec_app, a_queue_has_no_lcore)
 	CHECK_EQ(vu_device_queue_move(f.dev, 0, 1), -ENOTSUP);
 	CHECK(!vu_device_queue_is_moving(f.dev, 0));
 	app_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* One of both, never none. */
@@ -225,5 +220,4 @@ VU_TEST(exec_app, a_device_needs_somebody_who_polls)
 	};
 
 	CHECK(vu_device_create(FAKE_DRIVER_NAME, &conf) == NULL);
-	return TEST_SUCCESS;
 }

@@ -265,7 +265,7 @@ script_ask(struct scripted_backend *script, const struct vu_reply *frame)
 	return rc > 0 ? 0 : rc;
 }
 
-static inline int
+static inline void
 script_start(struct scripted_backend *script)
 {
 	int socks[2];
@@ -277,7 +277,6 @@ script_start(struct scripted_backend *script)
 	script->protocol_features = script->protocol_features != 0 ? script->protocol_features :
 		RTE_BIT64(VHOST_USER_NB_PROTOCOL_FEATURES) - 1;
 	expect_thread_start(&script->thread, script_main, script);
-	return 0;
 }
 
 static inline void

@@ -5,15 +5,14 @@
 #include "expect.h"
 #include "frontend_fixture.h"
 
-static int
+static void
 check_frames(struct frontend_fixture *fix)
 {
 	CHECK_EQ(vu_frontend_wait(fix->fe, TIMEOUT_S * 1000), 0);
 	CHECK(vu_frontend_is_up(fix->fe));
 	CHECK_EQ(fix->nb_up, 1);
 	for (unsigned int i = 0; i < 40; i++)
-		CHECK_EQ(front_round_trip(fix, (uint8_t)i), 0);
-	return 0;
+		front_round_trip(fix, (uint8_t)i);
 }
 
 VU_TEST(frontend, negotiates_as_client_and_carries_frames)
@@ -21,8 +20,8 @@ VU_TEST(frontend, negotiates_as_client_and_carries_frames)
 	struct frontend_fixture fix;
 	uint8_t status = 0;
 
-	CHECK_EQ(fixture_create_open(&fix, 0), 0);
-	CHECK_EQ(check_frames(&fix), 0);
+	fixture_create_open(&fix, 0);
+	check_frames(&fix);
 	CHECK_EQ(vu_frontend_features(fix.fe), FEATURE_VERSION_1);
 	CHECK(vu_frontend_protocol_features(fix.fe) & RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK));
 	CHECK_EQ(vu_frontend_protocol_features(fix.fe) &
@@ -30,7 +29,7 @@ VU_TEST(frontend, negotiates_as_client_and_carries_frames)
 	CHECK_EQ(vu_frontend_queue_num(fix.fe), 1);
 	CHECK_EQ(vu_frontend_status_get(fix.fe, &status), 0);
 	CHECK_EQ(status, 0xf);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(frontend, negotiates_as_server)
@@ -38,15 +37,15 @@ VU_TEST(frontend, negotiates_as_server)
 	struct frontend_fixture fix;
 	struct vu_frontend_conf conf;
 
-	CHECK_EQ(fixture_create(&fix), 0);
+	fixture_create(&fix);
 	conf = front_conf(&fix);
 	conf.mode = VU_FRONTEND_SERVER;
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	front_open(&fix, &conf);
 	CHECK_EQ(vu_frontend_wait(fix.fe, 1), -ETIMEDOUT);
 	CHECK_EQ(vu_frontend_reason(fix.fe), 0);
-	CHECK_EQ(backend_do(&fix, backend_connect), 0);
-	CHECK_EQ(check_frames(&fix), 0);
-	return fixture_destroy(&fix);
+	backend_do(&fix, backend_connect);
+	check_frames(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(frontend, waits_for_a_back_end_that_is_not_there_yet)
@@ -54,16 +53,16 @@ VU_TEST(frontend, waits_for_a_back_end_that_is_not_there_yet)
 	struct frontend_fixture fix;
 	struct vu_frontend_conf conf;
 
-	CHECK_EQ(fixture_create(&fix), 0);
+	fixture_create(&fix);
 	conf = front_conf(&fix);
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	front_open(&fix, &conf);
 	CHECK_EQ(vu_frontend_wait(fix.fe, 10), -ETIMEDOUT);
 	CHECK_EQ(fix.nb_up + fix.nb_down, 0);
 	CHECK_EQ(vu_frontend_reason(fix.fe), -ENOENT);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
-	CHECK_EQ(check_frames(&fix), 0);
+	backend_do(&fix, backend_listen);
+	check_frames(&fix);
 	CHECK_EQ(vu_frontend_reason(fix.fe), 0);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(frontend, works_with_few_protocol_features)
@@ -72,18 +71,18 @@ VU_TEST(frontend, works_with_few_protocol_features)
 	struct vu_frontend_conf conf;
 	uint8_t status;
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
+	fixture_create(&fix);
+	backend_do(&fix, backend_listen);
 	conf = front_conf(&fix);
 	/* No acknowledgements, no memory slots, no status: SET_MEM_TABLE and a barrier. */
 	conf.protocol_features = RTE_BIT64(VHOST_USER_PROTOCOL_F_MQ);
-	CHECK_EQ(front_open(&fix, &conf), 0);
-	CHECK_EQ(check_frames(&fix), 0);
+	front_open(&fix, &conf);
+	check_frames(&fix);
 	CHECK_EQ(vu_frontend_protocol_features(fix.fe), RTE_BIT64(VHOST_USER_PROTOCOL_F_MQ));
 	CHECK_EQ(vu_frontend_status_get(fix.fe, &status), -EOPNOTSUPP);
 	CHECK_EQ(vu_frontend_config_get(fix.fe, 0, &status, 1), -EOPNOTSUPP);
 	CHECK(vu_frontend_is_up(fix.fe));
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(frontend, reads_the_configuration_space)
@@ -91,7 +90,7 @@ VU_TEST(frontend, reads_the_configuration_space)
 	struct frontend_fixture fix;
 	uint8_t mac[6], same[6];
 
-	CHECK_EQ(fixture_create_open(&fix, 0), 0);
+	fixture_create_open(&fix, 0);
 	CHECK_EQ(vu_frontend_config_get(fix.fe, 0, mac, sizeof(mac)), -ENOTCONN);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	CHECK_EQ(vu_frontend_config_get(fix.fe, 0, mac, sizeof(mac)), 0);
@@ -102,8 +101,8 @@ VU_TEST(frontend, reads_the_configuration_space)
 	CHECK_EQ(vu_frontend_config_get(fix.fe, 0, same, 0), -EINVAL);
 	/* None of that hurt the connection. */
 	CHECK(vu_frontend_is_up(fix.fe));
-	CHECK_EQ(front_round_trip(&fix, 1), 0);
-	return fixture_destroy(&fix);
+	front_round_trip(&fix, 1);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(frontend, sends_messages_without_a_function_of_their_own)
@@ -114,7 +113,7 @@ VU_TEST(frontend, sends_messages_without_a_function_of_their_own)
 		.request = VHOST_USER_GET_QUEUE_NUM, .reply = &value, .reply_max = sizeof(value),
 	};
 
-	CHECK_EQ(fixture_create_open(&fix, 0), 0);
+	fixture_create_open(&fix, 0);
 	CHECK_EQ(vu_frontend_request(fix.fe, &call), -ENOTCONN);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	CHECK_EQ(vu_frontend_request(fix.fe, &call), 0);
@@ -132,51 +131,48 @@ VU_TEST(frontend, sends_messages_without_a_function_of_their_own)
 	CHECK_EQ(vu_frontend_request(fix.fe, &call), -EOPNOTSUPP);
 	call.request = UINT32_MAX;
 	CHECK_EQ(vu_frontend_request(fix.fe, &call), -EOPNOTSUPP);
-	CHECK_EQ(front_round_trip(&fix, 1), 0);
-	return fixture_destroy(&fix);
+	front_round_trip(&fix, 1);
+	fixture_destroy(&fix);
 }
 
 /* Sixteen frames out and sixteen buffers in the receive queue, all the time. */
-static int
+static void
 check_reconnect(struct frontend_fixture *fix)
 {
 	unsigned int nb_up = fix->nb_up;
 
-	CHECK_EQ(backend_do(fix, backend_hang_up), 0);
-	WAIT_WHILE(fix->nb_up == nb_up)
-		vu_frontend_turn(fix->fe, 10);
+	backend_do(fix, backend_hang_up);
+	WAIT_WHILE(fix->nb_up == nb_up) vu_frontend_turn(fix->fe, 10);
 	CHECK_EQ(fix->nb_down, nb_up);
 	CHECK_EQ(fix->down_reason, -ECONNRESET);
-	CHECK_EQ(front_round_trip(fix, (uint8_t)nb_up), 0);
-	return 0;
+	front_round_trip(fix, (uint8_t)nb_up);
 }
 
-static int
+static void
 check_comes_back(uint64_t features)
 {
 	struct frontend_fixture fix;
 	struct vu_guest_done done[8];
 	struct vu_guest_buf buf;
 
-	CHECK_EQ(fixture_create_open(&fix, features), 0);
-	CHECK_EQ(check_frames(&fix), 0);
+	fixture_create_open(&fix, features);
+	check_frames(&fix);
 	/* A buffer that waits all the time is what the first frame of each connection fills. */
 	buf = front_buf(fix.mem + 8 * BUFFER_BYTES, BUFFER_BYTES);
 	CHECK_EQ(vu_frontend_send(fix.fe, TO_GUEST, &buf, 1, true), 1);
 	for (unsigned int i = 0; i < 10; i++)
-		CHECK_EQ(check_reconnect(&fix), 0);
+		check_reconnect(&fix);
 	CHECK_EQ(fix.nb_sessions, 11);
 	CHECK_EQ(vu_frontend_stop(fix.fe), 0);
 	CHECK_EQ(vu_frontend_collect(fix.fe, TO_GUEST, done, 8), 0);
 	CHECK_EQ(vu_frontend_reclaim(fix.fe, TO_GUEST, done, 8), 1);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(frontend, comes_back_after_a_lost_connection)
 {
-	CHECK_EQ(check_comes_back(0), 0);
-	CHECK_EQ(check_comes_back(FEATURE_RING_PACKED), 0);
-	return TEST_SUCCESS;
+	check_comes_back(0);
+	check_comes_back(FEATURE_RING_PACKED);
 }
 
 VU_TEST(frontend, nothing_moves_while_down)
@@ -186,9 +182,9 @@ VU_TEST(frontend, nothing_moves_while_down)
 	struct vu_guest_buf buf;
 	struct vu_guest_done done;
 
-	CHECK_EQ(fixture_create(&fix), 0);
+	fixture_create(&fix);
 	conf = front_conf(&fix);
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	front_open(&fix, &conf);
 	buf = front_buf(fix.mem, BUFFER_BYTES);
 	CHECK(vu_frontend_ring(fix.fe, 0) == NULL);
 	CHECK_EQ(vu_frontend_send(fix.fe, TO_GUEST, &buf, 1, true), 0);
@@ -199,18 +195,18 @@ VU_TEST(frontend, nothing_moves_while_down)
 	vu_frontend_kick(fix.fe, 0);
 	vu_frontend_kick(fix.fe, 7);
 	CHECK(vu_frontend_call_fd(fix.fe, 7) == VU_FD_NONE);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
-static int
+static void
 check_stops_and_starts(uint64_t features)
 {
 	struct frontend_fixture fix;
 	struct vu_guest_done done[8];
 	struct vu_guest_buf buf;
 
-	CHECK_EQ(fixture_create_open(&fix, features), 0);
-	CHECK_EQ(check_frames(&fix), 0);
+	fixture_create_open(&fix, features);
+	check_frames(&fix);
 	for (unsigned int i = 0; i < 5; i++) {
 		buf = front_buf(fix.mem + 8 * BUFFER_BYTES, BUFFER_BYTES);
 		CHECK_EQ(vu_frontend_send(fix.fe, TO_GUEST, &buf, 1, true), 1);
@@ -220,12 +216,12 @@ check_stops_and_starts(uint64_t features)
 		CHECK(done[0].cookie == buf.cookie);
 		CHECK_EQ(vu_frontend_start(fix.fe, 3), -EINVAL);
 		CHECK_EQ(vu_frontend_start(fix.fe, 2), 0);
-		CHECK_EQ(front_round_trip(&fix, (uint8_t)i), 0);
+		front_round_trip(&fix, (uint8_t)i);
 	}
 	CHECK_EQ(vu_frontend_queue_enable(fix.fe, TO_GUEST, false), 0);
 	CHECK_EQ(vu_frontend_queue_enable(fix.fe, TO_GUEST, true), 0);
-	CHECK_EQ(front_round_trip(&fix, 77), 0);
-	return fixture_destroy(&fix);
+	front_round_trip(&fix, 77);
+	fixture_destroy(&fix);
 }
 
 /* A ring of 3 wraps with every frame or two. */
@@ -237,29 +233,27 @@ VU_TEST(frontend, packed_rings_have_any_size)
 		struct frontend_fixture fix;
 		struct vu_frontend_conf conf;
 
-		CHECK_EQ(fixture_create(&fix), 0);
-		CHECK_EQ(backend_do(&fix, backend_listen), 0);
+		fixture_create(&fix);
+		backend_do(&fix, backend_listen);
 		conf = front_conf(&fix);
 		conf.queue_size = sizes[i];
 		conf.features = FEATURE_RING_PACKED;
-		CHECK_EQ(front_open(&fix, &conf), 0);
+		front_open(&fix, &conf);
 		CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 		for (unsigned int n = 0; n < 10; n++)
-			CHECK_EQ(front_round_trip(&fix, (uint8_t)n), 0);
+			front_round_trip(&fix, (uint8_t)n);
 		CHECK_EQ(vu_frontend_ring(fix.fe, 0)->size, sizes[i]);
 		CHECK_EQ(vu_frontend_stop(fix.fe), 0);
 		CHECK_EQ(vu_frontend_start(fix.fe, 0), 0);
-		CHECK_EQ(front_round_trip(&fix, 77), 0);
-		CHECK_EQ(fixture_destroy(&fix), 0);
+		front_round_trip(&fix, 77);
+		fixture_destroy(&fix);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(frontend, stops_and_starts_again)
 {
-	CHECK_EQ(check_stops_and_starts(0), 0);
-	CHECK_EQ(check_stops_and_starts(FEATURE_RING_PACKED), 0);
-	return TEST_SUCCESS;
+	check_stops_and_starts(0);
+	check_stops_and_starts(FEATURE_RING_PACKED);
 }
 
 VU_TEST(frontend, calls_when_asked_to)
@@ -271,12 +265,12 @@ VU_TEST(frontend, calls_when_asked_to)
 	struct vu_guest_buf buf;
 	uint64_t events;
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
+	fixture_create(&fix);
+	backend_do(&fix, backend_listen);
 	conf = front_conf(&fix);
 	conf.has_calls = true;
 	conf.features = RTE_BIT64(VIRTIO_RING_F_EVENT_IDX);
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	front_open(&fix, &conf);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	pollfd.fd = vu_frontend_call_fd(fix.fe, FROM_GUEST);
 	for (unsigned int i = 0; i < 20; i++) {
@@ -285,10 +279,10 @@ VU_TEST(frontend, calls_when_asked_to)
 		CHECK_EQ(vu_frontend_send(fix.fe, FROM_GUEST, &buf, 1, false), 1);
 		CHECK_EQ(poll(&pollfd, 1, TIMEOUT_S * 1000), 1);
 		CHECK_EQ(read(pollfd.fd, &events, sizeof(events)), 8);
-		CHECK_EQ(front_collect_one(&fix, FROM_GUEST, &done), 0);
+		front_collect_one(&fix, FROM_GUEST, &done);
 		CHECK_EQ(vu_frontend_collect(fix.fe, FROM_GUEST, &done, 1), 0);
 	}
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(frontend, open_refuses_bad_configurations)
@@ -328,7 +322,6 @@ VU_TEST(frontend, open_refuses_bad_configurations)
 	CHECK_EQ(read(socks[1], &conf, 1), 0);
 	close(socks[1]);
 	vu_frontend_close(NULL);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(frontend, required_features_that_are_missing_keep_it_down)
@@ -336,13 +329,13 @@ VU_TEST(frontend, required_features_that_are_missing_keep_it_down)
 	struct frontend_fixture fix;
 	struct vu_frontend_conf conf;
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
+	fixture_create(&fix);
+	backend_do(&fix, backend_listen);
 	conf = front_conf(&fix);
 	conf.features_required = RTE_BIT64(VIRTIO_NET_F_STANDBY);
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	front_open(&fix, &conf);
 	CHECK_EQ(vu_frontend_wait(fix.fe, 50), -ETIMEDOUT);
 	CHECK_EQ(fix.nb_up, 0);
 	CHECK(vu_frontend_reason(fix.fe) != 0);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }

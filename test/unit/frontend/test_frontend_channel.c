@@ -104,7 +104,7 @@ static const struct vu_frontend_events events = {
 	.shmem_map = on_shmem, .shmem_unmap = on_shmem,
 };
 
-static int
+static void
 channel_open(struct channel_case *channel, const struct vu_frontend_events *with)
 {
 	struct vu_frontend_conf conf = {
@@ -113,20 +113,18 @@ channel_open(struct channel_case *channel, const struct vu_frontend_events *with
 	};
 
 	channel->script.fault_at = VHOST_USER_SET_CONFIG;
-	CHECK_EQ(script_start(&channel->script), 0);
+	script_start(&channel->script);
 	conf.fd = channel->script.fd;
 	channel->fe = vu_frontend_open(&conf);
 	CHECK(channel->fe != NULL);
 	CHECK_EQ(vu_frontend_wait(channel->fe, SCRIPT_TIMEOUT_MS), 0);
-	return 0;
 }
 
-static int
+static void
 channel_close(struct channel_case *channel)
 {
 	vu_frontend_close(channel->fe);
 	script_stop(&channel->script);
-	return TEST_SUCCESS;
 }
 
 /* Have the back-end run `before` while the front-end waits for its answer to SET_CONFIG. */
@@ -169,14 +167,13 @@ VU_TEST(frontend_channel, a_config_change_is_reported_when_requests_are_possible
 {
 	struct channel_case channel = { 0 };
 
-	CHECK_EQ(channel_open(&channel, &events), 0);
+	channel_open(&channel, &events);
 	CHECK_EQ(channel_provoke(&channel, ask_config), 0);
 	CHECK_EQ(answer(&channel), 0);
 	CHECK_EQ(channel.nb_config_changes, 0);
-	WAIT_WHILE(channel.nb_config_changes == 0)
-		vu_frontend_turn(channel.fe, 10);
+	WAIT_WHILE(channel.nb_config_changes == 0) vu_frontend_turn(channel.fe, 10);
 	CHECK_EQ(channel.nested_rc, 0);
-	return channel_close(&channel);
+	channel_close(&channel);
 }
 
 static void
@@ -199,7 +196,7 @@ VU_TEST(frontend_channel, in_band_notifications_arrive)
 {
 	struct channel_case channel = { 0 };
 
-	CHECK_EQ(channel_open(&channel, &events), 0);
+	channel_open(&channel, &events);
 	CHECK_EQ(channel_provoke(&channel, ask_call), 0);
 	CHECK_EQ(answer(&channel), 0);
 	CHECK_EQ(channel.nb_calls, 1);
@@ -211,7 +208,7 @@ VU_TEST(frontend_channel, in_band_notifications_arrive)
 	CHECK_EQ(channel.nb_calls, 0);
 	/* Kicks go the same way. */
 	CHECK_EQ(vu_frontend_start(channel.fe, 0), 0);
-	return channel_close(&channel);
+	channel_close(&channel);
 }
 
 static void
@@ -235,7 +232,7 @@ VU_TEST(frontend_channel, host_notifiers_come_and_go)
 {
 	struct channel_case channel = { 0 };
 
-	CHECK_EQ(channel_open(&channel, &events), 0);
+	channel_open(&channel, &events);
 	CHECK_EQ(channel_provoke(&channel, ask_notifier), 0);
 	CHECK_EQ(answer(&channel), 0);
 	CHECK_EQ(channel.notifier.queue_idx, 1);
@@ -249,7 +246,7 @@ VU_TEST(frontend_channel, host_notifiers_come_and_go)
 	channel.rc = -ENOMEM;
 	CHECK_EQ(channel_provoke(&channel, ask_notifier), 0);
 	CHECK_EQ(answer(&channel), 1);
-	return channel_close(&channel);
+	channel_close(&channel);
 }
 
 static void
@@ -274,7 +271,7 @@ VU_TEST(frontend_channel, shared_objects)
 {
 	struct channel_case channel = { 0 };
 
-	CHECK_EQ(channel_open(&channel, &events), 0);
+	channel_open(&channel, &events);
 	CHECK_EQ(channel_provoke(&channel, ask_add), 0);
 	CHECK_EQ(answer(&channel), 0);
 	CHECK_EQ(memcmp(channel.uuid, some_uuid, 16), 0);
@@ -288,7 +285,7 @@ VU_TEST(frontend_channel, shared_objects)
 	CHECK_EQ(channel_provoke(&channel, ask_lookup), 0);
 	CHECK_EQ(answer(&channel), 1);
 	CHECK_EQ(channel.script.answer.nb_fds, 0);
-	return channel_close(&channel);
+	channel_close(&channel);
 }
 
 static void
@@ -313,7 +310,7 @@ VU_TEST(frontend_channel, shared_memory_regions)
 {
 	struct channel_case channel = { 0 };
 
-	CHECK_EQ(channel_open(&channel, &events), 0);
+	channel_open(&channel, &events);
 	CHECK_EQ(channel_provoke(&channel, ask_map), 0);
 	CHECK_EQ(answer(&channel), 0);
 	CHECK_EQ(channel.shmem.shmid, 3);
@@ -324,7 +321,7 @@ VU_TEST(frontend_channel, shared_memory_regions)
 	CHECK_EQ(channel_provoke(&channel, ask_unmap), 0);
 	CHECK_EQ(answer(&channel), 0);
 	CHECK_EQ(channel.shmem.fd, VU_FD_NONE);
-	return channel_close(&channel);
+	channel_close(&channel);
 }
 
 VU_TEST(frontend_channel, nobody_interested_means_refusal)
@@ -335,7 +332,7 @@ VU_TEST(frontend_channel, nobody_interested_means_refusal)
 	};
 	struct channel_case channel = { 0 };
 
-	CHECK_EQ(channel_open(&channel, &none), 0);
+	channel_open(&channel, &none);
 	for (unsigned int i = 0; i < RTE_DIM(requests); i++) {
 		CHECK_EQ(channel_provoke(&channel, requests[i]), 0);
 		CHECK_EQ(answer(&channel), 1);
@@ -343,7 +340,7 @@ VU_TEST(frontend_channel, nobody_interested_means_refusal)
 	CHECK_EQ(channel_provoke(&channel, ask_config), 0);
 	CHECK_EQ(answer(&channel), 0);
 	CHECK(vu_frontend_is_up(channel.fe));
-	return channel_close(&channel);
+	channel_close(&channel);
 }
 
 static void
@@ -364,14 +361,14 @@ VU_TEST(frontend_channel, what_was_not_negotiated_is_refused)
 		ask_notifier, ask_add, ask_lookup, ask_map, ask_unmap, ask_call, ask_iotlb,
 	};
 
-	CHECK_EQ(channel_open(&channel, &events), 0);
+	channel_open(&channel, &events);
 	for (unsigned int i = 0; i < RTE_DIM(requests); i++) {
 		CHECK_EQ(channel_provoke(&channel, requests[i]), 0);
 		CHECK_EQ(answer(&channel), 1);
 		CHECK_EQ(channel.nb_calls, 0);
 	}
 	CHECK(vu_frontend_is_up(channel.fe));
-	return channel_close(&channel);
+	channel_close(&channel);
 }
 
 static void
@@ -406,24 +403,23 @@ VU_TEST(frontend_channel, a_malformed_request_ends_the_connection)
 {
 	struct channel_case channel = { 0 };
 
-	CHECK_EQ(channel_open(&channel, &events), 0);
+	channel_open(&channel, &events);
 	channel_provoke(&channel, send_malformed);
-	WAIT_WHILE(channel.nb_down == 0)
-		vu_frontend_turn(channel.fe, 10);
-	return channel_close(&channel);
+	WAIT_WHILE(channel.nb_down == 0) vu_frontend_turn(channel.fe, 10);
+	channel_close(&channel);
 }
 
 VU_TEST(frontend_channel, an_unknown_request_does_not)
 {
 	struct channel_case channel = { 0 };
 
-	CHECK_EQ(channel_open(&channel, &events), 0);
+	channel_open(&channel, &events);
 	CHECK_EQ(channel_provoke(&channel, ask_unknown), 0);
 	/* What came first was the refusal. */
 	CHECK_EQ(channel.script.answer_rc, -ENOTSUP);
 	CHECK_EQ(channel.script.answer.request, 99);
 	CHECK(vu_frontend_is_up(channel.fe));
-	return channel_close(&channel);
+	channel_close(&channel);
 }
 
 VU_TEST(frontend_channel, the_connection_outlives_its_channel)
@@ -431,7 +427,7 @@ VU_TEST(frontend_channel, the_connection_outlives_its_channel)
 	struct channel_case channel = { 0 };
 	int nb_turns = 0;
 
-	CHECK_EQ(channel_open(&channel, &events), 0);
+	channel_open(&channel, &events);
 	CHECK_EQ(channel_provoke(&channel, close_channel), 0);
 	for (int i = 0; i < 20; i++)
 		nb_turns += vu_frontend_turn(channel.fe, 1) > 0 ? 1 : 0;
@@ -440,5 +436,5 @@ VU_TEST(frontend_channel, the_connection_outlives_its_channel)
 	CHECK_EQ(channel_provoke(&channel, NULL), 0);
 	CHECK(vu_frontend_is_up(channel.fe));
 	CHECK_EQ(channel.nb_down, 0);
-	return channel_close(&channel);
+	channel_close(&channel);
 }

@@ -215,7 +215,6 @@ VU_TEST(frontend_driver, runs_on_an_ops_table_alone)
 	CHECK_EQ(vu_frontend_status_get(fe, &status), -EOPNOTSUPP);
 	vu_frontend_close(fe);
 	CHECK_EQ(seen.nb_closed, 1);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(frontend_driver, is_found_by_its_name)
@@ -225,5 +224,4 @@ VU_TEST(frontend_driver, is_found_by_its_name)
 	conf.driver = "vdpa";
 	CHECK(vu_frontend_open(&conf) == NULL);
 	CHECK_EQ(rte_errno, ENOENT);
-	return TEST_SUCCESS;
 }

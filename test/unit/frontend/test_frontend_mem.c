@@ -12,14 +12,13 @@ struct piece {
 	uint8_t *hva;
 };
 
-static int
+static void
 piece_create(struct piece *piece)
 {
 	piece->fd = vu_fd_memfd("piece", REGION_BYTES, 0);
 	CHECK(piece->fd >= 0);
 	piece->hva = mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, piece->fd, 0);
 	CHECK(piece->hva != MAP_FAILED);
-	return 0;
 }
 
 static void
@@ -38,7 +37,7 @@ piece_region(const struct piece *piece)
 	};
 }
 
-static int
+static void
 check_changes(uint64_t protocol_features)
 {
 	struct frontend_fixture fix;
@@ -46,42 +45,42 @@ check_changes(uint64_t protocol_features)
 	struct piece pieces[4];
 	unsigned int i;
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
+	fixture_create(&fix);
+	backend_do(&fix, backend_listen);
 	conf = front_conf(&fix);
 	conf.protocol_features = protocol_features;
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	front_open(&fix, &conf);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	for (i = 0; i < RTE_DIM(pieces); i++) {
 		struct vu_frontend_region region;
 
-		CHECK_EQ(piece_create(&pieces[i]), 0);
+		piece_create(&pieces[i]);
 		region = piece_region(&pieces[i]);
 		CHECK_EQ(vu_frontend_mem_add(fix.fe, &region), 0);
-		CHECK_EQ(front_round_trip_at(&fix, (uint8_t)i, pieces[i].hva, fix.mem), 0);
-		CHECK_EQ(front_round_trip_at(&fix, (uint8_t)i, pieces[0].hva,
-			pieces[i].hva + 2 * BUFFER_BYTES), 0);
+		front_round_trip_at(&fix, (uint8_t)i, pieces[i].hva, fix.mem);
+		front_round_trip_at(&fix, (uint8_t)i, pieces[0].hva,
+			pieces[i].hva + 2 * BUFFER_BYTES);
 	}
 	for (i = 0; i < RTE_DIM(pieces); i++) {
 		uint64_t gpa = (uintptr_t)pieces[i].hva;
 
 		CHECK_EQ(vu_frontend_mem_remove(fix.fe, gpa), 0);
 		CHECK_EQ(vu_frontend_mem_remove(fix.fe, gpa), -ENOENT);
-		CHECK_EQ(front_round_trip(&fix, (uint8_t)i), 0);
+		front_round_trip(&fix, (uint8_t)i);
 		piece_destroy(&pieces[i]);
 	}
 	CHECK(vu_frontend_is_up(fix.fe));
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(frontend_mem, changes_while_queues_run_by_slots)
 {
-	return check_changes(0);
+	check_changes(0);
 }
 
 VU_TEST(frontend_mem, changes_while_queues_run_by_table)
 {
-	return check_changes(RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK));
+	check_changes(RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK));
 }
 
 VU_TEST(frontend_mem, wrong_regions_are_refused)
@@ -91,10 +90,10 @@ VU_TEST(frontend_mem, wrong_regions_are_refused)
 	struct vu_frontend_region good, bad;
 	struct piece piece;
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(piece_create(&piece), 0);
+	fixture_create(&fix);
+	piece_create(&piece);
 	conf = front_conf(&fix);
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	front_open(&fix, &conf);
 	good = piece_region(&piece);
 	bad = good;
 	bad.bytes = 0;
@@ -118,9 +117,8 @@ VU_TEST(frontend_mem, wrong_regions_are_refused)
 	CHECK(vu_frontend_mem_alloc(fix.fe, 0, 0) == NULL);
 	CHECK_EQ(rte_errno, EINVAL);
 	CHECK(vu_frontend_mem_alloc(fix.fe, SIZE_MAX, 0) == NULL);
-	CHECK_EQ(fixture_destroy(&fix), 0);
+	fixture_destroy(&fix);
 	piece_destroy(&piece);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(frontend_mem, more_regions_than_a_table_holds)
@@ -129,18 +127,18 @@ VU_TEST(frontend_mem, more_regions_than_a_table_holds)
 	struct vu_frontend_conf conf;
 	unsigned int nb = 2; /* rings and buffers */
 
-	CHECK_EQ(fixture_create(&fix), 0);
-	CHECK_EQ(backend_do(&fix, backend_listen), 0);
+	fixture_create(&fix);
+	backend_do(&fix, backend_listen);
 	conf = front_conf(&fix);
 	conf.protocol_features = RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK);
-	CHECK_EQ(front_open(&fix, &conf), 0);
+	front_open(&fix, &conf);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	while (vu_frontend_mem_alloc(fix.fe, 1, 0) != NULL)
 		nb++;
 	CHECK_EQ(rte_errno, ENOSPC);
 	CHECK_EQ(nb, VHOST_USER_MAX_REGIONS);
-	CHECK_EQ(front_round_trip(&fix, 3), 0);
-	return fixture_destroy(&fix);
+	front_round_trip(&fix, 3);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(frontend_mem, all_slots_survive_a_reconnect)
@@ -148,18 +146,17 @@ VU_TEST(frontend_mem, all_slots_survive_a_reconnect)
 	struct frontend_fixture fix;
 	unsigned int nb = 2;
 
-	CHECK_EQ(fixture_create_open(&fix, 0), 0);
+	fixture_create_open(&fix, 0);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	while (vu_frontend_mem_alloc(fix.fe, 1, 0) != NULL)
 		nb++;
 	CHECK_EQ(nb, 509);
-	CHECK_EQ(front_round_trip(&fix, 3), 0);
-	CHECK_EQ(backend_do(&fix, backend_hang_up), 0);
-	WAIT_WHILE(fix.nb_down == 0)
-		vu_frontend_turn(fix.fe, 10);
+	front_round_trip(&fix, 3);
+	backend_do(&fix, backend_hang_up);
+	WAIT_WHILE(fix.nb_down == 0) vu_frontend_turn(fix.fe, 10);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
-	CHECK_EQ(front_round_trip(&fix, 4), 0);
-	return fixture_destroy(&fix);
+	front_round_trip(&fix, 4);
+	fixture_destroy(&fix);
 }
 
 VU_TEST(frontend_mem, memory_of_dpdk_is_shared_as_it_is)
@@ -168,19 +165,19 @@ VU_TEST(frontend_mem, memory_of_dpdk_is_shared_as_it_is)
 	uint8_t *heap;
 	int rc;
 
-	CHECK_EQ(fixture_create_open(&fix, 0), 0);
+	fixture_create_open(&fix, 0);
 	heap = rte_malloc("test", 4 * BUFFER_BYTES, 0);
 	rc = vu_frontend_mem_share_dpdk(fix.fe);
 	if (rc == -ENOTSUP) {
 		rte_free(heap);
-		CHECK_EQ(fixture_destroy(&fix), 0);
-		return TEST_SKIPPED;
+		fixture_destroy(&fix);
+		expect_skip();
 	}
 	CHECK_EQ(rc, 0);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	/* Again, while connected: nothing new. */
 	CHECK_EQ(vu_frontend_mem_share_dpdk(fix.fe), 0);
-	CHECK_EQ(front_round_trip_at(&fix, 9, heap, heap + 2 * BUFFER_BYTES), 0);
+	front_round_trip_at(&fix, 9, heap, heap + 2 * BUFFER_BYTES);
 	rte_free(heap);
-	return fixture_destroy(&fix);
+	fixture_destroy(&fix);
 }

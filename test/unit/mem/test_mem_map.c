@@ -33,7 +33,6 @@ VU_TEST(mem_map, offset_need_not_be_page_aligned)
 	vu_mem_table_destroy(table);
 	CHECK_EQ(fixture_mapped_bytes(), 0);
 	vu_fd_close(&file);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(mem_map, last_page_of_file_may_be_incomplete)
@@ -47,7 +46,6 @@ VU_TEST(mem_map, last_page_of_file_may_be_incomplete)
 	CHECK(fixture_table(file, 0, PAGE_BYTES + 101, 0) == NULL);
 	CHECK_EQ(rte_errno, ERANGE);
 	vu_fd_close(&file);
-	return TEST_SUCCESS;
 }
 
 static int
@@ -81,7 +79,6 @@ VU_TEST(mem_map, refuses_what_is_not_a_writable_file)
 	CHECK_EQ(refusal_of(open(path, O_RDONLY | O_CLOEXEC)), EACCES);
 	CHECK_EQ(fixture_mapped_bytes(), 0);
 	vu_fd_close(&file);
-	return TEST_SUCCESS;
 }
 
 static long
@@ -108,7 +105,6 @@ VU_TEST(mem_map, prefaults_when_asked)
 	CHECK_EQ(allocated_bytes(file), 8 * PAGE_BYTES);
 	vu_mem_table_destroy(table);
 	vu_fd_close(&file);
-	return TEST_SUCCESS;
 }
 
 /* Does an access to this page succeed without a page fault? -1: the kernel does not tell. */
@@ -143,7 +139,6 @@ VU_TEST(mem_map, maps_pages_that_exist)
 	CHECK_EQ(allocated_bytes(file), RTE_DIM(written) * PAGE_BYTES);
 	vu_mem_table_destroy(table);
 	vu_fd_close(&file);
-	return TEST_SUCCESS;
 }
 
 /* A front-end can share terabytes of nothing, in as many regions as it likes. */
@@ -163,7 +158,6 @@ VU_TEST(mem_map, looks_for_pages_as_long_as_there_is_time)
 	CHECK(is_mapped(map->hva) != 1);
 	mem_map_put(map);
 	vu_fd_close(&conf.fd);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(mem_map, huge_pages_are_there_at_once)
@@ -173,7 +167,7 @@ VU_TEST(mem_map, huge_pages_are_there_at_once)
 	int file;
 
 	if (probe < 0)
-		return TEST_SKIPPED;
+		expect_skip();
 	vu_fd_close(&probe);
 	file = vu_fd_memfd(FIXTURE_NAME, 2 * HUGE_BYTES, HUGE_BYTES);
 	table = fixture_table(file, 0, 2 * HUGE_BYTES, 0);
@@ -182,7 +176,6 @@ VU_TEST(mem_map, huge_pages_are_there_at_once)
 	CHECK(is_mapped(fixture_hva(table, HUGE_BYTES)) != 0);
 	vu_mem_table_destroy(table);
 	vu_fd_close(&file);
-	return TEST_SUCCESS;
 }
 
 /* A byte of each huge page is a table of huge pages, allocated at our cost. */
@@ -198,7 +191,6 @@ VU_TEST(mem_map, huge_pages_count_as_a_whole)
 	CHECK_EQ(rte_errno, EFBIG);
 	CHECK_EQ(allocated_bytes(file), 0);
 	vu_fd_close(&file);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(mem_map, huge_pages_with_offsets_inside_a_page)
@@ -213,7 +205,7 @@ VU_TEST(mem_map, huge_pages_with_offsets_inside_a_page)
 	char *window;
 
 	if (file < 0)
-		return TEST_SKIPPED;
+		expect_skip();
 	window = mmap(NULL, 2 * HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	CHECK(window != MAP_FAILED);
 	table = vu_mem_table_create(regions, 2, "test");
@@ -234,7 +226,6 @@ VU_TEST(mem_map, huge_pages_with_offsets_inside_a_page)
 	CHECK(fixture_table(file, 0, HUGE_BYTES + 1, HUGE_BYTES) == NULL);
 	CHECK_EQ(rte_errno, ERANGE);
 	vu_fd_close(&file);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(mem_map, huge_pages_that_are_missing_are_an_error)
@@ -243,16 +234,15 @@ VU_TEST(mem_map, huge_pages_that_are_missing_are_an_error)
 	int file = vu_fd_memfd(FIXTURE_NAME, page_bytes, page_bytes);
 
 	if (file < 0)
-		return TEST_SKIPPED;
+		expect_skip();
 	if (posix_fallocate(file, 0, (off_t)page_bytes) == 0) {
 		vu_fd_close(&file);
-		return TEST_SKIPPED;
+		expect_skip();
 	}
 	CHECK(fixture_table(file, 0, PAGE_BYTES, 0) == NULL);
 	CHECK(rte_errno == EFAULT || rte_errno == ENOMEM);
 	CHECK_EQ(fixture_mapped_bytes(), 0);
 	vu_fd_close(&file);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(mem_map, knows_the_node_of_a_region)
@@ -276,7 +266,6 @@ VU_TEST(mem_map, knows_the_node_of_a_region)
 	CHECK(table != NULL);
 	vu_mem_table_destroy(table);
 	vu_fd_close(&file);
-	return TEST_SUCCESS;
 }
 
 static const struct sock_filter forbid_numa[] = {
@@ -287,7 +276,7 @@ static const struct sock_filter forbid_numa[] = {
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 };
 
-static int
+static void
 map_without_numa_rights(void)
 {
 	int file = fixture_file(PAGE_BYTES);
@@ -300,13 +289,11 @@ map_without_numa_rights(void)
 	CHECK(table != NULL);
 	CHECK_EQ(vu_mem_region_node(table, 0), VU_MEM_NODE_ANY);
 	vu_mem_table_destroy(table);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(mem_map, works_where_numa_calls_are_forbidden)
 {
 	CHECK_EQ(fixture_run_child(map_without_numa_rights), 0);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(mem_map, references_are_counted)
@@ -328,5 +315,4 @@ VU_TEST(mem_map, references_are_counted)
 	mem_map_put(map);
 	CHECK_EQ(fixture_mapped_bytes(), 0);
 	vu_fd_close(&conf.fd);
-	return TEST_SUCCESS;
 }

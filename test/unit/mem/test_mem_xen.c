@@ -128,7 +128,7 @@ static const struct mem_xen_ops stand_in = {
 };
 
 /* Each page of the guest begins with its own number. */
-static int
+static void
 stand_in_start(void)
 {
 	memset(&xen, 0, sizeof(xen));
@@ -139,11 +139,10 @@ stand_in_start(void)
 		CHECK_EQ(pwrite(xen.memory, &page, sizeof(page), (off_t)(page * PAGE_BYTES)),
 			(ssize_t)sizeof(page));
 	mem_xen_ops_set(&stand_in);
-	return 0;
 }
 
 /* Nothing may be left of any mapping, made or refused. */
-static int
+static void
 stand_in_stop(void)
 {
 	CHECK_EQ(fixture_mapped_bytes(), 0);
@@ -152,7 +151,6 @@ stand_in_stop(void)
 	for (unsigned int i = 0; i < xen.nb_opens; i++)
 		CHECK(!fixture_fd_is_open(xen.fds[i]));
 	mem_xen_ops_set(NULL);
-	return TEST_SUCCESS;
 }
 
 /* The fd is one that could not be mapped: only its presence counts. */
@@ -200,7 +198,7 @@ VU_TEST(mem_xen, foreign_maps_the_frames_of_the_region)
 	struct vu_mem_region_conf conf;
 	struct vu_mem_table *table;
 
-	CHECK_EQ(stand_in_start(), 0);
+	stand_in_start();
 	conf = xen_region(MEM_XEN_FOREIGN, 3 * PAGE_BYTES, 5 * PAGE_BYTES);
 	table = vu_mem_table_create(&conf, 1, "test");
 	CHECK(table != NULL);
@@ -210,7 +208,7 @@ VU_TEST(mem_xen, foreign_maps_the_frames_of_the_region)
 		CHECK_EQ(page_at(table, page * PAGE_BYTES), page);
 	CHECK(fixture_hva(table, 8 * PAGE_BYTES) == NULL);
 	vu_mem_table_destroy(table);
-	return stand_in_stop();
+	stand_in_stop();
 }
 
 VU_TEST(mem_xen, grant_maps_the_references_of_the_region)
@@ -218,7 +216,7 @@ VU_TEST(mem_xen, grant_maps_the_references_of_the_region)
 	struct vu_mem_region_conf conf;
 	struct vu_mem_table *table;
 
-	CHECK_EQ(stand_in_start(), 0);
+	stand_in_start();
 	conf = xen_region(MEM_XEN_GRANT, MEM_XEN_GRANT_ADDR + 4 * PAGE_BYTES, 3 * PAGE_BYTES);
 	table = vu_mem_table_create(&conf, 1, "test");
 	CHECK(table != NULL);
@@ -228,7 +226,7 @@ VU_TEST(mem_xen, grant_maps_the_references_of_the_region)
 	for (uint64_t page = 4; page < 7; page++)
 		CHECK_EQ(page_at(table, MEM_XEN_GRANT_ADDR + page * PAGE_BYTES), page);
 	vu_mem_table_destroy(table);
-	return stand_in_stop();
+	stand_in_stop();
 }
 
 VU_TEST(mem_xen, region_may_start_and_end_inside_a_page)
@@ -237,7 +235,7 @@ VU_TEST(mem_xen, region_may_start_and_end_inside_a_page)
 	struct vu_mem_table *table;
 	uint64_t word = 0x5a;
 
-	CHECK_EQ(stand_in_start(), 0);
+	stand_in_start();
 	CHECK_EQ(pwrite(xen.memory, &word, sizeof(word), 2 * PAGE_BYTES + 0x800), 8);
 	conf = xen_region(MEM_XEN_FOREIGN, 2 * PAGE_BYTES + 0x800, PAGE_BYTES);
 	table = vu_mem_table_create(&conf, 1, "test");
@@ -246,26 +244,26 @@ VU_TEST(mem_xen, region_may_start_and_end_inside_a_page)
 	CHECK_EQ(page_at(table, 3 * PAGE_BYTES), 3);
 	CHECK_EQ(fixture_mapped_bytes(), 2 * PAGE_BYTES);
 	vu_mem_table_destroy(table);
-	return stand_in_stop();
+	stand_in_stop();
 }
 
 VU_TEST(mem_xen, refuses_flags)
 {
-	CHECK_EQ(stand_in_start(), 0);
+	stand_in_start();
 	CHECK_EQ(refusal_of_flags(MEM_XEN_FOREIGN | MEM_XEN_GRANT), EINVAL);
 	CHECK_EQ(refusal_of_flags(MEM_XEN_FOREIGN | 0x8), EINVAL);
 	CHECK_EQ(refusal_of_flags(MEM_XEN_GRANT | MEM_XEN_NO_ADVANCE_MAP), ENOTSUP);
 	CHECK_EQ(refusal_of_flags(MEM_XEN_FOREIGN | MEM_XEN_NO_ADVANCE_MAP), ENOTSUP);
 	CHECK_EQ(refusal_of_flags(MEM_XEN_NO_ADVANCE_MAP), ENOTSUP);
 	CHECK_EQ(xen.nb_opens, 0);
-	return stand_in_stop();
+	stand_in_stop();
 }
 
 VU_TEST(mem_xen, refuses_domains_and_ranges)
 {
 	struct vu_mem_region_conf conf;
 
-	CHECK_EQ(stand_in_start(), 0);
+	stand_in_start();
 	conf = xen_region(MEM_XEN_FOREIGN, 0, PAGE_BYTES);
 	conf.xen_domid = MEM_XEN_FIRST_RESERVED_DOMID;
 	CHECK_EQ(refusal_of(&conf), EINVAL);
@@ -280,14 +278,14 @@ VU_TEST(mem_xen, refuses_domains_and_ranges)
 		2 * PAGE_BYTES);
 	CHECK_EQ(refusal_of(&conf), ERANGE);
 	CHECK_EQ(xen.nb_opens, 0);
-	return stand_in_stop();
+	stand_in_stop();
 }
 
 VU_TEST(mem_xen, device_that_fails_leaves_nothing)
 {
 	static const uint32_t kinds[] = { MEM_XEN_FOREIGN, MEM_XEN_GRANT };
 
-	CHECK_EQ(stand_in_start(), 0);
+	stand_in_start();
 	for (unsigned int i = 0; i < RTE_DIM(kinds); i++) {
 		xen.open_errno = ENOENT;
 		CHECK_EQ(refusal_of_flags(kinds[i]), ENOENT);
@@ -303,7 +301,7 @@ VU_TEST(mem_xen, device_that_fails_leaves_nothing)
 	}
 	xen.bad_frame = 1;
 	CHECK_EQ(refusal_of_flags(MEM_XEN_FOREIGN), EPERM);
-	return stand_in_stop();
+	stand_in_stop();
 }
 
 VU_TEST(mem_xen, replaced_table_keeps_only_the_same_memory)
@@ -311,7 +309,7 @@ VU_TEST(mem_xen, replaced_table_keeps_only_the_same_memory)
 	struct vu_mem_table *table, *same, *other;
 	struct vu_mem_region_conf conf;
 
-	CHECK_EQ(stand_in_start(), 0);
+	stand_in_start();
 	conf = xen_region(MEM_XEN_GRANT, PAGE_BYTES, PAGE_BYTES);
 	table = vu_mem_table_create(&conf, 1, "test");
 	CHECK(table != NULL);
@@ -330,18 +328,18 @@ VU_TEST(mem_xen, replaced_table_keeps_only_the_same_memory)
 	vu_mem_table_destroy(same);
 	CHECK_EQ(xen.nb_granted, 1);
 	vu_mem_table_destroy(other);
-	return stand_in_stop();
+	stand_in_stop();
 }
 
 VU_TEST(mem_xen, region_without_flags_shows_its_file)
 {
 	struct vu_mem_table *table;
 
-	CHECK_EQ(stand_in_start(), 0);
+	stand_in_start();
 	table = fixture_table(xen.memory, 0, PAGE_BYTES, 9 * PAGE_BYTES);
 	CHECK(table != NULL);
 	CHECK_EQ(page_at(table, 0), 9);
 	CHECK_EQ(xen.nb_opens, 0);
 	vu_mem_table_destroy(table);
-	return stand_in_stop();
+	stand_in_stop();
 }

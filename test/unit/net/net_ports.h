@@ -37,7 +37,7 @@ void ports_close(struct net_ports *n);
 void send_frame(struct net_ports *n, unsigned int port, uint32_t dst, uint32_t src, uint64_t seed);
 
 /** The next frame of a port is that one. */
-int check_frame(struct net_ports *n, unsigned int port, uint32_t dst, uint32_t src, uint64_t seed);
+void check_frame(struct net_ports *n, unsigned int port, uint32_t dst, uint32_t src, uint64_t seed);
 
 /** Nothing has come that was not looked at. */
 bool is_silent(const struct net_ports *n, unsigned int port);

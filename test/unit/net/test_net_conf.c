@@ -36,7 +36,6 @@ VU_TEST(net_conf, defaults)
 		CHECK(conf.has_packed && conf.has_in_order && conf.has_offloads);
 		CHECK(!conf.has_mac && conf.mtu_bytes == 0);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_conf, every_key)
@@ -68,7 +67,6 @@ VU_TEST(net_conf, every_key)
 	/* The old name of forward=. */
 	CHECK_EQ(parse(&conf, "far=loopback"), 0);
 	CHECK(conf.forward == &net_forward_loopback);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_conf, wrong_values_are_refused_with_a_reason)
@@ -95,7 +93,6 @@ VU_TEST(net_conf, wrong_values_are_refused_with_a_reason)
 	}
 	/* Room for a reason is not needed. */
 	CHECK_EQ(net_conf_parse(&conf, "mtu=1", NULL, 0), -EINVAL);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_conf, listed_keys_are_the_known_ones)
@@ -111,7 +108,6 @@ VU_TEST(net_conf, listed_keys_are_the_known_ones)
 		CHECK(keys[i].name != NULL && strcmp(keys[i].name, known[i]) == 0);
 	CHECK(keys[RTE_DIM(known)].name == NULL);
 	CHECK_EQ(vu_device_driver_queue_group("net"), 2);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_conf, arguments_decide_features)
@@ -155,7 +151,6 @@ VU_TEST(net_conf, arguments_decide_features)
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_MTU) | RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG));
 	rig_port_close(&port);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_conf, configuration_space)
@@ -182,7 +177,6 @@ VU_TEST(net_conf, configuration_space)
 	CHECK_EQ(vu_device_config_set(port.dev, 0, expected, 6, true), 0);
 	rig_port_close(&port);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 static unsigned int
@@ -213,7 +207,6 @@ VU_TEST(net_conf, front_end_announces_mtu_for_its_connection)
 	CHECK_EQ(config_mtu(&port), 1500);
 	rig_port_close(&port);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_conf, refused_creations)
@@ -236,5 +229,4 @@ VU_TEST(net_conf, refused_creations)
 	CHECK_EQ(rte_errno, EINVAL);
 	CHECK(strstr(errmsg, "forward=nowhere") != NULL);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }

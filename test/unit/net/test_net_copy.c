@@ -28,7 +28,7 @@ fill_random(uint8_t *bytes, uint32_t nb)
 }
 
 /* Copy between offsets of two areas; all but the bytes asked for must still be filler. */
-static int
+static void
 check_copy(const struct net_burst_ops *ops, uint32_t dst_offset, uint32_t src_offset, uint32_t nb)
 {
 	static uint8_t src[AREA_BYTES] __rte_aligned(MAX_ALIGN); /* filled once */
@@ -41,23 +41,21 @@ check_copy(const struct net_burst_ops *ops, uint32_t dst_offset, uint32_t src_of
 	memset(wanted, FILLER, sizeof(wanted));
 	memcpy(&wanted[dst_offset], &src[src_offset], nb);
 	ops->copy(&dst[dst_offset], &src[src_offset], nb);
-	if (memcmp(dst, wanted, sizeof(dst)) == 0)
-		return TEST_SUCCESS;
-	printf("%s: %u bytes from +%u to +%u\n", ops->name, nb, src_offset, dst_offset);
-	return TEST_FAILED;
+	if (memcmp(dst, wanted, sizeof(dst)) != 0)
+		expect_fail(__FILE__, __LINE__, "%s: %u bytes from +%u to +%u", ops->name, nb,
+			src_offset, dst_offset);
 }
 
-static int
+static void
 check_alignments(const struct net_burst_ops *ops)
 {
 	for (uint32_t nb = 0; nb <= MAX_BYTES; nb++) {
 		for (uint32_t i = 0; i < MAX_ALIGN; i++) {
-			CHECK(check_copy(ops, i, (7 * i + nb) % MAX_ALIGN, nb) == TEST_SUCCESS);
-			CHECK(check_copy(ops, 0, i, nb) == TEST_SUCCESS);
-			CHECK(check_copy(ops, i, 0, nb) == TEST_SUCCESS);
+			check_copy(ops, i, (7 * i + nb) % MAX_ALIGN, nb);
+			check_copy(ops, 0, i, nb);
+			check_copy(ops, i, 0, nb);
 		}
 	}
-	return TEST_SUCCESS;
 }
 
 /* A page with nothing on either side of it. */
@@ -72,7 +70,7 @@ guarded_page(size_t page_bytes)
 }
 
 /* Source and destination at the first or last bytes of their pages. */
-static int
+static void
 check_borders(const struct net_burst_ops *ops, uint8_t *dst, uint8_t *src, size_t page_bytes)
 {
 	for (uint32_t nb = 0; nb <= MAX_BYTES; nb++) {
@@ -88,7 +86,6 @@ check_borders(const struct net_burst_ops *ops, uint8_t *dst, uint8_t *src, size_
 			CHECK(i / 2 == 0 || to[-1] == FILLER);
 		}
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_copy, every_length_and_alignment)
@@ -98,8 +95,7 @@ VU_TEST(net_copy, every_length_and_alignment)
 
 	for (unsigned int i = 0; i < nb_variants; i++)
 		if (variants[i].is_runnable())
-			CHECK(check_alignments(variants[i].ops) == TEST_SUCCESS);
-	return TEST_SUCCESS;
+			check_alignments(variants[i].ops);
 }
 
 VU_TEST(net_copy, no_byte_more_is_touched)
@@ -108,13 +104,11 @@ VU_TEST(net_copy, no_byte_more_is_touched)
 	uint8_t *src = guarded_page(page_bytes), *dst = guarded_page(page_bytes);
 	unsigned int nb_variants;
 	const struct net_variant *variants = net_variant_list(&nb_variants);
-	int rc = TEST_SUCCESS;
 
 	fill_random(src, (uint32_t)page_bytes);
-	for (unsigned int i = 0; i < nb_variants && rc == TEST_SUCCESS; i++)
+	for (unsigned int i = 0; i < nb_variants; i++)
 		if (variants[i].is_runnable())
-			rc = check_borders(variants[i].ops, dst, src, page_bytes);
+			check_borders(variants[i].ops, dst, src, page_bytes);
 	munmap(src - page_bytes, 3 * page_bytes);
 	munmap(dst - page_bytes, 3 * page_bytes);
-	return rc;
 }

@@ -179,7 +179,7 @@ is_carried(struct hostile_ports *h, uint64_t seed)
 	return port_collect(&h->net.ports[2], 1) == 1 && is_received;
 }
 
-static int
+static void
 check_sane(struct hostile_ports *h, uint64_t seed)
 {
 	unsigned int nb_tries = 1;
@@ -189,10 +189,9 @@ check_sane(struct hostile_ports *h, uint64_t seed)
 		CHECK(++nb_tries < 20);
 	for (unsigned int i = 2; i < NB_PORTS; i++)
 		CHECK_EQ(h->net.ports[i].nb_ring_faults, 0);
-	return TEST_SUCCESS;
 }
 
-static int
+static void
 check_end(const struct hostile_ports *h)
 {
 	for (uint32_t i = 0; i < 2; i++) {
@@ -200,10 +199,9 @@ check_end(const struct hostile_ports *h)
 		CHECK(rig_port_stats(&h->net.ports[i], 0).nb_packets != 0);
 		CHECK(h->nb_faults[i][0] + h->nb_faults[i][1] != 0);
 	}
-	return TEST_SUCCESS;
 }
 
-static int
+static void
 check_scribbled(bool is_packed)
 {
 	struct hostile_ports *h = hostile_ports_open(is_packed);
@@ -215,23 +213,22 @@ check_scribbled(bool is_packed)
 		net_turn(h->net.sched);
 		revive(h);
 		if (i % 16 == 0)
-			CHECK(check_sane(h, i) == TEST_SUCCESS);
+			check_sane(h, i);
 	}
-	CHECK(check_end(h) == TEST_SUCCESS);
+	check_end(h);
 	hostile_ports_close(h);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_direct_hostile, scribbled_split_rings_do_no_harm)
 {
-	return check_scribbled(false);
+	check_scribbled(false);
 }
 
 VU_TEST(net_direct_hostile, scribbled_packed_rings_do_no_harm)
 {
 	if (!port_is_packed_offered())
-		return TEST_SKIPPED;
-	return check_scribbled(true);
+		expect_skip();
+	check_scribbled(true);
 }
 
 struct scribbler {
@@ -250,7 +247,7 @@ scribbler_main(void *arg)
 	return NULL;
 }
 
-static int
+static void
 check_scribbled_meanwhile(bool is_packed)
 {
 	const uint64_t end = rte_get_tsc_cycles() + test_stress_seconds() * rte_get_tsc_hz();
@@ -263,23 +260,22 @@ check_scribbled_meanwhile(bool is_packed)
 		for (unsigned int n = 0; n < 10; n++)
 			net_turn(h->net.sched);
 		revive(h);
-		CHECK(check_sane(h, i) == TEST_SUCCESS);
+		check_sane(h, i);
 	}
 	vu_store_release(&scribbler.is_stopped, 1);
 	expect_thread_join(thread);
-	CHECK(check_end(h) == TEST_SUCCESS);
+	check_end(h);
 	hostile_ports_close(h);
-	return TEST_SUCCESS;
 }
 
 VU_TEST_STRESS(net_direct_hostile, split_rings_scribbled_while_frames_go_straight)
 {
-	return check_scribbled_meanwhile(false);
+	check_scribbled_meanwhile(false);
 }
 
 VU_TEST_STRESS(net_direct_hostile, packed_rings_scribbled_while_frames_go_straight)
 {
 	if (!port_is_packed_offered())
-		return TEST_SKIPPED;
-	return check_scribbled_meanwhile(true);
+		expect_skip();
+	check_scribbled_meanwhile(true);
 }

@@ -163,7 +163,6 @@ VU_TEST(net_exec, threads_poll_while_control_changes_everything)
 	exec_close(&f, threads);
 	CHECK(f.nb_frames != 0);
 	CHECK_EQ(f.port.nb_ring_faults, 0);
-	return TEST_SUCCESS;
 }
 
 VU_TEST_STRESS(net_exec, threads_poll_in_a_control_storm)
@@ -179,7 +178,6 @@ VU_TEST_STRESS(net_exec, threads_poll_in_a_control_storm)
 	printf("    %lu rounds, %lu frames\n", (unsigned long)f.seed, (unsigned long)f.nb_frames);
 	CHECK(f.nb_frames != 0);
 	CHECK_EQ(f.port.nb_ring_faults, 0);
-	return TEST_SUCCESS;
 }
 
 /* On a running ring: what was unfinished for one guest is finished for it from now on. */
@@ -204,5 +202,4 @@ VU_TEST(net_exec, offloads_change_while_a_ring_runs)
 	CHECK_EQ(vu_device_acked_features(f.port.dev), F_MERGEABLE);
 	rig_port_close(&f.port);
 	vu_exec_app_destroy(f.app);
-	return TEST_SUCCESS;
 }

@@ -54,13 +54,12 @@ VU_TEST(net_forward, loopback_returns_frames_as_they_are)
 	send_frame(&f, 0, 5, 6, 1);
 	send_frame(&f, 0, BROADCAST, 6, 2);
 	net_turn(f.sched);
-	CHECK(check_frame(&f, 0, 5, 6, 1) == TEST_SUCCESS);
-	CHECK(check_frame(&f, 0, BROADCAST, 6, 2) == TEST_SUCCESS);
+	check_frame(&f, 0, 5, 6, 1);
+	check_frame(&f, 0, BROADCAST, 6, 2);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
-static int
+static void
 check_macswap(const char *args)
 {
 	struct net_ports f;
@@ -71,22 +70,21 @@ check_macswap(const char *args)
 	CHECK(port_send(&f.ports[0], 0, short_frame, sizeof(short_frame)) >= 0);
 	send_frame(&f, 0, 7, 8, 2);
 	net_turn(f.sched);
-	CHECK(check_frame(&f, 0, 6, 5, 1) == TEST_SUCCESS);
-	CHECK(check_frame(&f, 0, 8, 7, 2) == TEST_SUCCESS);
+	check_frame(&f, 0, 6, 5, 1);
+	check_frame(&f, 0, 8, 7, 2);
 	CHECK(is_silent(&f, 0));
 	CHECK_EQ(sent_drops(&f, 0, VU_DROP_TOO_SHORT), 1);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, macswap_returns_frames_with_addresses_swapped)
 {
-	return check_macswap("forward=macswap");
+	check_macswap("forward=macswap");
 }
 
 VU_TEST(net_forward, a_single_switch_port_echoes_like_macswap)
 {
-	return check_macswap("forward=switch");
+	check_macswap("forward=switch");
 }
 
 VU_TEST(net_forward, null_swallows_everything)
@@ -105,7 +103,6 @@ VU_TEST(net_forward, null_swallows_everything)
 	CHECK_EQ(port_collect(&f.ports[0], 1), 20);
 	CHECK(is_silent(&f, 0));
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, echo_without_a_receive_ring_is_counted)
@@ -126,7 +123,6 @@ VU_TEST(net_forward, echo_without_a_receive_ring_is_counted)
 	CHECK_EQ(sent_drops(&f, 0, NET_DROP_NO_PORT), 2);
 	CHECK(is_silent(&f, 0));
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, frames_of_several_mbufs_go_round)
@@ -147,7 +143,6 @@ VU_TEST(net_forward, frames_of_several_mbufs_go_round)
 	CHECK(received_is(f.received, frame, sizeof(frame)));
 	CHECK_EQ(f.received->nb_buffers, 10);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* ---- switch ---- */
@@ -160,25 +155,24 @@ VU_TEST(net_forward, switch_floods_what_it_does_not_know_and_learns)
 	/* 10, 11, 12 are the guests of ports 0, 1, 2. */
 	send_frame(&f, 0, 11, 10, 1);
 	net_turn(f.sched);
-	CHECK(check_frame(&f, 1, 11, 10, 1) == TEST_SUCCESS);
-	CHECK(check_frame(&f, 2, 11, 10, 1) == TEST_SUCCESS);
+	check_frame(&f, 1, 11, 10, 1);
+	check_frame(&f, 2, 11, 10, 1);
 	CHECK(is_silent(&f, 0));
 	send_frame(&f, 1, 10, 11, 2);
 	net_turn(f.sched);
-	CHECK(check_frame(&f, 0, 10, 11, 2) == TEST_SUCCESS);
+	check_frame(&f, 0, 10, 11, 2);
 	CHECK(is_silent(&f, 1) && is_silent(&f, 2));
 	send_frame(&f, 0, 11, 10, 3);
 	net_turn(f.sched);
-	CHECK(check_frame(&f, 1, 11, 10, 3) == TEST_SUCCESS);
+	check_frame(&f, 1, 11, 10, 3);
 	CHECK(is_silent(&f, 0) && is_silent(&f, 2));
 	/* Broadcast and multicast always go everywhere. */
 	send_frame(&f, 2, BROADCAST, 12, 4);
 	net_turn(f.sched);
-	CHECK(check_frame(&f, 0, BROADCAST, 12, 4) == TEST_SUCCESS);
-	CHECK(check_frame(&f, 1, BROADCAST, 12, 4) == TEST_SUCCESS);
+	check_frame(&f, 0, BROADCAST, 12, 4);
+	check_frame(&f, 1, BROADCAST, 12, 4);
 	CHECK(is_silent(&f, 2));
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, guest_that_moves_is_found_at_its_new_port)
@@ -193,10 +187,9 @@ VU_TEST(net_forward, guest_that_moves_is_found_at_its_new_port)
 	discard_received(&f);
 	send_frame(&f, 1, 10, 11, 3);
 	net_turn(f.sched);
-	CHECK(check_frame(&f, 2, 10, 11, 3) == TEST_SUCCESS);
+	check_frame(&f, 2, 10, 11, 3);
 	CHECK(is_silent(&f, 0));
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, nothing_goes_back_where_it_came_from)
@@ -211,12 +204,11 @@ VU_TEST(net_forward, nothing_goes_back_where_it_came_from)
 	send_frame(&f, 0, 20, 10, 3);
 	net_turn(f.sched);
 	CHECK(is_silent(&f, 0));
-	CHECK(check_frame(&f, 1, BROADCAST, 10, 1) == TEST_SUCCESS);
-	CHECK(check_frame(&f, 1, BROADCAST, 20, 2) == TEST_SUCCESS);
+	check_frame(&f, 1, BROADCAST, 10, 1);
+	check_frame(&f, 1, BROADCAST, 20, 2);
 	CHECK(is_silent(&f, 1));
 	CHECK_EQ(sent_drops(&f, 0, NET_DROP_NO_PORT), 1);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, mixed_destinations_of_one_burst_keep_their_order)
@@ -237,12 +229,11 @@ VU_TEST(net_forward, mixed_destinations_of_one_burst_keep_their_order)
 		for (unsigned int i = 0; i < RTE_DIM(dsts); i++) {
 			if (dsts[i] == (port == 1 ? 12 : 11))
 				continue;
-			CHECK(check_frame(&f, port, dsts[i], 10, 100 + i) == TEST_SUCCESS);
+			check_frame(&f, port, dsts[i], 10, 100 + i);
 		}
 		CHECK(is_silent(&f, port));
 	}
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, ports_without_a_guest_take_no_part)
@@ -257,7 +248,7 @@ VU_TEST(net_forward, ports_without_a_guest_take_no_part)
 	/* A flood that somebody got is no drop. */
 	send_frame(&f, 0, BROADCAST, 10, 2);
 	net_turn(f.sched);
-	CHECK(check_frame(&f, 1, BROADCAST, 10, 2) == TEST_SUCCESS);
+	check_frame(&f, 1, BROADCAST, 10, 2);
 	CHECK_EQ(sent_drops(&f, 0, NET_DROP_NO_PORT), 0);
 	/* To a guest that is gone. */
 	send_frame(&f, 0, 12, 10, 3);
@@ -271,7 +262,6 @@ VU_TEST(net_forward, ports_without_a_guest_take_no_part)
 	CHECK_EQ(sent_drops(&f, 0, NET_DROP_NO_PORT), 3);
 	CHECK_EQ(rig_port_stats(&f.ports[0], 1).nb_packets, 4);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, port_that_is_destroyed_leaves_the_switch)
@@ -281,13 +271,13 @@ VU_TEST(net_forward, port_that_is_destroyed_leaves_the_switch)
 	far_open(&f, "forward=switch", 2, 1, NULL);
 	send_frame(&f, 1, BROADCAST, 11, 1);
 	net_turn(f.sched);
-	CHECK(check_frame(&f, 0, BROADCAST, 11, 1) == TEST_SUCCESS);
+	check_frame(&f, 0, BROADCAST, 11, 1);
 	rig_port_close(&f.ports[1]);
 	f.nb_ports = 1;
 	/* Alone again: an echo. */
 	send_frame(&f, 0, 11, 10, 2);
 	net_turn(f.sched);
-	CHECK(check_frame(&f, 0, 10, 11, 2) == TEST_SUCCESS);
+	check_frame(&f, 0, 10, 11, 2);
 	/* Its place is taken by the next one, which does not inherit its addresses. */
 	port_open(&f.ports[1], f.sched, "forward=switch");
 	port_start(&f.ports[1], F_MERGEABLE);
@@ -298,10 +288,9 @@ VU_TEST(net_forward, port_that_is_destroyed_leaves_the_switch)
 	f.nb_ports = 3;
 	send_frame(&f, 0, 11, 10, 3);
 	net_turn(f.sched);
-	CHECK(check_frame(&f, 1, 11, 10, 3) == TEST_SUCCESS);
-	CHECK(check_frame(&f, 2, 11, 10, 3) == TEST_SUCCESS);
+	check_frame(&f, 1, 11, 10, 3);
+	check_frame(&f, 2, 11, 10, 3);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, other_ports_are_not_in_the_switch)
@@ -315,11 +304,10 @@ VU_TEST(net_forward, other_ports_are_not_in_the_switch)
 	port_offer(&loop, 0, 8, 256);
 	send_frame(&f, 0, BROADCAST, 10, 1);
 	net_turn(f.sched);
-	CHECK(check_frame(&f, 1, BROADCAST, 10, 1) == TEST_SUCCESS);
+	check_frame(&f, 1, BROADCAST, 10, 1);
 	CHECK_EQ(fake_ring_nb_used(loop.rings[0].ring), 0);
 	rig_port_close(&loop);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, flooded_frames_of_several_mbufs_are_freed_once)
@@ -342,7 +330,6 @@ VU_TEST(net_forward, flooded_frames_of_several_mbufs_are_freed_once)
 		CHECK_EQ(rte_mempool_avail_count(pool), pool->size);
 	}
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* ---- queue pairs ---- */
@@ -366,7 +353,6 @@ VU_TEST(net_forward, pairs_stay_apart_and_fall_back_to_the_first)
 	CHECK(received_is(f.received, frame, sizeof(frame)));
 	CHECK_EQ(fake_ring_nb_used(f.ports[0].rings[2].ring), 0);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* ---- from one lcore to another ---- */
@@ -393,10 +379,9 @@ VU_TEST(net_forward, frames_for_another_lcore_wait_in_the_handoff_ring)
 	CHECK(vu_sched_turn(f.sched, 0) >= 0);
 	CHECK_EQ(rte_ring_count(nq->handoff), 0);
 	for (uint64_t i = 0; i < 20; i++)
-		CHECK(check_frame(&f, 0, 1, 2, i) == TEST_SUCCESS);
+		check_frame(&f, 0, 1, 2, i);
 	CHECK_EQ(rig_port_stats(&f.ports[0], 0).nb_packets, 20);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, full_handoff_ring_drops_and_counts)
@@ -420,12 +405,11 @@ VU_TEST(net_forward, full_handoff_ring_drops_and_counts)
 	WAIT_WHILE(rte_ring_count(port_forward_queue(&f.ports[0], 0)->handoff) != 0) {
 		CHECK(vu_sched_turn(f.sched, 0) >= 0);
 		while (!is_silent(&f, 0))
-			CHECK(check_frame(&f, 0, 1, 2, nb_received++) == TEST_SUCCESS);
+			check_frame(&f, 0, 1, 2, nb_received++);
 		port_offer(&f.ports[0], 0, RING_SIZE, 256);
 	}
 	CHECK_EQ(nb_received, capacity);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, frames_in_the_handoff_ring_are_freed_with_the_port)
@@ -442,7 +426,6 @@ VU_TEST(net_forward, frames_in_the_handoff_ring_are_freed_with_the_port)
 	CHECK_EQ(rte_mempool_avail_count(port_queue(&f.ports[0], 1)->pool),
 		port_queue(&f.ports[0], 1)->pool->size);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* ---- traffic between all, with loops in threads ---- */
@@ -453,7 +436,7 @@ struct tally {
 };
 
 /* One guest's round: take what came, give buffers back, send a few frames to anybody. */
-static int
+static void
 guest_round(struct net_ports *f, unsigned int port, struct fake_rand *rand, struct tally *tally)
 {
 	struct rig_port *p = &f->ports[port];
@@ -481,7 +464,6 @@ guest_round(struct net_ports *f, unsigned int port, struct fake_rand *rand, stru
 		memcpy(frame + MAC_BYTES, &seed, sizeof(seed));
 		tally->nb_sent += port_send(p, 0, frame, sizeof(frame)) >= 0;
 	}
-	return TEST_SUCCESS;
 }
 
 /* Frames still under way: in a ring between lcores or not polled yet. */
@@ -495,8 +477,7 @@ wait_until_quiet(struct net_ports *f, struct tally *tally)
 		for (unsigned int i = 0; i < f->nb_ports; i++) {
 			struct rig_port *p = &f->ports[i];
 
-			WAIT_WHILE(p->rings[1].ring->nb_free != RING_SIZE)
-				port_collect(p, 1);
+			WAIT_WHILE(p->rings[1].ring->nb_free != RING_SIZE) port_collect(p, 1);
 			WAIT_UNTIL(rte_ring_count(port_forward_queue(p, 0)->handoff) == 0);
 			tally->nb_received += discard_received(f);
 			port_offer(p, 0, RING_SIZE, 256);
@@ -506,7 +487,7 @@ wait_until_quiet(struct net_ports *f, struct tally *tally)
 }
 
 /* Everything that was sent was received, or dropped for a counted reason. */
-static int
+static void
 check_tally(struct net_ports *f, const struct tally *tally)
 {
 	uint64_t nb_sent = 0, nb_delivered = 0, nb_dropped = 0;
@@ -524,10 +505,9 @@ check_tally(struct net_ports *f, const struct tally *tally)
 	CHECK_EQ(nb_delivered, tally->nb_received);
 	CHECK_EQ(nb_delivered + nb_dropped, nb_sent);
 	CHECK(nb_delivered != 0);
-	return TEST_SUCCESS;
 }
 
-static int
+static void
 check_traffic(unsigned int nb_rounds)
 {
 	struct fake_rand rand = { 31337 };
@@ -541,18 +521,17 @@ check_traffic(unsigned int nb_rounds)
 	rig_loops_start(&loops, f.sched);
 	for (unsigned int round = 0; round < nb_rounds; round++)
 		for (unsigned int port = 0; port < RTE_DIM(crossed); port++)
-			CHECK(guest_round(&f, port, &rand, &tally) == TEST_SUCCESS);
+			guest_round(&f, port, &rand, &tally);
 	wait_until_quiet(&f, &tally);
 	rig_loops_stop(&loops);
 	tally.nb_received += discard_received(&f);
-	CHECK(check_tally(&f, &tally) == TEST_SUCCESS);
+	check_tally(&f, &tally);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_forward, traffic_across_lcores_adds_up)
 {
-	return check_traffic(3000);
+	check_traffic(3000);
 }
 
 VU_TEST_STRESS(net_forward, ports_come_and_go_under_traffic)
@@ -578,11 +557,10 @@ VU_TEST_STRESS(net_forward, ports_come_and_go_under_traffic)
 		for (unsigned int round = 0; round < 20; round++)
 			for (unsigned int port = 0; port < RTE_DIM(crossed); port++)
 				if (port != gone)
-					CHECK(guest_round(&f, port, &rand, &tally) == TEST_SUCCESS);
+					guest_round(&f, port, &rand, &tally);
 		port_start(&f.ports[gone], F_MERGEABLE);
 	}
 	rig_loops_stop(&loops);
 	CHECK(tally.nb_received != 0);
 	ports_close(&f);
-	return TEST_SUCCESS;
 }

@@ -37,17 +37,16 @@ loopback_close(struct loopback *l)
 }
 
 /* Next frame is this one. */
-static int
+static void
 check_received(struct loopback *l, const uint8_t *frame, uint32_t len_bytes)
 {
 	CHECK(port_receive(&l->port, 0, l->received));
 	CHECK_EQ(l->received->len_bytes, len_bytes);
 	CHECK(memcmp(l->received->frame, frame, len_bytes) == 0);
-	return TEST_SUCCESS;
 }
 
 /* Send a frame in the given chain; it must come back. */
-static int
+static void
 check_echo(struct loopback *l, const struct net_chain *chain, const uint8_t *frame,
 	uint32_t len_bytes)
 {
@@ -55,8 +54,7 @@ check_echo(struct loopback *l, const struct net_chain *chain, const uint8_t *fra
 	CHECK(port_send_chain(&l->port, 0, chain, frame, len_bytes) >= 0);
 	net_turn(l->sched);
 	CHECK_EQ(port_collect(&l->port, 1), 1);
-	CHECK(check_received(l, frame, len_bytes) == TEST_SUCCESS);
-	return TEST_SUCCESS;
+	check_received(l, frame, len_bytes);
 }
 
 VU_TEST(net_from_guest, every_length)
@@ -79,13 +77,12 @@ VU_TEST(net_from_guest, every_length)
 			CHECK(port_send(&l.port, 0, frame, lengths[i]) >= 0);
 			net_turn(l.sched);
 			CHECK_EQ(port_collect(&l.port, 1), 1);
-			CHECK(check_received(&l, frame, lengths[i]) == TEST_SUCCESS);
+			check_received(&l, frame, lengths[i]);
 		}
 		CHECK_EQ(rig_port_stats(&l.port, 1).nb_packets, RTE_DIM(lengths));
 		CHECK_EQ(rig_port_stats(&l.port, 1).nb_bytes, nb_bytes);
 		loopback_close(&l);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_from_guest, header_and_data_split_at_every_byte)
@@ -109,12 +106,11 @@ VU_TEST(net_from_guest, header_and_data_split_at_every_byte)
 					{ gpa + 0x300, total - b, false },
 				} };
 
-				CHECK(check_echo(&l, &chain, frame, sizeof(frame)) == TEST_SUCCESS);
+				check_echo(&l, &chain, frame, sizeof(frame));
 			}
 		}
 		loopback_close(&l);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_from_guest, a_descriptor_per_byte)
@@ -128,9 +124,8 @@ VU_TEST(net_from_guest, a_descriptor_per_byte)
 	/* Half of them in one region, half in the next. */
 	for (uint16_t i = 0; i < 30; i++)
 		chain.bufs[i] = (struct fake_buf){ FAKE_MID_GPA - 15 + i, 1, false };
-	CHECK(check_echo(&l, &chain, frame, sizeof(frame)) == TEST_SUCCESS);
+	check_echo(&l, &chain, frame, sizeof(frame));
 	loopback_close(&l);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_from_guest, buffer_across_regions)
@@ -145,10 +140,9 @@ VU_TEST(net_from_guest, buffer_across_regions)
 			{ FAKE_MID_GPA - before, 3012, false },
 		} };
 
-		CHECK(check_echo(&l, &chain, frame, sizeof(frame)) == TEST_SUCCESS);
+		check_echo(&l, &chain, frame, sizeof(frame));
 	}
 	loopback_close(&l);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_from_guest, too_short_frames_are_dropped_and_given_back)
@@ -177,7 +171,6 @@ VU_TEST(net_from_guest, too_short_frames_are_dropped_and_given_back)
 		CHECK_EQ(rig_port_stats(&l.port, 1).fault, VU_VRING_OK);
 		loopback_close(&l);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_from_guest, too_long_frames_are_dropped_and_given_back)
@@ -198,9 +191,8 @@ VU_TEST(net_from_guest, too_long_frames_are_dropped_and_given_back)
 	CHECK_EQ(port_collect(&l.port, 1), 3);
 	CHECK_EQ(rig_port_stats(&l.port, 1).nb_drops[VU_DROP_TOO_BIG], 2);
 	CHECK_EQ(rig_port_stats(&l.port, 1).nb_packets, 1);
-	CHECK(check_received(&l, frame, sizeof(frame)) == TEST_SUCCESS);
+	check_received(&l, frame, sizeof(frame));
 	loopback_close(&l);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_from_guest, more_frames_than_one_burst)
@@ -221,11 +213,10 @@ VU_TEST(net_from_guest, more_frames_than_one_burst)
 	CHECK_EQ(port_collect(&l.port, 1), RING_SIZE);
 	for (unsigned int i = 0; i < RING_SIZE; i++) {
 		frame_make(frame, sizeof(frame), i);
-		CHECK(check_received(&l, frame, sizeof(frame)) == TEST_SUCCESS);
+		check_received(&l, frame, sizeof(frame));
 	}
 	CHECK(!port_receive(&l.port, 0, l.received));
 	loopback_close(&l);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_from_guest, frames_come_from_the_pool_that_was_set)
@@ -258,7 +249,6 @@ VU_TEST(net_from_guest, frames_come_from_the_pool_that_was_set)
 	rte_mempool_free(pool);
 	rte_mempool_free(no_room);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 /* ---- disabled ---- */
@@ -291,7 +281,6 @@ VU_TEST(net_from_guest, disabled_ring_consumes_and_drops)
 	net_turn(l.sched);
 	CHECK_EQ(rig_port_stats(&l.port, 1).nb_packets, 2);
 	loopback_close(&l);
-	return TEST_SUCCESS;
 }
 
 /* ---- notifications ---- */
@@ -324,7 +313,6 @@ VU_TEST(net_from_guest, one_notification_per_burst_and_only_if_wanted)
 	CHECK_EQ(rig_port_stats(&l.port, 1).vring.nb_notifications, 2);
 	CHECK_EQ(rig_port_stats(&l.port, 1).vring.nb_notifications_suppressed, 2);
 	loopback_close(&l);
-	return TEST_SUCCESS;
 }
 
 /* ---- shortage of mbufs ---- */
@@ -367,11 +355,10 @@ VU_TEST(net_from_guest, without_mbufs_frames_stay_with_the_guest)
 	net_turn(l.sched);
 	CHECK_EQ(port_collect(&l.port, 1), 4);
 	for (int i = 0; i < 4; i++)
-		CHECK(check_received(&l, frame, sizeof(frame)) == TEST_SUCCESS);
+		check_received(&l, frame, sizeof(frame));
 	CHECK_EQ(rig_port_stats(&l.port, 1).nb_drops[NET_DROP_NO_MBUF], 0);
 	free(mbufs);
 	loopback_close(&l);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_from_guest, long_frame_without_mbufs_for_its_rest_is_dropped)
@@ -397,7 +384,6 @@ VU_TEST(net_from_guest, long_frame_without_mbufs_for_its_rest_is_dropped)
 	rte_pktmbuf_free_bulk(mbufs, nb);
 	free(mbufs);
 	loopback_close(&l);
-	return TEST_SUCCESS;
 }
 
 /* ---- faults ---- */
@@ -442,7 +428,7 @@ VU_TEST(net_from_guest, frames_before_a_bad_entry_arrive)
 			net_turn(l.sched);
 		CHECK_EQ(port_collect(&l.port, 1), 5);
 		for (int i = 0; i < 5; i++)
-			CHECK(check_received(&l, frame, sizeof(frame)) == TEST_SUCCESS);
+			check_received(&l, frame, sizeof(frame));
 		CHECK(!port_receive(&l.port, 0, l.received));
 		CHECK_EQ(rig_port_stats(&l.port, 1).fault, bad_entries[b].fault);
 		CHECK_EQ(rig_port_stats(&l.port, 1).nb_faults, 1);
@@ -457,7 +443,6 @@ VU_TEST(net_from_guest, frames_before_a_bad_entry_arrive)
 		rig_port_close(&other);
 		loopback_close(&l);
 	}
-	return TEST_SUCCESS;
 }
 
 /* ---- random layouts against what was sent ---- */
@@ -527,7 +512,7 @@ send_random(struct loopback *l, struct fake_rand *rand, struct sent *sent, unsig
 	return nb_whole;
 }
 
-static int
+static void
 check_random(uint64_t features, uint64_t seed, unsigned int nb_rounds)
 {
 	static struct sent sent[17];
@@ -547,7 +532,7 @@ check_random(uint64_t features, uint64_t seed, unsigned int nb_rounds)
 		port_collect(&l.port, 1);
 		CHECK_EQ(l.port.rings[1].ring->nb_free, RING_SIZE);
 		for (unsigned int i = 0; i < nb; i++) {
-			CHECK(check_received(&l, sent[i].frame, sent[i].len_bytes) == TEST_SUCCESS);
+			check_received(&l, sent[i].frame, sent[i].len_bytes);
 			nb_bytes += sent[i].len_bytes;
 		}
 		CHECK(!port_receive(&l.port, 0, l.received));
@@ -561,15 +546,13 @@ check_random(uint64_t features, uint64_t seed, unsigned int nb_rounds)
 	CHECK_EQ(stats.vring.nb_chains, nb_sent + nb_short);
 	CHECK(nb_short != 0);
 	loopback_close(&l);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_from_guest, random_layouts_carry_the_same_bytes)
 {
-	CHECK(check_random(F_LEGACY, 11, 700) == TEST_SUCCESS);
-	CHECK(check_random(F_MODERN, 22, 700) == TEST_SUCCESS);
-	CHECK(check_random(F_MERGEABLE, 33, 700) == TEST_SUCCESS);
-	return TEST_SUCCESS;
+	check_random(F_LEGACY, 11, 700);
+	check_random(F_MODERN, 22, 700);
+	check_random(F_MERGEABLE, 33, 700);
 }
 
 /* With IN_ORDER one used element stands for a burst: that of its last buffer. */
@@ -591,7 +574,6 @@ VU_TEST(net_from_guest, in_order_bursts_end_with_their_last_buffer)
 	CHECK_EQ(elems[0].id, (uint32_t)head);
 	CHECK_EQ(elems[0].len_bytes, 0);
 	loopback_close(&l);
-	return TEST_SUCCESS;
 }
 
 /* Frames of a port may wait in another one's handoff ring when it is gone. */
@@ -609,5 +591,4 @@ VU_TEST(net_from_guest, pools_stay_as_long_as_their_frames)
 	CHECK(net_pool_get(-1) == pool);
 	net_pool_put(pool);
 	CHECK(rte_mempool_lookup(name) == NULL);
-	return TEST_SUCCESS;
 }

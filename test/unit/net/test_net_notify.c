@@ -74,15 +74,13 @@ VU_TEST(net_notify, idle_queues_tell_after_the_time)
 		notify_open(&f, 50, layouts[i]);
 		send_frames(&f, 3);
 		for (uint32_t q = 0; q < 2; q++)
-			WAIT_WHILE(nb_calls(&f, q) == 0)
-				net_turn(f.sched);
+			WAIT_WHILE(nb_calls(&f, q) == 0) net_turn(f.sched);
 		CHECK(rig_port_stats(&f.port, 0).vring.nb_notifications_delayed != 0);
 		CHECK(rig_port_stats(&f.port, 1).vring.nb_notifications_delayed != 0);
 		/* With that they are idle again. */
 		CHECK_EQ(rig_port_stats(&f.port, 1).vring.nb_notifications, 1);
 		notify_close(&f);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_notify, queues_that_stop_tell_first)
@@ -100,7 +98,6 @@ VU_TEST(net_notify, queues_that_stop_tell_first)
 		CHECK_EQ(nb_calls(&f, q), 1);
 	}
 	notify_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_notify, a_new_call_descriptor_hears_of_it)
@@ -118,7 +115,6 @@ VU_TEST(net_notify, a_new_call_descriptor_hears_of_it)
 	CHECK_EQ(rig_events(fd), 1);
 	vu_fd_close(&fd);
 	notify_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_notify, queues_that_are_given_up_tell_first)
@@ -135,7 +131,6 @@ VU_TEST(net_notify, queues_that_are_given_up_tell_first)
 	CHECK_EQ(rig_port_stats(&f.port, 1).fault, VU_VRING_BAD_AVAIL_IDX);
 	CHECK_EQ(nb_calls(&f, 1), 1);
 	notify_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* What waits to be signalled is not worth another stall. */
@@ -153,7 +148,6 @@ VU_TEST(net_notify, a_call_that_blocked_is_not_written_again)
 	CHECK_EQ(f.port.nb_ring_faults, 1);
 	CHECK_EQ(nb_calls(&f, 1), 0);
 	notify_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_notify, queues_that_move_tell_at_their_new_place)
@@ -174,7 +168,6 @@ VU_TEST(net_notify, queues_that_move_tell_at_their_new_place)
 		}
 	}
 	notify_close(&f);
-	return TEST_SUCCESS;
 }
 
 static void *
@@ -205,5 +198,4 @@ VU_TEST(net_notify, guests_that_sleep_are_always_notified)
 	vu_sched_stop(f.sched);
 	expect_thread_join(thread);
 	notify_close(&f);
-	return TEST_SUCCESS;
 }

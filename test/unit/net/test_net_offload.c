@@ -72,7 +72,6 @@ VU_TEST(net_offload, features_without_those_they_need_do_not_count)
 			CHECK_EQ(effective, set & offered);
 		CHECK_EQ(effective & 3, set & 3);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_offload, checksum_becomes_a_request)
@@ -101,7 +100,6 @@ VU_TEST(net_offload, checksum_becomes_a_request)
 		rte_pktmbuf_free(mbuf);
 	}
 	net_pool_put(pool);
-	return TEST_SUCCESS;
 }
 
 /* What no mbuf flag describes is done at once: any sum at any place, across segments. */
@@ -133,7 +131,6 @@ VU_TEST(net_offload, other_checksums_are_written)
 		free(expected);
 	}
 	net_pool_put(pool);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_offload, zero_checksum_is_written_as_ones)
@@ -150,7 +147,6 @@ VU_TEST(net_offload, zero_checksum_is_written_as_ones)
 	CHECK(mbuf_is_frame(mbuf));
 	rte_pktmbuf_free(mbuf);
 	net_pool_put(pool);
-	return TEST_SUCCESS;
 }
 
 /* Every place that a checksum can be said to have, with a guard behind the frame. */
@@ -179,7 +175,6 @@ VU_TEST(net_offload, checksums_outside_the_frame_are_refused)
 		}
 	}
 	net_pool_put(pool);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_offload, segmentation_becomes_a_request)
@@ -212,7 +207,6 @@ VU_TEST(net_offload, segmentation_becomes_a_request)
 		rte_pktmbuf_free(mbuf);
 	}
 	net_pool_put(pool);
-	return TEST_SUCCESS;
 }
 
 /* Frames that were announced as large and are not ask for a checksum only. */
@@ -233,7 +227,6 @@ VU_TEST(net_offload, a_single_segment_is_an_ordinary_frame)
 	CHECK(memcmp(&back, &header, sizeof(back)) == 0);
 	rte_pktmbuf_free(mbuf);
 	net_pool_put(pool);
-	return TEST_SUCCESS;
 }
 
 static bool
@@ -266,7 +259,6 @@ VU_TEST(net_offload, segmentation_must_be_negotiated)
 		CHECK(ecn == 0 || !is_taken(ALL & ~ecn, &header));
 	}
 	net_pool_put(pool);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_offload, headers_that_contradict_the_frame_are_refused)
@@ -308,7 +300,6 @@ VU_TEST(net_offload, headers_that_contradict_the_frame_are_refused)
 		CHECK_EQ(is_taken(ALL, &good), words >= 5);
 	}
 	net_pool_put(pool);
-	return TEST_SUCCESS;
 }
 
 /* No frame is long enough for all the headers that its bytes announce. */
@@ -329,7 +320,6 @@ VU_TEST(net_offload, frames_cut_anywhere)
 			CHECK_EQ(is_taken(ALL, &header), frame.len_bytes >= header_bytes);
 	}
 	net_pool_put(pool);
-	return TEST_SUCCESS;
 }
 
 /* Frame and header with some bytes changed: whatever is taken, nothing behind the frame is read. */
@@ -394,7 +384,6 @@ VU_TEST(net_offload, nothing_behind_the_frame_is_read)
 		take(ALL, &view, &header);
 	}
 	CHECK(munmap(pages, 2 * page_bytes) == 0);
-	return TEST_SUCCESS;
 }
 
 /* Fragments, other versions, other protocols: nothing to segment; a checksum is done at once. */
@@ -423,7 +412,6 @@ VU_TEST(net_offload, frames_that_are_no_tcp)
 		rte_pktmbuf_free(mbuf);
 	}
 	net_pool_put(pool);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_offload, known_good_checksums_are_reported)
@@ -450,7 +438,6 @@ VU_TEST(net_offload, known_good_checksums_are_reported)
 	}
 	rte_pktmbuf_free(mbuf);
 	net_pool_put(pool);
-	return TEST_SUCCESS;
 }
 
 /* Requests of an application that no header expresses are left to software. */
@@ -478,5 +465,4 @@ VU_TEST(net_offload, requests_that_no_header_expresses)
 	CHECK(!net_offload_to_header(ALL, mbuf, &header));
 	rte_pktmbuf_free(mbuf);
 	net_pool_put(pool);
-	return TEST_SUCCESS;
 }

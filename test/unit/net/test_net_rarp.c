@@ -48,7 +48,6 @@ VU_TEST(net_rarp, reaches_the_others)
 	CHECK_EQ(net_fdb_lookup((const struct rte_ether_addr *)mac, net_fdb_age_now()),
 		port_number(&n.ports[1]));
 	ports_close(&n);
-	return 0;
 }
 
 VU_TEST(net_rarp, refused)
@@ -67,7 +66,6 @@ VU_TEST(net_rarp, refused)
 	CHECK_EQ(vu_device_send_rarp(port.dev, mac), -EOPNOTSUPP);
 	rig_port_close(&port);
 	vu_sched_destroy(sched);
-	return 0;
 }
 
 /* A receive queue whose lcore does not come: the ring to it fills up, the rest is counted. */
@@ -89,5 +87,4 @@ VU_TEST(net_rarp, handoff_full)
 	for (unsigned int i = 0; i < RTE_DIM(ports); i++)
 		rig_port_close(&ports[i]);
 	vu_sched_destroy(sched);
-	return 0;
 }

@@ -65,16 +65,15 @@ drops(const struct rig_port *port, uint32_t queue_idx, unsigned int reason)
 	return rig_port_stats(port, queue_idx).nb_drops[reason];
 }
 
-static int
+static void
 check_header(const struct net_received *received, const struct net_header *header)
 {
 	CHECK(memcmp(received->header, header, sizeof(*header)) == 0);
 	CHECK_EQ(received->header[10], received->nb_buffers);
-	return TEST_SUCCESS;
 }
 
 /* Headers of segment i of the large frame. */
-static int
+static void
 check_segment_headers(struct offload_frame *segment, unsigned int i, bool is_last)
 {
 	uint8_t *ip = segment->bytes + segment->l2_bytes;
@@ -95,11 +94,10 @@ check_segment_headers(struct offload_frame *segment, unsigned int i, bool is_las
 	CHECK(memcmp(segment->bytes, frame.bytes, frame.l2_bytes) == 0);
 	CHECK(memcmp(tcp, large, 4) == 0 && memcmp(tcp + 8, large + 8, 5) == 0);
 	CHECK(memcmp(tcp + 18, large + 18, 14) == 0);
-	return TEST_SUCCESS;
 }
 
 /* The large frame arrives in segments. */
-static int
+static void
 check_segments(struct rig_port *port, struct net_received *received, bool is_complete)
 {
 	uint32_t header_bytes = frame.l2_bytes + frame.l3_bytes + frame.l4_bytes;
@@ -115,18 +113,16 @@ check_segments(struct rig_port *port, struct net_received *received, bool is_com
 		memcpy(part.bytes, received->frame, received->len_bytes);
 		CHECK_EQ(part.len_bytes, header_bytes + nb);
 		CHECK(memcmp(part.bytes + header_bytes, frame.bytes + done, nb) == 0);
-		CHECK(check_segment_headers(&part, i, done + nb == frame.len_bytes) ==
-			TEST_SUCCESS);
+		check_segment_headers(&part, i, done + nb == frame.len_bytes);
 		CHECK_EQ(frame_is_complete(&part), is_complete);
 		if (!is_complete) {
 			CHECK_EQ(be_get(frame_csum(&part), 2), frame_pseudo_sum(&part));
 			header = offload_header(&part, 0);
 		}
-		CHECK(check_header(received, &header) == TEST_SUCCESS);
+		check_header(received, &header);
 		done += nb;
 	}
 	CHECK(!port_receive(port, 0, received));
-	return TEST_SUCCESS;
 }
 
 static const struct offload_shape large_shapes[] = {
@@ -151,7 +147,7 @@ echo_large(struct echo *e, const struct offload_shape *shape)
 	port_collect(&e->port, 1);
 }
 
-static int
+static void
 check_large(uint64_t features, bool is_complete)
 {
 	for (unsigned int i = 0; i < RTE_DIM(large_shapes); i++) {
@@ -159,21 +155,20 @@ check_large(uint64_t features, bool is_complete)
 
 		echo_open(&e, F_RINGS | F_SEND | features);
 		echo_large(&e, &large_shapes[i]);
-		CHECK(check_segments(&e.port, e.received, is_complete) == TEST_SUCCESS);
+		check_segments(&e.port, e.received, is_complete);
 		CHECK_EQ(drops(&e.port, 0, NET_DROP_NO_OFFLOAD), 0);
 		echo_close(&e);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_software, segments_for_a_guest_without_offloads)
 {
-	return check_large(0, true);
+	check_large(0, true);
 }
 
 VU_TEST(net_software, segments_for_a_guest_that_does_checksums)
 {
-	return check_large(F_TAKE_CSUM, false);
+	check_large(F_TAKE_CSUM, false);
 }
 
 /* Each kind of large frame goes whole to a guest that takes that kind, and to no other. */
@@ -191,24 +186,23 @@ VU_TEST(net_software, large_frames_go_whole_where_negotiated)
 		header = offload_header(&frame, GSO_BYTES);
 		CHECK(port_receive(&e.port, 0, e.received));
 		CHECK(received_is(e.received, frame.bytes, frame.len_bytes));
-		CHECK(check_header(e.received, &header) == TEST_SUCCESS);
+		check_header(e.received, &header);
 		echo_close(&e);
 
 		echo_open(&e, F_RINGS | F_SEND | F_TAKE_CSUM | other);
 		echo_large(&e, shape);
-		CHECK(check_segments(&e.port, e.received, false) == TEST_SUCCESS);
+		check_segments(&e.port, e.received, false);
 		echo_close(&e);
 
 		echo_open(&e, F_RINGS | F_SEND | F_TAKE_TSO);
 		echo_large(&e, shape);
 		if ((shape->tcp_flags & TCP_CWR) != 0)
-			CHECK(check_segments(&e.port, e.received, false) == TEST_SUCCESS);
+			check_segments(&e.port, e.received, false);
 		else
 			CHECK(port_receive(&e.port, 0, e.received) &&
 				e.received->len_bytes == frame.len_bytes);
 		echo_close(&e);
 	}
-	return TEST_SUCCESS;
 }
 
 static void
@@ -219,7 +213,7 @@ use_variant(struct rig_port *port, const struct net_variant *variant)
 }
 
 /* Frames of all kinds in one burst: finished ones and such that the guest finishes. */
-static int
+static void
 check_mixed_burst(const struct net_variant *variant, uint64_t features)
 {
 	static const struct offload_shape small_shapes[] = {
@@ -256,7 +250,6 @@ check_mixed_burst(const struct net_variant *variant, uint64_t features)
 	}
 	CHECK_EQ(rig_port_stats(&e.port, 0).nb_packets, 24);
 	echo_close(&e);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_software, mixed_bursts_in_every_variant)
@@ -268,10 +261,9 @@ VU_TEST(net_software, mixed_bursts_in_every_variant)
 	for (unsigned int i = 0; i < nb_variants; i++) {
 		if (!variants[i].is_runnable() || !variants[i].is_fit(&split))
 			continue;
-		CHECK(check_mixed_burst(&variants[i], 0) == TEST_SUCCESS);
-		CHECK(check_mixed_burst(&variants[i], F_TAKE_CSUM) == TEST_SUCCESS);
+		check_mixed_burst(&variants[i], 0);
+		check_mixed_burst(&variants[i], F_TAKE_CSUM);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_software, variant_says_offload)
@@ -291,7 +283,6 @@ VU_TEST(net_software, variant_says_offload)
 		CHECK_EQ(strstr(ops->name, "fast offload ") != NULL, cases[i / 2].has_offload);
 		CHECK_EQ(strncmp(ops->name, "packed", 6) == 0, snap.is_packed);
 	}
-	return TEST_SUCCESS;
 }
 
 /* Bad headers cost their frames only, in every variant; chains and buffers of one piece alike. */
@@ -336,12 +327,11 @@ VU_TEST(net_software, bad_headers_are_dropped_and_counted)
 		CHECK_EQ(rig_port_stats(&e.port, 1).fault, VU_VRING_OK);
 		for (unsigned int k = 0; k < 2; k++) {
 			CHECK(port_receive(&e.port, 0, e.received));
-			CHECK(check_header(e.received, &good) == TEST_SUCCESS);
+			check_header(e.received, &good);
 			CHECK(received_is(e.received, frame.bytes, frame.len_bytes));
 		}
 		echo_close(&e);
 	}
-	return TEST_SUCCESS;
 }
 
 /* What is not negotiated means nothing, whatever it says. */
@@ -368,18 +358,16 @@ VU_TEST(net_software, headers_are_ignored_without_the_feature)
 		CHECK(received_is(e.received, frame.bytes, frame.len_bytes));
 		echo_close(&e);
 	}
-	return TEST_SUCCESS;
 }
 
 /* The next frame of a port, with its checksum or without. */
-static int
+static void
 check_is_complete(struct net_ports *n, unsigned int port, bool is_complete)
 {
 	CHECK(port_receive(&n->ports[port], 0, n->received));
 	memcpy(&part, &frame, sizeof(part));
 	memcpy(part.bytes, n->received->frame, frame.len_bytes);
 	CHECK_EQ(frame_is_complete(&part), is_complete);
-	return TEST_SUCCESS;
 }
 
 /* One frame, flooded to guests that finish it and to such that cannot: none spoils another's. */
@@ -402,11 +390,10 @@ VU_TEST(net_software, flooded_frames_are_not_written_to)
 	port_send_frame(&n.ports[0], &header);
 	net_turn(n.sched);
 	for (unsigned int i = 1; i < n.nb_ports; i++) {
-		CHECK(check_is_complete(&n, i, features[i] == 0) == TEST_SUCCESS);
+		check_is_complete(&n, i, features[i] == 0);
 		CHECK_EQ(n.received->header[0], features[i] != 0);
 	}
 	ports_close(&n);
-	return TEST_SUCCESS;
 }
 
 /* Unfinished frames do not take the short way from guest to guest, finished ones do. */
@@ -432,11 +419,10 @@ VU_TEST(net_software, unfinished_frames_take_the_ordinary_way)
 	for (unsigned int i = 0; i < 4; i++) {
 		port_send_frame(&n.ports[0], i < 2 ? &header : &zero);
 		net_turn(n.sched);
-		CHECK(check_is_complete(&n, 1, i < 2) == TEST_SUCCESS);
+		check_is_complete(&n, 1, i < 2);
 		CHECK_EQ(rig_port_stats(&n.ports[0], 1).nb_direct, i < 2 ? 0 : i - 1);
 	}
 	ports_close(&n);
-	return TEST_SUCCESS;
 }
 
 /* A large frame of an application for the guest. */
@@ -475,7 +461,6 @@ VU_TEST(net_software, missing_ip_checksum_is_written_on_a_copy)
 	CHECK_EQ(rte_pktmbuf_mtod(mbuf, uint8_t *)[14 + 10], 0);
 	rte_pktmbuf_free(mbuf);
 	echo_close(&e);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_software, a_full_ring_takes_what_it_can)
@@ -497,7 +482,6 @@ VU_TEST(net_software, a_full_ring_takes_what_it_can)
 	CHECK_EQ(rig_port_stats(&e.port, 0).nb_packets, 3);
 	rte_pktmbuf_free(mbuf);
 	echo_close(&e);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_software, an_empty_pool_is_counted)
@@ -522,7 +506,6 @@ VU_TEST(net_software, an_empty_pool_is_counted)
 	rte_pktmbuf_free_bulk(held, nb);
 	rte_pktmbuf_free(mbuf);
 	echo_close(&e);
-	return TEST_SUCCESS;
 }
 
 /* Requests that nobody fulfils, and such that name bytes outside the frame. */
@@ -563,14 +546,12 @@ VU_TEST(net_software, impossible_requests_are_dropped_and_counted)
 		mbuf->tso_segsz = cases[i].segsz;
 		port_offer(&e.port, 0, 4, 2048);
 		if (vu_net_to_guest_burst(vu_device_queue(e.port.dev, 0), &mbuf, 1) != 1 ||
-				drops(&e.port, 0, NET_DROP_NO_OFFLOAD) != 1)
-			printf("case %u: ", i);
+				drops(&e.port, 0, NET_DROP_NO_OFFLOAD) != 1) printf("case %u: ", i);
 		CHECK_EQ(drops(&e.port, 0, NET_DROP_NO_OFFLOAD), 1);
 		CHECK_EQ(rig_port_stats(&e.port, 0).nb_packets, 0);
 		rte_pktmbuf_free(mbuf);
 		echo_close(&e);
 	}
-	return TEST_SUCCESS;
 }
 
 /* A guest chooses how many segments its frame has; not without limit. */
@@ -598,5 +579,4 @@ VU_TEST(net_software, too_many_segments_are_dropped)
 			;
 		echo_close(&e);
 	}
-	return TEST_SUCCESS;
 }

@@ -77,7 +77,7 @@ push_one(struct pusher *p, const uint8_t *bytes, uint32_t len_bytes)
 }
 
 /* Next frame is this one, in that many buffers, its header zero except their number. */
-static int
+static void
 check_received(struct pusher *p, const uint8_t *bytes, uint32_t len_bytes, uint16_t nb_buffers)
 {
 	static const uint8_t zero[10];
@@ -88,7 +88,6 @@ check_received(struct pusher *p, const uint8_t *bytes, uint32_t len_bytes, uint1
 		CHECK_EQ(p->received->header[10] | p->received->header[11] << 8, nb_buffers);
 	CHECK_EQ(p->received->len_bytes, len_bytes);
 	CHECK(memcmp(p->received->frame, bytes, len_bytes) == 0);
-	return TEST_SUCCESS;
 }
 
 static uint64_t
@@ -113,16 +112,15 @@ VU_TEST(net_to_guest, header_variants)
 		for (uint32_t len = 1; len <= sizeof(frame); len += 13) {
 			port_offer(&p.port, 0, 1, SLOT_BYTES);
 			push_one(&p, frame, len);
-			CHECK(check_received(&p, frame, len, 1) == TEST_SUCCESS);
+			check_received(&p, frame, len, 1);
 		}
 		/* No room to spare. */
 		port_offer(&p.port, 0, 1, header_bytes[k] + sizeof(frame));
 		push_one(&p, frame, sizeof(frame));
-		CHECK(check_received(&p, frame, sizeof(frame), 1) == TEST_SUCCESS);
+		check_received(&p, frame, sizeof(frame), 1);
 		CHECK_EQ(rig_port_stats(&p.port, 0).nb_packets, 17);
 		pusher_close(&p);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, header_and_data_split_at_every_byte)
@@ -147,12 +145,11 @@ VU_TEST(net_to_guest, header_and_data_split_at_every_byte)
 
 				port_offer_chain(&p.port, 0, &chain);
 				push_one(&p, frame, sizeof(frame));
-				CHECK(check_received(&p, frame, sizeof(frame), 1) == TEST_SUCCESS);
+				check_received(&p, frame, sizeof(frame), 1);
 			}
 		}
 		pusher_close(&p);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, frames_of_several_mbufs)
@@ -170,11 +167,10 @@ VU_TEST(net_to_guest, frames_of_several_mbufs)
 			port_offer(&p.port, 0, 1, 1012);
 			add_frame(&p, frame, sizeof(frame), seg_bytes[i]);
 			push(&p);
-			CHECK(check_received(&p, frame, sizeof(frame), 1) == TEST_SUCCESS);
+			check_received(&p, frame, sizeof(frame), 1);
 		}
 		pusher_close(&p);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, mbufs_may_be_empty)
@@ -203,10 +199,9 @@ VU_TEST(net_to_guest, mbufs_may_be_empty)
 		}
 		port_offer_chain(&p.port, 0, &pieces);
 		push(&p);
-		CHECK(check_received(&p, frame, len_bytes, 1) == TEST_SUCCESS);
+		check_received(&p, frame, len_bytes, 1);
 	}
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, nothing_is_written_behind_the_used_length)
@@ -223,12 +218,11 @@ VU_TEST(net_to_guest, nothing_is_written_behind_the_used_length)
 		p.port.rings[0].next_slot = 0;
 		port_offer(&p.port, 0, 1, SLOT_BYTES);
 		push_one(&p, frame, len);
-		CHECK(check_received(&p, frame, len, 1) == TEST_SUCCESS);
+		check_received(&p, frame, len, 1);
 		for (uint32_t i = 12 + len; i < SLOT_BYTES; i++)
 			CHECK_EQ(slot[i], 0x5a);
 	}
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 /* ---- mergeable buffers ---- */
@@ -252,14 +246,13 @@ VU_TEST(net_to_guest, mergeable_frame_takes_as_many_buffers_as_it_needs)
 					continue;
 				port_offer(&p.port, 0, want, buffer_bytes[b]);
 				push_one(&p, frame, len);
-				CHECK(check_received(&p, frame, len, want) == TEST_SUCCESS);
+				check_received(&p, frame, len, want);
 				CHECK_EQ(p.port.rings[0].ring->nb_free, RING_SIZE);
 			}
 		}
 	}
 	CHECK_EQ(drops(&p, VU_DROP_TOO_BIG) + drops(&p, VU_DROP_RING_FULL), 0);
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, all_but_the_last_buffer_are_full)
@@ -278,7 +271,6 @@ VU_TEST(net_to_guest, all_but_the_last_buffer_are_full)
 	CHECK_EQ(elems[5].len_bytes, 12);
 	CHECK_EQ(rig_port_stats(&p.port, 0).vring.nb_chains, 6);
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, mergeable_frames_of_one_burst_follow_each_other)
@@ -295,13 +287,11 @@ VU_TEST(net_to_guest, mergeable_frames_of_one_burst_follow_each_other)
 	}
 	push(&p);
 	for (unsigned int i = 0; i < rig_port_stats(&p.port, 0).nb_packets; i++)
-		CHECK(check_received(&p, frames[i], 20 + 21 * i, (20 + 21 * i + 12 + 99) / 100) ==
-			TEST_SUCCESS);
+		check_received(&p, frames[i], 20 + 21 * i, (20 + 21 * i + 12 + 99) / 100);
 	CHECK(!port_receive(&p.port, 0, p.received));
 	CHECK(rig_port_stats(&p.port, 0).nb_packets >= 18);
 	CHECK_EQ(rig_port_stats(&p.port, 0).nb_packets + drops(&p, VU_DROP_RING_FULL), 32);
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 /* A segmentation offload's largest frame, in the smallest mergeable buffers that Linux offers. */
@@ -316,13 +306,11 @@ VU_TEST(net_to_guest, largest_frames_fit_small_buffers)
 		port_offer(&p.port, 0, RING_SIZE, 1536);
 		add_frame(&p, frame, 50, 2048);
 		push_one(&p, frame, len);
-		CHECK(check_received(&p, frame, 50, 1) == TEST_SUCCESS);
-		CHECK(check_received(&p, frame, len, (uint16_t)((len + 12 + 1535) / 1536)) ==
-			TEST_SUCCESS);
+		check_received(&p, frame, 50, 1);
+		check_received(&p, frame, len, (uint16_t)((len + 12 + 1535) / 1536));
 	}
 	CHECK_EQ(drops(&p, VU_DROP_TOO_BIG) + drops(&p, VU_DROP_RING_FULL), 0);
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, frame_that_no_burst_can_hold_is_too_big)
@@ -338,11 +326,10 @@ VU_TEST(net_to_guest, frame_that_no_burst_can_hold_is_too_big)
 	add_frame(&p, frame, 60, 2048);
 	push(&p);
 	CHECK_EQ(drops(&p, VU_DROP_TOO_BIG), 1);
-	CHECK(check_received(&p, frame, 50, 1) == TEST_SUCCESS);
-	CHECK(check_received(&p, frame, 60, 1) == TEST_SUCCESS);
+	check_received(&p, frame, 50, 1);
+	check_received(&p, frame, 60, 1);
 	CHECK(!port_receive(&p.port, 0, p.received));
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, mergeable_frame_without_enough_buffers_takes_none)
@@ -358,9 +345,8 @@ VU_TEST(net_to_guest, mergeable_frame_without_enough_buffers_takes_none)
 	CHECK_EQ(fake_ring_nb_used(p.port.rings[0].ring), 0);
 	port_offer(&p.port, 0, 1, 100);
 	push_one(&p, frame, sizeof(frame));
-	CHECK(check_received(&p, frame, sizeof(frame), 6) == TEST_SUCCESS);
+	check_received(&p, frame, sizeof(frame), 6);
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 /* ---- drops ---- */
@@ -386,13 +372,12 @@ VU_TEST(net_to_guest, full_ring_takes_what_fits)
 		CHECK_EQ(drops(&p, VU_DROP_RING_FULL), 16);
 		for (unsigned int i = 0; i < 5; i++) {
 			frame_make(frame, sizeof(frame), i);
-			CHECK(check_received(&p, frame, sizeof(frame), 1) == TEST_SUCCESS);
+			check_received(&p, frame, sizeof(frame), 1);
 		}
 		CHECK(!port_receive(&p.port, 0, p.received));
 		CHECK_EQ(rig_events(p.port.rings[0].call_fd), 1);
 		pusher_close(&p);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, frame_longer_than_its_chain_is_too_big)
@@ -412,11 +397,10 @@ VU_TEST(net_to_guest, frame_longer_than_its_chain_is_too_big)
 	/* The buffers were kept for frames that fit. */
 	CHECK_EQ(drops(&p, VU_DROP_TOO_BIG), 2);
 	CHECK_EQ(drops(&p, VU_DROP_RING_FULL), 1);
-	CHECK(check_received(&p, frame, 88, 1) == TEST_SUCCESS);
-	CHECK(check_received(&p, frame, 20, 1) == TEST_SUCCESS);
+	check_received(&p, frame, 88, 1);
+	check_received(&p, frame, 20, 1);
 	CHECK(!port_receive(&p.port, 0, p.received));
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, disabled_and_stopped_rings_get_nothing)
@@ -448,7 +432,6 @@ VU_TEST(net_to_guest, disabled_and_stopped_rings_get_nothing)
 	CHECK_EQ(rte_ring_count(nq->handoff), 0);
 	CHECK_EQ(rig_port_stats(&p.port, 0).nb_packets, 0);
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, handoff_is_polled_until_it_is_empty)
@@ -470,11 +453,10 @@ VU_TEST(net_to_guest, handoff_is_polled_until_it_is_empty)
 	net_turn(p.sched);
 	for (unsigned int i = 0; i < 50; i++) {
 		frame_make(frame, sizeof(frame), i);
-		CHECK(check_received(&p, frame, sizeof(frame), 1) == TEST_SUCCESS);
+		check_received(&p, frame, sizeof(frame), 1);
 	}
 	CHECK_EQ(rig_port_stats(&p.port, 0).nb_packets, 50);
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 /* ---- faults ---- */
@@ -496,7 +478,7 @@ static const struct bad_entry bad_entries[] = {
 	{ VU_VRING_BAD_LENGTH, { FAKE_HIGH_GPA, 11, VU_DESC_F_WRITE, 0 } },
 };
 
-static int
+static void
 check_bad_entry(const struct bad_entry *bad, uint64_t features)
 {
 	struct pusher p;
@@ -514,7 +496,7 @@ check_bad_entry(const struct bad_entry *bad, uint64_t features)
 		add_frame(&p, frame, sizeof(frame), 2048);
 	push(&p);
 	for (unsigned int i = 0; i < 4; i++)
-		CHECK(check_received(&p, frame, sizeof(frame), 1) == TEST_SUCCESS);
+		check_received(&p, frame, sizeof(frame), 1);
 	CHECK(!port_receive(&p.port, 0, p.received));
 	CHECK_EQ(rig_port_stats(&p.port, 0).nb_packets, 4);
 	CHECK_EQ(drops(&p, VU_DROP_FAULT), 6);
@@ -530,16 +512,14 @@ check_bad_entry(const struct bad_entry *bad, uint64_t features)
 	CHECK(rig_events(p.port.rings[0].err_fd) == 0 && p.port.nb_ring_faults == 1);
 	CHECK(rig_port_stats(&p.port, 1).fault == VU_VRING_OK);
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, frames_before_a_bad_entry_arrive)
 {
 	for (unsigned int b = 0; b < RTE_DIM(bad_entries); b++) {
-		CHECK(check_bad_entry(&bad_entries[b], F_MODERN) == TEST_SUCCESS);
-		CHECK(check_bad_entry(&bad_entries[b], F_MERGEABLE) == TEST_SUCCESS);
+		check_bad_entry(&bad_entries[b], F_MODERN);
+		check_bad_entry(&bad_entries[b], F_MERGEABLE);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, frame_across_a_bad_entry_is_not_delivered_at_all)
@@ -561,7 +541,6 @@ VU_TEST(net_to_guest, frame_across_a_bad_entry_is_not_delivered_at_all)
 	CHECK_EQ(drops(&p, VU_DROP_FAULT), 1);
 	CHECK_EQ(rig_port_stats(&p.port, 0).fault, VU_VRING_BAD_ADDRESS);
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 /* ---- random buffers against what was pushed ---- */
@@ -607,7 +586,7 @@ push_random(struct pusher *p, struct fake_rand *rand, struct pushed *pushed, uns
 }
 
 /* What arrives is a subsequence of what was pushed; skipped ones are dropped ones. */
-static int
+static void
 check_subsequence(struct pusher *p, const struct pushed *pushed, unsigned int nb,
 	uint64_t *nb_delivered)
 {
@@ -621,10 +600,9 @@ check_subsequence(struct pusher *p, const struct pushed *pushed, unsigned int nb
 		next++;
 		(*nb_delivered)++;
 	}
-	return TEST_SUCCESS;
 }
 
-static int
+static void
 check_random(uint64_t features, uint64_t seed)
 {
 	static struct pushed pushed[32];
@@ -643,7 +621,7 @@ check_random(uint64_t features, uint64_t seed)
 		fake_ring_publish(p.port.rings[0].ring);
 		push_random(&p, &rand, pushed, nb);
 		nb_pushed += nb;
-		CHECK(check_subsequence(&p, pushed, nb, &nb_delivered) == TEST_SUCCESS);
+		check_subsequence(&p, pushed, nb, &nb_delivered);
 	}
 	stats = rig_port_stats(&p.port, 0);
 	CHECK_EQ(stats.fault, VU_VRING_OK);
@@ -653,13 +631,11 @@ check_random(uint64_t features, uint64_t seed)
 		stats_all_drops(&stats));
 	CHECK(nb_delivered > 500 && nb_delivered < nb_pushed);
 	pusher_close(&p);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(net_to_guest, random_buffers_carry_the_same_bytes)
 {
-	CHECK(check_random(F_LEGACY, 1) == TEST_SUCCESS);
-	CHECK(check_random(F_MODERN, 2) == TEST_SUCCESS);
-	CHECK(check_random(F_MERGEABLE, 3) == TEST_SUCCESS);
-	return TEST_SUCCESS;
+	check_random(F_LEGACY, 1);
+	check_random(F_MODERN, 2);
+	check_random(F_MERGEABLE, 3);
 }

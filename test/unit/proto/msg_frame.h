@@ -178,8 +178,8 @@ frame_rc(void)
 }
 
 /* Runs a check for each request of both directions on a fresh good frame. */
-static inline int
-rows_each(int (*check)(const struct vu_msg_spec *spec))
+static inline void
+rows_each(void (*check)(const struct vu_msg_spec *spec))
 {
 	const struct { enum vu_msg_stream stream; uint32_t nb; } tables[] = {
 		{ VU_STREAM_REQUESTS, VHOST_USER_NB_REQUESTS },
@@ -189,13 +189,10 @@ rows_each(int (*check)(const struct vu_msg_spec *spec))
 	for (unsigned int t = 0; t < RTE_DIM(tables); t++) {
 		for (uint32_t i = 1; i < tables[t].nb; i++) {
 			frame_fill(tables[t].stream, i);
-			if (check(spec_of(tables[t].stream, i)) == TEST_SUCCESS)
-				continue;
-			printf("in request %s\n", spec_of(tables[t].stream, i)->name);
-			return TEST_FAILED;
+			expect_context(spec_of(tables[t].stream, i)->name);
+			check(spec_of(tables[t].stream, i));
 		}
 	}
-	return TEST_SUCCESS;
 }
 
 #endif /* MSG_FRAME_H */

@@ -47,7 +47,6 @@ VU_TEST(msg_encode, u64_reply)
 	CHECK_EQ(word(8), 8);
 	CHECK_EQ(frame_decode(VU_STREAM_REPLIES), 0);
 	CHECK_EQ(msg.payload.u64, 0x1122334455667788);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_encode, ack_is_zero_or_one)
@@ -59,7 +58,6 @@ VU_TEST(msg_encode, ack_is_zero_or_one)
 	CHECK_EQ(word(4), 0x5);
 	CHECK_EQ(frame_decode(VU_STREAM_REPLIES), 0);
 	CHECK_EQ(msg.payload.u64, 1);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_encode, state_reply)
@@ -69,7 +67,6 @@ VU_TEST(msg_encode, state_reply)
 	CHECK_EQ(word(12), 3);
 	CHECK_EQ(word(16), 0x80018001);
 	CHECK_EQ(frame_decode(VU_STREAM_REPLIES), 0);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_encode, config_reply_has_the_size_of_the_request)
@@ -90,7 +87,6 @@ VU_TEST(msg_encode, config_reply_has_the_size_of_the_request)
 	vu_reply_config(&frame, &config);
 	CHECK_EQ(frame.len, sizeof(frame.bytes));
 	CHECK_EQ(frame_decode(VU_STREAM_REPLIES), 0);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_encode, empty_and_longest_payload)
@@ -109,7 +105,6 @@ VU_TEST(msg_encode, empty_and_longest_payload)
 	CHECK_EQ(word(8), VU_MAX_MSG_BYTES);
 	CHECK_EQ(frame_decode(VU_STREAM_REPLIES), 0);
 	CHECK_EQ(memcmp(msg.payload.bytes, data, sizeof(data)), 0);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_encode, fds_stay_with_the_caller)
@@ -127,7 +122,6 @@ VU_TEST(msg_encode, fds_stay_with_the_caller)
 	vu_msg_release(&msg);
 	CHECK_EQ(vu_fd_signal(fd), 0);
 	vu_fd_close(&fd);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_encode, fds_are_limited)
@@ -141,7 +135,6 @@ VU_TEST(msg_encode, fds_are_limited)
 	/* A frame that is begun again forgets them. */
 	vu_reply_u64(&frame, VHOST_USER_GET_FEATURES, 0);
 	CHECK_EQ(frame.nb_fds, 0);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_encode, request_grows)
@@ -166,7 +159,6 @@ VU_TEST(msg_encode, request_grows)
 	CHECK(msg.need_reply);
 	CHECK_EQ(msg.payload.log.size, 0x1000);
 	CHECK_EQ(msg.payload.log.offset, 0x2000);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_encode, back_end_request)
@@ -187,5 +179,4 @@ VU_TEST(msg_encode, back_end_request)
 
 	vu_reply_ack(&frame, VHOST_USER_BACKEND_VRING_CALL, 0);
 	CHECK_EQ(frame_decode(VU_STREAM_BACKEND_REPLIES), 0);
-	return TEST_SUCCESS;
 }

@@ -5,7 +5,7 @@
 #include "expect.h"
 #include "msg_frame.h"
 
-static int
+static void
 row_vring_idx(const struct vu_msg_spec *spec)
 {
 	const uint32_t beyond[] = { NB_QUEUES, 0x100, 0x10000, 0x10001, 0x80000000, UINT32_MAX };
@@ -15,7 +15,7 @@ row_vring_idx(const struct vu_msg_spec *spec)
 	CHECK_EQ(frame_rc(), 0);
 	CHECK_EQ(request_names_ring(&frame), vu_msg_vring_idx(&msg) != UINT32_MAX);
 	if (!has_idx)
-		return TEST_SUCCESS;
+		return;
 	for (unsigned int i = 0; i < RTE_DIM(beyond); i++) {
 		frame.payload.state.index = beyond[i];
 		CHECK_EQ(frame_rc(), -EPROTO);
@@ -25,15 +25,14 @@ row_vring_idx(const struct vu_msg_spec *spec)
 	CHECK_EQ(vu_msg_vring_idx(&msg), NB_QUEUES - 1);
 	limits.nb_queues = 0;
 	CHECK_EQ(frame_rc(), -EPROTO);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, checks_vring_indices_in_full_width)
 {
-	return rows_each(row_vring_idx);
+	rows_each(row_vring_idx);
 }
 
-static int
+static void
 vring_fd_check(enum vu_msg_stream stream, uint32_t request)
 {
 	frame_fill(stream, request);
@@ -55,17 +54,14 @@ vring_fd_check(enum vu_msg_stream stream, uint32_t request)
 		frame.payload.u64 = RTE_BIT64(bit) | 0x100 | 1;
 		CHECK_EQ(frame_rc(), -EPROTO);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, vring_fd_and_its_no_fd_bit)
 {
-	CHECK_EQ(vring_fd_check(VU_STREAM_REQUESTS, VHOST_USER_SET_VRING_KICK), TEST_SUCCESS);
-	CHECK_EQ(vring_fd_check(VU_STREAM_REQUESTS, VHOST_USER_SET_VRING_CALL), TEST_SUCCESS);
-	CHECK_EQ(vring_fd_check(VU_STREAM_REQUESTS, VHOST_USER_SET_VRING_ERR), TEST_SUCCESS);
-	CHECK_EQ(vring_fd_check(VU_STREAM_BACKEND_REQUESTS,
-		VHOST_USER_BACKEND_VRING_HOST_NOTIFIER_MSG), TEST_SUCCESS);
-	return TEST_SUCCESS;
+	vring_fd_check(VU_STREAM_REQUESTS, VHOST_USER_SET_VRING_KICK);
+	vring_fd_check(VU_STREAM_REQUESTS, VHOST_USER_SET_VRING_CALL);
+	vring_fd_check(VU_STREAM_REQUESTS, VHOST_USER_SET_VRING_ERR);
+	vring_fd_check(VU_STREAM_BACKEND_REQUESTS, VHOST_USER_BACKEND_VRING_HOST_NOTIFIER_MSG);
 }
 
 VU_TEST(msg_payload, host_notifier_area)
@@ -81,10 +77,9 @@ VU_TEST(msg_payload, host_notifier_area)
 	frame.payload.area.index |= VHOST_USER_VRING_NOFD_MASK;
 	frame.payload.area.size = 0;
 	CHECK_EQ(frame_rc(), 0);
-	return TEST_SUCCESS;
 }
 
-static int
+static void
 value_check(uint32_t request, uint64_t min, uint64_t max)
 {
 	const bool is_state = vu_msg_spec(request)->payload == VU_PAYLOAD_VRING_STATE;
@@ -102,17 +97,15 @@ value_check(uint32_t request, uint64_t min, uint64_t max)
 			frame.payload.u64 = values[i].value;
 		CHECK_EQ(frame_rc(), values[i].rc);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, value_ranges)
 {
-	CHECK_EQ(value_check(VHOST_USER_SET_VRING_NUM, 1, 32768), TEST_SUCCESS);
-	CHECK_EQ(value_check(VHOST_USER_SET_VRING_ENABLE, 0, 1), TEST_SUCCESS);
-	CHECK_EQ(value_check(VHOST_USER_SET_VRING_ENDIAN, 0, 1), TEST_SUCCESS);
-	CHECK_EQ(value_check(VHOST_USER_SET_STATUS, 0, 255), TEST_SUCCESS);
-	CHECK_EQ(value_check(VHOST_USER_NET_SET_MTU, 68, 65535), TEST_SUCCESS);
-	return TEST_SUCCESS;
+	value_check(VHOST_USER_SET_VRING_NUM, 1, 32768);
+	value_check(VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	value_check(VHOST_USER_SET_VRING_ENDIAN, 0, 1);
+	value_check(VHOST_USER_SET_STATUS, 0, 255);
+	value_check(VHOST_USER_NET_SET_MTU, 68, 65535);
 }
 
 VU_TEST(msg_payload, free_values)
@@ -132,7 +125,6 @@ VU_TEST(msg_payload, free_values)
 		frame.payload.u64 = UINT64_MAX;
 		CHECK_EQ(frame_rc(), 0);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, vring_addr_alignment_and_flags)
@@ -158,11 +150,10 @@ VU_TEST(msg_payload, vring_addr_alignment_and_flags)
 		CHECK_EQ(frame_rc(), offset % 4 == 0 ? 0 : -EPROTO);
 		addr->used = 0;
 	}
-	return TEST_SUCCESS;
 }
 
 /* Every rule of one region of `frame`; has_mmap_offset if that field counts. */
-static int
+static void
 region_check(struct vhost_user_mem_region *region, bool has_mmap_offset)
 {
 	const struct vhost_user_mem_region good = *region;
@@ -188,16 +179,14 @@ region_check(struct vhost_user_mem_region *region, bool has_mmap_offset)
 	region->uva = 0;
 	CHECK_EQ(frame_rc(), 0);
 	*region = good;
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, memory_regions)
 {
 	front_fill(VHOST_USER_ADD_MEM_REG);
-	CHECK_EQ(region_check(&frame.payload.mem_reg.region, true), TEST_SUCCESS);
+	region_check(&frame.payload.mem_reg.region, true);
 	front_fill(VHOST_USER_REM_MEM_REG);
-	CHECK_EQ(region_check(&frame.payload.mem_reg.region, false), TEST_SUCCESS);
-	return TEST_SUCCESS;
+	region_check(&frame.payload.mem_reg.region, false);
 }
 
 VU_TEST(msg_payload, memory_table)
@@ -211,13 +200,12 @@ VU_TEST(msg_payload, memory_table)
 			.gpa = n * 0x1000, .size = 0x1000, .uva = n * 0x1000 };
 		frame.header.size = 8 + n * VHOST_USER_MEM_REGION_BYTES;
 		frame.nb_fds = n;
-		CHECK_EQ(region_check(&table->regions[n - 1], true), TEST_SUCCESS);
+		region_check(&table->regions[n - 1], true);
 		frame.nb_fds = n - 1;
 		CHECK_EQ(frame_rc(), -EBADMSG);
 		frame.nb_fds = n + 1;
 		CHECK_EQ(frame_rc(), -EBADMSG);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, memory_table_count)
@@ -234,7 +222,6 @@ VU_TEST(msg_payload, memory_table_count)
 		frame.payload.mem_table.nb_regions = counts[i].nb;
 		CHECK_EQ(frame_rc(), counts[i].rc);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, empty_memory_table_only_when_asked_for)
@@ -263,7 +250,6 @@ VU_TEST(msg_payload, empty_memory_table_only_when_asked_for)
 	limits.mem_table_ack = true;
 	frame.header.size = 0;
 	CHECK_EQ(frame_rc(), -EBADMSG);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, log_in_both_forms)
@@ -290,10 +276,9 @@ VU_TEST(msg_payload, log_in_both_forms)
 	CHECK_EQ(msg.payload.u64, -1);
 	frame.nb_fds = 1;
 	CHECK_EQ(frame_rc(), -EBADMSG);
-	return TEST_SUCCESS;
 }
 
-static int
+static void
 iotlb_types_check(enum vu_msg_stream stream, uint32_t request, uint32_t types)
 {
 	frame_fill(stream, request);
@@ -301,16 +286,13 @@ iotlb_types_check(enum vu_msg_stream stream, uint32_t request, uint32_t types)
 		frame.payload.iotlb.type = type;
 		CHECK_EQ(frame_rc(), type < 32 && (types & RTE_BIT32(type)) != 0 ? 0 : -EPROTO);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, iotlb_types_depend_on_the_direction)
 {
-	CHECK_EQ(iotlb_types_check(VU_STREAM_REQUESTS, VHOST_USER_IOTLB_MSG,
-		RTE_BIT32(2) | RTE_BIT32(3)), TEST_SUCCESS);
-	CHECK_EQ(iotlb_types_check(VU_STREAM_BACKEND_REQUESTS, VHOST_USER_BACKEND_IOTLB_MSG,
-		RTE_BIT32(1) | RTE_BIT32(4)), TEST_SUCCESS);
-	return TEST_SUCCESS;
+	iotlb_types_check(VU_STREAM_REQUESTS, VHOST_USER_IOTLB_MSG, RTE_BIT32(2) | RTE_BIT32(3));
+	iotlb_types_check(VU_STREAM_BACKEND_REQUESTS, VHOST_USER_BACKEND_IOTLB_MSG,
+		RTE_BIT32(1) | RTE_BIT32(4));
 }
 
 VU_TEST(msg_payload, iotlb_ranges)
@@ -343,10 +325,9 @@ VU_TEST(msg_payload, iotlb_ranges)
 	iotlb->iova = 0;
 	iotlb->size = 0;
 	CHECK_EQ(frame_rc(), 0);
-	return TEST_SUCCESS;
 }
 
-static int
+static void
 config_check(uint32_t request)
 {
 	struct vhost_user_config *config = &frame.payload.config;
@@ -382,17 +363,15 @@ config_check(uint32_t request)
 	frame.header.size = VU_MAX_MSG_BYTES;
 	limits.config_bytes = VHOST_USER_CONFIG_MAX_BYTES;
 	CHECK_EQ(frame_rc(), 0);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, config_space)
 {
-	CHECK_EQ(config_check(VHOST_USER_GET_CONFIG), TEST_SUCCESS);
-	CHECK_EQ(config_check(VHOST_USER_SET_CONFIG), TEST_SUCCESS);
-	return TEST_SUCCESS;
+	config_check(VHOST_USER_GET_CONFIG);
+	config_check(VHOST_USER_SET_CONFIG);
 }
 
-static int
+static void
 inflight_check(uint32_t request, bool has_mapping)
 {
 	struct vhost_user_inflight *inflight = &frame.payload.inflight;
@@ -416,21 +395,19 @@ inflight_check(uint32_t request, bool has_mapping)
 	CHECK_EQ(frame_rc(), 0);
 	inflight->mmap_size = 0;
 	CHECK_EQ(frame_rc(), has_mapping ? -EPROTO : 0);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, inflight)
 {
-	CHECK_EQ(inflight_check(VHOST_USER_GET_INFLIGHT_FD, false), TEST_SUCCESS);
-	CHECK_EQ(inflight_check(VHOST_USER_SET_INFLIGHT_FD, true), TEST_SUCCESS);
-	return TEST_SUCCESS;
+	inflight_check(VHOST_USER_GET_INFLIGHT_FD, false);
+	inflight_check(VHOST_USER_SET_INFLIGHT_FD, true);
 }
 
-static int
+static void
 row_uuid(const struct vu_msg_spec *spec)
 {
 	if (spec->payload != VU_PAYLOAD_UUID)
-		return TEST_SUCCESS;
+		return;
 	memset(&frame.payload, 0, 16);
 	CHECK_EQ(frame_rc(), -EPROTO);
 	memset(&frame.payload, 0xff, 16);
@@ -443,12 +420,11 @@ row_uuid(const struct vu_msg_spec *spec)
 		frame.payload.uuid.bytes[i] = 0xfe;
 		CHECK_EQ(frame_rc(), 0);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, uuid_is_neither_nil_nor_all_ones)
 {
-	return rows_each(row_uuid);
+	rows_each(row_uuid);
 }
 
 VU_TEST(msg_payload, device_state_transfer)
@@ -464,10 +440,9 @@ VU_TEST(msg_payload, device_state_transfer)
 		frame.payload.transfer.phase = values[i].phase;
 		CHECK_EQ(frame_rc(), values[i].rc);
 	}
-	return TEST_SUCCESS;
 }
 
-static int
+static void
 mmap_check(uint32_t request, bool is_map)
 {
 	struct vhost_user_mmap *map = &frame.payload.mmap;
@@ -488,12 +463,10 @@ mmap_check(uint32_t request, bool is_map)
 	map->fd_offset = 0;
 	map->len = 0;
 	CHECK_EQ(frame_rc(), -EPROTO);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(msg_payload, shmem_map_and_unmap)
 {
-	CHECK_EQ(mmap_check(VHOST_USER_BACKEND_SHMEM_MAP, true), TEST_SUCCESS);
-	CHECK_EQ(mmap_check(VHOST_USER_BACKEND_SHMEM_UNMAP, false), TEST_SUCCESS);
-	return TEST_SUCCESS;
+	mmap_check(VHOST_USER_BACKEND_SHMEM_MAP, true);
+	mmap_check(VHOST_USER_BACKEND_SHMEM_UNMAP, false);
 }

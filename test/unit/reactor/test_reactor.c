@@ -93,7 +93,6 @@ VU_TEST(reactor, calls_ready_source_only)
 	probe_close(&a);
 	probe_close(&b);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor, events_are_level_triggered)
@@ -111,7 +110,6 @@ VU_TEST(reactor, events_are_level_triggered)
 	probe_close(&a);
 	probe_close(&b);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 /* Both are ready in one batch: whichever comes first removes the other. */
@@ -130,7 +128,6 @@ VU_TEST(reactor, removed_source_of_same_batch_is_not_called)
 	probe_close(&a);
 	probe_close(&b);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 /* The stale event of the old source must not reach the new one on the same fd. */
@@ -152,7 +149,6 @@ VU_TEST(reactor, replaced_source_waits_for_own_event)
 	probe_close(&a);
 	probe_close(&b);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor, source_removes_itself)
@@ -168,7 +164,6 @@ VU_TEST(reactor, source_removes_itself)
 	CHECK_EQ(vu_reactor_turn(reactor, 0), 0);
 	probe_close(&a);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor, modify_changes_events)
@@ -185,7 +180,6 @@ VU_TEST(reactor, modify_changes_events)
 	CHECK_EQ(a.epoll_events, EPOLLOUT);
 	probe_close(&a);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor, more_sources_than_one_batch)
@@ -206,7 +200,6 @@ VU_TEST(reactor, more_sources_than_one_batch)
 		probe_close(&probes[i]);
 	}
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor, add_reports_errors)
@@ -228,7 +221,6 @@ VU_TEST(reactor, add_reports_errors)
 	vu_reactor_fd_remove(NULL);
 	vu_reactor_destroy(reactor);
 	vu_reactor_destroy(NULL);
-	return TEST_SUCCESS;
 }
 
 /* Pollers write their letter, so that a case can compare who ran in which order. */
@@ -281,7 +273,6 @@ VU_TEST(reactor, pollers_run_in_order_before_wait)
 	vu_reactor_poller_remove(b.poller);
 	vu_reactor_poller_remove(NULL);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor, pollers_change_the_list_they_are_in)
@@ -306,7 +297,6 @@ VU_TEST(reactor, pollers_change_the_list_they_are_in)
 	CHECK(strcmp(log, "aacc") == 0);
 	vu_reactor_poller_remove(c.poller);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 static void
@@ -332,7 +322,6 @@ VU_TEST(reactor, removed_poller_does_not_limit_sleep)
 	CHECK(strcmp(log, "at") == 0);
 	vu_reactor_timer_destroy(timer);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor, waits_without_pwait2)
@@ -352,7 +341,6 @@ VU_TEST(reactor, waits_without_pwait2)
 	vu_reactor_poller_remove(a.poller);
 	probe_close(&ready);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor, stop_before_run_counts_once)
@@ -369,7 +357,6 @@ VU_TEST(reactor, stop_before_run_counts_once)
 	CHECK_EQ(reactor->stop, 0);
 	vu_reactor_poller_remove(a.poller);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 static void *
@@ -408,5 +395,4 @@ VU_TEST(reactor, sleeps_until_stopped)
 	CHECK_EQ(nb_turns, 1);
 	vu_reactor_poller_remove(poller);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }

@@ -94,7 +94,6 @@ VU_TEST(reactor_inbox, calls_run_in_posting_order)
 	CHECK(strcmp(f.log, "bac") == 0);
 	CHECK_EQ(vu_reactor_turn(f.reactor, 0), 0);
 	vu_reactor_destroy(f.reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor_inbox, posts_coalesce)
@@ -109,7 +108,6 @@ VU_TEST(reactor_inbox, posts_coalesce)
 	CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 1);
 	CHECK(strcmp(f.log, "aa") == 0);
 	vu_reactor_destroy(f.reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor_inbox, only_first_post_writes_eventfd)
@@ -125,7 +123,6 @@ VU_TEST(reactor_inbox, only_first_post_writes_eventfd)
 	vu_reactor_destroy(f.reactor);
 	CHECK_EQ(f.a.call.queued + f.b.call.queued, 0);
 	CHECK(strcmp(f.log, "") == 0);
-	return TEST_SUCCESS;
 }
 
 /* Posted from a call of this turn, itself included: the next turn runs it. */
@@ -143,7 +140,6 @@ VU_TEST(reactor_inbox, post_from_call_waits_a_turn)
 	CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 2);
 	CHECK(strcmp(f.log, "abac") == 0);
 	vu_reactor_destroy(f.reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor_inbox, cancel_first_middle_last)
@@ -167,7 +163,6 @@ VU_TEST(reactor_inbox, cancel_first_middle_last)
 		CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 1);
 		vu_reactor_destroy(f.reactor);
 	}
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor_inbox, cancel_from_call_of_same_batch)
@@ -183,7 +178,6 @@ VU_TEST(reactor_inbox, cancel_from_call_of_same_batch)
 	CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 2);
 	CHECK(strcmp(f.log, "ac") == 0);
 	vu_reactor_destroy(f.reactor);
-	return TEST_SUCCESS;
 }
 
 /* A cancel takes the stack over; what it finds there runs, without a new wake-up. */
@@ -199,7 +193,6 @@ VU_TEST(reactor_inbox, cancel_loses_no_other_call)
 	CHECK_EQ(vu_reactor_turn(f.reactor, EXPECT_WAIT_MS), 1);
 	CHECK(strcmp(f.log, "b") == 0);
 	vu_reactor_destroy(f.reactor);
-	return TEST_SUCCESS;
 }
 
 struct endless {
@@ -228,7 +221,6 @@ VU_TEST(reactor_inbox, turn_ends_though_call_posts_itself)
 	for (unsigned int i = 0; i < 3; i++)
 		CHECK_EQ(vu_reactor_turn(endless.reactor, EXPECT_WAIT_MS), 1);
 	vu_reactor_destroy(endless.reactor);
-	return TEST_SUCCESS;
 }
 
 static void *
@@ -262,7 +254,6 @@ VU_TEST(reactor_inbox, sync_call_runs_on_reactor_thread)
 	CHECK_EQ(vu_reactor_call_sync(reactor, count_up, &count), -ESHUTDOWN);
 	CHECK_EQ(count, 100);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 struct sync_result {
@@ -290,7 +281,6 @@ VU_TEST(reactor_inbox, sync_call_from_own_thread_is_refused)
 	CHECK_EQ(result.rc, -EDEADLK);
 	CHECK_EQ(result.count, 0);
 	vu_reactor_destroy(result.reactor);
-	return TEST_SUCCESS;
 }
 
 static void *
@@ -335,7 +325,6 @@ VU_TEST(reactor_inbox, destroy_sends_sync_callers_home)
 	}
 	CHECK_EQ(other.call.queued, 0);
 	CHECK(strcmp(log, "") == 0);
-	return TEST_SUCCESS;
 }
 
 static void
@@ -357,7 +346,6 @@ VU_TEST(reactor_inbox, shutdown_inside_sync_call)
 	vu_reactor_stop(reactor);
 	expect_thread_join(thread);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 /* Each thread posts a call of its own and one that all share, with a value the run must see. */
@@ -434,7 +422,6 @@ VU_TEST_STRESS(reactor_inbox, many_posters)
 	}
 	CHECK_EQ(nb_shared_runs, nb_shared_queued);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 /* Cancels race with posts; once the posters are gone a cancelled call can be freed. */
@@ -466,7 +453,6 @@ VU_TEST_STRESS(reactor_inbox, cancel_against_posters)
 	vu_reactor_call_cancel(reactor, &shared);
 	CHECK_EQ(vu_reactor_turn(reactor, 0), 0);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 static void *
@@ -503,5 +489,4 @@ VU_TEST_STRESS(reactor_inbox, sync_callers_against_shutdown)
 		}
 		vu_reactor_destroy(reactor);
 	}
-	return TEST_SUCCESS;
 }

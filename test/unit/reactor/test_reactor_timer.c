@@ -84,7 +84,6 @@ VU_TEST(reactor_timer, expires_once)
 	vu_reactor_timer_destroy(a.timer);
 	vu_reactor_timer_destroy(NULL);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor_timer, start_again_replaces)
@@ -103,7 +102,6 @@ VU_TEST(reactor_timer, start_again_replaces)
 	CHECK_EQ(advance_us(reactor, 1000), 0);
 	vu_reactor_timer_destroy(a.timer);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor_timer, period_skips_what_was_missed)
@@ -126,7 +124,6 @@ VU_TEST(reactor_timer, period_skips_what_was_missed)
 	CHECK_EQ(a.nb_calls, 6);
 	vu_reactor_timer_destroy(a.timer);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 /* Delay 0 from its own callback: once per turn, or the turn would never end. */
@@ -144,7 +141,6 @@ VU_TEST(reactor_timer, restart_of_itself_waits_a_turn)
 	}
 	vu_reactor_timer_destroy(a.timer);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor_timer, callback_destroys_itself_and_others)
@@ -164,7 +160,6 @@ VU_TEST(reactor_timer, callback_destroys_itself_and_others)
 	CHECK(b.timer == NULL && c.timer == NULL);
 	vu_reactor_timer_destroy(a.timer);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor_timer, sleep_ends_at_earliest_deadline)
@@ -186,7 +181,6 @@ VU_TEST(reactor_timer, sleep_ends_at_earliest_deadline)
 	vu_reactor_timer_destroy(a.timer);
 	vu_reactor_timer_destroy(b.timer);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 /* Microseconds whose nanoseconds do not fit, and whose sum with the clock does not. */
@@ -207,7 +201,6 @@ VU_TEST(reactor_timer, huge_delay_never_comes)
 	CHECK_EQ(reactor_timers_wait_ns(&reactor->timers), REACTOR_NEVER_NS);
 	vu_reactor_timer_destroy(a.timer);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 struct fired {
@@ -284,7 +277,6 @@ VU_TEST(reactor_timer, random_timers_expire_in_order)
 	for (unsigned int i = 0; i < NB_RANDOM_TIMERS; i++)
 		vu_reactor_timer_destroy(timers[i].timer);
 	vu_reactor_destroy(reactor);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(reactor_timer, ends_a_real_sleep)
@@ -300,5 +292,4 @@ VU_TEST(reactor_timer, ends_a_real_sleep)
 		vu_reactor_timer_destroy(a.timer);
 		vu_reactor_destroy(reactor);
 	}
-	return TEST_SUCCESS;
 }

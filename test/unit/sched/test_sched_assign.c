@@ -66,7 +66,6 @@ VU_TEST(sched_assign, round_robin_by_group)
 	CHECK(assign_gives(sched, &(struct vu_assign_conf){ .group = 2 }, "330"));
 	CHECK(assign_gives(sched, &(struct vu_assign_conf){ .group = 8 }, ""));
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_assign, counts_then_round_robin)
@@ -81,7 +80,6 @@ VU_TEST(sched_assign, counts_then_round_robin)
 	CHECK(assign_gives(sched, &conf, "001"));
 	CHECK(assign_gives(sched, &conf, "001122223301"));
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_assign, counts_follow_allowed_order)
@@ -97,7 +95,6 @@ VU_TEST(sched_assign, counts_follow_allowed_order)
 	/* Then to lcore 2, which has none, and to lcore 5: as loaded as 2, but first in turn. */
 	CHECK(assign_gives(sched, &conf, "31103"));
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_assign, pins_win)
@@ -113,7 +110,6 @@ VU_TEST(sched_assign, pins_win)
 	/* Queues 8 and 9: each worker has two; the last choice was worker 2, so 3 comes next. */
 	CHECK(assign_gives(sched, &conf, "0311220333"));
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_assign, group_stays_together)
@@ -128,7 +124,6 @@ VU_TEST(sched_assign, group_stays_together)
 
 	CHECK(assign_gives(sched, &conf, "00002211"));
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_assign, pin_beyond_allowed)
@@ -142,7 +137,6 @@ VU_TEST(sched_assign, pin_beyond_allowed)
 
 	CHECK(assign_gives(sched, &conf, "1131"));
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_assign, near_node_first)
@@ -162,7 +156,6 @@ VU_TEST(sched_assign, near_node_first)
 	conf.nb_lcores = 2;
 	CHECK(assign_gives(sched, &conf, "202"));
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_assign, least_loaded_first)
@@ -177,7 +170,6 @@ VU_TEST(sched_assign, least_loaded_first)
 	CHECK(assign_gives(sched, &(struct vu_assign_conf){ .numa_node = -1 }, "313123"));
 	vu_sched_destroy(sched);
 	free(fakes);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_assign, bad_requests)
@@ -223,7 +215,6 @@ VU_TEST(sched_assign, bad_requests)
 	}
 	CHECK_EQ(assign_error(sched, &(struct vu_assign_conf){ .numa_node = 0 }), 0);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_assign, text_of_lcores)
@@ -238,5 +229,4 @@ VU_TEST(sched_assign, text_of_lcores)
 	CHECK(strcmp(vu_sched_lcores_text(sched, text, 14), "1-3,7...") == 0);
 	CHECK(strcmp(vu_sched_lcores_text(sched, text, 8), "1-3...") == 0);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }

@@ -46,7 +46,6 @@ VU_TEST(sched_gap, measures_nothing_unless_asked)
 	CHECK_EQ(loop_thread_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	free(fake);
-	return TEST_SUCCESS;
 }
 
 /* The longest gap is in the highest bucket that has any, and what was measured stays. */
@@ -72,7 +71,6 @@ VU_TEST(sched_gap, counts_every_turn_while_on)
 	/* The other worker runs no loop. */
 	CHECK_EQ(nb_gaps(sched, 1), 0);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_gap, starts_again)
@@ -93,7 +91,6 @@ VU_TEST(sched_gap, starts_again)
 	CHECK_EQ(loop_thread_stop(&loop), 0);
 	CHECK_EQ(nb_gaps(sched, 0), 0);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 /* A loop that measures still does its work and still stops. */
@@ -121,5 +118,4 @@ VU_TEST(sched_gap, loop_works_while_measuring)
 	CHECK_EQ(loop_thread_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	free(fake);
-	return TEST_SUCCESS;
 }

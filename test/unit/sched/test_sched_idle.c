@@ -137,7 +137,6 @@ VU_TEST(sched_idle, names)
 	CHECK(strcmp(vu_idle_policy_name(VU_IDLE_BUSY), "busy") == 0);
 	CHECK(strcmp(vu_idle_policy_name(VU_IDLE_INTERRUPT), "interrupt") == 0);
 	CHECK(vu_idle_policy_name(VU_NB_IDLE_POLICIES) == NULL);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_idle, what_cannot_be_chosen_is_refused)
@@ -149,8 +148,7 @@ VU_TEST(sched_idle, what_cannot_be_chosen_is_refused)
 	rte_cpu_get_intrinsics_support(&cpu);
 	CHECK_EQ(vu_sched_set_idle(sched, 2, VU_IDLE_BUSY, 1), -EINVAL);
 	CHECK_EQ(vu_sched_set_idle(sched, 0, VU_NB_IDLE_POLICIES, 1), -EINVAL);
-	CHECK_EQ(vu_sched_set_idle(sched, 0, VU_IDLE_MONITOR, 1),
-		cpu.power_monitor ? 0 : -ENOTSUP);
+	CHECK_EQ(vu_sched_set_idle(sched, 0, VU_IDLE_MONITOR, 1), cpu.power_monitor ? 0 : -ENOTSUP);
 	loop_thread_start(&loop, sched, 0);
 	CHECK_EQ(vu_sched_set_idle(sched, 0, VU_IDLE_PAUSE, 1), -EBUSY);
 	CHECK(!vu_sched_may_sleep(sched));
@@ -160,7 +158,6 @@ VU_TEST(sched_idle, what_cannot_be_chosen_is_refused)
 	CHECK(vu_sched_may_sleep(sched));
 	CHECK_EQ(loop_thread_stop(&loop), 0);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_idle, guest_kicks_end_a_sleep)
@@ -182,7 +179,6 @@ VU_TEST(sched_idle, guest_kicks_end_a_sleep)
 	CHECK_EQ(idle_stats(&f, 1).nb_kicks, 0);
 	CHECK(idle_stats(&f, 0).policy == VU_IDLE_INTERRUPT);
 	idle_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_idle, another_thread_ends_a_sleep)
@@ -198,7 +194,6 @@ VU_TEST(sched_idle, another_thread_ends_a_sleep)
 	}
 	CHECK_EQ(idle_stats(&f, 1).nb_kicks, 0);
 	idle_close(&f);
-	return TEST_SUCCESS;
 }
 
 struct stopper {
@@ -233,7 +228,6 @@ VU_TEST(sched_idle, stopped_in_the_turn_before_a_sleep)
 	CHECK_EQ(stopper.nb_polls, 2);
 	CHECK_EQ(idle_stats(&f, 0).nb_sleeps, 0);
 	idle_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_idle, asleep_it_makes_no_turns)
@@ -261,7 +255,6 @@ VU_TEST(sched_idle, asleep_it_makes_no_turns)
 	CHECK(after.sleep_cycles > before.sleep_cycles);
 	CHECK_EQ(after.idle_cycles, before.idle_cycles);
 	idle_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_idle, polls_for_a_while_before_it_sleeps)
@@ -277,7 +270,6 @@ VU_TEST(sched_idle, polls_for_a_while_before_it_sleeps)
 	CHECK_EQ(idle_stats(&f, 0).nb_sleeps, 0);
 	CHECK_EQ(f.sleepers[0].nb_arms, 0);
 	idle_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* The same after it was woken, though it was woken for nothing. */
@@ -300,7 +292,6 @@ VU_TEST(sched_idle, polls_for_a_while_after_a_sleep)
 		;
 	CHECK_EQ(vu_load(&worker->nb_sleeps), 1);
 	idle_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_idle, a_task_that_must_be_polled_keeps_it_awake)
@@ -325,7 +316,6 @@ VU_TEST(sched_idle, a_task_that_must_be_polled_keeps_it_awake)
 	wait_for_polls(plain, 2);
 	idle_close(&f);
 	free(plain);
-	return TEST_SUCCESS;
 }
 
 /* Stored behind the look at the words of the turn and before the guest was asked to kick. */
@@ -340,7 +330,6 @@ VU_TEST(sched_idle, looks_again_before_it_sleeps)
 	wait_for_sleep(&f, 0, 1);
 	CHECK(vu_load(&f.sleepers[0].nb_arms) >= 4);
 	idle_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_idle, commands_end_a_sleep)
@@ -365,7 +354,6 @@ VU_TEST(sched_idle, commands_end_a_sleep)
 	rig_settle(f.sched);
 	CHECK(is_removed);
 	idle_close(&f); /* the loops end, asleep or not */
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_idle, grace_periods_do_not_wait_for_a_sleeper)
@@ -388,11 +376,10 @@ VU_TEST(sched_idle, grace_periods_do_not_wait_for_a_sleeper)
 		rig_settle(f.sched);
 	}
 	idle_close(&f);
-	return TEST_SUCCESS;
 }
 
 /* Gives and sleeps of all lengths; the last give of each round has to arrive. */
-static int
+static void
 check_nothing_is_lost(uint32_t idle_us, unsigned int seconds)
 {
 	const time_t end = time(NULL) + seconds;
@@ -415,18 +402,17 @@ check_nothing_is_lost(uint32_t idle_us, unsigned int seconds)
 	} while (++nb_rounds < 200 || time(NULL) < end);
 	CHECK(idle_stats(&f, 0).nb_sleeps > 0 && idle_stats(&f, 1).nb_sleeps > 0);
 	idle_close(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_idle, nothing_is_lost)
 {
-	return check_nothing_is_lost(0, 0);
+	check_nothing_is_lost(0, 0);
 }
 
 VU_TEST_STRESS(sched_idle, nothing_is_lost_for_long)
 {
-	CHECK(check_nothing_is_lost(0, test_stress_seconds()) == TEST_SUCCESS);
-	return check_nothing_is_lost(30, test_stress_seconds());
+	check_nothing_is_lost(0, test_stress_seconds());
+	check_nothing_is_lost(30, test_stress_seconds());
 }
 
 /* The policies that never sleep: same loop, other way to wait. */
@@ -456,5 +442,4 @@ VU_TEST(sched_idle, every_policy_polls)
 		vu_sched_destroy(sched);
 		free(fakes);
 	}
-	return TEST_SUCCESS;
 }

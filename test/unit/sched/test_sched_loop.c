@@ -37,7 +37,6 @@ VU_TEST(sched_loop, create_checks_lcores)
 	CHECK_EQ(vu_sched_lcore_worker(sched, LCORE_ID_ANY), -1);
 	vu_sched_destroy(sched);
 	vu_sched_destroy(NULL);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_loop, unknown_worker_is_refused)
@@ -52,7 +51,6 @@ VU_TEST(sched_loop, unknown_worker_is_refused)
 	CHECK_EQ(vu_sched_task_add(sched, &fake.task, 2), -EINVAL);
 	CHECK(!vu_sched_worker_is_running(sched, 2));
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_loop, turn_polls_what_changed)
@@ -82,7 +80,6 @@ VU_TEST(sched_loop, turn_polls_what_changed)
 	vu_sched_destroy(sched);
 	CHECK_EQ(vu_task_worker(&fakes[0].task), -1);
 	free(fakes);
-	return TEST_SUCCESS;
 }
 
 /* A task whose poll sets the idle word that the case wants. */
@@ -123,7 +120,6 @@ VU_TEST(sched_loop, mask_selects_bits)
 	CHECK_EQ(vu_sched_turn(sched, 1), 0);
 	CHECK_EQ(idler.nb_polls, 2);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_loop, never_and_always)
@@ -140,7 +136,6 @@ VU_TEST(sched_loop, never_and_always)
 	CHECK_EQ(never.nb_polls, 1);
 	CHECK_EQ(always.nb_polls, 10);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_loop, owner_is_the_polling_thread)
@@ -163,7 +158,6 @@ VU_TEST(sched_loop, owner_is_the_polling_thread)
 	CHECK_EQ(fakes[1].nb_polls_mine, 1);
 	vu_sched_destroy(sched);
 	free(fakes);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_loop, one_thread_per_worker)
@@ -179,7 +173,6 @@ VU_TEST(sched_loop, one_thread_per_worker)
 	CHECK(!vu_sched_worker_is_running(sched, 0));
 	CHECK_EQ(vu_sched_turn(sched, 0), 0);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_loop, early_stop_is_kept)
@@ -195,7 +188,6 @@ VU_TEST(sched_loop, early_stop_is_kept)
 	loop_thread_join(&loop);
 	CHECK_EQ(loop.rc, 0);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_loop, start_needs_data_lcores)
@@ -210,7 +202,6 @@ VU_TEST(sched_loop, start_needs_data_lcores)
 	CHECK_EQ(vu_sched_start(sched), -EINVAL);
 	vu_sched_stop(sched);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_loop, start_and_stop_on_lcore)
@@ -220,7 +211,7 @@ VU_TEST(sched_loop, start_and_stop_on_lcore)
 	struct vu_sched *sched;
 
 	if (lcore_id >= RTE_MAX_LCORE)
-		return TEST_SKIPPED;
+		expect_skip();
 	sched = vu_sched_create(&lcore_id, 1);
 	fake = fake_tasks_create(1);
 	CHECK_EQ(vu_sched_task_add(sched, &fake->task, 0), 0);
@@ -235,7 +226,6 @@ VU_TEST(sched_loop, start_and_stop_on_lcore)
 	}
 	vu_sched_destroy(sched);
 	free(fake);
-	return TEST_SUCCESS;
 }
 
 /* Finds that many items in the first poll and in every later one. */
@@ -289,5 +279,4 @@ VU_TEST(sched_loop, busy_task_beside_many_idle_ones_is_polled_again)
 		vu_sched_destroy(sched);
 		free(fakes);
 	}
-	return TEST_SUCCESS;
 }

@@ -46,7 +46,6 @@ VU_TEST(sched_mailbox, wrong_order_is_refused)
 	CHECK_EQ(vu_task_worker(&fake->task), 1);
 	vu_sched_destroy(sched);
 	free(fake);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_mailbox, other_scheduler_is_refused)
@@ -66,7 +65,6 @@ VU_TEST(sched_mailbox, other_scheduler_is_refused)
 	vu_sched_destroy(stranger);
 	vu_sched_destroy(sched);
 	free(fake);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_mailbox, wake_polls_once)
@@ -87,7 +85,6 @@ VU_TEST(sched_mailbox, wake_polls_once)
 	CHECK_EQ(fake->nb_polls, 3);
 	vu_sched_destroy(sched);
 	free(fake);
-	return TEST_SUCCESS;
 }
 
 /* The first poll sets an idle word in a page that goes away, the second one does not. */
@@ -126,7 +123,6 @@ VU_TEST(sched_mailbox, wake_does_not_read_old_word)
 	vu_sched_turn(sched, 0);
 	vu_sched_turn(sched, 0);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_mailbox, removal_keeps_order)
@@ -159,7 +155,6 @@ VU_TEST(sched_mailbox, removal_keeps_order)
 		CHECK_EQ(fakes[removed[i]].nb_polls, 1);
 	vu_sched_destroy(sched);
 	free(fakes);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_mailbox, grows_without_loop)
@@ -177,7 +172,6 @@ VU_TEST(sched_mailbox, grows_without_loop)
 		CHECK_EQ(fakes[i].nb_polls, 2);
 	vu_sched_destroy(sched);
 	free(fakes);
-	return TEST_SUCCESS;
 }
 
 static void
@@ -223,7 +217,6 @@ VU_TEST(sched_mailbox, holds_all_commands_of_a_busy_loop)
 	free(waits);
 	free(gate);
 	free(fakes);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_mailbox, removal_waits_for_the_loop)
@@ -251,7 +244,6 @@ VU_TEST(sched_mailbox, removal_waits_for_the_loop)
 	CHECK_EQ(loop_thread_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	free(fakes);
-	return TEST_SUCCESS;
 }
 
 /* Commands left behind by a loop that ended are handled by the control lcore. */
@@ -280,7 +272,6 @@ VU_TEST(sched_mailbox, ended_loop_leaves_nothing)
 	CHECK_EQ(fakes[1].nb_polls, 1);
 	vu_sched_destroy(sched);
 	free(fakes);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_mailbox, move_polls_on_arrival)
@@ -308,7 +299,6 @@ VU_TEST(sched_mailbox, move_polls_on_arrival)
 	CHECK_EQ(fake->nb_polls, 2);
 	vu_sched_destroy(sched);
 	free(fake);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_mailbox, move_can_turn_back)
@@ -330,7 +320,6 @@ VU_TEST(sched_mailbox, move_can_turn_back)
 	CHECK_EQ(vu_task_worker(&fake->task), 0);
 	vu_sched_destroy(sched);
 	free(fake);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_mailbox, removal_ends_a_move)
@@ -356,7 +345,6 @@ VU_TEST(sched_mailbox, removal_ends_a_move)
 	CHECK_EQ(fake->nb_polls, 1);
 	vu_sched_destroy(sched);
 	free(fake);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_mailbox, moves_between_running_loops)
@@ -379,5 +367,4 @@ VU_TEST(sched_mailbox, moves_between_running_loops)
 	CHECK_EQ(fake->nb_polls_mine, fake->nb_polls);
 	vu_sched_destroy(sched);
 	free(fake);
-	return TEST_SUCCESS;
 }

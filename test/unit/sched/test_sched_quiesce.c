@@ -27,7 +27,6 @@ VU_TEST(sched_quiesce, no_loop_is_over_at_next_poll)
 	CHECK(is_done);
 	CHECK(!vu_sched_wait_is_pending(&wait));
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_quiesce, waits_for_the_turn_under_way)
@@ -57,7 +56,6 @@ VU_TEST(sched_quiesce, waits_for_the_turn_under_way)
 	CHECK_EQ(loop_thread_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	free(gate);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_quiesce, ended_loop_delays_nothing)
@@ -82,7 +80,6 @@ VU_TEST(sched_quiesce, ended_loop_delays_nothing)
 	CHECK(is_done);
 	vu_sched_destroy(sched);
 	free(gate);
-	return TEST_SUCCESS;
 }
 
 /* A token covers commands sent before it: the wake is answered without a look at the old word. */
@@ -109,7 +106,6 @@ VU_TEST(sched_quiesce, covers_commands_sent_before)
 	CHECK_EQ(loop_thread_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	free(fakes);
-	return TEST_SUCCESS;
 }
 
 #define TRAP_BYTES 4096
@@ -236,7 +232,6 @@ VU_TEST(sched_quiesce, mailbox_stands_after_the_quiescent_state)
 	vu_sched_destroy(sched);
 	trap_tear_down();
 	free(fakes);
-	return TEST_SUCCESS;
 }
 
 /* The loop is held inside the handler of REMOVE, which still needs the task. */
@@ -270,7 +265,6 @@ VU_TEST(sched_quiesce, removal_outlasts_its_handler)
 	vu_sched_destroy(sched);
 	trap_tear_down();
 	free(gate);
-	return TEST_SUCCESS;
 }
 
 struct chain {
@@ -313,7 +307,6 @@ VU_TEST(sched_quiesce, function_may_start_again)
 	CHECK_EQ(vu_sched_poll(sched), UINT64_MAX);
 	CHECK_EQ(chain.nb_calls, 3);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_quiesce, cancelled_wait_is_not_called)
@@ -336,7 +329,6 @@ VU_TEST(sched_quiesce, cancelled_wait_is_not_called)
 	CHECK_EQ(vu_sched_poll(sched), UINT64_MAX);
 	CHECK_EQ(chains[1].nb_calls, 1);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_quiesce, function_may_free_its_wait)
@@ -351,7 +343,6 @@ VU_TEST(sched_quiesce, function_may_free_its_wait)
 	}
 	CHECK_EQ(vu_sched_poll(sched), UINT64_MAX);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_quiesce, destroy_completes_waits)
@@ -371,5 +362,4 @@ VU_TEST(sched_quiesce, destroy_completes_waits)
 	CHECK_EQ(chain.nb_calls, 4);
 	CHECK(is_removed);
 	free(fake);
-	return TEST_SUCCESS;
 }

@@ -27,7 +27,6 @@ VU_TEST(sched_stats, starts_at_zero)
 	CHECK_EQ(stats.nb_polls, 0);
 	CHECK_EQ(stats.nb_items, 0);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(sched_stats, counts_polls_and_items)
@@ -49,7 +48,6 @@ VU_TEST(sched_stats, counts_polls_and_items)
 	CHECK_EQ(stats.nb_items, 17);
 	vu_sched_destroy(sched);
 	free(fakes);
-	return TEST_SUCCESS;
 }
 
 /* Time outside the loop stands still. */
@@ -69,7 +67,6 @@ VU_TEST(sched_stats, stopped_loop_counts_nothing)
 	CHECK(after.idle_cycles > before.idle_cycles);
 	CHECK(!after.is_running);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 /* Polled in every turn; busy only while the case wants it. */
@@ -100,8 +97,7 @@ load_set(struct vu_sched *sched, struct load *load, uint32_t nb_items)
 	WAIT_UNTIL(vu_load(&load->nb_seen) == nb_items);
 	vu_sched_lcore_stats_get(sched, 0, &stats);
 	nb_polls = stats.nb_polls;
-	WAIT_WHILE(stats.nb_polls < nb_polls + 2)
-		vu_sched_lcore_stats_get(sched, 0, &stats);
+	WAIT_WHILE(stats.nb_polls < nb_polls + 2) vu_sched_lcore_stats_get(sched, 0, &stats);
 }
 
 VU_TEST(sched_stats, running_loop_is_busy_or_idle)
@@ -133,7 +129,6 @@ VU_TEST(sched_stats, running_loop_is_busy_or_idle)
 	}
 	CHECK_EQ(loop_thread_stop(&loop), 0);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }
 
 /* Works for a while, once, and notes how many cycles it had at least. */
@@ -170,5 +165,4 @@ VU_TEST(sched_stats, first_turn_of_a_burst_is_busy)
 	CHECK(burst.cycles >= 100000);
 	CHECK(stats.busy_cycles >= burst.cycles);
 	vu_sched_destroy(sched);
-	return TEST_SUCCESS;
 }

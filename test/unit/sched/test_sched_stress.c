@@ -147,8 +147,7 @@ static void
 victim_remove(struct victim *victim)
 {
 	victim->is_removing = true;
-	CHECK(vu_sched_task_remove(victim->stress->sched, &victim->task,
-		&victim->removed) == 0);
+	CHECK(vu_sched_task_remove(victim->stress->sched, &victim->task, &victim->removed) == 0);
 }
 
 /* Publish, wake, wait: what a memory hot plug does. */
@@ -284,5 +283,4 @@ VU_TEST_STRESS(sched_stress, random_commands)
 	CHECK(stress->nb_remaps > 0);
 	CHECK_EQ(nb_faults, 0);
 	free(stress);
-	return TEST_SUCCESS;
 }

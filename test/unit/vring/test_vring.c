@@ -49,7 +49,6 @@ VU_TEST(vring, size_must_fit_layout_and_device)
 	CHECK_EQ(vu_vring_check_size(65536, false, UINT32_MAX), -EINVAL);
 	CHECK_EQ(vu_vring_check_size(32769, true, UINT32_MAX), -EINVAL);
 	CHECK_EQ(vu_vring_check_size(UINT32_MAX, true, UINT32_MAX), -EINVAL);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, init_owns_nothing)
@@ -63,7 +62,6 @@ VU_TEST(vring, init_owns_nothing)
 		vring.err_fd == VU_FD_NONE);
 	CHECK(!vring.started && !vring.enabled && vring.snapshot == NULL && !vring.conf.has_addr);
 	CHECK_EQ(vring.conf.size, 0);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, reset_closes_and_keeps_counters)
@@ -88,7 +86,6 @@ VU_TEST(vring, reset_closes_and_keeps_counters)
 	CHECK_EQ(vring.pos.fault, VU_VRING_OK);
 	CHECK_EQ(vring.pos.counters.nb_chains, 5);
 	CHECK_EQ(vring.idx, 3);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, live_holds_what_was_configured)
@@ -112,7 +109,6 @@ VU_TEST(vring, live_holds_what_was_configured)
 	fixture_restart(&f, F_INDIRECT);
 	CHECK(!f.snapshot->has_event_idx && f.snapshot->has_indirect && !f.snapshot->is_enabled);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, incomplete_configuration_does_not_start)
@@ -132,7 +128,6 @@ VU_TEST(vring, incomplete_configuration_does_not_start)
 	f.vring.conf.has_addr = true;
 	CHECK_EQ(refusal(&f, f.mem, 0), 0);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, misaligned_parts_are_refused)
@@ -155,11 +150,10 @@ VU_TEST(vring, misaligned_parts_are_refused)
 	f.vring.conf.used_uva += 2;
 	CHECK(starts(&f, 0));
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 /* Move one part so that its last byte is the region's last, then one alignment step further. */
-static int
+static void
 check_region_end(struct vring_fixture *f, uint64_t *uva, uint64_t part_bytes, uint64_t align)
 {
 	const uint64_t end = FAKE_HIGH_GPA + FAKE_HIGH_BYTES + FAKE_UVA_OFFSET;
@@ -174,7 +168,6 @@ check_region_end(struct vring_fixture *f, uint64_t *uva, uint64_t part_bytes, ui
 	*uva = -align;
 	CHECK_EQ(refusal(f, f->mem, F_EVENT_IDX), EFAULT);
 	*uva = saved;
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, parts_lie_whole_in_memory)
@@ -183,14 +176,13 @@ VU_TEST(vring, parts_lie_whole_in_memory)
 	struct vring_fixture f;
 
 	fixture_configure(&f, 256, &place);
-	CHECK(check_region_end(&f, &f.vring.conf.desc_uva, 256 * 16, 16) == TEST_SUCCESS);
-	CHECK(check_region_end(&f, &f.vring.conf.avail_uva, 6 + 256 * 2, 2) == TEST_SUCCESS);
-	CHECK(check_region_end(&f, &f.vring.conf.used_uva, 6 + 256 * 8, 4) == TEST_SUCCESS);
+	check_region_end(&f, &f.vring.conf.desc_uva, 256 * 16, 16);
+	check_region_end(&f, &f.vring.conf.avail_uva, 6 + 256 * 2, 2);
+	check_region_end(&f, &f.vring.conf.used_uva, 6 + 256 * 8, 4);
 	/* Neighbours in the guest's memory, but not in ours. */
 	f.vring.conf.desc_uva = FAKE_MID_GPA + FAKE_UVA_OFFSET - 16;
 	CHECK_EQ(refusal(&f, f.mem, 0), EFAULT);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, event_fields_need_memory_only_when_negotiated)
@@ -208,7 +200,6 @@ VU_TEST(vring, event_fields_need_memory_only_when_negotiated)
 	CHECK(starts(&f, 0));
 	CHECK_EQ(refusal(&f, f.mem, F_EVENT_IDX), EFAULT);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, largest_and_smallest_ring)
@@ -222,7 +213,6 @@ VU_TEST(vring, largest_and_smallest_ring)
 	fixture_start(&f, 1, F_EVENT_IDX);
 	CHECK_EQ(f.snapshot->mask, 0);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 static bool
@@ -251,7 +241,6 @@ VU_TEST(vring, seek_takes_base_and_used_index)
 	CHECK(!seek(&f, 5, 65530));
 	CHECK(f.vring.pos.last_avail_idx == 5 && f.vring.pos.last_used_idx == 65530);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, contradictory_base_yields_to_used_index)
@@ -266,7 +255,6 @@ VU_TEST(vring, contradictory_base_yields_to_used_index)
 	CHECK(seek(&f, 0, 32768));
 	CHECK(f.vring.pos.last_avail_idx == 32768 && f.vring.pos.last_used_idx == 32768);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, packed_live_holds_what_was_configured)
@@ -283,7 +271,6 @@ VU_TEST(vring, packed_live_holds_what_was_configured)
 	CHECK_EQ(f.ring->device_event->flags, VU_PACKED_EVENT_DISABLE);
 	CHECK_EQ(f.snapshot->device_event->flags, VU_PACKED_EVENT_DISABLE);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, packed_rings_have_any_size)
@@ -300,11 +287,10 @@ VU_TEST(vring, packed_rings_have_any_size)
 		CHECK_EQ(refusal(&f, f.mem, F_PACKED), EINVAL);
 		fixture_stop(&f);
 	}
-	return TEST_SUCCESS;
 }
 
 /* One part of a packed ring at every place that is too low or too high by a little. */
-static int
+static void
 check_packed_part(struct vring_fixture *f, uint64_t *uva, uint64_t part_bytes, uint64_t align)
 {
 	const uint64_t end = FAKE_HIGH_GPA + FAKE_HIGH_BYTES + FAKE_UVA_OFFSET;
@@ -319,7 +305,6 @@ check_packed_part(struct vring_fixture *f, uint64_t *uva, uint64_t part_bytes, u
 	*uva += align;
 	CHECK_EQ(refusal(f, f->mem, F_PACKED), EFAULT);
 	*uva = saved;
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, packed_parts_lie_whole_and_aligned_in_memory)
@@ -328,11 +313,10 @@ VU_TEST(vring, packed_parts_lie_whole_and_aligned_in_memory)
 	struct vring_fixture f;
 
 	fixture_configure(&f, 100, &place);
-	CHECK(check_packed_part(&f, &f.vring.conf.desc_uva, 100 * 16, 16) == TEST_SUCCESS);
-	CHECK(check_packed_part(&f, &f.vring.conf.avail_uva, 4, 4) == TEST_SUCCESS);
-	CHECK(check_packed_part(&f, &f.vring.conf.used_uva, 4, 4) == TEST_SUCCESS);
+	check_packed_part(&f, &f.vring.conf.desc_uva, 100 * 16, 16);
+	check_packed_part(&f, &f.vring.conf.avail_uva, 4, 4);
+	check_packed_part(&f, &f.vring.conf.used_uva, 4, 4);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, base_of_each_layout_is_checked)
@@ -357,7 +341,6 @@ VU_TEST(vring, base_of_each_layout_is_checked)
 	CHECK_EQ(vu_vring_check_base(0x7fffffff, true, 32768), 0);
 	CHECK_EQ(vu_vring_check_base(0xffff, false, 16), 0);
 	CHECK_EQ(vu_vring_check_base(0x10000, false, 16), -EINVAL);
-	return TEST_SUCCESS;
 }
 
 static uint32_t
@@ -392,7 +375,6 @@ VU_TEST(vring, packed_base_survives_start_and_stop)
 	f.vring.conf.size = 64;
 	CHECK_EQ(refusal(&f, f.mem, 0), EINVAL);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, start_tells_guest_not_to_kick)
@@ -406,7 +388,6 @@ VU_TEST(vring, start_tells_guest_not_to_kick)
 	fixture_restart(&f, F_EVENT_IDX);
 	CHECK_EQ(f.ring->used->flags, 0);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, publish_returns_the_former_set_up)
@@ -423,7 +404,6 @@ VU_TEST(vring, publish_returns_the_former_set_up)
 	vu_vring_snapshot_destroy(NULL);
 	fixture_stop(&f);
 	CHECK(vu_vring_snapshot_load(&f.vring) == NULL);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, notify_writes_call_descriptor_and_counts)
@@ -456,7 +436,6 @@ VU_TEST(vring, notify_writes_call_descriptor_and_counts)
 	CHECK_EQ(f.vring.pos.counters.nb_notification_errors, 1);
 	close(pipe_fds[1]);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 static void
@@ -486,7 +465,6 @@ VU_TEST(vring, notification_that_blocks_and_is_interrupted_gives_the_ring_up)
 	CHECK_EQ(f.vring.pos.counters.nb_notification_errors, 1);
 	CHECK_EQ(f.vring.pos.counters.nb_notifications, 0);
 	fixture_stop(&f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring, every_fault_has_a_name_of_its_own)
@@ -499,5 +477,4 @@ VU_TEST(vring, every_fault_has_a_name_of_its_own)
 			CHECK(strcmp(name, vu_vring_fault_name((enum vu_vring_fault)j)) != 0);
 	}
 	CHECK(strcmp(vu_vring_fault_name(VU_VRING_NB_FAULTS), "unknown") == 0);
-	return TEST_SUCCESS;
 }

@@ -157,7 +157,7 @@ guest_run(struct pair *pair, uint64_t nb_bufs, uint64_t deadline)
 	}
 }
 
-static int
+static void
 check_pair(uint64_t features, uint16_t size, uint64_t nb_bufs, uint64_t deadline)
 {
 	static struct pair pair;
@@ -181,10 +181,9 @@ check_pair(uint64_t features, uint16_t size, uint64_t nb_bufs, uint64_t deadline
 	close(pair.kick_fd);
 	close(pair.call_fd);
 	pair_stop(&pair.f);
-	return TEST_SUCCESS;
 }
 
-static int
+static void
 check_all(uint64_t nb_bufs, double seconds)
 {
 	static const uint16_t split_sizes[] = { 2, 4, 64 }, packed_sizes[] = { 2, 3, 100 };
@@ -197,18 +196,17 @@ check_all(uint64_t nb_bufs, double seconds)
 		uint64_t deadline = seconds != 0 ?
 			rte_rdtsc() + (uint64_t)(seconds * (double)rte_get_tsc_hz()) : UINT64_MAX;
 
-		CHECK_EQ(check_pair(features, size, nb_bufs, deadline), TEST_SUCCESS);
+		check_pair(features, size, nb_bufs, deadline);
 	}
 	CHECK(nb_sleeps[0] != 0 && nb_sleeps[1] != 0);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring_events, nobody_waits_for_ever)
 {
-	return check_all(1000, 0);
+	check_all(1000, 0);
 }
 
 VU_TEST_STRESS(vring_events, nobody_waits_for_ever_in_the_long_run)
 {
-	return check_all(UINT64_MAX, test_stress_seconds() / 24.0);
+	check_all(UINT64_MAX, test_stress_seconds() / 24.0);
 }

@@ -45,7 +45,7 @@ idx_after(const struct vring_fixture *f, uint16_t idx, uint16_t nb)
 }
 
 /* What works the same for any guard with a running ring of RING_SIZE. */
-static int
+static void
 check_buffers(struct vring_fixture *f, struct vu_vring_guard *guard)
 {
 	struct vu_split_used_elem used[4];
@@ -85,7 +85,6 @@ check_buffers(struct vring_fixture *f, struct vu_vring_guard *guard)
 	items[1] = items[2];
 	CHECK_EQ(vu_vring_push(guard, items, 2), 0);
 	CHECK_EQ(fake_ring_collect(f->ring, used, 4), 2);
-	return 0;
 }
 
 static void
@@ -107,18 +106,17 @@ VU_TEST(vring_guard, buffers_of_a_devices_ring)
 		CHECK(vu_vring_is_ready(guard));
 		CHECK(vu_vring_is_enabled(guard));
 		for (unsigned int i = 0; i < 10; i++)
-			CHECK_EQ(check_buffers(&f, guard), 0);
+			check_buffers(&f, guard);
 		guard_stop(&f, guard);
 		/* A packed one, whose size its chains do not divide. */
 		fixture_start(&f, RING_SIZE + 5, F_INDIRECT | F_PACKED);
 		guard = vu_vring_guard_attach(&f.vring, (enum vu_lock_model)model);
 		for (unsigned int i = 0; i < 20; i++)
-			CHECK_EQ(check_buffers(&f, guard), 0);
+			check_buffers(&f, guard);
 		guard_stop(&f, guard);
 	}
 	CHECK(vu_vring_guard_attach(&f.vring, VU_LOCK_NB_MODELS) == NULL);
 	CHECK_EQ(rte_errno, EINVAL);
-	return 0;
 }
 
 /* The session configures a device's ring, nobody else; fds are taken all the same. */
@@ -147,9 +145,8 @@ VU_TEST(vring_guard, devices_ring_is_not_configured)
 	fd = vu_fd_eventfd();
 	CHECK_EQ(vu_vring_set_err(guard, fd), -EPERM);
 	CHECK_EQ(fcntl(fd, F_GETFD), -1);
-	CHECK_EQ(check_buffers(&f, guard), 0);
+	check_buffers(&f, guard);
 	guard_stop(&f, guard);
-	return 0;
 }
 
 static void
@@ -158,8 +155,7 @@ configure_own(const struct vring_fixture *f, struct vu_vring_guard *guard)
 	const struct vu_vring_conf conf = fake_ring_conf(f->ring);
 
 	CHECK(vu_vring_set_size(guard, conf.size) == 0);
-	CHECK(vu_vring_set_queue_info(guard, conf.desc_uva, conf.avail_uva,
-		conf.used_uva) == 0);
+	CHECK(vu_vring_set_queue_info(guard, conf.desc_uva, conf.avail_uva, conf.used_uva) == 0);
 }
 
 /* A ring of its own over the fixture's guest memory, configured except set_ready. */
@@ -211,7 +207,7 @@ VU_TEST(vring_guard, own_ring)
 		CHECK_EQ(vu_vring_set_ready(guard, true), 0);
 		CHECK_EQ(vu_vring_set_ready(guard, true), 0);
 		CHECK(vu_vring_is_ready(guard));
-		CHECK_EQ(check_buffers(&f, guard), 0);
+		check_buffers(&f, guard);
 		CHECK_EQ(vu_vring_set_size(guard, 8), -EBUSY);
 		CHECK_EQ(vu_vring_set_queue_info(guard, 0, 0, 0), -EBUSY);
 		CHECK_EQ(vu_vring_set_event_idx(guard, true), -EBUSY);
@@ -223,10 +219,9 @@ VU_TEST(vring_guard, own_ring)
 		CHECK_EQ(vu_vring_set_ready(guard, false), 0);
 		CHECK_EQ(vu_vring_next_avail(guard), 5);
 		CHECK_EQ(vu_vring_set_ready(guard, true), 0);
-		CHECK_EQ(check_buffers(&f, guard), 0);
+		check_buffers(&f, guard);
 		guard_stop(&f, guard);
 	}
-	return 0;
 }
 
 VU_TEST(vring_guard, own_packed_ring)
@@ -237,7 +232,7 @@ VU_TEST(vring_guard, own_packed_ring)
 	CHECK_EQ(vu_vring_set_ready(guard, true), 0);
 	CHECK_EQ(vu_vring_next_avail(guard), 0x8000);
 	for (int i = 0; i < 10; i++) {
-		CHECK_EQ(check_buffers(&f, guard), 0);
+		check_buffers(&f, guard);
 		/* Stopped and started, it goes on where it was. */
 		CHECK_EQ(vu_vring_set_ready(guard, false), 0);
 		CHECK_EQ(vu_vring_set_ready(guard, true), 0);
@@ -257,7 +252,6 @@ VU_TEST(vring_guard, own_packed_ring)
 	CHECK_EQ(vu_vring_next_avail(guard), 0x8003);
 	CHECK_EQ(vu_vring_used_idx(guard), 0x8001);
 	guard_stop(&f, guard);
-	return 0;
 }
 
 VU_TEST(vring_guard, notification_of_a_packed_ring)
@@ -291,7 +285,6 @@ VU_TEST(vring_guard, notification_of_a_packed_ring)
 	CHECK_EQ(vu_vring_needs_notification(guard), 1);
 	CHECK_EQ(vu_vring_needs_notification(guard), 0);
 	guard_stop(&f, guard);
-	return 0;
 }
 
 VU_TEST(vring_guard, bad_configuration)
@@ -309,7 +302,6 @@ VU_TEST(vring_guard, bad_configuration)
 	CHECK_EQ(vu_vring_set_ready(guard, true), -EFAULT);
 	CHECK(!vu_vring_is_ready(guard));
 	guard_stop(&f, guard);
-	return 0;
 }
 
 VU_TEST(vring_guard, positions_can_be_set)
@@ -334,7 +326,6 @@ VU_TEST(vring_guard, positions_can_be_set)
 	CHECK_EQ(vu_vring_push(guard, &item, 1), 0);
 	CHECK_EQ(vu_vring_used_idx(guard), 111);
 	guard_stop(&f, guard);
-	return 0;
 }
 
 VU_TEST(vring_guard, fds)
@@ -367,7 +358,6 @@ VU_TEST(vring_guard, fds)
 	guard_stop(&f, guard);
 	vu_fd_close(&kick_fd);
 	vu_fd_close(&call_fd);
-	return 0;
 }
 
 VU_TEST(vring_guard, notification_by_flags)
@@ -390,7 +380,6 @@ VU_TEST(vring_guard, notification_by_flags)
 	fake_ring_set_no_interrupt(f.ring, true);
 	CHECK_EQ(vu_vring_needs_notification(guard), 0);
 	guard_stop(&f, guard);
-	return 0;
 }
 
 VU_TEST(vring_guard, notification_by_events)
@@ -419,7 +408,6 @@ VU_TEST(vring_guard, notification_by_events)
 	CHECK_EQ(vu_vring_push(guard, items + 2, 2), 0);
 	CHECK_EQ(vu_vring_needs_notification(guard), 1);
 	guard_stop(&f, guard);
-	return 0;
 }
 
 /* What comes before a bad chain is returned; then the ring is given up. */
@@ -449,7 +437,6 @@ VU_TEST(vring_guard, bad_chain_gives_up)
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_BAD_ADDRESS);
 	CHECK_EQ(vu_vring_pop(guard, items, 4), 0);
 	guard_stop(&f, guard);
-	return 0;
 }
 
 /* ---- several threads ---- */
@@ -488,7 +475,7 @@ consumer_main(void *arg)
 	return NULL;
 }
 
-static int
+static void
 run_threads(enum vu_lock_model model, uint64_t features)
 {
 	struct shared_ring shared = { 0 };
@@ -517,17 +504,16 @@ run_threads(enum vu_lock_model model, uint64_t features)
 	CHECK_EQ(f.vring.pos.counters.nb_chains, NB_CHAINS);
 	vu_vring_guard_destroy(shared.guard);
 	fixture_stop(&f);
-	return 0;
 }
 
 VU_TEST(vring_guard, spinlock_between_threads)
 {
-	CHECK_EQ(run_threads(VU_LOCK_SPIN, 0), 0);
-	return run_threads(VU_LOCK_SPIN, F_PACKED);
+	run_threads(VU_LOCK_SPIN, 0);
+	run_threads(VU_LOCK_SPIN, F_PACKED);
 }
 
 VU_TEST(vring_guard, rwlock_between_threads)
 {
-	CHECK_EQ(run_threads(VU_LOCK_RW, 0), 0);
-	return run_threads(VU_LOCK_RW, F_PACKED);
+	run_threads(VU_LOCK_RW, 0);
+	run_threads(VU_LOCK_RW, F_PACKED);
 }

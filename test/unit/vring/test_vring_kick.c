@@ -44,7 +44,6 @@ VU_TEST(vring_kick, split_flag)
 	CHECK_EQ(ring.snapshot.used->flags, 0);
 	vu_vring_disable_kicks(&ring.snapshot);
 	CHECK_EQ(ring.snapshot.used->flags, VU_USED_F_NO_NOTIFY);
-	return TEST_SUCCESS;
 }
 
 /* avail_event lies behind the last entry of the used ring. */
@@ -61,7 +60,6 @@ VU_TEST(vring_kick, split_event_index)
 		CHECK_EQ(ring.used[i], 0);
 	vu_vring_disable_kicks(&ring.snapshot);
 	CHECK_EQ(ring.snapshot.used->flags, 0);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring_kick, packed_flags)
@@ -73,7 +71,6 @@ VU_TEST(vring_kick, packed_flags)
 	CHECK_EQ(ring.event.flags, VU_PACKED_EVENT_DISABLE);
 	vu_vring_enable_kicks(&ring.snapshot, &ring.pos);
 	CHECK_EQ(ring.event.flags, VU_PACKED_EVENT_ENABLE);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring_kick, packed_position)
@@ -86,5 +83,4 @@ VU_TEST(vring_kick, packed_position)
 	CHECK_EQ(ring.event.position, 0x8003);
 	vu_vring_disable_kicks(&ring.snapshot);
 	CHECK_EQ(ring.event.flags, VU_PACKED_EVENT_DISABLE);
-	return TEST_SUCCESS;
 }

@@ -77,7 +77,6 @@ VU_TEST(vring_packed_chain, direct_chain_over_the_wrap)
 		}
 	}
 	fixture_stop(&c.f);
-	return TEST_SUCCESS;
 }
 
 /* Entry i starts behind the slots of those before it. */
@@ -100,7 +99,6 @@ VU_TEST(vring_packed_chain, later_entries_of_a_burst)
 		CHECK_EQ(c.chain.seg[0].len_bytes, 100u * i + 1);
 	}
 	fixture_stop(&c.f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring_packed_chain, buffers_are_split_where_regions_end)
@@ -122,7 +120,6 @@ VU_TEST(vring_packed_chain, buffers_are_split_where_regions_end)
 	CHECK_EQ(walk_bufs(&c, &empty, 1), VU_VRING_OK);
 	CHECK(c.chain.nb_read == 0 && c.chain.nb_write == 0);
 	fixture_stop(&c.f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring_packed_chain, readable_after_writable_is_a_fault)
@@ -137,7 +134,6 @@ VU_TEST(vring_packed_chain, readable_after_writable_is_a_fault)
 	CHECK_EQ(walk_bufs(&c, bufs, 2), VU_VRING_BAD_DIRECTION);
 	CHECK_EQ(walk_chain(&c, &indirect), VU_VRING_BAD_DIRECTION);
 	fixture_stop(&c.f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring_packed_chain, more_than_32_bits_of_bytes_is_a_fault)
@@ -150,7 +146,6 @@ VU_TEST(vring_packed_chain, more_than_32_bits_of_bytes_is_a_fault)
 	start(&c, 4, 0);
 	CHECK_EQ(walk_bufs(&c, bufs, 2), VU_VRING_BAD_LENGTH);
 	fixture_stop(&c.f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring_packed_chain, indirect_table_longer_than_the_ring)
@@ -179,7 +174,6 @@ VU_TEST(vring_packed_chain, indirect_table_longer_than_the_ring)
 	indirect.nb_bufs = VU_MAX_CHAIN_SEGS + 1;
 	CHECK_EQ(walk_chain(&c, &indirect), VU_VRING_CHAIN_TOO_LONG);
 	fixture_stop(&c.f);
-	return TEST_SUCCESS;
 }
 
 /* All flags but WRITE are reserved there; a split driver's NEXT or a nested table would be one. */
@@ -202,7 +196,6 @@ VU_TEST(vring_packed_chain, flags_inside_an_indirect_table_are_ignored)
 	CHECK(c.chain.nb_read == 2 && c.chain.nb_write == 1);
 	CHECK(c.chain.read_bytes == 3 && c.chain.write_bytes == 3);
 	fixture_stop(&c.f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring_packed_chain, broken_indirect_tables)
@@ -240,7 +233,6 @@ VU_TEST(vring_packed_chain, broken_indirect_tables)
 	fixture_restart(&c.f, F_PACKED);
 	CHECK_EQ(walk_chain(&c, &indirect), VU_VRING_BAD_INDIRECT);
 	fixture_stop(&c.f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring_packed_chain, indirect_table_across_regions)
@@ -260,7 +252,6 @@ VU_TEST(vring_packed_chain, indirect_table_across_regions)
 			CHECK_EQ(c.chain.seg[i].len_bytes, 10 + i);
 	}
 	fixture_stop(&c.f);
-	return TEST_SUCCESS;
 }
 
 VU_TEST(vring_packed_chain, longest_chain)
@@ -282,7 +273,6 @@ VU_TEST(vring_packed_chain, longest_chain)
 	CHECK_EQ(vu_packed_peek(c.f.snapshot, &c.f.vring.pos, &c.burst, 1, 0), 0);
 	CHECK_EQ(c.f.vring.pos.fault, VU_VRING_CHAIN_TOO_LONG);
 	fixture_stop(&c.f);
-	return TEST_SUCCESS;
 }
 
 /* What the guest writes between the peek and the walk changes what is in the chain, not how far. */
@@ -304,5 +294,4 @@ VU_TEST(vring_packed_chain, guest_that_changes_its_mind_gains_nothing)
 	CHECK_EQ(vu_packed_chain(c.f.snapshot, &c.f.vring.pos, &c.burst, 0, &c.chain),
 		VU_VRING_BAD_INDIRECT);
 	fixture_stop(&c.f);
-	return TEST_SUCCESS;
 }
