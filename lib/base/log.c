@@ -23,8 +23,10 @@ static const char *const log_names[VU_LOG_NB_COMPONENTS] = {
 	[VU_LOG_VRING] = "vu.vring",
 	[VU_LOG_DEVICE] = "vu.device",
 	[VU_LOG_BACKEND] = "vu.backend",
+	[VU_LOG_ENDPOINT] = "vu.endpoint",
 	[VU_LOG_FRONTEND] = "vu.frontend",
 	[VU_LOG_TELEMETRY] = "vu.telemetry",
+	[VU_LOG_CONTROL] = "vu.control",
 	[VU_LOG_DAEMON] = "vu.daemon",
 	[VU_LOG_NET] = "vu.net",
 };

@@ -15,6 +15,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
+#include "vu_device.h"
 #include "vu_fd.h"
 #include "vu_log.h"
 #include "vu_mem_fault.h"
@@ -31,14 +32,12 @@ daemon_poll_sched(void *arg)
 static void
 daemon_mem_fault(void *arg, uint32_t events)
 {
-	struct vu_daemon *daemon = arg;
 	uint64_t count;
 
+	(void)arg;
 	(void)events;
-	if (read(vu_mem_fault_eventfd(), &count, sizeof(count)) < 0)
-		return;
-	for (unsigned int i = 0; i < daemon->nb_ports; i++)
-		daemon_port_check_mem(daemon->ports[i]);
+	if (read(vu_mem_fault_eventfd(), &count, sizeof(count)) == sizeof(count))
+		vu_endpoint_check_mem();
 }
 
 static void
@@ -141,8 +140,14 @@ daemon_create_ports(struct vu_daemon *daemon, struct vu_daemon_conf *conf)
 static int
 daemon_create_parts(struct vu_daemon *daemon, struct vu_daemon_conf *conf)
 {
-	int rc;
+	int rc = vu_device_control_claim();
 
+	if (rc != 0) {
+		snprintf(conf->errmsg, sizeof(conf->errmsg),
+			"another daemon or ethdev of this process has the control lcore");
+		return rc;
+	}
+	daemon->has_control = true;
 	daemon->reactor = vu_reactor_create();
 	if (daemon->reactor == NULL)
 		return -rte_errno;
@@ -284,5 +289,7 @@ vu_daemon_destroy(struct vu_daemon *daemon)
 	vu_reactor_poller_remove(daemon->sched_poller);
 	vu_sched_destroy(daemon->sched);
 	vu_reactor_destroy(daemon->reactor);
+	if (daemon->has_control)
+		vu_device_control_release();
 	free(daemon);
 }

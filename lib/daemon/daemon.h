@@ -7,8 +7,6 @@
 
 #include <sys/queue.h>
 
-#include "vu_backend.h"
-#include "vu_conn.h"
 #include "vu_daemon.h"
 #include "vu_log.h"
 #include "vu_reactor.h"
@@ -31,6 +29,7 @@ struct vu_daemon {
 	unsigned int nb_ports;
 	unsigned int nb_open_ports;
 	uint32_t stats_seconds;
+	bool has_control;                /* claimed all devices of the process */
 	bool has_mem_guard;
 	bool is_stopping;
 	bool is_single;                  /* every port leaves after its first connection */
@@ -50,9 +49,6 @@ void daemon_port_close(struct daemon_port *port);
 
 /** Free a port that is closed or was never started. */
 void daemon_port_destroy(struct daemon_port *port);
-
-/** End the port's session if it lost memory. */
-void daemon_port_check_mem(struct daemon_port *port);
 
 /** The port's device. */
 struct vu_device *daemon_port_device(const struct daemon_port *port);

@@ -341,7 +341,7 @@ port_set_rest(struct vu_daemon_conf *conf, struct vu_port_conf *port)
  * Parse "NAME[,key=value...]" into a new last port; NAME is a path or the number of an fd.
  */
 static int
-conf_add_port(struct vu_daemon_conf *conf, const char *text, enum vu_endpoint endpoint)
+conf_add_port(struct vu_daemon_conf *conf, const char *text, enum vu_endpoint_kind endpoint)
 {
 	const char *keys = text + strcspn(text, ",");
 	struct vu_port_conf *ports;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One configured port: its endpoint gets connections, a session serves one at a time, the device
- * stays. A second front-end that connects to a server waits until the first is gone. Control lcore.
+ * One configured port: a device and the endpoint where it is reached. Control lcore.
  */
 #include "daemon.h"
 
@@ -10,188 +9,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_errno.h>
 
-#include "vu_backoff.h"
 #include "vu_device.h"
 #include "vu_fd.h"
-#include "vu_fd_peer.h"
-#include "vu_log.h"
-
-#define PORT_FIRST_RETRY_MS 10
-#define PORT_ACCEPT_PAUSE_US 1000000
-
-enum port_state {
-	PORT_CREATED,
-	PORT_OPEN,
-	PORT_CLOSING, /* the session is ending, then the device is detached */
-	PORT_CLOSED,
-};
 
 struct daemon_port {
 	struct vu_daemon *daemon;
-	enum port_state state;
-	enum vu_endpoint endpoint;
 	char *path;
-	int fd;                          /* inherited, until it is served */
 	struct vu_device *dev;
-	struct vu_backend_session *session;
-	struct vu_listener *listener;
-	struct vu_reactor_fd *listen_source;
-	int waiting_fd;                  /* next front-end of a server */
-	struct vu_backoff backoff;
-	uint32_t max_retry_ms;
-	int connect_result;              /* last one logged: 0 or -errno */
-	struct vu_reactor_timer *retry_timer; /* next attempt to connect, or to accept */
+	struct vu_endpoint *endpoint;
 };
 
-static void port_session_closed(void *arg);
-
-static int
-port_serve(struct daemon_port *port, int fd)
-{
-	struct vu_backend_conf conf = {
-		.reactor = port->daemon->reactor, .dev = port->dev, .fd = fd,
-		.closed = port_session_closed, .arg = port,
-	};
-
-	port->session = vu_backend_session_open(&conf);
-	if (port->session != NULL)
-		return 0;
-	VU_LOG(DAEMON, ERR, "%s: cannot serve a connection: %s", vu_device_name(port->dev),
-		rte_strerror(rte_errno));
-	return -rte_errno;
-}
-
-/* Keep interest in the listener only while there is a place for what it accepts. */
 static void
-port_set_listen_interest(struct daemon_port *port, bool is_interested)
-{
-	vu_reactor_fd_modify(port->listen_source, is_interested ? EPOLLIN : 0);
-}
-
-/* A peer whose fds do not close may not send more of them. */
-static int
-port_next_connection(struct daemon_port *port)
-{
-	if (vu_fd_budget_is_full(vu_device_fd_budget(port->dev)))
-		return -EDQUOT;
-	return port->endpoint == VU_ENDPOINT_CLIENT ? vu_connect(port->path) :
-		vu_listener_accept(port->listener);
-}
-
-static void
-port_accept(void *arg, uint32_t events)
-{
-	struct daemon_port *port = arg;
-	int fd = port_next_connection(port);
-
-	(void)events;
-	if (fd < 0 && fd != -EAGAIN) {
-		/* Out of fds or memory: the front-end still waits, let it. */
-		port_set_listen_interest(port, false);
-		vu_reactor_timer_start(port->retry_timer, PORT_ACCEPT_PAUSE_US, 0);
-	}
-	if (fd < 0)
-		return;
-	if (port->session == NULL) {
-		port_serve(port, fd);
-		return;
-	}
-	VU_LOG_LIMITED(vu_device_fault_log(port->dev), DAEMON, WARNING,
-		"%s: another front-end connected to %s; it waits for the first to leave",
-		vu_device_name(port->dev), port->path);
-	port->waiting_fd = fd;
-	port_set_listen_interest(port, false);
-}
-
-/* A client tries for ever: a line when the outcome is another one, not for each attempt. */
-static void
-port_log_connect(struct daemon_port *port, int result)
-{
-	struct vu_log_limit *limit = vu_device_life_log(port->dev);
-	const char *name = vu_device_name(port->dev);
-	const char *driver = vu_device_driver_name(port->dev);
-
-	if (result == port->connect_result)
-		return;
-	port->connect_result = result;
-	if (result == 0)
-		VU_LOG_LIMITED(limit, DAEMON, INFO, "%s: %s: connected to %s", name, driver,
-			port->path);
-	else
-		VU_LOG_LIMITED(limit, DAEMON, WARNING,
-			"%s: %s: connecting to %s: %s; tries again every %u ms", name, driver,
-			port->path, result == -EDQUOT ? "earlier connections hold too many "
-			"fds" : rte_strerror(-result), port->max_retry_ms);
-}
-
-static void
-port_connect(struct daemon_port *port)
-{
-	int fd = port_next_connection(port);
-
-	port_log_connect(port, RTE_MIN(fd, 0));
-	if (fd >= 0) {
-		vu_backoff_reset(&port->backoff);
-		if (port_serve(port, fd) == 0)
-			return;
-	}
-	vu_reactor_timer_start(port->retry_timer,
-		vu_backoff_next_ms(&port->backoff) * UINT64_C(1000), 0);
-}
-
-static void
-port_retry(void *arg)
+port_closed(void *arg)
 {
 	struct daemon_port *port = arg;
 
-	if (port->endpoint == VU_ENDPOINT_CLIENT)
-		port_connect(port);
-	else
-		port_set_listen_interest(port, true);
-}
-
-static void
-port_detached(void *arg)
-{
-	struct daemon_port *port = arg;
-
-	port->state = PORT_CLOSED;
 	daemon_port_closed(port->daemon);
-}
-
-static void
-port_detach(struct daemon_port *port)
-{
-	port->state = PORT_CLOSING;
-	vu_device_detach(port->dev, port_detached, port);
-}
-
-static void
-port_session_closed(void *arg)
-{
-	struct daemon_port *port = arg;
-
-	port->session = NULL;
-	if (port->daemon->is_single && port->state == PORT_OPEN) {
-		daemon_port_close(port);
-		return;
-	}
-	if (port->state == PORT_CLOSING || port->endpoint == VU_ENDPOINT_FD) {
-		port_detach(port);
-	} else if (port->endpoint == VU_ENDPOINT_CLIENT) {
-		vu_reactor_timer_start(port->retry_timer,
-			vu_backoff_next_ms(&port->backoff) * UINT64_C(1000), 0);
-	} else if (port->waiting_fd != VU_FD_NONE) {
-		port_set_listen_interest(port, true);
-		port_serve(port, vu_fd_take(&port->waiting_fd));
-	}
 }
 
 struct vu_device *
@@ -201,45 +39,15 @@ daemon_port_device(const struct daemon_port *port)
 }
 
 void
-daemon_port_check_mem(struct daemon_port *port)
-{
-	if (port->session != NULL)
-		vu_backend_session_check_mem(port->session);
-}
-
-void
 daemon_port_close(struct daemon_port *port)
 {
-	if (port->state != PORT_OPEN)
-		return;
-	port->state = PORT_CLOSING;
-	vu_reactor_fd_remove(port->listen_source);
-	port->listen_source = NULL;
-	vu_fd_close(&port->waiting_fd);
-	vu_reactor_timer_stop(port->retry_timer);
-	if (port->session != NULL)
-		vu_backend_session_close(port->session, "shutting down");
-	else
-		port_detach(port);
+	vu_endpoint_close(port->endpoint);
 }
 
 int
 daemon_port_start(struct daemon_port *port)
 {
-	port->state = PORT_OPEN;
-	if (port->endpoint == VU_ENDPOINT_FD)
-		return port_serve(port, vu_fd_take(&port->fd));
-	if (port->endpoint == VU_ENDPOINT_CLIENT) {
-		port_connect(port);
-		return 0;
-	}
-	port->listen_source = vu_reactor_fd_add(port->daemon->reactor,
-		vu_listener_fd(port->listener), EPOLLIN, port_accept, port);
-	if (port->listen_source == NULL)
-		return -rte_errno;
-	VU_LOG(DAEMON, INFO, "%s: %s: listening on %s", vu_device_name(port->dev),
-		vu_device_driver_name(port->dev), port->path);
-	return 0;
+	return vu_endpoint_open(port->endpoint, port->dev, port->daemon->is_single);
 }
 
 /* What a refused device means to the user; the driver may have said it already. */
@@ -349,43 +157,20 @@ port_create_device(struct daemon_port *port, struct vu_daemon_conf *conf,
 	return rc;
 }
 
-/* Look at an inherited fd before anything is made for it. */
 static int
-port_check_fd(const struct daemon_port *port, struct vu_daemon_conf *conf)
+port_create_endpoint(struct daemon_port *port, struct vu_daemon_conf *conf,
+	struct vu_port_conf *port_conf)
 {
-	int domain, type, is_listening;
-	socklen_t len = sizeof(int);
+	const struct vu_errmsg errmsg = { conf->errmsg, sizeof(conf->errmsg) };
+	struct vu_endpoint_conf endpoint_conf = {
+		.reactor = port->daemon->reactor, .kind = port_conf->endpoint,
+		.path = port_conf->path, .fd = vu_fd_take(&port_conf->fd),
+		.reconnect_ms = port_conf->reconnect_ms,
+		.closed = port_closed, .arg = port, .errmsg = &errmsg,
+	};
 
-	if (getsockopt(port->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 || domain != AF_UNIX ||
-			getsockopt(port->fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 ||
-			type != SOCK_STREAM)
-		return conf_refuse(
-			conf, -ENOTSOCK, "fd %d: not an inherited Unix stream socket", port->fd);
-	if (getsockopt(port->fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &len) == 0 &&
-			is_listening != 0)
-		return conf_refuse(conf, -EINVAL, "fd %d: a listening socket; use a connected one, "
-			"or --socket PATH", port->fd);
-	return 0;
-}
-
-static int
-port_create_endpoint(struct daemon_port *port, struct vu_daemon_conf *conf)
-{
-	port->retry_timer = vu_reactor_timer_create(port->daemon->reactor, port_retry, port);
-	if (port->retry_timer == NULL)
-		return -rte_errno;
-	if (port->endpoint == VU_ENDPOINT_FD)
-		return port_check_fd(port, conf);
-	if (port->endpoint == VU_ENDPOINT_CLIENT)
-		return 0;
-	port->listener = vu_listener_create(port->path);
-	if (port->listener != NULL)
-		return 0;
-	snprintf(conf->errmsg, sizeof(conf->errmsg), "%s: %s", port->path,
-		rte_errno == EADDRINUSE ? "another process serves this socket; choose another path"
-			: rte_errno == ENOTSOCK ? "exists and is not a socket; choose another path"
-						: rte_strerror(rte_errno));
-	return -rte_errno;
+	port->endpoint = vu_endpoint_create(&endpoint_conf);
+	return port->endpoint != NULL ? 0 : -rte_errno;
 }
 
 struct daemon_port *
@@ -400,16 +185,10 @@ daemon_port_create(struct vu_daemon *daemon, struct vu_daemon_conf *conf,
 		return NULL;
 	}
 	port->daemon = daemon;
-	port->endpoint = port_conf->endpoint;
-	port->waiting_fd = VU_FD_NONE;
-	port->fd = vu_fd_take(&port_conf->fd);
-	vu_backoff_init(&port->backoff, PORT_FIRST_RETRY_MS, port_conf->reconnect_ms);
-	port->max_retry_ms = port_conf->reconnect_ms;
-	port->connect_result = -EINPROGRESS;
 	port->path = port_conf->path != NULL ? strdup(port_conf->path) : NULL;
 	rc = port_conf->path == NULL || port->path != NULL ? 0 : -ENOMEM;
 	if (rc == 0)
-		rc = port_create_endpoint(port, conf);
+		rc = port_create_endpoint(port, conf, port_conf);
 	if (rc == 0)
 		rc = port_create_device(port, conf, port_conf, idx);
 	if (rc != 0) {
@@ -423,13 +202,8 @@ daemon_port_create(struct vu_daemon *daemon, struct vu_daemon_conf *conf,
 void
 daemon_port_destroy(struct daemon_port *port)
 {
-	RTE_VERIFY(port->session == NULL);
-	vu_reactor_fd_remove(port->listen_source);
-	vu_reactor_timer_destroy(port->retry_timer);
-	vu_listener_destroy(port->listener);
+	vu_endpoint_destroy(port->endpoint);
 	vu_device_destroy(port->dev);
-	vu_fd_close(&port->waiting_fd);
-	vu_fd_close(&port->fd);
 	free(port->path);
 	free(port);
 }

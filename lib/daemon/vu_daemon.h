@@ -10,19 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vu_endpoint.h"
 #include "vu_parse.h"
 #include "vu_sched.h"
 #include "vu_vring.h"
 
 struct vu_daemon;
-
-/** How a port gets its connection. */
-enum vu_endpoint {
-	VU_ENDPOINT_SERVER, /**< listen on a path; one front-end at a time, the next may wait */
-	VU_ENDPOINT_CLIENT, /**< connect to a path; again and again with a growing pause */
-	/** serve a connected socket that was inherited; then the daemon stops */
-	VU_ENDPOINT_FD,
-};
 
 /** Queues tied to lcores. */
 struct vu_pin_list {
@@ -32,7 +25,7 @@ struct vu_pin_list {
 
 /** One port: where it is reached, what it is, where its queues run. */
 struct vu_port_conf {
-	enum vu_endpoint endpoint;
+	enum vu_endpoint_kind endpoint;
 	char *path;                     /**< socket; NULL with an inherited fd */
 	int fd;                         /**< inherited fd or VU_FD_NONE */
 	char *device;                   /**< driver, "net" */

@@ -4,6 +4,7 @@
  */
 #include "device.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "vu_parse.h"
@@ -12,6 +13,19 @@
 
 static const struct vu_device_ops *registry_drivers[DEVICE_MAX_DRIVERS];
 static unsigned int registry_nb_drivers;
+static uint32_t registry_has_control;
+
+int
+vu_device_control_claim(void)
+{
+	return __atomic_exchange_n(&registry_has_control, 1, __ATOMIC_ACQUIRE) == 0 ? 0 : -EBUSY;
+}
+
+void
+vu_device_control_release(void)
+{
+	vu_store_release(&registry_has_control, 0); /* pairs with the acquire above */
+}
 
 void
 vu_device_driver_register(const struct vu_device_ops *ops)

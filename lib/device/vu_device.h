@@ -124,6 +124,17 @@ struct vu_device_queue_stats {
  * @{ */
 
 /**
+ * Claim the devices of this process: they have one control lcore, or one control thread.
+ *
+ * @return 0; -EBUSY another one has them
+ * @context any thread
+ */
+int vu_device_control_claim(void);
+
+/** Undo vu_device_control_claim(). @context any thread */
+void vu_device_control_release(void);
+
+/**
  * Create a device.
  *
  * @param driver  name of a registered driver, for example "net"

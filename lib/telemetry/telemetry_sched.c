@@ -37,13 +37,14 @@ lcore_add(struct rte_tel_data *data, const struct vu_sched_lcore_stats *stats)
 int
 telemetry_lcore(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
 {
+	const unsigned int nb_workers = sched != NULL ? vu_sched_nb_workers(sched) : 0;
 	struct vu_sched_lcore_stats stats;
 	int rc = 0;
 
 	(void)params;
 	rte_tel_data_start_dict(data);
 	telemetry_add_uint(data, "tsc_hz", rte_get_tsc_hz());
-	for (unsigned int i = 0; i < vu_sched_nb_workers(sched) && rc == 0; i++) {
+	for (unsigned int i = 0; i < nb_workers && rc == 0; i++) {
 		vu_sched_lcore_stats_get(sched, i, &stats);
 		rc = lcore_add(data, &stats);
 	}

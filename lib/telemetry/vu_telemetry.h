@@ -33,7 +33,7 @@ struct vu_telemetry_conf {
 	 */
 	int (*call)(void *call_arg, vu_telemetry_fn fn, void *arg);
 	void *call_arg;
-	struct vu_sched *sched;
+	struct vu_sched *sched; /**< NULL: threads of the application poll */
 	const struct vu_telemetry_command *commands; /**< the same ones at every start */
 	unsigned int nb_commands;
 };
