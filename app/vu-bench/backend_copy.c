@@ -7,8 +7,6 @@
  * cost, and the application that is measured with it. The copies are those of our data path, the
  * best we have.
  */
-#include "backend.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
@@ -20,6 +18,8 @@
 
 #include "vu_atomic.h"
 #include "vu_copy.h"
+
+#include "subject.h"
 
 #ifndef COPY_IS_COPYING
 #define COPY_IS_COPYING 1
@@ -33,8 +33,7 @@ struct copy_queue {
 };
 
 struct copy_backend {
-	struct rte_mempool *pool;
-	const struct gen_memory *memory;
+	struct backend_conf conf;
 	void *hva; /* of the guest memory */
 	struct copy_queue queues[2 * BENCH_MAX_PAIRS];
 };
@@ -51,8 +50,7 @@ copy_open(const struct backend_conf *conf, void **backend)
 	if (copy == NULL)
 		return -ENOMEM;
 	*backend = copy;
-	copy->pool = conf->pool;
-	copy->memory = conf->memory;
+	copy->conf = *conf;
 	copy->hva = mmap(NULL, conf->memory->bytes, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_POPULATE, conf->memory->fd, 0);
 	return copy->hva != MAP_FAILED ? 0 : -errno;
@@ -68,10 +66,9 @@ copy_queue(void *backend, struct gen_queue *gq)
 	struct copy_backend *copy = backend;
 	struct copy_queue *queue = &copy->queues[gq->idx];
 
-	*queue = (struct copy_queue){
-		.pool = copy->pool, .gq = gq,
-		.buffers = RTE_PTR_ADD(copy->hva, gq->buffers - copy->memory->hva),
-	};
+	queue->pool = copy->conf.pool;
+	queue->gq = gq;
+	queue->buffers = RTE_PTR_ADD(copy->hva, gq->buffers - copy->conf.memory->hva);
 	memcpy(&queue->rearm, &fresh.data_off, sizeof(queue->rearm));
 	return queue;
 }
@@ -82,7 +79,7 @@ copy_close(void *backend)
 	struct copy_backend *copy = backend;
 
 	if (copy->hva != MAP_FAILED)
-		munmap(copy->hva, copy->memory->bytes);
+		munmap(copy->hva, copy->conf.memory->bytes);
 	free(copy);
 }
 
@@ -103,7 +100,7 @@ copy_buffer(const struct copy_queue *queue, uint64_t number)
 static __rte_always_inline uint32_t *
 copy_len(const struct gen_queue *gq, uint64_t number)
 {
-	return &gq->flow.lens[number & (gq->nb_buffers - 1)];
+	return &gq->lens[number & (gq->nb_buffers - 1)];
 }
 
 /* Buffers that the generator has given and we have not used. */
@@ -111,14 +108,14 @@ static __rte_always_inline uint64_t
 copy_nb_ready(const struct gen_queue *gq)
 {
 	/* Pairs with the release in gen_publish(). */
-	return vu_load_acquire(&gq->flow.given) - gq->flow.used;
+	return vu_load_acquire(&gq->given) - gq->used;
 }
 
 static __rte_always_inline void
 copy_done(struct gen_queue *gq, uint64_t used)
 {
 	/* Copies before count; pairs with the acquire in gen_collect(). */
-	vu_store_release(&gq->flow.used, used);
+	vu_store_release(&gq->used, used);
 }
 
 /* A frame of one mbuf, in two stores: rearm data, flags; type, lengths. */
@@ -154,7 +151,7 @@ copy_from_guest(void *handle, struct rte_mbuf **frames, uint16_t max)
 	struct copy_queue *queue = handle;
 	struct gen_queue *gq = queue->gq;
 	uint32_t room_bytes = rte_pktmbuf_data_room_size(queue->pool) - RTE_PKTMBUF_HEADROOM;
-	uint64_t used = gq->flow.used;
+	uint64_t used = gq->used;
 	uint16_t nb = (uint16_t)RTE_MIN(copy_nb_ready(gq), (uint64_t)max);
 
 	if (nb == 0 || rte_mempool_get_bulk(queue->pool, (void **)frames, nb) != 0)
@@ -190,7 +187,7 @@ copy_to_long(struct copy_queue *queue, uint64_t first, const struct rte_mbuf *fr
 	uint32_t nb_buffers = gen_nb_buffers(gq, frame->pkt_len);
 	uint32_t fill = BENCH_HEADER_BYTES, offset = 0;
 
-	if (copy_nb_ready(gq) - (first - gq->flow.used) < nb_buffers)
+	if (copy_nb_ready(gq) - (first - gq->used) < nb_buffers)
 		return 0;
 	for (uint64_t used = first; used < first + nb_buffers; used++, fill = 0) {
 		uint32_t nb = RTE_MIN(frame->pkt_len - offset, gq->room_bytes - fill);
@@ -207,35 +204,40 @@ copy_to_long(struct copy_queue *queue, uint64_t first, const struct rte_mbuf *fr
 	return (uint16_t)nb_buffers;
 }
 
+/* Bytes that one buffer mostly has room for. @return buffers used; 0: no room */
+static __rte_always_inline uint16_t
+copy_to_buffer(struct copy_queue *queue, uint64_t used, uint8_t *src, uint32_t len_bytes)
+{
+	struct gen_queue *gq = queue->gq;
+	uint8_t *buffer = copy_buffer(queue, used);
+
+	if (unlikely(len_bytes > gq->room_bytes - BENCH_HEADER_BYTES))
+		return copy_to_long(queue, used, &(const struct rte_mbuf){
+			.buf_addr = src, .nb_segs = 1, .pkt_len = len_bytes,
+			.data_len = (uint16_t)len_bytes });
+	copy_set_nb_buffers(gq, buffer, 1);
+	copy_bytes(buffer + BENCH_HEADER_BYTES, src, len_bytes);
+	*copy_len(gq, used) = BENCH_HEADER_BYTES + len_bytes;
+	return 1;
+}
+
 static uint16_t
 copy_to_guest(void *handle, struct rte_mbuf **frames, uint16_t nb)
 {
 	struct copy_queue *queue = handle;
-	struct gen_queue *gq = queue->gq;
-	uint64_t used = gq->flow.used;
-	uint64_t end = used + copy_nb_ready(gq);
-	uint16_t i;
+	uint64_t used = queue->gq->used;
+	uint64_t end = used + copy_nb_ready(queue->gq);
+	uint16_t i, nb_buffers;
 
-	for (i = 0; i < nb && used != end; i++) {
-		uint8_t *buffer = copy_buffer(queue, used);
-		uint32_t len_bytes = frames[i]->pkt_len;
-
-		if (unlikely(frames[i]->nb_segs > 1 ||
-				len_bytes > gq->room_bytes - BENCH_HEADER_BYTES)) {
-			uint16_t nb_buffers = copy_to_long(queue, used, frames[i]);
-
-			if (nb_buffers == 0)
-				break;
-			used += nb_buffers;
-			continue;
-		}
-		copy_set_nb_buffers(gq, buffer, 1);
-		copy_bytes(buffer + BENCH_HEADER_BYTES,
-			rte_pktmbuf_mtod(frames[i], const void *), len_bytes);
-		*copy_len(gq, used) = BENCH_HEADER_BYTES + len_bytes;
-		used++;
+	for (i = 0; i < nb && used != end; i++, used += nb_buffers) {
+		nb_buffers = unlikely(frames[i]->nb_segs > 1) ?
+			copy_to_long(queue, used, frames[i]) :
+			copy_to_buffer(queue, used, rte_pktmbuf_mtod(frames[i], uint8_t *),
+				frames[i]->pkt_len);
+		if (nb_buffers == 0)
+			break;
 	}
-	copy_done(gq, used);
+	copy_done(queue->gq, used);
 	return i;
 }
 
@@ -243,31 +245,20 @@ static uint32_t
 copy_forward(void *backend, void *from_handle, void *to_handle, uint16_t max)
 {
 	struct copy_queue *from = from_handle, *to = to_handle;
-	uint64_t taken = from->gq->flow.used, given = to->gq->flow.used;
-	uint64_t nb_room = copy_nb_ready(to->gq);
+	uint64_t taken = from->gq->used, given = to->gq->used;
+	uint64_t end = given + copy_nb_ready(to->gq);
 	uint64_t nb = copy_nb_ready(from->gq);
 	uint32_t i;
 
 	(void)backend;
-	for (i = 0; i < max && i < nb && i < nb_room; i++, taken++) {
-		uint8_t *src = copy_buffer(from, taken) + BENCH_HEADER_BYTES;
-		uint8_t *dst = copy_buffer(to, given);
-		uint32_t len_bytes = *copy_len(from->gq, taken) - BENCH_HEADER_BYTES;
+	for (i = 0; i < max && i < nb && given != end; i++, taken++) {
+		uint16_t nb_buffers = copy_to_buffer(to, given,
+			copy_buffer(from, taken) + BENCH_HEADER_BYTES,
+			*copy_len(from->gq, taken) - BENCH_HEADER_BYTES);
 
-		if (unlikely(len_bytes > to->gq->room_bytes - BENCH_HEADER_BYTES)) {
-			uint16_t nb_buffers = copy_to_long(to, given, &(const struct rte_mbuf){
-				.buf_addr = src, .nb_segs = 1, .pkt_len = len_bytes,
-				.data_len = (uint16_t)len_bytes });
-
-			if (nb_buffers == 0)
-				break;
-			given += nb_buffers;
-			continue;
-		}
-		copy_set_nb_buffers(to->gq, dst, 1);
-		copy_bytes(dst + BENCH_HEADER_BYTES, src, len_bytes);
-		*copy_len(to->gq, given) = BENCH_HEADER_BYTES + len_bytes;
-		given++;
+		if (nb_buffers == 0)
+			break;
+		given += nb_buffers;
 	}
 	copy_done(from->gq, taken);
 	copy_done(to->gq, given);

@@ -3,8 +3,6 @@
  * DPDK's vhost library as a back-end, used as its net_vhost driver uses it, but without its
  * per-packet statistics: the faster of its two ways, see the option --rte-vhost-stats.
  */
-#include "backend.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +15,9 @@
 #include "vu_atomic.h"
 #include "vu_frontend.h"
 
-#define VHOST_READY_MS 5000
+#include "subject.h"
+
+#define VHOST_WAIT_MS 5000
 #define VHOST_MAX_BURST 32
 #define VHOST_NO_VID -1
 
@@ -90,18 +90,39 @@ static const struct rte_vhost_device_ops vhost_callbacks = {
 	.vring_state_changed = vhost_queue_changed,
 };
 
-/* Wait until the library has noticed that the front-ends are gone. */
-static void
-vhost_close(void *backend)
+static bool
+vhost_is_gone(const struct vhost_device *device)
 {
-	struct vhost_backend *vhost = backend;
+	return vu_load_acquire(&device->vid) == VHOST_NO_VID;
+}
+
+static bool
+vhost_is_ready(const struct vhost_device *device)
+{
+	return !vhost_is_gone(device) &&
+		vu_load_acquire(&device->nb_enabled) >= device->nb_queues;
+}
+
+/* The library's thread notices what the front-ends do some time after their last message. */
+static int
+vhost_wait(const struct vhost_backend *vhost, bool (*is_done)(const struct vhost_device *device))
+{
 	unsigned int ms = 0;
 
 	for (unsigned int i = 0; i < vhost->nb_devices; i++)
-		while (vu_load_acquire(&vhost_devices[i].vid) != VHOST_NO_VID &&
-				ms++ < VHOST_READY_MS)
+		for (; !is_done(&vhost_devices[i]); ms++) {
+			if (ms == VHOST_WAIT_MS)
+				return -ETIMEDOUT;
 			usleep(1000);
-	free(vhost);
+		}
+	return 0;
+}
+
+static void
+vhost_close(void *backend)
+{
+	vhost_wait(backend, vhost_is_gone);
+	free(backend);
 }
 
 static int
@@ -111,17 +132,15 @@ vhost_prepare(struct vhost_device *device, const struct backend_conf *conf, unsi
 	device->nb_queues = 2 * gen_nb_pairs(conf->point, idx);
 	if (device->is_registered)
 		/* In use: the last close did not see the end of it. */
-		return device->vid == VHOST_NO_VID ? 0 : -EBUSY;
+		return vhost_is_gone(device) ? 0 : -EBUSY;
 	device->vid = VHOST_NO_VID;
 	snprintf(device->path, sizeof(device->path), "%s/rte_vhost%u", conf->folder, idx);
 	if (rte_vhost_driver_register(device->path, RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS |
 			(conf->has_vhost_stats ? RTE_VHOST_USER_NET_STATS_ENABLE : 0)) != 0)
 		return -EINVAL;
 	device->is_registered = true;
-	if (rte_vhost_driver_callback_register(device->path, &vhost_callbacks) != 0 ||
-			rte_vhost_driver_start(device->path) != 0)
-		return -EINVAL;
-	return 0;
+	return rte_vhost_driver_callback_register(device->path, &vhost_callbacks) == 0 &&
+		rte_vhost_driver_start(device->path) == 0 ? 0 : -EINVAL;
 }
 
 static int
@@ -157,35 +176,10 @@ vhost_endpoint(void *backend, unsigned int device_idx, struct vu_frontend_conf *
 	return 0;
 }
 
-/*
- * The library announces a device and its queues from its thread, some time after the last message.
- * Kicks are switched off as its driver does.
- */
-static int
-vhost_wait_device(const struct vhost_device *device)
-{
-	unsigned int ms = 0;
-
-	while (vu_load_acquire(&device->vid) == VHOST_NO_VID ||
-			vu_load_acquire(&device->nb_enabled) < device->nb_queues) {
-		if (++ms == VHOST_READY_MS)
-			return -ETIMEDOUT;
-		usleep(1000);
-	}
-	for (uint32_t i = 0; i < device->nb_queues; i++)
-		rte_vhost_enable_guest_notification(device->vid, (uint16_t)i, 0);
-	return 0;
-}
-
 static int
 vhost_ready(void *backend)
 {
-	struct vhost_backend *vhost = backend;
-	int rc = 0;
-
-	for (unsigned int i = 0; i < vhost->nb_devices && rc == 0; i++)
-		rc = vhost_wait_device(&vhost_devices[i]);
-	return rc;
+	return vhost_wait(backend, vhost_is_ready);
 }
 
 static void *
@@ -198,38 +192,39 @@ vhost_queue(void *backend, struct gen_queue *gq)
 		.vid = vhost_devices[gq->device_idx].vid,
 		.queue_idx = (uint16_t)gq->queue_idx, .pool = vhost->pool,
 	};
+	/* Kicks are switched off as the library's driver does. */
+	rte_vhost_enable_guest_notification(queue->vid, queue->queue_idx, 0);
 	return queue;
 }
 
 /* The library takes and gives at most so many frames at once; its driver loops like this. */
-static uint16_t
-vhost_from_guest(void *handle, struct rte_mbuf **frames, uint16_t nb)
+static __rte_always_inline uint16_t
+vhost_burst(const struct vhost_queue *queue, struct rte_mbuf **frames, uint16_t nb, bool is_put)
 {
-	const struct vhost_queue *queue = handle;
-	uint16_t nb_taken = 0, nb_now, nb_got;
+	uint16_t nb_moved = 0, nb_asked, nb_now;
 
 	do {
-		nb_now = RTE_MIN(nb - nb_taken, VHOST_MAX_BURST);
-		nb_got = rte_vhost_dequeue_burst(queue->vid, queue->queue_idx, queue->pool,
-			&frames[nb_taken], nb_now);
-		nb_taken += nb_got;
-	} while (nb_got == nb_now && nb_taken < nb);
-	return nb_taken;
+		nb_asked = RTE_MIN(nb - nb_moved, VHOST_MAX_BURST);
+		nb_now = is_put ?
+			rte_vhost_enqueue_burst(queue->vid, queue->queue_idx, &frames[nb_moved],
+				nb_asked) :
+			rte_vhost_dequeue_burst(queue->vid, queue->queue_idx, queue->pool,
+				&frames[nb_moved], nb_asked);
+		nb_moved += nb_now;
+	} while (nb_now == nb_asked && nb_moved < nb);
+	return nb_moved;
 }
 
 static uint16_t
-vhost_to_guest(void *handle, struct rte_mbuf **frames, uint16_t nb)
+vhost_from_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
 {
-	const struct vhost_queue *queue = handle;
-	uint16_t nb_given = 0, nb_now, nb_put;
+	return vhost_burst(queue, frames, nb, false);
+}
 
-	do {
-		nb_now = RTE_MIN(nb - nb_given, VHOST_MAX_BURST);
-		nb_put = rte_vhost_enqueue_burst(queue->vid, queue->queue_idx, &frames[nb_given],
-			nb_now);
-		nb_given += nb_put;
-	} while (nb_put == nb_now && nb_given < nb);
-	return nb_given;
+static uint16_t
+vhost_to_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
+{
+	return vhost_burst(queue, frames, nb, true);
 }
 
 const struct backend_ops backend_rte_vhost = {

@@ -5,13 +5,10 @@
  * guest to guest a scheduler drives them, a turn of vu-pmd's loop for each burst, and the switch
  * finds the way.
  */
-#include "backend.h"
-
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include <rte_errno.h>
@@ -24,6 +21,8 @@
 #include "vu_net.h"
 #include "vu_reactor.h"
 #include "vu_sched.h"
+
+#include "subject.h"
 
 #define VU_TURN_MS 1 /* grace periods end without an event */
 #define VU_LEARN_CALLS 65536 /* seconds; the switch forgets after minutes */
@@ -74,8 +73,9 @@ vu_session_closed(void *arg)
 }
 
 static int
-vu_create_device(struct vu_backend *vu, unsigned int idx)
+vu_open_device(struct vu_backend *vu, unsigned int idx)
 {
+	const bool is_switched = vu->conf.point->direction == BENCH_GUEST_TO_GUEST;
 	struct vu_served *served = &vu->served[idx];
 	struct vu_assign_conf assign = { .numa_node = -1 };
 	char name[16], errmsg[256] = "";
@@ -83,10 +83,13 @@ vu_create_device(struct vu_backend *vu, unsigned int idx)
 		.name = name, .nb_queues = 2 * gen_nb_pairs(vu->conf.point, idx),
 		.max_queue_size = 32768, .numa_node = -1, .sched = vu->sched,
 		.app = vu->app, .assign = &assign,
-		.driver_args = vu->conf.point->direction == BENCH_GUEST_TO_GUEST ?
-			"forward=switch" : "forward=null",
+		.driver_args = is_switched ? "forward=switch" : "forward=null",
 		.errmsg = errmsg, .errmsg_bytes = sizeof(errmsg),
 	};
+	struct vu_backend_conf session_conf = {
+		.reactor = vu->reactor, .closed = vu_session_closed, .arg = served,
+	};
+	int fds[2];
 
 	snprintf(name, sizeof(name), "bench%u", idx);
 	served->dev = vu_device_create("net", &conf);
@@ -97,27 +100,12 @@ vu_create_device(struct vu_backend *vu, unsigned int idx)
 		vu_net_set_direct(vu_device_queue(served->dev, i),
 			vu->conf.backend != BENCH_VU_MBUF);
 	}
-	return 0;
-}
-
-static int
-vu_open_device(struct vu_backend *vu, unsigned int idx)
-{
-	struct vu_served *served = &vu->served[idx];
-	struct vu_backend_conf conf = {
-		.reactor = vu->reactor, .closed = vu_session_closed, .arg = served,
-	};
-	int rc = vu_create_device(vu, idx);
-	int fds[2];
-
-	if (rc != 0)
-		return rc;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
 		return -errno;
 	served->front_fd = fds[0];
-	conf.fd = fds[1];
-	conf.dev = served->dev;
-	served->session = vu_backend_session_open(&conf);
+	session_conf.fd = fds[1];
+	session_conf.dev = served->dev;
+	served->session = vu_backend_session_open(&session_conf);
 	return served->session != NULL ? 0 : -rte_errno;
 }
 
@@ -128,24 +116,23 @@ vu_learn(const struct vu_backend *vu)
 	unsigned int nb = vu->nb_devices / 2;
 
 	for (unsigned int i = 0; i < nb; i++) {
-		uint8_t addresses[FRAME_ADDRESSES_BYTES];
-		struct rte_ether_addr mac;
+		struct rte_ether_addr addresses[2];
 
 		frame_addresses(addresses, backend_first_port(&vu->conf) + i);
-		memcpy(&mac, addresses, sizeof(mac));
-		vu_net_learn(vu_device_queue(vu->served[nb + i].dev, 0), &mac);
+		vu_net_learn(vu_device_queue(vu->served[nb + i].dev, 0), &addresses[0]);
 	}
 }
 
 static int
 vu_start(struct vu_backend *vu)
 {
+	const bool is_switched = vu->conf.point->direction == BENCH_GUEST_TO_GUEST;
 	int rc = 0;
 
 	vu->reactor = vu_reactor_create();
 	if (vu->reactor == NULL)
 		return -rte_errno;
-	if (vu->conf.point->direction == BENCH_GUEST_TO_GUEST)
+	if (is_switched)
 		vu->sched = vu_sched_create(&vu->conf.lcore_id, 1);
 	else
 		vu->app = vu_exec_app_create();
@@ -158,7 +145,7 @@ vu_start(struct vu_backend *vu)
 		rc = vu_open_device(vu, i);
 	if (rc != 0)
 		return rc;
-	if (vu->conf.point->direction == BENCH_GUEST_TO_GUEST)
+	if (is_switched)
 		vu_learn(vu);
 	rc = pthread_create(&vu->thread, NULL, vu_control_main, vu);
 	vu->has_thread = rc == 0;

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the files of vu-bench share: the axes of a measurement, and one point of them.
+ * What the files of vu-bench share: the axes of a measurement and one point of them, the command
+ * line, results and their reports.
  */
 #ifndef BENCH_H
 #define BENCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+
+#include "args.h"
+
+struct rte_mempool;
 
 #define BENCH_MAX_BURST 256
 #define BENCH_MAX_PAIRS 1024
@@ -30,10 +36,7 @@ enum bench_backend {
 	BENCH_NB_BACKENDS
 };
 
-enum bench_ring {
-	BENCH_SPLIT,
-	BENCH_PACKED,
-};
+enum bench_ring { BENCH_SPLIT, BENCH_PACKED };
 
 enum bench_direction {
 	BENCH_FROM_GUEST,
@@ -57,7 +60,7 @@ struct bench_case {
 	uint32_t is_in_order;  /* 0 or 1, as the next ones */
 	uint32_t is_mergeable;
 	uint32_t has_offload;
-	uint32_t has_calls;    /* the generator wants to be notified */
+	uint32_t has_calls;    /* the generator asks for notifications */
 	uint32_t ring_size;    /* entries */
 };
 
@@ -67,5 +70,177 @@ bench_is_through(const struct bench_case *point)
 {
 	return point->direction == BENCH_BOTH || point->direction == BENCH_GUEST_TO_GUEST;
 }
+
+/* ---- command line ---- */
+
+/** Result of options_parse(): go on. Other values are exit statuses. */
+#define OPTIONS_RUN ARGS_RUN
+#define OPTIONS_MAX_VALUES 32
+
+/** Options that have values. */
+enum option {
+	/* Axes; the one that is named last changes most slowly from row to row. */
+	OPTION_DIRECTION,
+	OPTION_SIZE,
+	OPTION_BURST,
+	OPTION_QUEUES,
+	OPTION_CALLS,
+	OPTION_OFFLOAD,
+	OPTION_MERGEABLE,
+	OPTION_IN_ORDER,
+	OPTION_RING,
+	OPTION_CORES,
+	OPTION_RING_SIZE, /* one value only, as all that follow except OPTION_BACKEND */
+	OPTION_NB_AXES,
+
+	OPTION_BACKEND = OPTION_NB_AXES,
+	OPTION_SECONDS,   /* of the whole run; 0: as many as it takes */
+	OPTION_ROUNDS,
+	OPTION_ROUND_US,
+	OPTION_TURNS,     /* of a round; 0: as many as OPTION_ROUND_US takes */
+	OPTION_VHOST_STATS,
+	OPTION_NB
+};
+
+/** Values of one option, in the order given. */
+struct value_list {
+	uint32_t item[OPTIONS_MAX_VALUES];
+	unsigned int nb;
+};
+
+struct options {
+	struct value_list lists[OPTION_NB];
+	enum bench_mode mode;
+	const char *json_path; /* NULL: none */
+	char **eal_argv;       /* NULL-terminated; to be freed */
+	int eal_argc;
+};
+
+/**
+ * Take our options out of the command line.
+ *
+ * @return OPTIONS_RUN, or the status to exit with after something was printed
+ */
+int options_parse(struct options *options, int argc, char **argv);
+
+/** First value of an option. */
+static inline uint32_t
+options_value(const struct options *options, enum option option)
+{
+	return options->lists[option].item[0];
+}
+
+bool options_has(const struct options *options, enum option option, uint32_t value);
+
+/** The command line as one string, by the program's own name however it was called; to be freed. */
+char *options_command(int argc, char **argv);
+
+/** Number of points: the product of all axes. */
+unsigned int options_nb_points(const struct options *options);
+
+/** Point number i. */
+struct bench_case options_point(const struct options *options, unsigned int i);
+
+/** Where the value of an axis is in a point. */
+uint32_t *options_axis(struct bench_case *point, enum option axis);
+
+/** Name of an option: as on the command line, without dashes in front. */
+const char *options_name(enum option option);
+
+/** Name of a value, as on the command line; NULL of one that is a number. */
+const char *options_value_name(enum option option, uint32_t value);
+
+/* ---- measurement ---- */
+
+/* Fewer have no median and no spread to speak of. */
+#define MEASURE_MIN_ROUNDS 15
+
+/** Median and the values that a tenth of all are below and above. */
+struct stats_summary {
+	double median;
+	double p10;
+	double p90;
+};
+
+/** Value below which a fraction of ascending values are, interpolated between neighbours. */
+double stats_quantile(const double *values, unsigned int nb, double fraction);
+
+/** Sort values and summarise them; all zero if there are none. */
+struct stats_summary stats_summarise(double *values, unsigned int nb);
+
+/** What came out for one back-end. */
+struct measure_result {
+	enum bench_mode mode;
+	enum bench_backend backend;
+	struct bench_case point;
+	int rc;                      /* 0; -EOPNOTSUPP not offered; -errno of the set-up */
+	uint64_t nb_frames;
+	uint64_t nb_lost;            /* that is missing, or came out wrong */
+	unsigned int nb_rounds;      /* that count */
+	unsigned int nb_interrupted; /* of those: another thread had a CPU of ours meanwhile */
+	bool has_hugepages;          /* the guest's memory */
+	double line_ns;              /* two lcores: round trip of a cache line during those */
+	double ratio_to_rte_vhost;   /* > 1: faster; 0: no such back-end in the run */
+
+	/* BENCH_COST */
+	struct stats_summary cycles; /* TSC per packet, of the back-end */
+	struct stats_summary gen_cycles; /* one lcore */
+	double packets_per_second;
+	double ratio_to_copy;
+
+	/* BENCH_LATENCY, nanoseconds */
+	double p50_ns;
+	double p99_ns;
+	double p999_ns;
+};
+
+/** How to measure. */
+struct measure_conf {
+	enum bench_mode mode;
+	bool has_backend[BENCH_NB_BACKENDS];
+	unsigned int nb_rounds;  /* of each back-end, 1 or more */
+	uint64_t end_tsc;        /* of the whole run, about; 0: no end */
+	unsigned int nb_points_left; /* that share the time until then, this one included */
+	double round_us;
+	uint32_t nb_turns;       /* bursts of a round on one lcore; 0: by time */
+	struct rte_mempool *pool;
+	const char *folder;      /* for sockets */
+	bool has_vhost_stats;
+	void (*progress)(unsigned int round, unsigned int nb_rounds);
+};
+
+/** Measure a point. @return number of results, at most one for each back-end */
+unsigned int measure_run(const struct measure_conf *conf, const struct bench_case *point,
+	struct measure_result results[BENCH_NB_BACKENDS]);
+
+/**
+ * Did the figures suffer from something else that ran on the same CPU? Other threads interrupted
+ * more than one round of 20, or a tenth of the rounds took more than twice the median.
+ */
+bool measure_is_disturbed(const struct measure_result *result);
+
+/** Is a round trip of a cache line, 0 if it changed, about as long as another one? */
+bool measure_is_alike(double line_ns, double usual_ns);
+
+/* ---- reports ---- */
+
+/** Heading of the table, rows of one point, and what holds for some rows and has no column. */
+void report_text_head(FILE *out, enum bench_mode mode);
+void report_text(FILE *out, const struct measure_result *results, unsigned int nb);
+void report_text_end(FILE *out, const struct measure_result *results, unsigned int nb);
+
+/**
+ * Can report_json() write there? What exists is left as it is, and nothing is made.
+ *
+ * @return 0; -EISDIR a folder; -errno of the file or of its folder
+ */
+int report_json_probe(const char *path);
+
+/**
+ * Write all results, and the command that made them, as JSON to options->json_path. What that held
+ * before goes once all of it is at hand. @return 0 or -errno
+ */
+int report_json(const struct options *options, const char *command,
+	const struct measure_result *results, unsigned int nb);
 
 #endif /* BENCH_H */

@@ -2,7 +2,7 @@
  *
  * vu-bench: measure every point that the command line names, report.
  */
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,11 +14,8 @@
 #include <rte_log.h>
 #include <rte_mbuf.h>
 
-#include "backend.h"
 #include "eal_options.h"
-#include "measure.h"
-#include "options.h"
-#include "report.h"
+#include "subject.h"
 
 /* The shape of the pools of our net device. */
 #define POOL_NB_MBUFS 16383
@@ -58,38 +55,40 @@ run_points(const struct options *options, struct measure_conf *conf,
 	return nb;
 }
 
+/* What the JSON could not be written for, or nothing. */
 static bool
-has_json(const char *path, int rc)
+is_written(const struct options *options, int rc)
 {
 	if (rc != 0)
-		fprintf(stderr, "vu-bench: cannot write %s: %s\n", path, strerror(-rc));
+		fprintf(stderr, "vu-bench: cannot write %s: %s\n", options->json_path,
+			strerror(-rc));
 	return rc == 0;
 }
 
+/* @return exit status */
 static int
-run_with(const struct options *options, struct measure_conf *conf, const char *command)
+run(const struct options *options, struct measure_conf *conf, const char *command)
 {
 	struct measure_result *results = calloc(
 		(size_t)options_nb_points(options) * BENCH_NB_BACKENDS, sizeof(*results));
-	int status = EXIT_SUCCESS;
+	bool is_good = results != NULL;
 	unsigned int nb;
 
 	if (results == NULL)
 		return EXIT_FAILURE;
 	nb = run_points(options, conf, results);
 	for (unsigned int i = 0; i < nb; i++)
-		if (results[i].nb_lost != 0 ||
-				(results[i].rc != 0 && results[i].rc != -EOPNOTSUPP))
-			status = EXIT_FAILURE;
-	if (options->json_path != NULL && !has_json(options->json_path,
-			report_json(options, command, results, nb)))
-		status = EXIT_FAILURE;
+		is_good &= results[i].nb_lost == 0 &&
+			(results[i].rc == 0 || results[i].rc == -EOPNOTSUPP);
+	if (options->json_path != NULL)
+		is_good &= is_written(options, report_json(options, command, results, nb));
 	free(results);
-	return status;
+	return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* @return exit status */
 static int
-run(const struct options *options, const char *command)
+start(const struct options *options, const char *command)
 {
 	char folder[] = "/tmp/vu-bench.XXXXXX";
 	struct measure_conf conf = {
@@ -115,20 +114,11 @@ run(const struct options *options, const char *command)
 			rte_strerror(rte_errno));
 		return EXIT_FAILURE;
 	}
-	status = run_with(options, &conf, command);
+	status = run(options, &conf, command);
 	backend_rte_vhost_end();
 	rmdir(folder);
 	rte_mempool_free(conf.pool);
 	return status;
-}
-
-/* What would be in vain is found before minutes are spent on it. */
-static bool
-can_start(const struct options *options)
-{
-	return eal_options_check("vu-bench", options->eal_argc, options->eal_argv) &&
-		(options->json_path == NULL ||
-			has_json(options->json_path, report_json_probe(options->json_path)));
 }
 
 int
@@ -138,22 +128,24 @@ main(int argc, char **argv)
 	struct options options;
 	int status = options_parse(&options, argc, argv);
 
-	if (status != OPTIONS_RUN || command == NULL) {
+	if (status != OPTIONS_RUN) {
 		free(command);
-		return status != OPTIONS_RUN ? status : EXIT_FAILURE;
+		return status;
 	}
 	/* The set-up of each back-end would fill the screen; --log-level brings it back. */
 	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_WARNING);
 	rte_log_set_level_pattern("vu.*", RTE_LOG_ERR);
-	if (!can_start(&options)) {
-		status = EXIT_FAILURE;
-	} else if (!eal_options_start("vu-bench", options.eal_argc, options.eal_argv)) {
-		status = EXIT_FAILURE;
-	} else {
-		status = run(&options, command);
+	status = EXIT_FAILURE;
+	/* What would be in vain is found before minutes are spent on it. */
+	if (command != NULL &&
+			eal_options_check("vu-bench", options.eal_argc, options.eal_argv) &&
+			(options.json_path == NULL ||
+				is_written(&options, report_json_probe(options.json_path))) &&
+			eal_options_start("vu-bench", options.eal_argc, options.eal_argv)) {
+		status = start(&options, command);
 		rte_eal_cleanup();
 	}
-	options_free(&options);
+	free(options.eal_argv);
 	free(command);
 	return status;
 }

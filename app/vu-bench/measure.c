@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Alternating rounds; see measure.h. The back-end that begins changes from round to round, so that
- * none always follows the same other one.
+ * One point of the axes, measured: rounds of all back-ends in turn, and their order statistics. The
+ * back-end that begins changes from round to round, so that none always follows the same other one.
  */
-#include "measure.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
@@ -23,7 +21,7 @@ struct measure_subject {
 	struct subject subject;
 	struct measure_result *result;
 	struct round_result *rounds; /* those that worked; nb_rounds */
-	double *trips_ns;            /* those of all rounds; see measure_nb_trips() */
+	double *trips_ns;            /* those of all rounds */
 	unsigned int nb_rounds;
 };
 
@@ -33,6 +31,7 @@ struct measure {
 	struct frame_sizes sizes;
 	struct gen_memory memory;
 	struct round_conf round;
+	unsigned int nb_trips; /* of one round; 1 where there are none, for calloc() */
 	double *values; /* room for one of each round of all subjects, or of each trip of one */
 	struct measure_subject subjects[BENCH_NB_BACKENDS];
 	unsigned int nb_subjects;
@@ -63,32 +62,16 @@ stats_quantile(const double *values, unsigned int nb, double fraction)
 struct stats_summary
 stats_summarise(double *values, unsigned int nb)
 {
-	struct stats_summary summary = { 0 };
-
 	if (nb == 0)
-		return summary;
+		return (struct stats_summary){ 0 };
 	qsort(values, nb, sizeof(*values), stats_compare);
-	summary.median = stats_quantile(values, nb, 0.5);
-	summary.p10 = stats_quantile(values, nb, 0.1);
-	summary.p90 = stats_quantile(values, nb, 0.9);
-	return summary;
+	return (struct stats_summary){
+		.median = stats_quantile(values, nb, 0.5),
+		.p10 = stats_quantile(values, nb, 0.1), .p90 = stats_quantile(values, nb, 0.9),
+	};
 }
 
 /* ---- rounds ---- */
-
-/* Caches are another back-end's when a round begins: this part does not count. */
-static void
-round_warm_up(struct measure *measure, struct measure_subject *one)
-{
-	struct round_conf conf = measure->round;
-	struct round_result unused = { 0 };
-
-	/* Rounds on two lcores warm up themselves; a case that counts turns has these only. */
-	if (measure->point->nb_cores != 1 || conf.nb_turns != 0)
-		return;
-	conf.cycles /= 4;
-	round_run_one(&one->subject, &conf, &unused);
-}
 
 static void
 measure_round(struct measure *measure, struct measure_subject *one)
@@ -98,16 +81,10 @@ measure_round(struct measure *measure, struct measure_subject *one)
 
 	if (one->result->rc != 0)
 		return;
-	*round = (struct round_result){ 0 };
-	if (is_latency)
-		round->trip_ns = &one->trips_ns[one->nb_rounds * ROUND_NB_TRIPS];
-	round_warm_up(measure, one);
-	if (is_latency)
-		round_run_latency(&one->subject, &measure->round, round);
-	else if (measure->point->nb_cores == 1)
-		round_run_one(&one->subject, &measure->round, round);
-	else
-		round_run_two(&one->subject, &measure->round, round);
+	*round = (struct round_result){
+		.trip_ns = &one->trips_ns[is_latency ? one->nb_rounds * ROUND_NB_TRIPS : 0],
+	};
+	round_run(&one->subject, &measure->round, round);
 	one->result->nb_frames += round->nb_frames;
 	if (is_latency && round->nb_frames < ROUND_NB_TRIPS)
 		one->result->rc = -ETIMEDOUT;
@@ -115,32 +92,24 @@ measure_round(struct measure *measure, struct measure_subject *one)
 		one->nb_rounds++;
 }
 
-/*
- * When this point is to be done, so that each of those that are left gets the same time. Its own
- * set-up is over by now: that of the first point of a run takes long.
- */
-static uint64_t
-measure_end(const struct measure_conf *conf)
-{
-	uint64_t now = rte_rdtsc();
-
-	if (conf->end_tsc == 0)
-		return UINT64_MAX;
-	return conf->end_tsc > now ? now + (conf->end_tsc - now) / conf->nb_points_left : now;
-}
-
 static void
 measure_rounds(struct measure *measure)
 {
 	const struct measure_conf *conf = measure->conf;
-	uint64_t end = measure_end(conf);
 	unsigned int nb_rounds = conf->nb_rounds;
+	uint64_t end = rte_rdtsc();
 
+	/*
+	 * Each of the points that are left gets the same time. Set-up is over by now: that of the
+	 * first point of a run takes long.
+	 */
+	if (conf->end_tsc > end)
+		end += (conf->end_tsc - end) / conf->nb_points_left;
 	for (unsigned int r = 0; r < nb_rounds; r++) {
 		for (unsigned int i = 0; i < measure->nb_subjects; i++)
 			measure_round(measure,
 				&measure->subjects[(r + i) % measure->nb_subjects]);
-		if (r + 1 >= MEASURE_MIN_ROUNDS && rte_rdtsc() >= end)
+		if (conf->end_tsc != 0 && r + 1 >= MEASURE_MIN_ROUNDS && rte_rdtsc() >= end)
 			nb_rounds = r + 1;
 		if (conf->progress != NULL)
 			conf->progress(r + 1, nb_rounds);
@@ -149,24 +118,27 @@ measure_rounds(struct measure *measure)
 
 /* ---- rounds of like state ---- */
 
-/* The round trip of a cache line that most rounds of all back-ends are about. */
+bool
+measure_is_alike(double line_ns, double usual_ns)
+{
+	return line_ns * ROUND_STATE_RATIO >= usual_ns && line_ns <= usual_ns * ROUND_STATE_RATIO;
+}
+
+/* The round trip of a cache line that most rounds of all back-ends are about; 0: unknown. */
 static double
 state_usual_ns(const struct measure *measure)
 {
 	unsigned int nb = 0;
 
-	for (unsigned int i = 0; i < measure->nb_subjects; i++)
-		for (unsigned int r = 0; r < measure->subjects[i].nb_rounds; r++)
-			if (measure->subjects[i].rounds[r].line_ns > 0)
-				measure->values[nb++] = measure->subjects[i].rounds[r].line_ns;
+	for (unsigned int i = 0; i < measure->nb_subjects; i++) {
+		const struct measure_subject *one = &measure->subjects[i];
+
+		for (unsigned int r = 0; r < one->nb_rounds; r++)
+			if (one->rounds[r].figures[ROUND_LINE_NS] > 0)
+				measure->values[nb++] = one->rounds[r].figures[ROUND_LINE_NS];
+	}
 	stats_summarise(measure->values, nb);
 	return nb != 0 ? measure->values[nb / 2] : 0;
-}
-
-bool
-measure_is_alike(double line_ns, double usual_ns)
-{
-	return line_ns * ROUND_STATE_RATIO >= usual_ns && line_ns <= usual_ns * ROUND_STATE_RATIO;
 }
 
 /* Move the rounds about that round trip to the front. @return their number */
@@ -178,7 +150,7 @@ state_sort(struct measure_subject *one, double usual_ns)
 	for (unsigned int r = 0; r < one->nb_rounds; r++) {
 		struct round_result round = one->rounds[r];
 
-		if (!measure_is_alike(round.line_ns, usual_ns))
+		if (!measure_is_alike(round.figures[ROUND_LINE_NS], usual_ns))
 			continue;
 		one->rounds[r] = one->rounds[nb];
 		one->rounds[nb++] = round;
@@ -205,30 +177,12 @@ measure_select(struct measure *measure)
 
 /* ---- summary ---- */
 
-static double
-value_cycles(const struct round_result *round)
-{
-	return (double)round->cycles / round->nb_frames;
-}
-
-static double
-value_gen_cycles(const struct round_result *round)
-{
-	return (double)round->gen_cycles / round->nb_frames;
-}
-
-static double
-value_line_ns(const struct round_result *round)
-{
-	return round->line_ns;
-}
-
 static struct stats_summary
 summarise(const struct measure *measure, const struct measure_subject *one,
-	double (*value)(const struct round_result *round))
+	enum round_figure figure)
 {
 	for (unsigned int r = 0; r < one->nb_rounds; r++)
-		measure->values[r] = value(&one->rounds[r]);
+		measure->values[r] = one->rounds[r].figures[figure];
 	return stats_summarise(measure->values, one->nb_rounds);
 }
 
@@ -259,13 +213,13 @@ measure_summarise(struct measure *measure, struct measure_subject *one)
 	result->nb_rounds = one->nb_rounds;
 	for (unsigned int r = 0; r < one->nb_rounds; r++)
 		result->nb_interrupted += one->rounds[r].nb_switches != 0;
-	result->line_ns = summarise(measure, one, value_line_ns).median;
+	result->line_ns = summarise(measure, one, ROUND_LINE_NS).median;
 	if (measure->conf->mode == BENCH_LATENCY) {
 		summarise_latency(measure, one);
 		return;
 	}
-	result->cycles = summarise(measure, one, value_cycles);
-	result->gen_cycles = summarise(measure, one, value_gen_cycles);
+	result->cycles = summarise(measure, one, ROUND_CYCLES);
+	result->gen_cycles = summarise(measure, one, ROUND_GEN_CYCLES);
 	result->packets_per_second = (double)rte_get_tsc_hz() / result->cycles.median;
 }
 
@@ -288,21 +242,12 @@ measure_ratio(const struct measure *measure, const struct measure_result *result
 bool
 measure_is_disturbed(const struct measure_result *result)
 {
-	if (result->rc != 0)
-		return false;
-	return DISTURBED_PART * result->nb_interrupted > result->nb_rounds ||
+	return result->rc == 0 && (DISTURBED_PART * result->nb_interrupted > result->nb_rounds ||
 		(result->mode == BENCH_COST &&
-			result->cycles.p90 > DISTURBED_SPREAD * result->cycles.median);
+			result->cycles.p90 > DISTURBED_SPREAD * result->cycles.median));
 }
 
 /* ---- set-up ---- */
-
-/* Round trips of one subject; 1 where there are none, for calloc(). */
-static size_t
-measure_nb_trips(const struct measure_conf *conf)
-{
-	return conf->mode == BENCH_LATENCY ? (size_t)conf->nb_rounds * ROUND_NB_TRIPS : 1;
-}
 
 static int
 measure_open_subject(struct measure *measure, struct measure_subject *one)
@@ -319,7 +264,7 @@ measure_open_subject(struct measure *measure, struct measure_subject *one)
 	};
 
 	one->rounds = calloc(conf->nb_rounds, sizeof(*one->rounds));
-	one->trips_ns = calloc(measure_nb_trips(conf), sizeof(*one->trips_ns));
+	one->trips_ns = calloc((size_t)conf->nb_rounds * measure->nb_trips, sizeof(double));
 	if (one->rounds == NULL || one->trips_ns == NULL)
 		return -ENOMEM;
 	return subject_open(&one->subject, backend_find(backend), &subject_conf);
@@ -329,16 +274,18 @@ static void
 measure_open(struct measure *measure, struct measure_result *results)
 {
 	const struct measure_conf *conf = measure->conf;
+	const enum bench_direction direction = measure->point->direction;
 	int rc;
 
 	frame_sizes_init(&measure->sizes, measure->point->size_bytes);
 	rc = gen_memory_create(&measure->memory, measure->point, &measure->sizes);
-	measure->values = calloc(measure_nb_trips(conf) +
-		(size_t)conf->nb_rounds * BENCH_NB_BACKENDS, sizeof(*measure->values));
+	measure->nb_trips = conf->mode == BENCH_LATENCY ? ROUND_NB_TRIPS : 1;
+	measure->values = calloc((size_t)conf->nb_rounds * (measure->nb_trips + BENCH_NB_BACKENDS),
+		sizeof(*measure->values));
 	if (measure->values == NULL)
 		rc = -ENOMEM;
 	measure->round = (struct round_conf){
-		.nb_turns = conf->nb_turns,
+		.mode = conf->mode, .nb_turns = conf->nb_turns,
 		.cycles = (uint64_t)(conf->round_us * (double)rte_get_tsc_hz() / 1e6),
 		.clock_cycles = round_clock_cycles(),
 	};
@@ -346,8 +293,8 @@ measure_open(struct measure *measure, struct measure_result *results)
 		struct measure_subject *one = &measure->subjects[measure->nb_subjects];
 
 		/* Only from guest to guest frames of ours have two ways. */
-		if (!conf->has_backend[b] || (b == BENCH_VU_MBUF &&
-				measure->point->direction != BENCH_GUEST_TO_GUEST))
+		if (!conf->has_backend[b] ||
+				(b == BENCH_VU_MBUF && direction != BENCH_GUEST_TO_GUEST))
 			continue;
 		one->result = &results[measure->nb_subjects++];
 		*one->result = (struct measure_result){
@@ -358,24 +305,9 @@ measure_open(struct measure *measure, struct measure_result *results)
 	}
 }
 
-static void
-measure_close(struct measure *measure)
-{
-	for (unsigned int i = 0; i < measure->nb_subjects; i++) {
-		struct measure_subject *one = &measure->subjects[i];
-
-		if (one->subject.ops != NULL)
-			subject_close(&one->subject);
-		free(one->rounds);
-		free(one->trips_ns);
-	}
-	gen_memory_destroy(&measure->memory);
-	free(measure->values);
-}
-
 unsigned int
 measure_run(const struct measure_conf *conf, const struct bench_case *point,
-	struct measure_result *results)
+	struct measure_result results[BENCH_NB_BACKENDS])
 {
 	struct measure measure = { .conf = conf, .point = point };
 
@@ -386,10 +318,17 @@ measure_run(const struct measure_conf *conf, const struct bench_case *point,
 	for (unsigned int i = 0; i < measure.nb_subjects; i++)
 		measure_summarise(&measure, &measure.subjects[i]);
 	for (unsigned int i = 0; i < measure.nb_subjects; i++) {
+		struct measure_subject *one = &measure.subjects[i];
+
 		results[i].ratio_to_rte_vhost = measure_ratio(&measure, &results[i],
 			BENCH_RTE_VHOST);
 		results[i].ratio_to_copy = measure_ratio(&measure, &results[i], BENCH_COPY);
+		if (one->subject.ops != NULL)
+			subject_close(&one->subject);
+		free(one->rounds);
+		free(one->trips_ns);
 	}
-	measure_close(&measure);
+	gen_memory_destroy(&measure.memory);
+	free(measure.values);
 	return measure.nb_subjects;
 }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Parses the command line; see options.h. Every option is a row of one table.
+ * Parses the command line: our options become lists of values, all others are left for EAL. Every
+ * option is a row of one table.
  */
-#include "options.h"
-
 #include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +13,8 @@
 #include <rte_debug.h>
 
 #include "vu_parse.h"
+
+#include "bench.h"
 
 static const char options_help[] =
 "Usage: vu-bench [EAL options] [options]\n"
@@ -84,8 +84,6 @@ struct value_rule {
 };
 
 static int option_set(void *arg, const struct args_row *row, const char *value);
-static int option_set_json(void *arg, const struct args_row *row, const char *value);
-static int option_set_latency(void *arg, const struct args_row *row, const char *value);
 
 #define ROW(name, ...) { name, option_set, &(const struct value_rule){ __VA_ARGS__ } }
 #define AXIS(name, names, min, max, member, ...) \
@@ -116,27 +114,29 @@ static const struct args_row option_rows[] = {
 	[OPTION_TURNS] = NUMBER("--turns", 0, 1000000, "0"),
 	[OPTION_VHOST_STATS] = ROW("--rte-vhost-stats", switch_names, 0, 0, 0, true, false,
 		{ "off" }),
-	[OPTION_NB] = { "--json", option_set_json, NULL },
-	{ "--latency", option_set_latency, .is_flag = true },
+	[OPTION_NB] = { "--json", option_set },
+	{ "--latency", option_set, .is_flag = true },
 	{ NULL },
 };
 
 /* What is wrong with an option. */
 static char options_errmsg[160];
 
-/* One line that says what would have been right. */
+/* Refuse a value, and report what would have been right. */
 static int
 value_refuse(const struct value_rule *rule, const char *text)
 {
-	const size_t size = sizeof(options_errmsg);
-	int len = snprintf(options_errmsg, size, "'%.30s' is not ", text);
+	FILE *out = fmemopen(options_errmsg, sizeof(options_errmsg), "w");
 
+	if (out == NULL)
+		return -ENOMEM;
+	fprintf(out, "'%.30s' is not ", text);
 	for (const char *const *name = rule->names; *name != NULL; name++)
-		len += snprintf(options_errmsg + len, size - len, "%s%s", *name,
-			name[1] != NULL || rule->max != 0 ? ", " : "");
+		fprintf(out, "%s%s", *name, name[1] != NULL || rule->max != 0 ? ", " : "");
 	if (rule->max != 0)
-		snprintf(options_errmsg + len, size - len, "%s from %u to %u",
-			rule->is_power_of_2 ? "a power of two" : "a number", rule->min, rule->max);
+		fprintf(out, "%s from %u to %u", rule->is_power_of_2 ? "a power of two" :
+			"a number", rule->min, rule->max);
+	fclose(out);
 	return -EINVAL;
 }
 
@@ -178,31 +178,21 @@ static int
 option_set(void *arg, const struct args_row *row, const char *value)
 {
 	struct options *options = arg;
-	char *copy = strdup(value);
+	char *copy;
 	int rc;
 
+	if (row->is_flag)
+		options->mode = BENCH_LATENCY;
+	else if (row->data == NULL)
+		options->json_path = value;
+	if (row->data == NULL)
+		return 0;
+	copy = strdup(value);
 	if (copy == NULL)
 		return -ENOMEM;
 	rc = list_parse(row->data, copy, &options->lists[row - option_rows]);
 	free(copy);
 	return rc;
-}
-
-static int
-option_set_json(void *arg, const struct args_row *row, const char *value)
-{
-	(void)row;
-	((struct options *)arg)->json_path = value;
-	return 0;
-}
-
-static int
-option_set_latency(void *arg, const struct args_row *row, const char *value)
-{
-	(void)row;
-	(void)value;
-	((struct options *)arg)->mode = BENCH_LATENCY;
-	return 0;
 }
 
 static void
@@ -247,7 +237,7 @@ option_is(const struct options *options, enum option option, uint32_t value)
 	return options->lists[option].nb == 1 && options_value(options, option) == value;
 }
 
-/* What cannot be had together, or NULL. A row of the result must not say what was not done. */
+/* What cannot be had together, or NULL: a row of the result names what was really done. */
 static const char *
 options_conflict(const struct options *options)
 {
@@ -294,15 +284,9 @@ options_parse(struct options *options, int argc, char **argv)
 	if (conflict == NULL)
 		return OPTIONS_RUN;
 	fprintf(stderr, "vu-bench: %s; see vu-bench --help\n", conflict);
-	options_free(options);
-	return EXIT_FAILURE;
-}
-
-void
-options_free(struct options *options)
-{
 	free(options->eal_argv);
 	options->eal_argv = NULL;
+	return EXIT_FAILURE;
 }
 
 char *

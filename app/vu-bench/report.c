@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Results for people and for programs; see report.h. A result becomes a JSON object, whose fields
- * the manual page names; the table shows some of those.
+ * Results for people and for programs. A result becomes a JSON object, whose fields the manual page
+ * names; the table shows some of those.
  */
-#include "report.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,6 +18,10 @@
 
 #include "vu_build.h"
 
+#include "bench.h"
+
+#define IN_ALL_MODES BENCH_NB_MODES
+
 /* A column of the table: a field of a result. */
 struct column {
 	const char *head;
@@ -28,50 +30,45 @@ struct column {
 	const char *part; /* of that field; NULL: the whole */
 	int nb_decimals;
 	const char *unit;
-	double scale;     /* 0: 1 */
+	double scale;
+	unsigned int mode;
 };
 
 static const struct column point_columns[] = {
-	{ .head = "ring", .width = -6, .key = "ring" },
-	{ .head = "negotiated", .width = -21, .key = "negotiated" },
-	{ .head = "direction", .width = -14, .key = "direction" },
-	{ .head = "size", .width = 6, .key = "size" },
-	{ .head = "burst", .width = 5, .key = "burst" },
-	{ .head = "queues", .width = 6, .key = "queues" },
-	{ .head = "cores", .width = 5, .key = "cores" },
-	{ .head = "backend", .width = -9, .key = "backend" },
-	{ .head = NULL },
+	{ "ring", -6, "ring", NULL, 0, "", 1, IN_ALL_MODES },
+	{ "negotiated", -21, "negotiated", NULL, 0, "", 1, IN_ALL_MODES },
+	{ "direction", -14, "direction", NULL, 0, "", 1, IN_ALL_MODES },
+	{ "size", 6, "size", NULL, 0, "", 1, IN_ALL_MODES },
+	{ "burst", 5, "burst", NULL, 0, "", 1, IN_ALL_MODES },
+	{ "queues", 6, "queues", NULL, 0, "", 1, IN_ALL_MODES },
+	{ "cores", 5, "cores", NULL, 0, "", 1, IN_ALL_MODES },
+	{ "backend", -9, "backend", NULL, 0, "", 1, IN_ALL_MODES },
+	{ NULL },
 };
 
-static const struct column mode_columns[BENCH_NB_MODES][9] = {
-	[BENCH_COST] = {
-		{ "cycles/pkt", 10, "cycles_per_packet", "median", 1, "", 0 },
-		{ "p10", 7, "cycles_per_packet", "p10", 1, "", 0 },
-		{ "p90", 7, "cycles_per_packet", "p90", 1, "", 0 },
-		{ "Mpps", 6, "packets_per_second", NULL, 1, "", 1e-6 },
-		{ "rte_vhost", 9, "ratio_to_rte_vhost", NULL, 2, "x", 0 },
-		{ "copy", 7, "ratio_to_copy", NULL, 2, "x", 0 },
-		{ "gen", 6, "generator_cycles_per_packet", "median", 1, "", 0 },
-		{ "line ns", 7, "line_round_trip_ns", NULL, 0, "", 0 },
-		{ .head = NULL },
-	},
-	[BENCH_LATENCY] = {
-		{ "p50 ns", 9, "latency_ns", "p50", 0, "", 0 },
-		{ "p99 ns", 9, "latency_ns", "p99", 0, "", 0 },
-		{ "p99.9 ns", 9, "latency_ns", "p99.9", 0, "", 0 },
-		{ "rte_vhost", 9, "ratio_to_rte_vhost", NULL, 2, "x", 0 },
-		{ "line ns", 7, "line_round_trip_ns", NULL, 0, "", 0 },
-		{ .head = NULL },
-	},
+static const struct column figure_columns[] = {
+	{ "cycles/pkt", 10, "cycles_per_packet", "median", 1, "", 1, BENCH_COST },
+	{ "p10", 7, "cycles_per_packet", "p10", 1, "", 1, BENCH_COST },
+	{ "p90", 7, "cycles_per_packet", "p90", 1, "", 1, BENCH_COST },
+	{ "Mpps", 6, "packets_per_second", NULL, 1, "", 1e-6, BENCH_COST },
+	{ "p50 ns", 9, "latency_ns", "p50", 0, "", 1, BENCH_LATENCY },
+	{ "p99 ns", 9, "latency_ns", "p99", 0, "", 1, BENCH_LATENCY },
+	{ "p99.9 ns", 9, "latency_ns", "p99.9", 0, "", 1, BENCH_LATENCY },
+	{ "rte_vhost", 9, "ratio_to_rte_vhost", NULL, 2, "x", 1, IN_ALL_MODES },
+	{ "copy", 7, "ratio_to_copy", NULL, 2, "x", 1, BENCH_COST },
+	{ "gen", 6, "generator_cycles_per_packet", "median", 1, "", 1, BENCH_COST },
+	{ "line ns", 7, "line_round_trip_ns", NULL, 0, "", 1, IN_ALL_MODES },
+	{ NULL },
 };
 
 /* ---- JSON ---- */
 
+/* NULL, which stands for no field, of a result to which the figures do not apply. */
 static json_t *
-json_summary(const struct stats_summary *summary)
+json_summary(const struct stats_summary *summary, bool applies)
 {
-	return json_pack("{s:f, s:f, s:f}", "median", summary->median, "p10", summary->p10,
-		"p90", summary->p90);
+	return !applies ? NULL : json_pack("{s:f, s:f, s:f}", "median", summary->median,
+		"p10", summary->p10, "p90", summary->p90);
 }
 
 /* A ratio that cannot be formed is null. */
@@ -112,20 +109,11 @@ json_point(const struct measure_result *result)
 	return json;
 }
 
-static void
-json_add_cost(json_t *json, const struct measure_result *result)
-{
-	json_object_set_new(json, "cycles_per_packet", json_summary(&result->cycles));
-	json_object_set_new(json, "packets_per_second", json_real(result->packets_per_second));
-	json_object_set_new(json, "ratio_to_copy", json_ratio(result->ratio_to_copy));
-	if (result->point.nb_cores == 1)
-		json_object_set_new(json, "generator_cycles_per_packet",
-			json_summary(&result->gen_cycles));
-}
-
 static json_t *
 json_result(const struct measure_result *result)
 {
+	const bool is_cost = result->mode == BENCH_COST;
+	const bool is_one_lcore = result->point.nb_cores == 1;
 	json_t *json = json_point(result);
 
 	if (result->rc != 0) {
@@ -133,14 +121,16 @@ json_result(const struct measure_result *result)
 			"not offered" : strerror(-result->rc)));
 		return json;
 	}
-	if (result->mode == BENCH_COST)
-		json_add_cost(json, result);
-	else
-		json_object_set_new(json, "latency_ns", json_pack("{s:f, s:f, s:f}",
-			"p50", result->p50_ns, "p99", result->p99_ns, "p99.9", result->p999_ns));
-	json_object_set_new(json, "ratio_to_rte_vhost", json_ratio(result->ratio_to_rte_vhost));
-	if (result->point.nb_cores != 1)
-		json_object_set_new(json, "line_round_trip_ns", json_real(result->line_ns));
+	json_object_update_new(json, json_pack("{s:o*, s:o*, s:o*, s:o*, s:o*, s:o, s:o*}",
+		"cycles_per_packet", json_summary(&result->cycles, is_cost),
+		"packets_per_second", is_cost ? json_real(result->packets_per_second) : NULL,
+		"ratio_to_copy", is_cost ? json_ratio(result->ratio_to_copy) : NULL,
+		"generator_cycles_per_packet",
+		json_summary(&result->gen_cycles, is_cost && is_one_lcore),
+		"latency_ns", is_cost ? NULL : json_pack("{s:f, s:f, s:f}", "p50", result->p50_ns,
+			"p99", result->p99_ns, "p99.9", result->p999_ns),
+		"ratio_to_rte_vhost", json_ratio(result->ratio_to_rte_vhost),
+		"line_round_trip_ns", is_one_lcore ? NULL : json_real(result->line_ns)));
 	json_object_update_new(json, json_pack("{s:i, s:i, s:b, s:b, s:I, s:I}",
 		"rounds", (int)result->nb_rounds, "interrupted_rounds", (int)result->nb_interrupted,
 		"disturbed", measure_is_disturbed(result), "hugepages", result->has_hugepages,
@@ -209,38 +199,32 @@ report_json(const struct options *options, const char *command,
 
 /* ---- the table ---- */
 
+/* One cell for each column of a mode: the heading of a result that is NULL. */
 static void
-text_head(FILE *out, const struct column *columns)
+text_cells(FILE *out, const struct column *column, enum bench_mode mode, const json_t *json)
 {
-	for (const struct column *column = columns; column->head != NULL; column++)
-		fprintf(out, "%*s ", column->width, column->head);
-}
-
-/* What a result does not have is a dash. */
-static void
-text_cells(FILE *out, const struct column *columns, const json_t *json)
-{
-	for (const struct column *column = columns; column->head != NULL; column++) {
+	for (; column->head != NULL; column++) {
 		const json_t *value = json_object_get(json, column->key);
 		char text[32] = "-";
 
+		if (column->mode != mode && column->mode != IN_ALL_MODES)
+			continue;
 		if (column->part != NULL)
 			value = json_object_get(value, column->part);
 		if (json_is_string(value))
 			snprintf(text, sizeof(text), "%s", json_string_value(value));
 		else if (json_is_number(value))
 			snprintf(text, sizeof(text), "%.*f%s", column->nb_decimals,
-				json_number_value(value) * (column->scale != 0 ? column->scale : 1),
-				column->unit != NULL ? column->unit : "");
-		fprintf(out, "%*s ", column->width, text);
+				json_number_value(value) * column->scale, column->unit);
+		fprintf(out, "%*s ", column->width, json != NULL ? text : column->head);
 	}
 }
 
 void
 report_text_head(FILE *out, enum bench_mode mode)
 {
-	text_head(out, point_columns);
-	text_head(out, mode_columns[mode]);
+	text_cells(out, point_columns, mode, NULL);
+	text_cells(out, figure_columns, mode, NULL);
 	fputs("rounds\n", out);
 }
 
@@ -256,12 +240,12 @@ report_text_result(FILE *out, const struct measure_result *result)
 		point->has_calls ? "calls" : "");
 	if (negotiated[0] != '\0')
 		json_object_set_new(json, "negotiated", json_string(negotiated));
-	text_cells(out, point_columns, json);
+	text_cells(out, point_columns, result->mode, json);
 	if (result->rc != 0) {
 		fprintf(out, "%10s  %s\n", "-",
 			json_string_value(json_object_get(json, "error")));
 	} else {
-		text_cells(out, mode_columns[result->mode], json);
+		text_cells(out, figure_columns, result->mode, json);
 		/* report_text_end() explains the mark. */
 		fprintf(out, "%6u%s\n", result->nb_rounds,
 			measure_is_disturbed(result) ? " *" : "");

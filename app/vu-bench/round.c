@@ -19,14 +19,12 @@
 #include "vu_atomic.h"
 #include "vu_fd.h"
 
-#include "load.h"
-
 #define DRAIN_MS 2000
 #define PAUSE_US 10 /* between two frames: a back-end that sleeps is asleep when the next comes */
 #define PATIENCE_S 1
 #define LINE_TRIPS 500
 #define LINE_MIN_TRIPS 50
-#define LINE_MAX_US 2000 /* lcores that others use as well need for ever */
+#define LINE_MAX_US 2000 /* lcores that others use as well take very long */
 #define LINE_STOP UINT32_MAX
 
 uint64_t
@@ -52,46 +50,73 @@ round_switches(void)
 	return (uint64_t)usage.ru_nivcsw;
 }
 
+static double
+round_ns(uint64_t cycles)
+{
+	return (double)cycles * 1e9 / (double)rte_get_tsc_hz();
+}
+
 /* ---- one lcore ---- */
+
+struct one_sum {
+	uint64_t nb_frames;
+	uint64_t cycles;
+	uint64_t gen_cycles;
+};
 
 /* One turn, clock in hand: generator before, back-end, generator after. */
 static __rte_always_inline void
-round_turn(struct subject *subject, const struct round_conf *conf, struct round_result *result)
+one_turn(struct subject *subject, const struct round_conf *conf, struct one_sum *sum)
 {
 	const struct bench_case *point = subject->conf.point;
 	uint32_t pair = subject->next_pair;
 	struct gen_queue *gq = &subject->queues[2 * pair];
-	uint16_t burst = (uint16_t)point->burst;
 	uint64_t start = rte_rdtsc_precise();
 	uint64_t before, after, end;
 
 	if (point->direction != BENCH_TO_GUEST)
-		gen_send(&gq[1], bench_is_through(point) ? gen_nb_fitting(gq, burst) : burst);
+		gen_send(&gq[1], gen_nb_fitting(point, gq));
 	before = rte_rdtsc_precise();
-	result->nb_frames += load_turn(subject, pair);
+	sum->nb_frames += subject_turn(subject, pair);
 	after = rte_rdtsc_precise();
 	if (point->direction != BENCH_FROM_GUEST)
 		gen_receive(gq);
 	end = rte_rdtsc_precise();
-	result->cycles += after - before - conf->clock_cycles;
-	result->gen_cycles += (before - start) + (end - after) - 2 * conf->clock_cycles;
+	sum->cycles += after - before - conf->clock_cycles;
+	sum->gen_cycles += (before - start) + (end - after) - 2 * conf->clock_cycles;
 	subject->next_pair = pair + 1 == point->nb_pairs ? 0 : pair + 1;
 }
 
-void
-round_run_one(struct subject *subject, const struct round_conf *conf, struct round_result *result)
+static struct one_sum
+one_turns(struct subject *subject, const struct round_conf *conf, uint64_t cycles)
 {
 	const uint32_t min_turns = conf->nb_turns != 0 ? conf->nb_turns :
 		subject->conf.point->nb_pairs;
-	uint64_t end = conf->nb_turns != 0 ? 0 : rte_rdtsc() + conf->cycles;
-	uint64_t nb_before = round_switches();
+	uint64_t end = conf->nb_turns != 0 ? 0 : rte_rdtsc() + cycles;
+	struct one_sum sum = { 0 };
 	uint32_t nb_turns = 0;
 
 	do {
-		round_turn(subject, conf, result);
+		one_turn(subject, conf, &sum);
 		nb_turns++;
 	} while (rte_rdtsc() < end || nb_turns < min_turns);
-	result->nb_switches = round_switches() - nb_before;
+	return sum;
+}
+
+static void
+one_run(struct subject *subject, const struct round_conf *conf, struct round_result *result)
+{
+	struct one_sum sum;
+
+	/* The caches are another back-end's when a round begins: this part does not count. */
+	if (conf->nb_turns == 0)
+		one_turns(subject, conf, conf->cycles / 4);
+	result->nb_switches = round_switches();
+	sum = one_turns(subject, conf, conf->cycles);
+	result->nb_switches = round_switches() - result->nb_switches;
+	result->nb_frames = sum.nb_frames;
+	result->figures[ROUND_CYCLES] = (double)sum.cycles / sum.nb_frames;
+	result->figures[ROUND_GEN_CYCLES] = (double)sum.gen_cycles / sum.nb_frames;
 }
 
 /* ---- distance of two lcores ---- */
@@ -148,9 +173,7 @@ line_round_trip_ns(unsigned int lcore_id)
 	}
 	vu_store_release(&line.turn, LINE_STOP);
 	rte_eal_wait_lcore(lcore_id);
-	if (nb < LINE_MIN_TRIPS)
-		return 0;
-	return (double)cycles * 1e9 / (double)rte_get_tsc_hz() / nb;
+	return nb < LINE_MIN_TRIPS ? 0 : round_ns(cycles) / nb;
 }
 
 /* Round trip around a measurement; 0 if the state changed meanwhile or is not known. */
@@ -163,77 +186,77 @@ line_join(double before_ns, double after_ns)
 	return is_same ? (before_ns + after_ns) / 2 : 0;
 }
 
-/* ---- two lcores ---- */
+/* ---- two lcores: the back-end's ---- */
 
-/* The back-end's lcore. */
 struct worker {
 	struct subject *subject;
-	void (*turn)(struct worker *worker);
 	uint64_t nb_switches; /* once it has ended */
-	/* Of a back-end that sleeps, else VU_FD_NONE. */
+	/* Of a back-end that sleeps, else VU_FD_NONE. Eventfds of the rings are not used. */
 	int kick_fd;
 	int call_fd;
 	int epoll_fd;
 	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t stop;
 };
 
+/* As back-ends that are driven by events: sleep until kicked, empty the queue, write a call. */
+static void
+worker_turn_asleep(struct worker *worker)
+{
+	struct epoll_event event;
+	eventfd_t count;
+
+	if (epoll_wait(worker->epoll_fd, &event, 1, -1) == 1)
+		eventfd_read(worker->kick_fd, &count);
+	while (subject_turn(worker->subject, 0) != 0)
+		vu_fd_signal(worker->call_fd);
+}
+
 static int
 worker_main(void *arg)
 {
 	struct worker *worker = arg;
+	const uint32_t nb_pairs = worker->subject->conf.point->nb_pairs;
 	uint64_t nb_before = round_switches();
 
-	while (vu_load_acquire(&worker->stop) == 0)
-		worker->turn(worker);
+	while (vu_load_acquire(&worker->stop) == 0) {
+		if (worker->epoll_fd >= 0)
+			worker_turn_asleep(worker);
+		/* What finds no room is dropped, and its number given to the next frame. */
+		else
+			for (uint32_t pair = 0; pair < nb_pairs; pair++)
+				subject_turn(worker->subject, pair);
+	}
 	worker->nb_switches = round_switches() - nb_before;
 	return 0;
 }
 
-/* Run `drive` here while the worker takes its turns. */
-static void
-run_beside(struct worker *worker, const struct round_conf *conf, struct round_result *result,
-	void (*drive)(struct worker *worker, const struct round_conf *conf,
-		struct round_result *result))
+static int
+worker_open_fds(struct worker *worker)
 {
-	unsigned int lcore_id = worker->subject->conf.lcore_id;
-	double line_before_ns = line_round_trip_ns(lcore_id);
-	uint64_t nb_before = round_switches();
+	struct epoll_event event = { .events = EPOLLIN };
 
-	rte_eal_remote_launch(worker_main, worker, lcore_id);
-	drive(worker, conf, result);
-	vu_store_release(&worker->stop, 1);
-	if (worker->kick_fd >= 0)
-		vu_fd_signal(worker->kick_fd);
-	rte_eal_wait_lcore(lcore_id);
-	result->nb_switches = round_switches() - nb_before + worker->nb_switches;
-	result->line_ns = line_join(line_before_ns, line_round_trip_ns(lcore_id));
+	worker->kick_fd = vu_fd_eventfd();
+	worker->call_fd = vu_fd_eventfd();
+	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (worker->kick_fd < 0 || worker->call_fd < 0 || worker->epoll_fd < 0)
+		return -EMFILE;
+	return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->kick_fd, &event);
 }
 
-/* ---- cost ---- */
-
-/* What finds no room is dropped, and its number given to the next frame. */
-static void
-cost_turn(struct worker *worker)
-{
-	for (uint32_t pair = 0; pair < worker->subject->conf.point->nb_pairs; pair++)
-		load_turn(worker->subject, pair);
-}
+/* ---- two lcores: the generator's, for the cost ---- */
 
 /* Frames that came back to the generator: sent and taken back, or received. */
 static __rte_always_inline uint64_t
-cost_gen_turn(const struct bench_case *point, struct gen_queue *gq)
+cost_turn(const struct bench_case *point, struct gen_queue *gq)
 {
 	uint64_t before = gq[1].nb_back;
+	uint64_t nb_out = gq[1].nb_frames - gq[0].nb_frames;
 
-	if (point->direction == BENCH_FROM_GUEST) {
-		gen_send(&gq[1], (uint16_t)point->burst);
-		return gq[1].nb_back - before;
-	}
-	/* Not before half of what the queue to the guest has room for is back. */
-	if (bench_is_through(point) &&
-			gq[1].nb_frames - gq[0].nb_frames <= gq[0].max_frames / 2)
-		gen_send(&gq[1], gen_nb_fitting(gq, (uint16_t)point->burst));
-	return gen_receive(gq);
+	/* What goes through waits until half of what has room at its end is back. */
+	if (point->direction == BENCH_FROM_GUEST ||
+			(bench_is_through(point) && nb_out <= gq[0].max_frames / 2))
+		gen_send(&gq[1], gen_nb_fitting(point, gq));
+	return point->direction == BENCH_FROM_GUEST ? gq[1].nb_back - before : gen_receive(gq);
 }
 
 /* Drive the generator until a point in time. @return frames that came back */
@@ -245,7 +268,7 @@ cost_generate(struct subject *subject, uint64_t end)
 
 	do {
 		for (uint32_t pair = 0; pair < point->nb_pairs; pair++)
-			nb += cost_gen_turn(point, &subject->queues[2 * pair]);
+			nb += cost_turn(point, &subject->queues[2 * pair]);
 	} while (rte_rdtsc() < end);
 	return nb;
 }
@@ -278,41 +301,11 @@ cost_drive(struct worker *worker, const struct round_conf *conf, struct round_re
 	cost_generate(worker->subject, rte_rdtsc() + conf->cycles / 4);
 	start = rte_rdtsc();
 	result->nb_frames = cost_generate(worker->subject, start + conf->cycles);
-	result->cycles = rte_rdtsc() - start;
+	result->figures[ROUND_CYCLES] = (double)(rte_rdtsc() - start) / result->nb_frames;
 	cost_drain(worker->subject);
 }
 
-void
-round_run_two(struct subject *subject, const struct round_conf *conf, struct round_result *result)
-{
-	struct worker worker = {
-		.subject = subject, .turn = cost_turn, .kick_fd = VU_FD_NONE,
-	};
-
-	run_beside(&worker, conf, result, cost_drive);
-	cost_drain(subject);
-}
-
-/* ---- latency ---- */
-
-static void
-echo_turn(struct worker *worker)
-{
-	load_turn(worker->subject, 0);
-}
-
-/* As back-ends that are driven by events: sleep until kicked, empty the queue, write a call. */
-static void
-echo_turn_asleep(struct worker *worker)
-{
-	struct epoll_event event;
-	eventfd_t count;
-
-	if (epoll_wait(worker->epoll_fd, &event, 1, -1) == 1)
-		eventfd_read(worker->kick_fd, &count);
-	while (load_turn(worker->subject, 0) != 0)
-		vu_fd_signal(worker->call_fd);
-}
+/* ---- two lcores: the generator's, for the latency ---- */
 
 /* @return cycles; 0 if the frame did not come back */
 static uint64_t
@@ -334,8 +327,6 @@ latency_trip(const struct worker *worker)
 static void
 latency_drive(struct worker *worker, const struct round_conf *conf, struct round_result *result)
 {
-	double cycle_ns = 1e9 / (double)rte_get_tsc_hz();
-
 	for (; result->nb_frames < ROUND_NB_TRIPS; result->nb_frames++) {
 		uint64_t cycles;
 
@@ -343,41 +334,46 @@ latency_drive(struct worker *worker, const struct round_conf *conf, struct round
 		cycles = latency_trip(worker);
 		if (cycles == 0)
 			return;
-		result->trip_ns[result->nb_frames] =
-			(double)(cycles - conf->clock_cycles) * cycle_ns;
+		result->trip_ns[result->nb_frames] = round_ns(cycles - conf->clock_cycles);
 	}
 }
 
-/* The eventfds of a back-end that sleeps; those of the rings are not used. */
-static int
-worker_open_fds(struct worker *worker)
-{
-	struct epoll_event event = { .events = EPOLLIN };
+/* ---- two lcores ---- */
 
-	worker->kick_fd = vu_fd_eventfd();
-	worker->call_fd = vu_fd_eventfd();
-	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (worker->kick_fd < 0 || worker->call_fd < 0 || worker->epoll_fd < 0)
-		return -EMFILE;
-	return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->kick_fd, &event);
+/* The generator here while the worker takes its turns. */
+static void
+two_run(struct worker *worker, const struct round_conf *conf, struct round_result *result)
+{
+	const unsigned int lcore_id = worker->subject->conf.lcore_id;
+	double line_before_ns = line_round_trip_ns(lcore_id);
+	uint64_t nb_before = round_switches();
+
+	rte_eal_remote_launch(worker_main, worker, lcore_id);
+	if (conf->mode == BENCH_LATENCY)
+		latency_drive(worker, conf, result);
+	else
+		cost_drive(worker, conf, result);
+	vu_store_release(&worker->stop, 1);
+	if (worker->kick_fd >= 0)
+		vu_fd_signal(worker->kick_fd);
+	rte_eal_wait_lcore(lcore_id);
+	result->nb_switches = round_switches() - nb_before + worker->nb_switches;
+	result->figures[ROUND_LINE_NS] = line_join(line_before_ns, line_round_trip_ns(lcore_id));
+	cost_drain(worker->subject);
 }
 
 void
-round_run_latency(struct subject *subject, const struct round_conf *conf,
-	struct round_result *result)
+round_run(struct subject *subject, const struct round_conf *conf, struct round_result *result)
 {
 	struct worker worker = {
-		.subject = subject, .turn = echo_turn,
+		.subject = subject,
 		.kick_fd = VU_FD_NONE, .call_fd = VU_FD_NONE, .epoll_fd = VU_FD_NONE,
 	};
-	int rc = 0;
 
-	if (subject->conf.backend == BENCH_EVENTFD) {
-		worker.turn = echo_turn_asleep;
-		rc = worker_open_fds(&worker);
-	}
-	if (rc == 0)
-		run_beside(&worker, conf, result, latency_drive);
+	if (subject->conf.point->nb_cores == 1)
+		one_run(subject, conf, result);
+	else if (subject->conf.backend != BENCH_EVENTFD || worker_open_fds(&worker) == 0)
+		two_run(&worker, conf, result);
 	vu_fd_close(&worker.kick_fd);
 	vu_fd_close(&worker.call_fd);
 	vu_fd_close(&worker.epoll_fd);

@@ -16,18 +16,24 @@
  */
 #define ROUND_STATE_RATIO 1.6
 
+enum round_figure {
+	ROUND_CYCLES,     /* cost: TSC per frame, of the back-end; two lcores: of both at once */
+	ROUND_GEN_CYCLES, /* cost: TSC per frame, of the generator alone; two lcores: 0 */
+	ROUND_LINE_NS,    /* two lcores: round trip of a cache line between them; 0: unknown */
+	ROUND_NB_FIGURES
+};
+
 /** What a round measured. */
 struct round_result {
 	uint64_t nb_frames;
-	uint64_t cycles;      /* TSC, of the back-end; two lcores: of the whole time */
-	uint64_t gen_cycles;  /* TSC, of the generator alone; two lcores: 0 */
-	double line_ns;       /* two lcores: round trip of a cache line between them; 0: unknown */
+	double figures[ROUND_NB_FIGURES];
 	uint64_t nb_switches; /* times an lcore had to leave its CPU to another thread */
-	double *trip_ns;      /* latency: nb_frames times */
+	double *trip_ns;      /* latency: nb_frames times, room for ROUND_NB_TRIPS */
 };
 
 /** How a round is run. */
 struct round_conf {
+	enum bench_mode mode;
 	uint64_t cycles;       /* TSC, of both parts */
 	uint32_t nb_turns;     /* one lcore: that many instead; 0: by time */
 	uint64_t clock_cycles; /* TSC, what reading the clock twice costs; subtracted */
@@ -37,23 +43,13 @@ struct round_conf {
 uint64_t round_clock_cycles(void);
 
 /**
- * Run a round on the calling lcore, the two parts in turn. Every pair of queues has its turn at
- * least once; a round begins where the last one ended.
- */
-void round_run_one(struct subject *subject, const struct round_conf *conf,
-	struct round_result *result);
-
-/** Run a round with the back-end on its lcore and the generator here, both at once. */
-void round_run_two(struct subject *subject, const struct round_conf *conf,
-	struct round_result *result);
-
-/**
- * Send single frames through the back-end on its lcore and back; pair 0 is used.
+ * Run a round. On one lcore the two parts take turns, and every pair of queues has its turn at
+ * least once. On two lcores the back-end runs on its own. For the latency single frames go through
+ * pair 0 and back.
  *
- * @param result  trip_ns has room for ROUND_NB_TRIPS; nb_frames out: fewer if one did not come back
- *                within a second
+ * @param result  trip_ns is set; nb_frames out: for the latency fewer than ROUND_NB_TRIPS if a
+ *                frame did not come back within a second
  */
-void round_run_latency(struct subject *subject, const struct round_conf *conf,
-	struct round_result *result);
+void round_run(struct subject *subject, const struct round_conf *conf, struct round_result *result);
 
 #endif /* ROUND_H */

@@ -18,35 +18,26 @@
 
 #define WAIT_MS 10000
 
-static const struct backend_ops *
-copy_choose(void)
-{
-#ifdef RTE_ARCH_X86
-	uint16_t max_simd_bits = rte_vect_get_max_simd_bitwidth();
-
-	if (max_simd_bits >= RTE_VECT_SIMD_512 &&
-			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
-			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0)
-		return &backend_copy_avx512;
-	if (max_simd_bits >= RTE_VECT_SIMD_256 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0)
-		return &backend_copy_avx2;
-#endif
-	return &backend_copy_base;
-}
-
 const struct backend_ops *
 backend_find(enum bench_backend backend)
 {
-	switch (backend) {
-	case BENCH_RTE_VHOST:
-		return &backend_rte_vhost;
-	case BENCH_COPY:
-		return copy_choose();
-	case BENCH_NONE:
+	const uint16_t max_bits = rte_vect_get_max_simd_bitwidth();
+
+	if (backend == BENCH_NONE)
 		return &backend_none;
-	default:
+	if (backend == BENCH_RTE_VHOST)
+		return &backend_rte_vhost;
+	if (backend != BENCH_COPY)
 		return &backend_vu;
-	}
+#ifdef RTE_ARCH_X86
+	if (max_bits >= RTE_VECT_SIMD_512 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0)
+		return &backend_copy_avx512;
+	if (max_bits >= RTE_VECT_SIMD_256 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0)
+		return &backend_copy_avx2;
+#endif
+	(void)max_bits;
+	return &backend_copy_base;
 }
 
 /* The checksum of UDP in IPv4 is left to the device (VIRTIO 1.2, 5.1.6). */
@@ -73,36 +64,36 @@ subject_features(const struct bench_case *point)
 }
 
 static int
-queue_init(struct gen_queue *gq, const struct backend_conf *conf, uint32_t idx, bool has_ring)
+queue_init(struct gen_queue *gq, const struct backend_conf *conf, uint32_t idx)
 {
 	const struct bench_case *point = conf->point;
 	const struct gen_memory *memory = conf->memory;
-	uint32_t group = idx / 2 / GEN_MAX_PAIRS_PER_DEVICE;
-	bool is_other_guest = idx % 2 == 0 && point->direction == BENCH_GUEST_TO_GUEST;
+	const uint32_t is_from_guest = idx % 2;
+	const uint32_t group = idx / 2 / GEN_MAX_PAIRS_PER_DEVICE;
 
 	gq->sizes = conf->sizes;
 	gq->nb_buffers = memory->nb_buffers;
-	gq->stride_bytes = memory->stride_bytes[idx % 2];
-	gq->room_bytes = memory->room_bytes[idx % 2];
+	gq->stride_bytes = memory->stride_bytes[is_from_guest];
+	gq->room_bytes = memory->room_bytes[is_from_guest];
 	gq->idx = idx;
-	gq->device_idx = group + (is_other_guest ? gen_nb_devices_per_guest(point) : 0);
+	gq->device_idx = group;
+	if (!is_from_guest && point->direction == BENCH_GUEST_TO_GUEST)
+		gq->device_idx += gen_nb_devices_per_guest(point);
 	gq->queue_idx = idx % (2 * GEN_MAX_PAIRS_PER_DEVICE);
 	gq->port = backend_first_port(conf) + group;
 	gq->buffers = memory->hva + idx / 2 * gen_pair_bytes(memory) +
-		(uint64_t)(idx % 2) * memory->nb_buffers * memory->stride_bytes[0];
+		(uint64_t)is_from_guest * memory->nb_buffers * memory->stride_bytes[0];
 	gq->max_frames = gq->nb_buffers / gen_nb_buffers(gq, conf->sizes->max_bytes);
 	gq->is_mergeable = point->is_mergeable;
 	if (point->has_offload)
-		memcpy(gq->prefix, offload_header, sizeof(offload_header));
-	frame_addresses(&gq->prefix[BENCH_HEADER_BYTES], gq->port);
+		memcpy(gq->prefix.header, offload_header, sizeof(offload_header));
+	frame_addresses(gq->prefix.addresses, gq->port);
 	for (uint32_t i = 0; i < gq->nb_buffers; i++)
 		frame_fill(gen_buffer(gq, i) + BENCH_HEADER_BYTES,
 			RTE_MIN(conf->sizes->max_bytes, gq->room_bytes - BENCH_HEADER_BYTES),
 			gq->port);
-	if (has_ring)
-		return 0;
-	gq->flow.lens = rte_zmalloc(NULL, gq->nb_buffers * sizeof(*gq->flow.lens), 0);
-	return gq->flow.lens != NULL ? 0 : -ENOMEM;
+	gq->lens = rte_zmalloc(NULL, gq->nb_buffers * sizeof(*gq->lens), 0);
+	return gq->lens != NULL ? 0 : -ENOMEM;
 }
 
 /* Connect a front-end to a device and start its queues. */
@@ -142,41 +133,38 @@ device_open(struct subject *subject, unsigned int idx)
 static int
 subject_connect(struct subject *subject)
 {
-	uint32_t nb_queues = 2 * subject->conf.point->nb_pairs;
 	int rc = 0;
 
 	for (unsigned int i = 0; i < gen_nb_devices(subject->conf.point) && rc == 0; i++)
 		rc = device_open(subject, i);
-	if (rc != 0)
-		return rc;
-	for (uint32_t i = 0; i < nb_queues; i++)
-		subject->queues[i].ring = vu_frontend_ring(
-			subject->devices[subject->queues[i].device_idx],
-			subject->queues[i].queue_idx);
-	return subject->ops->ready != NULL ? subject->ops->ready(subject->backend) : 0;
+	for (uint32_t i = 0; i < 2 * subject->conf.point->nb_pairs && rc == 0; i++) {
+		struct gen_queue *gq = &subject->queues[i];
+
+		gq->ring = vu_frontend_ring(subject->devices[gq->device_idx], gq->queue_idx);
+	}
+	if (rc == 0 && subject->ops->ready != NULL)
+		rc = subject->ops->ready(subject->backend);
+	return rc;
 }
 
 int
 subject_open(struct subject *subject, const struct backend_ops *ops,
 	const struct backend_conf *conf)
 {
-	uint32_t nb_pairs = conf->point->nb_pairs;
-	bool has_rings = ops->endpoint != NULL;
+	const uint32_t nb_pairs = conf->point->nb_pairs;
 	int rc;
 
 	*subject = (struct subject){ .ops = ops, .conf = *conf };
-	subject->devices = calloc(gen_nb_devices(conf->point), sizeof(*subject->devices));
 	subject->queues = rte_zmalloc(NULL, 2 * nb_pairs * sizeof(*subject->queues),
 		RTE_CACHE_LINE_SIZE);
 	subject->handles = calloc(2 * nb_pairs, sizeof(*subject->handles));
 	subject->numbers = calloc(nb_pairs, sizeof(*subject->numbers));
-	if (subject->devices == NULL || subject->queues == NULL || subject->handles == NULL ||
-			subject->numbers == NULL)
+	if (subject->queues == NULL || subject->handles == NULL || subject->numbers == NULL)
 		return -ENOMEM;
 	rc = ops->open(conf, &subject->backend);
 	for (uint32_t i = 0; i < 2 * nb_pairs && rc == 0; i++)
-		rc = queue_init(&subject->queues[i], conf, i, has_rings);
-	if (rc == 0 && has_rings)
+		rc = queue_init(&subject->queues[i], conf, i);
+	if (rc == 0 && ops->endpoint != NULL)
 		rc = subject_connect(subject);
 	for (uint32_t i = 0; i < 2 * nb_pairs && rc == 0; i++) {
 		if (i % 2 == 0)
@@ -195,32 +183,14 @@ subject_close(struct subject *subject)
 	if (subject->backend != NULL)
 		subject->ops->close(subject->backend);
 	for (uint32_t i = 0; subject->queues != NULL && i < 2 * subject->conf.point->nb_pairs; i++)
-		rte_free(subject->queues[i].flow.lens);
+		rte_free(subject->queues[i].lens);
 	rte_free(subject->queues);
-	free(subject->devices);
 	free(subject->handles);
 	free(subject->numbers);
 	*subject = (struct subject){ 0 };
 }
 
-static void
-subject_drain(struct subject *subject, uint32_t pair)
-{
-	struct rte_mbuf *frames[BENCH_MAX_BURST];
-	struct gen_queue *gq = &subject->queues[2 * pair];
-	uint16_t nb;
-
-	do {
-		nb = subject->ops->from_guest(subject->handles[2 * pair + 1], frames,
-			BENCH_MAX_BURST);
-		rte_pktmbuf_free_bulk(frames, nb);
-		subject->nb_taken += nb;
-	} while (nb != 0);
-	gen_take_back(&gq[1]);
-	while (gen_receive(gq) != 0)
-		;
-}
-
+/* What two counts differ by. */
 static uint64_t
 distance(uint64_t a, uint64_t b)
 {
@@ -230,12 +200,18 @@ distance(uint64_t a, uint64_t b)
 uint64_t
 subject_nb_lost(struct subject *subject)
 {
+	struct rte_mbuf *frames[BENCH_MAX_BURST];
 	uint64_t nb_sent = 0, nb_received = 0, nb_faults = 0;
 
 	for (uint32_t pair = 0; pair < subject->conf.point->nb_pairs; pair++) {
-		const struct gen_queue *gq = &subject->queues[2 * pair];
+		struct gen_queue *gq = &subject->queues[2 * pair];
+		uint16_t nb;
 
-		subject_drain(subject, pair);
+		while ((nb = subject_take(subject, pair, frames, BENCH_MAX_BURST)) != 0)
+			rte_pktmbuf_free_bulk(frames, nb);
+		gen_take_back(&gq[1]);
+		while (gen_receive(gq) != 0)
+			;
 		nb_received += gq[0].nb_frames;
 		nb_sent += gq[1].nb_frames;
 		nb_faults += gq[0].nb_faults + gq[1].nb_faults +

@@ -4,7 +4,7 @@
  */
 #include "test.h"
 
-#include "frame.h"
+#include "generator.h"
 
 VU_TEST(bench_frame, sizes_are_those_asked_for)
 {

@@ -12,7 +12,7 @@
 
 #include "vu_atomic.h"
 
-#include "measure.h"
+#include "bench.h"
 
 #define NB_ROUNDS 5
 

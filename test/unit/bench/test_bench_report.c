@@ -11,7 +11,7 @@
 
 #include <jansson.h>
 
-#include "report.h"
+#include "bench.h"
 
 static const struct measure_result results[] = {
 	{

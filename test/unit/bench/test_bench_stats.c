@@ -4,7 +4,7 @@
  */
 #include "test.h"
 
-#include "measure.h"
+#include "bench.h"
 
 VU_TEST(bench_stats, quantiles_of_an_odd_number_are_values)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
+#include "subject.h"
 #include "verify.h"
 
 #define NB_FRAMES 2000

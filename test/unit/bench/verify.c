@@ -12,7 +12,7 @@
 
 #include <rte_random.h>
 
-#include "load.h"
+#include "subject.h"
 
 /* Turns without a frame before a back-end counts as dead. */
 #define VERIFY_PATIENCE 1000
@@ -140,7 +140,7 @@ verify_frame(struct verify *verify, uint32_t pair, const struct rte_mbuf *frame)
 static uint16_t
 verify_take(struct verify *verify, uint32_t pair, struct rte_mbuf **frames)
 {
-	uint16_t nb = load_take(&verify->subject, pair, frames, verify_draw(verify));
+	uint16_t nb = subject_take(&verify->subject, pair, frames, verify_draw(verify));
 
 	for (uint16_t i = 0; i < nb; i++)
 		verify_frame(verify, pair, frames[i]);
@@ -168,7 +168,7 @@ verify_make(struct verify *verify, uint32_t pair, struct rte_mbuf **frames)
 	uint16_t nb = verify_draw(verify);
 	uint64_t number = verify->subject.numbers[pair];
 
-	load_alloc(&verify->subject.conf, number, frames, nb);
+	subject_make(&verify->subject, pair, frames, nb);
 	for (uint16_t i = 0; i < nb; i++)
 		verify_write(verify, verify->subject.queues[2 * pair].port, number + i,
 			frames[i]);
@@ -199,11 +199,11 @@ verify_carry(struct verify *verify, uint32_t pair)
 	uint16_t nb, nb_put = 0;
 
 	if (direction == BENCH_GUEST_TO_GUEST)
-		return load_turn(&verify->subject, pair);
+		return subject_turn(&verify->subject, pair);
 	nb = direction == BENCH_TO_GUEST ? verify_make(verify, pair, frames) :
 		verify_take(verify, pair, frames);
 	if (direction != BENCH_FROM_GUEST)
-		nb_put = load_put(&verify->subject, pair, frames, nb);
+		nb_put = subject_put(&verify->subject, pair, frames, nb);
 	rte_pktmbuf_free_bulk(frames, nb);
 	return direction == BENCH_FROM_GUEST ? nb : nb_put;
 }
@@ -232,11 +232,11 @@ verify_drain(struct verify *verify, uint32_t pair)
 	while (verify_receive(verify, pair) != 0)
 		;
 	while (verify->point->direction == BENCH_GUEST_TO_GUEST &&
-			load_turn(&verify->subject, pair) != 0)
+			subject_turn(&verify->subject, pair) != 0)
 		verify_receive(verify, pair);
 	while ((nb = verify_take(verify, pair, frames)) != 0) {
 		if (verify->point->direction == BENCH_BOTH)
-			load_put(&verify->subject, pair, frames, nb);
+			subject_put(&verify->subject, pair, frames, nb);
 		rte_pktmbuf_free_bulk(frames, nb);
 		verify_receive(verify, pair);
 	}

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "backend.h"
+#include "subject.h"
 
 /** What to carry through which back-end. */
 struct verify_conf {

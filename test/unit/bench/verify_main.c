@@ -17,7 +17,7 @@
 #include <rte_log.h>
 #include <rte_vect.h>
 
-#include "options.h"
+#include "bench.h"
 #include "verify.h"
 
 #define NB_FRAMES 1000
