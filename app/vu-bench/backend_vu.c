@@ -123,26 +123,32 @@ vu_learn(const struct vu_backend *vu)
 	}
 }
 
+/* @return 0 or -errno; what is open by then stays for vu_close() */
 static int
-vu_start(struct vu_backend *vu)
+vu_open(const struct backend_conf *conf, void **backend)
 {
-	const bool is_switched = vu->conf.point->direction == BENCH_GUEST_TO_GUEST;
+	const bool is_switched = conf->point->direction == BENCH_GUEST_TO_GUEST;
+	struct vu_backend *vu = calloc(1, sizeof(*vu));
 	int rc = 0;
 
+	if (vu == NULL)
+		return -ENOMEM;
+	*backend = vu;
+	vu->conf = *conf;
+	for (unsigned int i = 0; i < GEN_MAX_DEVICES; i++)
+		vu->served[i].front_fd = VU_FD_NONE;
 	vu->reactor = vu_reactor_create();
-	if (vu->reactor == NULL)
-		return -rte_errno;
 	if (is_switched)
 		vu->sched = vu_sched_create(&vu->conf.lcore_id, 1);
 	else
 		vu->app = vu_exec_app_create();
-	if (vu->sched == NULL && vu->app == NULL)
+	if (vu->reactor == NULL || (vu->sched == NULL && vu->app == NULL))
 		return -rte_errno;
 	vu->poller = vu_reactor_poller_add(vu->reactor, vu_poll, vu);
 	if (vu->poller == NULL)
 		return -rte_errno;
-	for (unsigned int i = 0; i < vu->nb_devices && rc == 0; i++)
-		rc = vu_open_device(vu, i);
+	while (vu->nb_devices < gen_nb_devices(conf->point) && rc == 0)
+		rc = vu_open_device(vu, vu->nb_devices++);
 	if (rc != 0)
 		return rc;
 	if (is_switched)
@@ -197,21 +203,6 @@ vu_close(void *backend)
 	vu_exec_app_destroy(vu->app);
 	vu_reactor_destroy(vu->reactor);
 	free(vu);
-}
-
-static int
-vu_open(const struct backend_conf *conf, void **backend)
-{
-	struct vu_backend *vu = calloc(1, sizeof(*vu));
-
-	if (vu == NULL)
-		return -ENOMEM;
-	*backend = vu;
-	vu->conf = *conf;
-	vu->nb_devices = gen_nb_devices(conf->point);
-	for (unsigned int i = 0; i < vu->nb_devices; i++)
-		vu->served[i].front_fd = VU_FD_NONE;
-	return vu_start(vu);
 }
 
 static int

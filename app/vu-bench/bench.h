@@ -135,19 +135,15 @@ bool options_has(const struct options *options, enum option option, uint32_t val
 /** The command line as one string, by the program's own name however it was called; to be freed. */
 char *options_command(int argc, char **argv);
 
-/** Number of points: the product of all axes. */
+/** The product of all axes: number of points, and one of them. */
 unsigned int options_nb_points(const struct options *options);
-
-/** Point number i. */
 struct bench_case options_point(const struct options *options, unsigned int i);
 
 /** Where the value of an axis is in a point. */
 uint32_t *options_axis(struct bench_case *point, enum option axis);
 
-/** Name of an option: as on the command line, without dashes in front. */
+/** Names as on the command line: of an option, without dashes; of a value, NULL of a number. */
 const char *options_name(enum option option);
-
-/** Name of a value, as on the command line; NULL of one that is a number. */
 const char *options_value_name(enum option option, uint32_t value);
 
 /* ---- measurement ---- */
@@ -218,9 +214,6 @@ unsigned int measure_run(const struct measure_conf *conf, const struct bench_cas
  * more than one round of 20, or a tenth of the rounds took more than twice the median.
  */
 bool measure_is_disturbed(const struct measure_result *result);
-
-/** Is a round trip of a cache line, 0 if it changed, about as long as another one? */
-bool measure_is_alike(double line_ns, double usual_ns);
 
 /* ---- reports ---- */
 

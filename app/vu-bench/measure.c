@@ -118,25 +118,16 @@ measure_rounds(struct measure *measure)
 
 /* ---- rounds of like state ---- */
 
-bool
-measure_is_alike(double line_ns, double usual_ns)
-{
-	return line_ns * ROUND_STATE_RATIO >= usual_ns && line_ns <= usual_ns * ROUND_STATE_RATIO;
-}
-
 /* The round trip of a cache line that most rounds of all back-ends are about; 0: unknown. */
 static double
 state_usual_ns(const struct measure *measure)
 {
 	unsigned int nb = 0;
 
-	for (unsigned int i = 0; i < measure->nb_subjects; i++) {
-		const struct measure_subject *one = &measure->subjects[i];
-
-		for (unsigned int r = 0; r < one->nb_rounds; r++)
-			if (one->rounds[r].figures[ROUND_LINE_NS] > 0)
-				measure->values[nb++] = one->rounds[r].figures[ROUND_LINE_NS];
-	}
+	for (unsigned int i = 0; i < measure->nb_subjects; i++)
+		for (unsigned int r = 0; r < measure->subjects[i].nb_rounds; r++)
+			if (measure->subjects[i].rounds[r].line_ns > 0)
+				measure->values[nb++] = measure->subjects[i].rounds[r].line_ns;
 	stats_summarise(measure->values, nb);
 	return nb != 0 ? measure->values[nb / 2] : 0;
 }
@@ -150,7 +141,7 @@ state_sort(struct measure_subject *one, double usual_ns)
 	for (unsigned int r = 0; r < one->nb_rounds; r++) {
 		struct round_result round = one->rounds[r];
 
-		if (!measure_is_alike(round.figures[ROUND_LINE_NS], usual_ns))
+		if (!round_is_alike(round.line_ns, usual_ns))
 			continue;
 		one->rounds[r] = one->rounds[nb];
 		one->rounds[nb++] = round;
@@ -177,50 +168,48 @@ measure_select(struct measure *measure)
 
 /* ---- summary ---- */
 
-static struct stats_summary
-summarise(const struct measure *measure, const struct measure_subject *one,
-	enum round_figure figure)
-{
-	for (unsigned int r = 0; r < one->nb_rounds; r++)
-		measure->values[r] = one->rounds[r].figures[figure];
-	return stats_summarise(measure->values, one->nb_rounds);
-}
-
-static void
-summarise_latency(const struct measure *measure, const struct measure_subject *one)
-{
-	unsigned int nb = 0;
-
-	for (unsigned int r = 0; r < one->nb_rounds; r++)
-		for (unsigned int i = 0; i < ROUND_NB_TRIPS; i++)
-			measure->values[nb++] = one->rounds[r].trip_ns[i];
-	one->result->p50_ns = stats_summarise(measure->values, nb).median;
-	one->result->p99_ns = stats_quantile(measure->values, nb, 0.99);
-	one->result->p999_ns = stats_quantile(measure->values, nb, 0.999);
-}
-
 static void
 measure_summarise(struct measure *measure, struct measure_subject *one)
 {
+	const unsigned int nb = one->nb_rounds;
+	double *cycles = measure->values, *gen = cycles + nb, *line = gen + nb;
 	struct measure_result *result = one->result;
 
 	if (result->rc == 0)
 		result->nb_lost = subject_nb_lost(&one->subject);
-	if (result->rc == 0 && one->nb_rounds == 0)
+	if (result->rc == 0 && nb == 0)
 		result->rc = -EIO;
 	if (result->rc != 0)
 		return;
-	result->nb_rounds = one->nb_rounds;
-	for (unsigned int r = 0; r < one->nb_rounds; r++)
-		result->nb_interrupted += one->rounds[r].nb_switches != 0;
-	result->line_ns = summarise(measure, one, ROUND_LINE_NS).median;
-	if (measure->conf->mode == BENCH_LATENCY) {
-		summarise_latency(measure, one);
-		return;
+	for (unsigned int r = 0; r < nb; r++) {
+		const struct round_result *round = &one->rounds[r];
+
+		cycles[r] = (double)round->cycles / round->nb_frames;
+		gen[r] = (double)round->gen_cycles / round->nb_frames;
+		line[r] = round->line_ns;
+		result->nb_interrupted += round->nb_switches != 0;
 	}
-	result->cycles = summarise(measure, one, ROUND_CYCLES);
-	result->gen_cycles = summarise(measure, one, ROUND_GEN_CYCLES);
+	result->nb_rounds = nb;
+	result->cycles = stats_summarise(cycles, nb);
+	result->gen_cycles = stats_summarise(gen, nb);
+	result->line_ns = stats_summarise(line, nb).median;
 	result->packets_per_second = (double)rte_get_tsc_hz() / result->cycles.median;
+}
+
+static void
+measure_summarise_latency(const struct measure *measure, const struct measure_subject *one)
+{
+	double *values = measure->values;
+	unsigned int nb = 0;
+
+	for (unsigned int r = 0; r < one->nb_rounds; r++)
+		for (unsigned int i = 0; i < ROUND_NB_TRIPS; i++)
+			values[nb++] = one->rounds[r].trip_ns[i];
+	if (nb == 0)
+		return;
+	one->result->p50_ns = stats_summarise(values, nb).median;
+	one->result->p99_ns = stats_quantile(values, nb, 0.99);
+	one->result->p999_ns = stats_quantile(values, nb, 0.999);
 }
 
 /* How many times faster than another back-end; 0 if that was not measured. */
@@ -315,8 +304,11 @@ measure_run(const struct measure_conf *conf, const struct bench_case *point,
 	measure_rounds(&measure);
 	if (point->nb_cores != 1)
 		measure_select(&measure);
-	for (unsigned int i = 0; i < measure.nb_subjects; i++)
+	for (unsigned int i = 0; i < measure.nb_subjects; i++) {
 		measure_summarise(&measure, &measure.subjects[i]);
+		if (conf->mode == BENCH_LATENCY)
+			measure_summarise_latency(&measure, &measure.subjects[i]);
+	}
 	for (unsigned int i = 0; i < measure.nb_subjects; i++) {
 		struct measure_subject *one = &measure.subjects[i];
 

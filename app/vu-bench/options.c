@@ -347,9 +347,7 @@ const char *
 options_value_name(enum option option, uint32_t value)
 {
 	const struct value_rule *rule = option_rows[option].data;
+	const bool is_number = rule->max != 0 && value >= rule->min;
 
-	for (uint32_t i = 0; rule->names[i] != NULL; i++)
-		if (i == value)
-			return rule->names[i];
-	return NULL;
+	return is_number ? NULL : rule->names[value];
 }

@@ -229,7 +229,7 @@ report_text_head(FILE *out, enum bench_mode mode)
 }
 
 static void
-report_text_result(FILE *out, const struct measure_result *result)
+text_row(FILE *out, const struct measure_result *result)
 {
 	const struct bench_case *point = &result->point;
 	json_t *json = json_result(result);
@@ -260,7 +260,7 @@ void
 report_text(FILE *out, const struct measure_result *results, unsigned int nb)
 {
 	for (unsigned int i = 0; i < nb; i++)
-		report_text_result(out, &results[i]);
+		text_row(out, &results[i]);
 	fflush(out);
 }
 

@@ -25,7 +25,6 @@
 #define LINE_TRIPS 500
 #define LINE_MIN_TRIPS 50
 #define LINE_MAX_US 2000 /* lcores that others use as well take very long */
-#define LINE_STOP UINT32_MAX
 
 uint64_t
 round_clock_cycles(void)
@@ -50,6 +49,12 @@ round_switches(void)
 	return (uint64_t)usage.ru_nivcsw;
 }
 
+bool
+round_is_alike(double line_ns, double usual_ns)
+{
+	return line_ns * ROUND_STATE_RATIO >= usual_ns && line_ns <= usual_ns * ROUND_STATE_RATIO;
+}
+
 static double
 round_ns(uint64_t cycles)
 {
@@ -58,15 +63,9 @@ round_ns(uint64_t cycles)
 
 /* ---- one lcore ---- */
 
-struct one_sum {
-	uint64_t nb_frames;
-	uint64_t cycles;
-	uint64_t gen_cycles;
-};
-
 /* One turn, clock in hand: generator before, back-end, generator after. */
 static __rte_always_inline void
-one_turn(struct subject *subject, const struct round_conf *conf, struct one_sum *sum)
+one_turn(struct subject *subject, uint64_t clock_cycles, struct round_result *result)
 {
 	const struct bench_case *point = subject->conf.point;
 	uint32_t pair = subject->next_pair;
@@ -77,78 +76,69 @@ one_turn(struct subject *subject, const struct round_conf *conf, struct one_sum 
 	if (point->direction != BENCH_TO_GUEST)
 		gen_send(&gq[1], gen_nb_fitting(point, gq));
 	before = rte_rdtsc_precise();
-	sum->nb_frames += subject_turn(subject, pair);
+	result->nb_frames += subject_turn(subject, pair);
 	after = rte_rdtsc_precise();
 	if (point->direction != BENCH_FROM_GUEST)
 		gen_receive(gq);
 	end = rte_rdtsc_precise();
-	sum->cycles += after - before - conf->clock_cycles;
-	sum->gen_cycles += (before - start) + (end - after) - 2 * conf->clock_cycles;
+	result->cycles += after - before - clock_cycles;
+	result->gen_cycles += (before - start) + (end - after) - 2 * clock_cycles;
 	subject->next_pair = pair + 1 == point->nb_pairs ? 0 : pair + 1;
 }
 
-static struct one_sum
-one_turns(struct subject *subject, const struct round_conf *conf, uint64_t cycles)
+static void
+one_turns(struct subject *subject, const struct round_conf *conf, uint64_t cycles,
+	struct round_result *result)
 {
 	const uint32_t min_turns = conf->nb_turns != 0 ? conf->nb_turns :
 		subject->conf.point->nb_pairs;
 	uint64_t end = conf->nb_turns != 0 ? 0 : rte_rdtsc() + cycles;
-	struct one_sum sum = { 0 };
 	uint32_t nb_turns = 0;
 
 	do {
-		one_turn(subject, conf, &sum);
+		one_turn(subject, conf->clock_cycles, result);
 		nb_turns++;
 	} while (rte_rdtsc() < end || nb_turns < min_turns);
-	return sum;
 }
 
 static void
 one_run(struct subject *subject, const struct round_conf *conf, struct round_result *result)
 {
-	struct one_sum sum;
+	struct round_result unused = { 0 };
 
 	/* The caches are another back-end's when a round begins: this part does not count. */
 	if (conf->nb_turns == 0)
-		one_turns(subject, conf, conf->cycles / 4);
+		one_turns(subject, conf, conf->cycles / 4, &unused);
 	result->nb_switches = round_switches();
-	sum = one_turns(subject, conf, conf->cycles);
+	one_turns(subject, conf, conf->cycles, result);
 	result->nb_switches = round_switches() - result->nb_switches;
-	result->nb_frames = sum.nb_frames;
-	result->figures[ROUND_CYCLES] = (double)sum.cycles / sum.nb_frames;
-	result->figures[ROUND_GEN_CYCLES] = (double)sum.gen_cycles / sum.nb_frames;
 }
 
 /* ---- distance of two lcores ---- */
 
 struct line {
 	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t turn; /* even: ours, odd: the other lcore's */
+	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t end;  /* TSC, when either gives up */
 };
 
-/* The other lcore: answer until asked to stop. */
-static int
-line_main(void *arg)
+/* Pass the line on, from a turn to every second one. @return turn that did not come in time */
+static uint32_t
+line_pass(struct line *line, uint32_t turn, uint32_t end)
 {
-	struct line *line = arg;
-	uint32_t turn;
-
-	while ((turn = vu_load_acquire(&line->turn)) != LINE_STOP)
-		if (turn % 2 == 1)
-			/* Not over a stop that comes meanwhile. */
-			__atomic_compare_exchange_n(&line->turn, &turn, turn + 1, false,
-				__ATOMIC_RELEASE, __ATOMIC_RELAXED);
-	return 0;
+	for (; turn < end; turn += 2) {
+		while (vu_load_acquire(&line->turn) != turn)
+			if (rte_rdtsc() > line->end)
+				return turn;
+		vu_store_release(&line->turn, turn + 1);
+	}
+	return turn;
 }
 
-/* One trip. @return false: it did not come back in time */
-static bool
-line_trip(struct line *line, uint32_t turn, uint64_t end)
+static int
+line_main(void *line)
 {
-	vu_store_release(&line->turn, turn + 1);
-	while (vu_load_acquire(&line->turn) != turn + 2)
-		if (rte_rdtsc() > end)
-			return false;
-	return true;
+	line_pass(line, 1, 2 * LINE_TRIPS);
+	return 0;
 }
 
 /*
@@ -158,32 +148,18 @@ line_trip(struct line *line, uint32_t turn, uint64_t end)
 static double
 line_round_trip_ns(unsigned int lcore_id)
 {
-	struct line line = { 0 };
-	uint64_t end = rte_rdtsc() + rte_get_tsc_hz() / 1000000 * LINE_MAX_US;
-	uint64_t cycles = 0;
-	uint32_t nb = 0;
+	struct line line = { .end = rte_rdtsc() + rte_get_tsc_hz() / 1000000 * LINE_MAX_US };
+	uint64_t start;
+	uint32_t nb;
 
 	rte_eal_remote_launch(line_main, &line, lcore_id);
 	/* The first trip waits for the other lcore to begin. */
-	if (line_trip(&line, 0, end)) {
-		cycles = rte_rdtsc();
-		while (nb < LINE_TRIPS && line_trip(&line, 2 * nb + 2, end))
-			nb++;
-		cycles = rte_rdtsc() - cycles;
-	}
-	vu_store_release(&line.turn, LINE_STOP);
+	line_pass(&line, 0, 4);
+	start = rte_rdtsc();
+	nb = (line_pass(&line, 4, 2 * LINE_TRIPS) - 4) / 2;
+	start = rte_rdtsc() - start;
 	rte_eal_wait_lcore(lcore_id);
-	return nb < LINE_MIN_TRIPS ? 0 : round_ns(cycles) / nb;
-}
-
-/* Round trip around a measurement; 0 if the state changed meanwhile or is not known. */
-static double
-line_join(double before_ns, double after_ns)
-{
-	bool is_same = before_ns > 0 && before_ns < ROUND_STATE_RATIO * after_ns &&
-		after_ns < ROUND_STATE_RATIO * before_ns;
-
-	return is_same ? (before_ns + after_ns) / 2 : 0;
+	return nb < LINE_MIN_TRIPS ? 0 : round_ns(start) / nb;
 }
 
 /* ---- two lcores: the back-end's ---- */
@@ -198,33 +174,23 @@ struct worker {
 	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t stop;
 };
 
-/* As back-ends that are driven by events: sleep until kicked, empty the queue, write a call. */
-static void
-worker_turn_asleep(struct worker *worker)
-{
-	struct epoll_event event;
-	eventfd_t count;
-
-	if (epoll_wait(worker->epoll_fd, &event, 1, -1) == 1)
-		eventfd_read(worker->kick_fd, &count);
-	while (subject_turn(worker->subject, 0) != 0)
-		vu_fd_signal(worker->call_fd);
-}
-
 static int
 worker_main(void *arg)
 {
 	struct worker *worker = arg;
-	const uint32_t nb_pairs = worker->subject->conf.point->nb_pairs;
+	struct subject *subject = worker->subject;
 	uint64_t nb_before = round_switches();
+	struct epoll_event event;
+	eventfd_t count;
 
 	while (vu_load_acquire(&worker->stop) == 0) {
-		if (worker->epoll_fd >= 0)
-			worker_turn_asleep(worker);
+		/* As back-ends that are driven by events: sleep until kicked, write a call. */
+		if (worker->epoll_fd >= 0 && epoll_wait(worker->epoll_fd, &event, 1, -1) == 1)
+			eventfd_read(worker->kick_fd, &count);
 		/* What finds no room is dropped, and its number given to the next frame. */
-		else
-			for (uint32_t pair = 0; pair < nb_pairs; pair++)
-				subject_turn(worker->subject, pair);
+		for (uint32_t pair = 0; pair < subject->conf.point->nb_pairs; pair++)
+			while (subject_turn(subject, pair) != 0 && worker->epoll_fd >= 0)
+				vu_fd_signal(worker->call_fd);
 	}
 	worker->nb_switches = round_switches() - nb_before;
 	return 0;
@@ -245,30 +211,26 @@ worker_open_fds(struct worker *worker)
 
 /* ---- two lcores: the generator's, for the cost ---- */
 
-/* Frames that came back to the generator: sent and taken back, or received. */
-static __rte_always_inline uint64_t
-cost_turn(const struct bench_case *point, struct gen_queue *gq)
-{
-	uint64_t before = gq[1].nb_back;
-	uint64_t nb_out = gq[1].nb_frames - gq[0].nb_frames;
-
-	/* What goes through waits until half of what has room at its end is back. */
-	if (point->direction == BENCH_FROM_GUEST ||
-			(bench_is_through(point) && nb_out <= gq[0].max_frames / 2))
-		gen_send(&gq[1], gen_nb_fitting(point, gq));
-	return point->direction == BENCH_FROM_GUEST ? gq[1].nb_back - before : gen_receive(gq);
-}
-
-/* Drive the generator until a point in time. @return frames that came back */
+/* Drive the generator until a point in time. @return frames sent and taken back, or received */
 static uint64_t
 cost_generate(struct subject *subject, uint64_t end)
 {
 	const struct bench_case *point = subject->conf.point;
+	const bool is_from_guest = point->direction == BENCH_FROM_GUEST;
 	uint64_t nb = 0;
 
 	do {
-		for (uint32_t pair = 0; pair < point->nb_pairs; pair++)
-			nb += cost_turn(point, &subject->queues[2 * pair]);
+		for (uint32_t pair = 0; pair < point->nb_pairs; pair++) {
+			struct gen_queue *gq = &subject->queues[2 * pair];
+			uint64_t nb_out = gq[1].nb_frames - gq[0].nb_frames;
+			uint64_t nb_back = gq[1].nb_back;
+
+			/* What goes through waits until half of what has room is back. */
+			if (is_from_guest || (bench_is_through(point) &&
+					nb_out <= gq[0].max_frames / 2))
+				gen_send(&gq[1], gen_nb_fitting(point, gq));
+			nb += is_from_guest ? gq[1].nb_back - nb_back : gen_receive(gq);
+		}
 	} while (rte_rdtsc() < end);
 	return nb;
 }
@@ -301,40 +263,31 @@ cost_drive(struct worker *worker, const struct round_conf *conf, struct round_re
 	cost_generate(worker->subject, rte_rdtsc() + conf->cycles / 4);
 	start = rte_rdtsc();
 	result->nb_frames = cost_generate(worker->subject, start + conf->cycles);
-	result->figures[ROUND_CYCLES] = (double)(rte_rdtsc() - start) / result->nb_frames;
+	result->cycles = rte_rdtsc() - start;
 	cost_drain(worker->subject);
 }
 
 /* ---- two lcores: the generator's, for the latency ---- */
 
-/* @return cycles; 0 if the frame did not come back */
-static uint64_t
-latency_trip(const struct worker *worker)
-{
-	struct gen_queue *gq = worker->subject->queues;
-	uint64_t start = rte_rdtsc_precise();
-	uint64_t end = start + PATIENCE_S * rte_get_tsc_hz();
-
-	gen_send(&gq[1], 1);
-	if (worker->kick_fd >= 0)
-		vu_fd_signal(worker->kick_fd);
-	while (gen_receive(gq) == 0)
-		if (rte_rdtsc() > end)
-			return 0;
-	return rte_rdtsc_precise() - start;
-}
-
 static void
 latency_drive(struct worker *worker, const struct round_conf *conf, struct round_result *result)
 {
+	struct gen_queue *gq = worker->subject->queues;
+
 	for (; result->nb_frames < ROUND_NB_TRIPS; result->nb_frames++) {
-		uint64_t cycles;
+		uint64_t start, end;
 
 		rte_delay_us_block(PAUSE_US);
-		cycles = latency_trip(worker);
-		if (cycles == 0)
-			return;
-		result->trip_ns[result->nb_frames] = round_ns(cycles - conf->clock_cycles);
+		start = rte_rdtsc_precise();
+		end = start + PATIENCE_S * rte_get_tsc_hz();
+		gen_send(&gq[1], 1);
+		if (worker->kick_fd >= 0)
+			vu_fd_signal(worker->kick_fd);
+		while (gen_receive(gq) == 0)
+			if (rte_rdtsc() > end)
+				return;
+		result->trip_ns[result->nb_frames] =
+			round_ns(rte_rdtsc_precise() - start - conf->clock_cycles);
 	}
 }
 
@@ -345,7 +298,7 @@ static void
 two_run(struct worker *worker, const struct round_conf *conf, struct round_result *result)
 {
 	const unsigned int lcore_id = worker->subject->conf.lcore_id;
-	double line_before_ns = line_round_trip_ns(lcore_id);
+	double before_ns = line_round_trip_ns(lcore_id), after_ns;
 	uint64_t nb_before = round_switches();
 
 	rte_eal_remote_launch(worker_main, worker, lcore_id);
@@ -357,9 +310,11 @@ two_run(struct worker *worker, const struct round_conf *conf, struct round_resul
 	if (worker->kick_fd >= 0)
 		vu_fd_signal(worker->kick_fd);
 	rte_eal_wait_lcore(lcore_id);
-	result->nb_switches = round_switches() - nb_before + worker->nb_switches;
-	result->figures[ROUND_LINE_NS] = line_join(line_before_ns, line_round_trip_ns(lcore_id));
 	cost_drain(worker->subject);
+	result->nb_switches = round_switches() - nb_before + worker->nb_switches;
+	after_ns = line_round_trip_ns(lcore_id);
+	if (before_ns > 0 && round_is_alike(before_ns, after_ns))
+		result->line_ns = (before_ns + after_ns) / 2;
 }
 
 void

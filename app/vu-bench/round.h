@@ -16,17 +16,12 @@
  */
 #define ROUND_STATE_RATIO 1.6
 
-enum round_figure {
-	ROUND_CYCLES,     /* cost: TSC per frame, of the back-end; two lcores: of both at once */
-	ROUND_GEN_CYCLES, /* cost: TSC per frame, of the generator alone; two lcores: 0 */
-	ROUND_LINE_NS,    /* two lcores: round trip of a cache line between them; 0: unknown */
-	ROUND_NB_FIGURES
-};
-
 /** What a round measured. */
 struct round_result {
 	uint64_t nb_frames;
-	double figures[ROUND_NB_FIGURES];
+	uint64_t cycles;      /* cost: TSC, of the back-end; two lcores: of the whole time */
+	uint64_t gen_cycles;  /* cost: TSC, of the generator alone; two lcores: 0 */
+	double line_ns;       /* two lcores: round trip of a cache line between them; 0: unknown */
 	uint64_t nb_switches; /* times an lcore had to leave its CPU to another thread */
 	double *trip_ns;      /* latency: nb_frames times, room for ROUND_NB_TRIPS */
 };
@@ -38,6 +33,9 @@ struct round_conf {
 	uint32_t nb_turns;     /* one lcore: that many instead; 0: by time */
 	uint64_t clock_cycles; /* TSC, what reading the clock twice costs; subtracted */
 };
+
+/** Is a round trip of a cache line, 0 if it changed, of the same state as another one? */
+bool round_is_alike(double line_ns, double usual_ns);
 
 /** What reading the clock twice costs, in TSC cycles. */
 uint64_t round_clock_cycles(void);

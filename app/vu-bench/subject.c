@@ -50,17 +50,13 @@ static const uint8_t offload_header[BENCH_HEADER_BYTES] = {
 static uint64_t
 subject_features(const struct bench_case *point)
 {
-	uint64_t features = RTE_BIT64(VIRTIO_F_VERSION_1);
+	const uint64_t is_packed = point->ring == BENCH_PACKED;
 
-	if (point->is_mergeable)
-		features |= RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF);
-	if (point->is_in_order)
-		features |= RTE_BIT64(VIRTIO_F_IN_ORDER);
-	if (point->ring == BENCH_PACKED)
-		features |= RTE_BIT64(VIRTIO_F_RING_PACKED);
-	if (point->has_offload)
-		features |= RTE_BIT64(VIRTIO_NET_F_CSUM) | RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM);
-	return features;
+	return RTE_BIT64(VIRTIO_F_VERSION_1) | is_packed << VIRTIO_F_RING_PACKED |
+		(uint64_t)point->is_in_order << VIRTIO_F_IN_ORDER |
+		(uint64_t)point->is_mergeable << VIRTIO_NET_F_MRG_RXBUF |
+		(uint64_t)point->has_offload << VIRTIO_NET_F_CSUM |
+		(uint64_t)point->has_offload << VIRTIO_NET_F_GUEST_CSUM;
 }
 
 static int
@@ -130,23 +126,6 @@ device_open(struct subject *subject, unsigned int idx)
 	return rc == 0 ? vu_frontend_start(fe, 0) : rc;
 }
 
-static int
-subject_connect(struct subject *subject)
-{
-	int rc = 0;
-
-	for (unsigned int i = 0; i < gen_nb_devices(subject->conf.point) && rc == 0; i++)
-		rc = device_open(subject, i);
-	for (uint32_t i = 0; i < 2 * subject->conf.point->nb_pairs && rc == 0; i++) {
-		struct gen_queue *gq = &subject->queues[i];
-
-		gq->ring = vu_frontend_ring(subject->devices[gq->device_idx], gq->queue_idx);
-	}
-	if (rc == 0 && subject->ops->ready != NULL)
-		rc = subject->ops->ready(subject->backend);
-	return rc;
-}
-
 int
 subject_open(struct subject *subject, const struct backend_ops *ops,
 	const struct backend_conf *conf)
@@ -164,12 +143,20 @@ subject_open(struct subject *subject, const struct backend_ops *ops,
 	rc = ops->open(conf, &subject->backend);
 	for (uint32_t i = 0; i < 2 * nb_pairs && rc == 0; i++)
 		rc = queue_init(&subject->queues[i], conf, i);
-	if (rc == 0 && ops->endpoint != NULL)
-		rc = subject_connect(subject);
+	for (uint32_t i = 0; ops->endpoint != NULL && i < gen_nb_devices(conf->point) && rc == 0;
+			i++)
+		rc = device_open(subject, i);
+	if (rc == 0 && ops->ready != NULL)
+		rc = ops->ready(subject->backend);
 	for (uint32_t i = 0; i < 2 * nb_pairs && rc == 0; i++) {
+		struct gen_queue *gq = &subject->queues[i];
+
+		if (ops->endpoint != NULL)
+			gq->ring = vu_frontend_ring(subject->devices[gq->device_idx],
+				gq->queue_idx);
 		if (i % 2 == 0)
-			gen_post(&subject->queues[i]);
-		subject->handles[i] = ops->queue(subject->backend, &subject->queues[i]);
+			gen_post(gq);
+		subject->handles[i] = ops->queue(subject->backend, gq);
 	}
 	return rc;
 }
