@@ -107,7 +107,7 @@ VU_TEST(session_dispatch, no_acknowledgement_before_reply_ack)
 	fixture_destroy(&fix);
 }
 
-/* Tells in `text` what is logged for a request that names this ring. */
+/* Captures in `text` what is logged for a request that names this ring. */
 static int
 log_of_ring(struct session_fixture *fix, uint32_t idx, char **text)
 {
@@ -127,7 +127,7 @@ VU_TEST(session_dispatch, ring_out_of_range_is_explained)
 {
 	static const struct {
 		uint32_t idx;
-		const char *why;
+		const char *errmsg;
 	} cases[] = {
 		{ 2, "no queue 2, the port has queues 0 to 1; queues=2 gives it more\n" },
 		{ 7, "no queue 7, the port has queues 0 to 1; queues=4 gives it more\n" },
@@ -140,7 +140,7 @@ VU_TEST(session_dispatch, ring_out_of_range_is_explained)
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	for (unsigned int i = 0; i < RTE_DIM(cases); i++) {
 		CHECK_EQ(log_of_ring(&fix, cases[i].idx, &text), 1);
-		CHECK(strstr(text, cases[i].why) != NULL);
+		CHECK(strstr(text, cases[i].errmsg) != NULL);
 		free(text);
 	}
 	/* Refused for another reason. */

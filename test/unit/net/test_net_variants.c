@@ -331,7 +331,8 @@ side_put(struct variant_rig *rig, struct rig_side *side, uint16_t nb)
 	for (uint16_t i = 0; i < nb; i++) {
 		if (memcmp(&before[i], side->frames[i], sizeof(before[i])) == 0)
 			continue;
-		snprintf(rig->why, sizeof(rig->why), "%s changed mbuf %u", side->ops->name, i);
+		snprintf(rig->errmsg, sizeof(rig->errmsg), "%s changed mbuf %u", side->ops->name,
+			i);
 		return false;
 	}
 	return true;
@@ -348,7 +349,8 @@ step_to_guest(struct variant_rig *rig, struct fake_rand *rand)
 			return false;
 	if (rig->side[0].nb_put == rig->side[1].nb_put)
 		return rig_compare_frames(rig, true);
-	snprintf(rig->why, sizeof(rig->why), "put: any dealt with %u of %u frames, %s with %u",
+	snprintf(rig->errmsg, sizeof(rig->errmsg),
+		"put: any dealt with %u of %u frames, %s with %u",
 		rig->side[0].nb_put, nb, rig->side[1].ops->name, rig->side[1].nb_put);
 	return false;
 }
@@ -381,9 +383,9 @@ scenario_run(struct variant_rig *rig, unsigned int *step)
 
 		for (unsigned int i = 0; i < 2; i++) {
 			is_same = is_same && guest_settle(&rig->side[i], &rig->plan);
-			if (!is_same && rig->why[0] == '\0')
-				snprintf(rig->why, sizeof(rig->why), "%s: a used entry ends no "
-					"batch", rig->side[i].ops->name);
+			if (!is_same && rig->errmsg[0] == '\0')
+				snprintf(rig->errmsg, sizeof(rig->errmsg), "%s: a used entry ends "
+					"no batch", rig->side[i].ops->name);
 		}
 		if (!is_same || !rig_compare(rig))
 			return false;
@@ -401,7 +403,7 @@ check_scenario(struct variant_rig *rig)
 
 	if (scenario_run(rig, &step))
 		return;
-	printf("VU_TEST_SEED=%" PRIu64 ", step %u: %s\n", plan->seed, step, rig->why);
+	printf("VU_TEST_SEED=%" PRIu64 ", step %u: %s\n", plan->seed, step, rig->errmsg);
 	expect_fail(__FILE__, __LINE__,
 		"%s, %s, %s guest, %s, %u entries from 0x%x on, %s mbufs, features 0x%" PRIx64,
 		rig->side[1].ops->name, plan->is_from_guest ? "from guest" : "to guest",

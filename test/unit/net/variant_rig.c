@@ -185,7 +185,7 @@ bool
 rig_begin(struct variant_rig *rig, const struct rig_plan *plan, const struct net_variant *variant)
 {
 	rig->plan = *plan;
-	rig->why[0] = '\0';
+	rig->errmsg[0] = '\0';
 	rig->side[0].ops = &net_burst_any;
 	rig->side[1].ops = variant->ops;
 	for (unsigned int i = 0; i < 2; i++) {
@@ -255,7 +255,7 @@ side_drain(struct rig_side *side, uint16_t max)
 
 /* ---- comparison ---- */
 
-#define SAY(rig, ...) (snprintf((rig)->why, sizeof((rig)->why), __VA_ARGS__), false)
+#define SAY(rig, ...) (snprintf((rig)->errmsg, sizeof((rig)->errmsg), __VA_ARGS__), false)
 
 /* Both values, in the order any, variant; false if they differ. */
 static bool
@@ -320,8 +320,8 @@ rig_compare_frames(struct variant_rig *rig, bool is_all)
 
 		if (same_frame(rig, any->frames[i], variant->frames[i]))
 			continue;
-		len = strlen(rig->why);
-		snprintf(rig->why + len, sizeof(rig->why) - len, ", frame %u of %u", i, nb);
+		len = strlen(rig->errmsg);
+		snprintf(rig->errmsg + len, sizeof(rig->errmsg) - len, ", frame %u of %u", i, nb);
 		return false;
 	}
 	return !is_all || same(rig, "frames taken", any->nb_frames, variant->nb_frames);

@@ -84,7 +84,7 @@ struct rig_plan {
 struct variant_rig {
 	struct rig_side side[2];  /* 0: net_burst_any, 1: the variant */
 	struct rig_plan plan;
-	char why[RIG_WHY_BYTES];  /* first difference */
+	char errmsg[RIG_WHY_BYTES];  /* first difference */
 };
 
 /* ---- variant_rig.c ---- */
@@ -134,7 +134,7 @@ void guest_offer(struct rig_side *side, const struct rig_plan *plan, unsigned in
  */
 bool guest_settle(struct rig_side *side, const struct rig_plan *plan);
 
-/* Does the device choose which used entries it writes, beyond what guest_settle() can tell? */
+/* Does the device choose which used entries it writes, beyond what guest_settle() can see? */
 bool plan_has_loose_ring(const struct rig_plan *plan);
 
 /* Take used entries back. */
