@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Tells an application's options from EAL's; see args.h.
+ * Separates an application's options from EAL's; see args.h.
  */
 #include "args.h"
 

@@ -131,7 +131,7 @@ eal_cure(int error, int argc, char **argv)
 	return "see --help";
 }
 
-/* EAL answers a bad option with its manual on stdout: what it says on stderr is enough. */
+/* EAL answers a bad option with its manual on stdout: what it prints on stderr is enough. */
 static int
 eal_init(int argc, char **argv)
 {
@@ -163,7 +163,7 @@ eal_options_start(const char *program, int argc, char **argv)
 		fprintf(stderr, "%s: DPDK did not start: %s; %s\n", program,
 			rte_strerror(rte_errno), eal_cure(rte_errno, argc, argv));
 	} else if (nb_taken + 1 < argc) {
-		/* It stood behind an option that has no value, which only EAL knows. */
+		/* It stood behind an option that has no value, which only EAL can find. */
 		fprintf(stderr, "%s: %s: unknown option; see %s --help\n", program,
 			argv[nb_taken + 1], program);
 		rte_eal_cleanup();
@@ -195,8 +195,8 @@ eal_read_options(int argc, char **argv, int errors)
 }
 
 /*
- * EAL says in many lines what it refuses, and may have made files by then. A child lets it read the
- * options: the first of those lines names the fault.
+ * EAL reports in many lines what it refuses, and may have made files by then. A child lets it read
+ * the options: the first of those lines names the fault.
  */
 static bool
 eal_check_options(const char *program, int argc, char **argv)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What we know of EAL's own command line: enough to say in one line what is wrong with it, where
+ * What we know of EAL's own command line: enough to report in one line what is wrong with it, where
  * EAL would print a page, and to give it the defaults that suit a daemon.
  */
 #ifndef EAL_OPTIONS_H
@@ -32,9 +32,9 @@ int eal_options_add_defaults(const char *program, bool is_in_memory, int argc, c
 bool eal_options_check(const char *program, int argc, char **argv);
 
 /**
- * Start EAL with nothing of its own on stdout, and allow the widest vectors unless the user said
+ * Start EAL with nothing of its own on stdout, and allow the widest vectors unless the user chose
  * otherwise.
- * @return false after one line on stderr that says why it did not start and what helps
+ * @return false after one line on stderr: why it did not start and what helps
  */
 bool eal_options_start(const char *program, int argc, char **argv);
 

@@ -186,7 +186,7 @@ example_run(struct example *example)
 }
 
 /*
- * The library tries for ever. Who runs an example wants to know at once what is wrong: the first
+ * The library tries for ever. Users of an example need the reason at once: the first
  * turn is the first attempt.
  */
 static int

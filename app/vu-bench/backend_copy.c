@@ -2,7 +2,7 @@
  *
  * What no back-end can do without: allocate mbufs, copy, walk the same buffers in the same order.
  * From guest to guest that is one copy and no mbuf. No ring descriptors, no addresses to
- * translate; two counters tell how far it got. Compiled once for each instruction set, with
+ * translate; two counters show how far it got. Compiled once for each instruction set, with
  * COPY_BACKEND as the name of the result, and once without copies (COPY_IS_COPYING): what mbufs
  * cost, and the application that is measured with it. The copies are those of our data path, the
  * best we have.

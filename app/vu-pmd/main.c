@@ -34,7 +34,7 @@ run(struct vu_daemon_conf *conf)
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* A misspelt --socket went to EAL, which says so, before there is nothing to serve. */
+/* A misspelt --socket went to EAL, which refuses it, before there is nothing to serve. */
 static bool
 start(const struct vu_daemon_conf *conf, const struct args *args)
 {

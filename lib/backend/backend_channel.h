@@ -15,13 +15,13 @@
 /** Serve a new channel in place of any former one. Takes fd. @return 0 or -errno */
 int backend_channel_open(struct vu_backend_session *session, int fd);
 
-/** Drop the channel; who waits for a reply hears -ECONNRESET. Harmless without a channel. */
+/** Drop the channel; who waits for a reply gets -ECONNRESET. Harmless without a channel. */
 void backend_channel_close(struct vu_backend_session *session);
 
 /** Send a device's request; `arg` is the session. See struct vu_device_events. */
 int backend_channel_send(void *arg, const struct vu_channel_request *request);
 
-/** Send BACKEND_VRING_CALL or _ERR. @return as vu_device_channel.h says */
+/** Send BACKEND_VRING_CALL or _ERR. @return as in vu_device_channel.h */
 int backend_channel_notify(struct vu_backend_session *session, uint32_t request,
 	uint32_t queue_idx, const struct vu_channel_reply *reply);
 
@@ -42,13 +42,13 @@ void inband_give_up(struct vu_backend_session *session, uint32_t queue_idx,
 /** Send what waits; after a channel was opened or has room again. */
 void inband_flush(struct vu_backend_session *session);
 
-/** Forget all lines; after backend_channel_close(). */
+/** Drop all lines; after backend_channel_close(). */
 void inband_close(struct vu_backend_session *session);
 
 /** Use a new GPU socket in place of any former one. Takes fd. @return 0 or -errno */
 int backend_gpu_open(struct vu_backend_session *session, int fd);
 
-/** Drop the GPU socket; who waits for a reply hears -ECONNRESET. Harmless without one. */
+/** Drop the GPU socket; who waits for a reply gets -ECONNRESET. Harmless without one. */
 void backend_gpu_close(struct vu_backend_session *session);
 
 /** Send a device's message; `arg` is the session. See struct vu_device_events. */

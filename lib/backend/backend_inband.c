@@ -23,7 +23,7 @@ struct inband_line {
 	uint32_t queue_idx;
 	enum inband_line_kind kind;
 	int fd;                       /* our half of the ring's fd; only with a source */
-	bool is_set;                  /* the front-end said itself what it wants */
+	bool is_set;                  /* the front-end has set it itself */
 	bool is_due;                  /* an event waits to be reported */
 	bool is_under_way;            /* a message waits for its acknowledgement */
 };

@@ -51,7 +51,7 @@ typedef void session_reply_fn(struct vu_backend_session *session, const struct v
 struct session_handler {
 	session_handle_fn *handle;
 	session_reply_fn *reply; /**< NULL: the request is acknowledged if it asks for it */
-	/** reply() can say that the request was refused, so that the session need not end. */
+	/** reply() can report that the request was refused, so that the session need not end. */
 	bool has_error_reply;
 };
 

@@ -16,7 +16,7 @@ struct vu_reactor;
 /** One connection with a front-end. */
 struct vu_backend_session;
 
-/** Tells the owner that a session ended; the session is freed when this returns. */
+/** Notifies the owner that a session ended; the session is freed when this returns. */
 typedef void (*vu_backend_closed_fn)(void *arg);
 
 /** What a session is opened with. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A table says which fds came from a peer and whose budget they belong to. The fds of a budget are
+ * A table holds which fds came from a peer and whose budget they belong to. The fds of a budget are
  * closed in a thread of its own, one after the other. The thread ends when nothing is left: peers
  * that behave never start one.
  */

@@ -40,7 +40,7 @@ vu_backoff_init(struct vu_backoff *backoff, uint32_t first_ms, uint32_t max_ms)
 }
 
 /**
- * Tell how long to wait before the next attempt.
+ * Time to wait before the next attempt.
  *
  * @param backoff  series
  * @return milliseconds, first_ms..max_ms

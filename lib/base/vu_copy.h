@@ -25,7 +25,7 @@
 #define VU_COPY_VECTOR_BYTES 16
 #endif
 
-/** 16 bytes at any address: one move, whatever the compiler thinks of memcpy. */
+/** 16 bytes at any address: one move, however the compiler expands memcpy. */
 typedef uint8_t vu_copy_16 __attribute__((vector_size(16), aligned(1), may_alias));
 /** 32 bytes at any address. */
 typedef uint8_t vu_copy_32 __attribute__((vector_size(32), aligned(1), may_alias));

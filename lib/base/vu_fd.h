@@ -12,8 +12,8 @@
 #define VU_FD_NONE (-1)
 
 /**
- * Close an fd and forget it. One that a peer sent is closed later if closing could wait, see
- * vu_fd_peer.h.
+ * Close an fd and clear the variable. One that a peer sent is closed later if closing could wait,
+ * see vu_fd_peer.h.
  *
  * @param fd  variable that owns an fd or VU_FD_NONE; VU_FD_NONE afterwards
  * @context any thread
@@ -76,7 +76,7 @@ int vu_fd_signal_bounded(int fd);
 int vu_fd_set_nonblocking(int fd);
 
 /**
- * Tell whether an fd is an eventfd. Writing to anything else that a peer may send (a file on
+ * Check whether an fd is an eventfd. Writing to anything else that a peer may send (a file on
  * a file system of its own, a terminal, a pipe that nobody reads) could block or do harm. See
  * doc/decision/0006.
  *

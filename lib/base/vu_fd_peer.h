@@ -33,7 +33,7 @@ struct vu_fd_budget *vu_fd_budget_create(void);
 void vu_fd_budget_destroy(struct vu_fd_budget *budget);
 
 /**
- * Tell whether more than VU_FD_MAX_CLOSING fds wait to be closed: take no more of them.
+ * Check whether more than VU_FD_MAX_CLOSING fds wait to be closed: take no more of them.
  *
  * @param budget  budget; NULL is the one that all peers without their own share
  * @context any thread
@@ -54,7 +54,7 @@ unsigned int vu_fd_budget_nb_closing(const struct vu_fd_budget *budget);
 void vu_fd_track(int fd, struct vu_fd_budget *budget);
 
 /**
- * Forget that an fd came from a peer: it is known to close at once.
+ * Untrack an fd of a peer: it is known to close at once.
  *
  * @param fd  of the peer
  * @context control lcore

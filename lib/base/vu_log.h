@@ -56,7 +56,7 @@ struct vu_log_limit {
 #define VU_LOG_RATE 5 /* lines per second */
 
 /**
- * Log one line unless there were too many; it says how many were left out before it.
+ * Log one line unless there were too many; it counts those that were left out before it.
  *
  * @param limit      struct vu_log_limit * of the object that the line is about
  * @param component  as VU_LOG()

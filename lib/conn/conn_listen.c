@@ -105,7 +105,7 @@ path_clear(const struct vu_listener *listener)
 	rc = path_probe(listener->address.sun_path);
 	if (rc < 0)
 		return rc;
-	/* Gone, or replaced by somebody without the lock: bind will tell. */
+	/* Gone, or replaced by somebody without the lock: bind finds out. */
 	if (fstatat(listener->dir_fd, listener->name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
 			now.st_dev != before.st_dev || now.st_ino != before.st_ino)
 		return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Unix stream sockets that carry framed messages with fds: one connection, the listening
- * socket and its file, the client's connect. Knows frames, not their meaning.
+ * socket and its file, the client's connect. Handles frames, not their meaning.
  * Nothing here waits, apart from a short wait for another process that starts on the same socket
  * path. The owner adds interest in the fds itself.
  */
@@ -52,9 +52,9 @@ void vu_conn_destroy(struct vu_conn *conn);
 int vu_conn_fd(const struct vu_conn *conn);
 
 /**
- * Tell whether a socket is the other end of a connection, or of another connection to the same
- * listening socket. Who holds that end never sees the connection end. The names of sockets tell: a
- * connection without one gets an abstract name that the kernel chooses (unix(7), autobind).
+ * Check whether a socket is the other end of a connection, or of another connection to the same
+ * listening socket. Who holds that end never sees the connection end. The names of sockets show it:
+ * a connection without one gets an abstract name that the kernel chooses (unix(7), autobind).
  *
  * @param conn  from vu_conn_create()
  * @param fd    socket
@@ -99,7 +99,7 @@ int vu_conn_receive(struct vu_conn *conn, struct vu_msg *msg, const struct vu_ms
 int vu_conn_send(struct vu_conn *conn, const struct vu_reply *reply);
 
 /**
- * Tell whether frames are queued.
+ * Check whether frames are queued.
  *
  * @param conn  from vu_conn_create()
  * @return true if the owner should add EPOLLOUT to its interest and call vu_conn_flush() then
@@ -123,7 +123,7 @@ struct vu_frame {
 	const void *payload; /**< header.size bytes, valid until the next frame is received */
 };
 
-/** Tell whether a frame that begins with this header is one to wait for. */
+/** Check whether a frame that begins with this header is one to wait for. */
 typedef bool (*vu_frame_check_fn)(void *arg, const struct vhost_user_header *header);
 
 /**
@@ -163,7 +163,7 @@ struct vu_conn_parts {
 int vu_conn_send_parts(struct vu_conn *conn, const struct vu_conn_parts *parts);
 
 /**
- * Tell how long the queue is.
+ * Length of the queue.
  *
  * @param conn  from vu_conn_create()
  * @return bytes of the frames that have not left whole

@@ -37,7 +37,7 @@ struct vu_daemon {
 	LIST_HEAD(, daemon_exit) exits;
 };
 
-/** Create a port's device and endpoint. @return NULL with rte_errno; `conf->errmsg` tells more */
+/** Create a port's device and endpoint. @return NULL with rte_errno; the reason in conf->errmsg */
 struct daemon_port *daemon_port_create(struct vu_daemon *daemon, struct vu_daemon_conf *conf,
 	struct vu_port_conf *port_conf, unsigned int idx);
 

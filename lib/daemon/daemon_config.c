@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Typed configuration from the texts that users write: parse, defaults, validate. Control lcore.
- * conf->errmsg says in one line what is wrong.
+ * conf->errmsg describes in one line what is wrong.
  */
 #include "daemon.h"
 

@@ -92,7 +92,7 @@ port_check_counts(const struct vu_port_conf *port_conf, struct vu_daemon_conf *c
 		" queues, the port has queues 0 to %u", nb_queues, nb_max - 1);
 }
 
-/* Where the kernel does not tell, in some containers, every node may be there. */
+/* Where the kernel does not report them, in some containers, every node may be there. */
 static int
 port_check_node(const struct vu_port_conf *port_conf, struct vu_daemon_conf *conf, const char *name)
 {

@@ -94,7 +94,7 @@ int vu_daemon_conf_set(struct vu_daemon_conf *conf, const char *option, const ch
  * Create devices and endpoints for all worker lcores of EAL; listening sockets exist afterwards,
  * nothing is served.
  *
- * @param conf  copied except inherited fds, which are taken; conf->errmsg says what failed
+ * @param conf  copied except inherited fds, which are taken; conf->errmsg describes what failed
  * @return daemon; NULL with rte_errno
  * @context control lcore, after rte_eal_init()
  */

@@ -41,7 +41,7 @@ change_wait_init(struct vu_device *dev, struct exec_wait *wait)
 	dev->change.nb_waits++;
 }
 
-/* A ring that stopped is drained: remember where. Nobody else writes the position now. */
+/* A ring that stopped is drained: record where. Nobody else writes the position now. */
 static void
 queue_release(struct device_queue *queue)
 {

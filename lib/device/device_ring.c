@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Ring setters: note what the messages say about a ring. Nothing takes effect before the next
+ * Ring setters: note what the messages set in a ring. Nothing takes effect before the next
  * vu_device_commit(). Control lcore.
  */
 #include "device.h"

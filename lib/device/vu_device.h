@@ -4,7 +4,7 @@
  * new connection starts from a reset device, never from a new one.
  *
  * Changes of rings and memory are made in two steps: mutators (vu_device_ring_*, vu_device_set_mem)
- * note what is to change, vu_device_commit() publishes new snapshots and tells when the old ones
+ * note what is to change, vu_device_commit() publishes new snapshots and reports when the old ones
  * are no longer in use. Between a commit that answered -EINPROGRESS and its callback no mutator may
  * be called.
  */
@@ -167,12 +167,12 @@ uint32_t vu_device_driver_queue_group(const char *driver);
  * A front-end connected.
  *
  * @param dev     idle device
- * @param events  where the session wants to hear of ring faults; copied
+ * @param events  where ring faults are reported to the session; copied
  * @context control lcore
  */
 void vu_device_connect(struct vu_device *dev, const struct vu_device_events *events);
 
-/** Tells that a change is complete. @context control lcore */
+/** Reports that a change is complete. @context control lcore */
 typedef void (*vu_device_done_fn)(void *arg);
 
 /**
@@ -229,7 +229,7 @@ uint64_t vu_device_protocol_features(const struct vu_device *dev);
  * @param dev       device
  * @param features  feature word without vhost-user's own bits
  * @return 0; -EINVAL not a subset of what is offered; -EBUSY the rings that run do not allow
- *         it; the driver says which features may change then, with the next commit
+ *         it; the driver names the features that may change then, with the next commit
  * @context control lcore
  */
 int vu_device_set_features(struct vu_device *dev, uint64_t features);
@@ -355,7 +355,7 @@ void vu_device_ring_stop(struct vu_device *dev, uint32_t queue_idx);
 void vu_device_ring_enable(struct vu_device *dev, uint32_t queue_idx, bool is_enabled);
 
 /**
- * Tell whether eventfds of the device's front-ends blocked us three times, the last time less than
+ * Check whether eventfds of the device's front-ends blocked us three times, the last time less than
  * a minute ago: they get no notifications then.
  *
  * @return true: refuse call and error fds
@@ -435,7 +435,7 @@ const char *vu_device_state_name(enum vu_device_state state);
  */
 int vu_device_queue_move(struct vu_device *dev, uint32_t queue_idx, unsigned int lcore_id);
 
-/** Tell whether a move is not completed by vu_sched_poll() yet. @context control lcore */
+/** Check whether a move is not completed by vu_sched_poll() yet. @context control lcore */
 bool vu_device_queue_is_moving(const struct vu_device *dev, uint32_t queue_idx);
 
 /**

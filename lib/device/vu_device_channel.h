@@ -57,7 +57,7 @@ struct vu_channel_shmem {
  */
 typedef void (*vu_channel_done_fn)(void *arg, int rc, int fd);
 
-/** Who wants to know of the outcome. */
+/** Who is notified of the outcome. */
 struct vu_channel_reply {
 	vu_channel_done_fn done;
 	void *arg;
@@ -84,7 +84,7 @@ struct vu_channel_request {
  * @{
  */
 
-/** Tell that the configuration space changed. @context control lcore */
+/** Announce that the configuration space changed. @context control lcore */
 int vu_device_channel_config_change(struct vu_device *dev, const struct vu_channel_reply *reply);
 
 /**
@@ -93,7 +93,7 @@ int vu_device_channel_config_change(struct vu_device *dev, const struct vu_chann
  * @param dev        device
  * @param queue_idx  below vu_device_nb_queues() and 256
  * @param area       NULL removes the notifier
- * @param reply      who wants the outcome
+ * @param reply      who gets the outcome
  * @context control lcore
  */
 int vu_device_channel_host_notifier(struct vu_device *dev, uint32_t queue_idx,

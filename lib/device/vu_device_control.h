@@ -50,7 +50,7 @@ int vu_device_update_memory(struct vu_device *dev, const struct vu_mem_table *me
 /** The front-end started the ring and did not stop it since. @context control lcore */
 bool vu_device_ring_is_started(const struct vu_device *dev, uint32_t queue_idx);
 
-/** Have a ring polled once, whatever its idle word says (VRING_KICK). @context control lcore */
+/** Have a ring polled once, whatever its idle word holds (VRING_KICK). @context control lcore */
 void vu_device_ring_kick(struct vu_device *dev, uint32_t queue_idx);
 
 /** @} */

@@ -92,7 +92,7 @@ struct vu_device_ops {
 	void (*acked_features)(struct vu_device *dev, uint64_t features);
 	/**
 	 * Protocol features of this kind of device, VU_PROTOCOL_F_* bits. One without its ops here
-	 * is not offered, whatever this says. Default: all that the ops make possible, without
+	 * is not offered, whatever this allows. Default: all that the ops make possible, without
 	 * HOST_NOTIFIER.
 	 */
 	uint64_t (*protocol_features)(const struct vu_device *dev);

@@ -26,7 +26,7 @@ struct vu_device;
  */
 typedef void (*vu_gpu_done_fn)(void *arg, int rc, const void *payload, uint32_t len_bytes);
 
-/** Who wants the reply. */
+/** Who gets the reply. */
 struct vu_gpu_reply {
 	vu_gpu_done_fn done;
 	void *arg;
@@ -54,7 +54,7 @@ struct vu_gpu_request {
 /** Reply: U64, bits VHOST_USER_GPU_PROTOCOL_F_*. @context control lcore */
 int vu_device_gpu_get_protocol_features(struct vu_device *dev, const struct vu_gpu_reply *reply);
 
-/** Tell the features in use. @context control lcore */
+/** Announce the features in use. @context control lcore */
 int vu_device_gpu_set_protocol_features(struct vu_device *dev, uint64_t features);
 
 /** Reply: VHOST_USER_GPU_DISPLAY_INFO_BYTES. @context control lcore */
@@ -88,7 +88,7 @@ int vu_device_gpu_update(struct vu_device *dev, const struct vhost_user_gpu_upda
 int vu_device_gpu_dmabuf_scanout(struct vu_device *dev,
 	const struct vhost_user_gpu_dmabuf_scanout *scanout, int fd);
 
-/** Tell that a dma-buf changed. Reply: empty, once the change is shown. @context control lcore */
+/** Announce a changed dma-buf. Reply: empty, once the change is shown. @context control lcore */
 int vu_device_gpu_dmabuf_update(struct vu_device *dev, const struct vhost_user_gpu_update *update,
 	const struct vu_gpu_reply *reply);
 

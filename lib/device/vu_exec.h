@@ -33,7 +33,7 @@ void vu_exec_app_destroy(struct vu_exec_app *app);
  * wrapped, as vu_sched_poll() does.
  *
  * @param app  executor
- * @return microseconds until it wants to be called again, UINT64_MAX = nothing is pending
+ * @return microseconds until it is to be called again, UINT64_MAX = nothing is pending
  * @context control lcore
  */
 uint64_t vu_exec_app_poll(struct vu_exec_app *app);

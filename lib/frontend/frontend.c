@@ -94,7 +94,7 @@ frontend_result(struct vu_frontend *fe, int rc)
 	return rc;
 }
 
-/* What this library can work with of what the user wants. */
+/* What this library can work with of what the user asks for. */
 static uint64_t
 frontend_wanted_features(const struct vu_frontend *fe)
 {
@@ -150,7 +150,7 @@ choose_features(struct vu_frontend *fe, uint64_t offered)
 	return 0;
 }
 
-/* What the device says about itself; each is optional. */
+/* What the device reports about itself; each is optional. */
 static int
 negotiate_limits(struct vu_frontend *fe)
 {

@@ -40,7 +40,7 @@ region_check(const struct vu_frontend *fe, const struct vu_frontend_region *regi
 	return fe->nb_regions < VU_MAX_MEM_SLOTS ? 0 : -ENOSPC;
 }
 
-/* Forget a region; the order of the others does not matter. */
+/* Drop a region; the order of the others does not matter. */
 static void
 region_drop(struct vu_frontend *fe, uint32_t i)
 {
@@ -132,7 +132,7 @@ vu_frontend_mem_add(struct vu_frontend *fe, const struct vu_frontend_region *reg
 	return frontend_result(fe, mem_add_dup(fe, region));
 }
 
-/* The back-end forgets it first, whatever it answers we do too. */
+/* The back-end drops it first; whatever it answers, so do we. */
 static int
 mem_remove(struct vu_frontend *fe, uint32_t i)
 {

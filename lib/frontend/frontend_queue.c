@@ -204,7 +204,7 @@ queue_stop(struct vu_frontend *fe, uint32_t idx)
 
 	if (rc != 0 && rc != -EOPNOTSUPP)
 		return rc;
-	/* What was not used is known here; the answer only says that the back-end has stopped. */
+	/* What was not used is known here; the answer only confirms the stop of the back-end. */
 	return FRONTEND_OP(fe, get_vring_base, idx, &base);
 }
 

@@ -47,10 +47,10 @@ struct vu_frontend_shmem {
 };
 
 /**
- * What a front-end tells its user; all on the control thread. A NULL member is ignored, or refused
- * where it returns a value (0, or -errno to refuse). Called while a request may be waiting for its
- * answer: further requests are answered -EBUSY, except from `up`, `down` and `config_changed`. None
- * of them may close the front-end.
+ * What a front-end reports to its user; all on the control thread. A NULL member is ignored, or
+ * refused where it returns a value (0, or -errno to refuse). Called while a request may be waiting
+ * for its answer: further requests are answered -EBUSY, except from `up`, `down` and
+ * `config_changed`. None of them may close the front-end.
  */
 struct vu_frontend_events {
 	/** Negotiated, memory shared, started queues run (again): queues may be used. */
@@ -115,11 +115,11 @@ struct vu_frontend_region {
 
 /**
  * Open a front-end and start to reach the back-end. A back-end that is not there yet is no error:
- * attempts go on, events->up tells of success.
+ * attempts go on, events->up reports success.
  *
  * @param conf  see struct vu_frontend_conf; conf->fd is owned on every path in mode VU_FRONTEND_FD
  * @return the front-end; NULL with rte_errno EINVAL (conf), ENOENT (no such driver), ENOMEM, or of
- *         a server what vu_listener_create() says
+ *         a server as vu_listener_create()
  * @context control lcore
  */
 struct vu_frontend *vu_frontend_open(const struct vu_frontend_conf *conf);
@@ -153,11 +153,11 @@ int vu_frontend_turn(struct vu_frontend *fe, int timeout_ms);
  */
 int vu_frontend_wait(struct vu_frontend *fe, unsigned int timeout_ms);
 
-/** Tell whether the front-end is between `up` and `down`. @context control lcore */
+/** Check whether the front-end is between `up` and `down`. @context control lcore */
 bool vu_frontend_is_up(const struct vu_frontend *fe);
 
 /**
- * Tell why the front-end is not up: what ended its last attempt or its last connection.
+ * Why the front-end is not up: what ended its last attempt or its last connection.
  *
  * @return 0 it is up, or nothing went wrong yet: a server waits for the back-end; else -errno, of
  *         a client -ENOENT no such path, -ECONNREFUSED nobody listens there
@@ -268,7 +268,7 @@ struct vu_vring_guest *vu_frontend_ring(const struct vu_frontend *fe, uint32_t q
 int vu_frontend_call_fd(const struct vu_frontend *fe, uint32_t queue_idx);
 
 /**
- * Give buffers to the device: add, publish, kick if it wants to know.
+ * Give buffers to the device: add, publish, kick unless it suppresses kicks.
  *
  * @param fe           front-end
  * @param queue_idx    below conf.nb_queues
@@ -314,14 +314,14 @@ uint16_t vu_frontend_reclaim(struct vu_frontend *fe, uint32_t queue_idx,
 	struct vu_guest_done *done, uint16_t max);
 
 /**
- * Notify the device if it wants to know of what was published. A system call then.
+ * Kick the device unless it suppresses kicks for what was published. A system call then.
  * @context owner of the queue
  */
 void vu_frontend_kick(struct vu_frontend *fe, uint32_t queue_idx);
 
 /**
- * Tell whether the device returned a buffer that it did not have; the queue is of no use then until
- * the next start.
+ * Check whether the device returned a buffer that it did not have; the queue is of no use then
+ * until the next start.
  * @context owner of the queue
  */
 bool vu_frontend_queue_is_broken(const struct vu_frontend *fe, uint32_t queue_idx);

@@ -24,7 +24,7 @@ struct mem_guard;
 struct mem_guard *mem_guard_add(void *base, uint64_t len_bytes, uint64_t page_bytes);
 
 /**
- * Forget a mapping. To be called before munmap(2): the handler must not replace memory that may
+ * Drop a mapping. To be called before munmap(2): the handler must not replace memory that may
  * already belong to somebody else.
  *
  * @context control lcore, when nobody touches the mapping any more

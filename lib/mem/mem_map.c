@@ -59,7 +59,7 @@ mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *file)
 	return 0;
 }
 
-/* hugetlbfs wants offset and length in whole huge pages; guests have regions such as 0-640 KiB. */
+/* hugetlbfs takes offset and length in whole huge pages; guests have regions such as 0-640 KiB. */
 static int
 map_place(struct mem_map *map, uint64_t *file_start)
 {

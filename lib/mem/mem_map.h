@@ -28,7 +28,7 @@ struct mem_file {
 /** One mapping. */
 struct mem_map {
 	void *base;              /**< as mmap() returned it */
-	uint64_t mapped_bytes;   /**< as munmap() wants it */
+	uint64_t mapped_bytes;   /**< as munmap() takes it */
 	void *hva;               /**< first byte of the region, inside the mapping */
 	uint64_t len;            /**< bytes of the region */
 	uint64_t mmap_offset;    /**< byte of the file at hva */
@@ -43,8 +43,8 @@ struct mem_map {
  *
  * @param conf  region; its fd may be any fd, hostile
  * @param file  receives the facts
- * @return 0, -EINVAL not a regular file, what mem_xen_inspect() says of a region that asks for a
- *         Xen device, or -errno
+ * @return 0, -EINVAL not a regular file, what mem_xen_inspect() returns for a region that asks for
+ *         a Xen device, or -errno
  */
 int mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *file);
 
@@ -52,7 +52,7 @@ int mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *fil
  * Map a region; the caller gets the first reference.
  *
  * @param conf        region; its fd stays the caller's and is not needed afterwards
- * @param file        what mem_file_inspect() said about the region
+ * @param file        what mem_file_inspect() found out about the region
  * @param used_bytes  mapped by the other regions of the table, counts for max_table_bytes
  * @param deadline_tsc when to stop looking for pages that are there already, see
  *                    mem_map_populate_deadline()

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Guest memory through the Xen devices: foreign frames and grant references. Called by mem_map.c
- * for regions whose flags say so; compiled with the build option `xen` only. A region is mapped as
- * a whole or not at all. See doc/decision/0008.
+ * for regions whose flags ask for it; compiled with the build option `xen` only. A region is mapped
+ * as a whole or not at all. See doc/decision/0008.
  */
 #include "mem_xen.h"
 

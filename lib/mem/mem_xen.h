@@ -101,7 +101,7 @@ int mem_xen_inspect(const struct vu_mem_region_conf *conf, struct mem_file *file
  *
  * @param map   mapping to be
  * @param conf  region
- * @return 0, -ENOMEM, or what the device said of the whole or of one page
+ * @return 0, -ENOMEM, or the device's error of the whole or of one page
  * @context control lcore
  */
 int mem_xen_open(struct mem_map *map, const struct vu_mem_region_conf *conf);

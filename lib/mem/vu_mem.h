@@ -66,8 +66,8 @@ struct vu_mem_region_info {
  * @return table, or NULL with rte_errno: ENOSPC too many regions; EINVAL zero length, address
  *         wrap-around, or not a regular file; EEXIST regions overlap by gpa or by uva; ERANGE the
  *         region lies outside its file; EFBIG more than max_table_bytes; EFAULT or ENOMEM pages
- *         could not be allocated; or what fstat(2) or mmap(2) said. In a build for Xen also EINVAL
- *         flags that exclude each other, ENOTSUP mapping on demand, or what a Xen device said
+ *         could not be allocated; or the errno of fstat(2) or mmap(2). In a build for Xen also
+ *         EINVAL flags that exclude each other, ENOTSUP mapping on demand, or that of a Xen device
  * @context control lcore
  */
 struct vu_mem_table *vu_mem_table_create(const struct vu_mem_region_conf *regions,
@@ -164,7 +164,7 @@ int vu_mem_region_info_get(const struct vu_mem_table *table, unsigned int region
  *
  * @param table       table
  * @param region_idx  0..nb_regions-1
- * @return node, or VU_MEM_NODE_ANY: no such region, or the kernel does not say (containers)
+ * @return node, or VU_MEM_NODE_ANY: no such region, or the kernel does not report it (containers)
  * @context control lcore
  */
 int vu_mem_region_node(const struct vu_mem_table *table, unsigned int region_idx);

@@ -57,8 +57,8 @@ union vu_payload {
 struct vu_msg {
 	uint32_t request;
 	uint32_t flags;
-	uint32_t size;                  /**< payload bytes, as the header says */
-	bool need_reply;                /**< the sender wants an acknowledgement */
+	uint32_t size;                  /**< payload bytes, by the header */
+	bool need_reply;                /**< the sender waits for an acknowledgement */
 	const struct vu_msg_spec *spec; /**< NULL for an unknown request */
 	int fds[VU_MAX_MSG_FDS];        /**< VU_FD_NONE once taken */
 	unsigned int nb_fds;            /**< how many came, taken ones included */
@@ -74,7 +74,7 @@ struct vu_msg {
  *
  * @param msg      overwritten, nothing in it is read
  * @param header   12 bytes
- * @param payload  as many bytes as the header says; not read, and may be NULL, if that is 0 or
+ * @param payload  as many bytes as the header announces; not read, and may be NULL, if that is 0 or
  *                 more than VU_MAX_MSG_BYTES
  * @param fds      nb_fds of them; VU_FD_NONE afterwards; may be NULL without fds
  * @param nb_fds   any number
@@ -114,7 +114,7 @@ int vu_msg_take_fd(struct vu_msg *msg, unsigned int i);
 void vu_msg_release(struct vu_msg *msg);
 
 /**
- * Tell which ring a request names.
+ * Index of the ring that a request names.
  *
  * @param msg  decoded request with a spec, refused or not
  * @return ring index, below vu_msg_limits.nb_queues unless refused; UINT32_MAX if the request names

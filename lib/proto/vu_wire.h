@@ -114,7 +114,7 @@ enum vhost_user_protocol_feature {
 #define VHOST_USER_VERSION 0x1u         /**< the only protocol version */
 #define VHOST_USER_VERSION_MASK 0x3u
 #define VHOST_USER_REPLY_MASK 0x4u      /**< set in every reply */
-#define VHOST_USER_NEED_REPLY_MASK 0x8u /**< the sender wants an acknowledgement */
+#define VHOST_USER_NEED_REPLY_MASK 0x8u /**< the sender waits for an acknowledgement */
 #define VHOST_USER_FLAGS_MASK \
 	(VHOST_USER_VERSION_MASK | VHOST_USER_REPLY_MASK | VHOST_USER_NEED_REPLY_MASK)
 

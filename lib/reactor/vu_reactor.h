@@ -21,7 +21,7 @@ typedef void (*vu_reactor_fd_fn)(void *arg, uint32_t epoll_events);
 /** Called for an expired timer or a posted call. */
 typedef void (*vu_reactor_call_fn)(void *arg);
 /**
- * Called once per turn before the reactor sleeps. Returns in how many microseconds it wants to run
+ * Called once per turn before the reactor sleeps. Returns in how many microseconds it is to run
  * again at the latest: 0 = do not sleep, VU_REACTOR_POLLER_IDLE = not needed for now.
  */
 typedef uint64_t (*vu_reactor_poller_fn)(void *arg);

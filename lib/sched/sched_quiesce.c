@@ -32,10 +32,10 @@
  *    L2 and L3 come after C1 and C2. If the count it goes online with is >= T already, the same
  *    fence, after its load of the token, makes C1 and C2 visible as L1 would.
  *
- * Why a removal waits for nb_done and not for a token: a completed token says that the REMOVE
+ * Why a removal waits for nb_done and not for a token: a completed token shows that the REMOVE
  * will be handled before L3, but its handler still writes to the task, which the caller is going
- * to free. nb_done >= its number (release in mailbox_handle, acquire in waits_collect) says that it
- * has been handled; the loop is a single thread, so it never touches the task again.
+ * to free. nb_done >= its number (release in mailbox_handle, acquire in waits_collect) shows that
+ * it has been handled; the loop is a single thread, so it never touches the task again.
  */
 #include "vu_quiesce.h"
 

@@ -51,7 +51,7 @@ struct task_table {
 /* Bits of a worker's flags. None set is the common case and costs a loop one test per turn. */
 #define FLAG_STOP 1u       /* leave the loop */
 #define FLAG_MEASURE 2u    /* measure the gaps between turns */
-#define FLAG_RESET_GAPS 4u /* forget the gaps measured so far */
+#define FLAG_RESET_GAPS 4u /* clear the gaps measured so far */
 
 enum worker_state {
 	WORKER_FREE,
@@ -152,7 +152,7 @@ idle_word_change(const struct vu_idle_word *idle_word)
 
 /* sched_idle.c */
 
-/* Owner: the last turn found nothing, do as the policy says. */
+/* Owner: the last turn found nothing, follow the policy. */
 void worker_rest(struct vu_sched_worker *worker);
 /* Any thread: something was stored for the worker that is no idle word; wake it if it sleeps. */
 void worker_wake(struct vu_sched_worker *worker);
@@ -202,7 +202,7 @@ void stats_awake(struct vu_sched_worker *worker);
 
 /* sched_gap.c, owner */
 
-/* Forget what was measured, and clear the flag that says so. */
+/* Clear what was measured, and the flag that asks for it. */
 void gaps_clear(struct vu_sched_worker *worker);
 void gap_count(struct vu_sched_worker *worker, uint64_t gap_cycles);
 

@@ -45,7 +45,7 @@ struct vu_sched_wait {
 void vu_sched_wait_init(struct vu_sched_wait *wait, vu_sched_done_fn fn, void *arg);
 
 /**
- * Tell whether a wait was started and its function has not been called yet.
+ * Check whether a wait was started and its function has not been called yet.
  *
  * @param wait  initialised wait
  * @return true while the storage is in use by lib/sched
@@ -67,7 +67,7 @@ bool vu_sched_wait_is_pending(const struct vu_sched_wait *wait);
 void vu_quiesce_start(struct vu_sched *sched, struct vu_sched_wait *wait);
 
 /**
- * Forget a wait started by vu_quiesce_start(): its function will not be called.
+ * Cancel a wait started by vu_quiesce_start(): its function will not be called.
  *
  * The grace period itself is not shortened: what it protected must not be freed for that reason.
  * A removal cannot be cancelled, because its task stays in use until the lcore has quiesced.

@@ -104,7 +104,7 @@ struct __rte_cache_aligned vu_task {
 void vu_task_init(struct vu_task *task, vu_task_poll_fn poll, void *arg);
 
 /**
- * Tell whether the calling thread runs the loop that owns the task right now.
+ * Check whether the calling thread runs the loop that owns the task right now.
  *
  * Written by the owner itself as it handles its mailbox, so true can never be stale: it holds
  * until the caller's poll function returns.
@@ -116,7 +116,7 @@ void vu_task_init(struct vu_task *task, vu_task_poll_fn poll, void *arg);
 bool vu_task_is_mine(const struct vu_task *task);
 
 /**
- * Tell which worker a task is meant to run on; the target while it is moving.
+ * Worker that a task is meant to run on; the target while it is moving.
  *
  * @param task  initialised task
  * @return worker index, or -1 if it is not added or being removed
@@ -125,7 +125,7 @@ bool vu_task_is_mine(const struct vu_task *task);
 int vu_task_worker(const struct vu_task *task);
 
 /**
- * Tell whether a worker owns the task; none does before it is added and while it is on the move.
+ * Check whether a worker owns the task; none does before it is added and while it is on the move.
  *
  * @param task  initialised task
  * @return false: the idle word of the task is looked at when it arrives at a worker
@@ -201,7 +201,7 @@ int vu_sched_turn(struct vu_sched *sched, unsigned int worker_idx);
  * Ask one worker's loop to end after its current turn; does not wait.
  *
  * A request made while the loop does not run is kept: the next vu_sched_loop() returns at once.
- * vu_sched_start() forgets such requests. Tasks stay with the worker and are not polled.
+ * vu_sched_start() drops such requests. Tasks stay with the worker and are not polled.
  *
  * @param sched       scheduler
  * @param worker_idx  0..nb_workers - 1
@@ -211,7 +211,7 @@ int vu_sched_turn(struct vu_sched *sched, unsigned int worker_idx);
 int vu_sched_worker_stop(struct vu_sched *sched, unsigned int worker_idx);
 
 /**
- * Tell whether some thread is inside the loop of a worker.
+ * Check whether some thread is inside the loop of a worker.
  *
  * @param sched       scheduler
  * @param worker_idx  0..nb_workers - 1
@@ -221,7 +221,7 @@ int vu_sched_worker_stop(struct vu_sched *sched, unsigned int worker_idx);
 bool vu_sched_worker_is_running(const struct vu_sched *sched, unsigned int worker_idx);
 
 /**
- * Tell how many workers there are.
+ * Number of workers.
  *
  * @param sched  scheduler
  * @return number of workers, fixed after creation
@@ -230,7 +230,7 @@ bool vu_sched_worker_is_running(const struct vu_sched *sched, unsigned int worke
 unsigned int vu_sched_nb_workers(const struct vu_sched *sched);
 
 /**
- * Tell which lcore a worker stands for.
+ * Lcore that a worker stands for.
  *
  * @param sched       scheduler
  * @param worker_idx  0..nb_workers - 1
@@ -240,7 +240,7 @@ unsigned int vu_sched_nb_workers(const struct vu_sched *sched);
 unsigned int vu_sched_worker_lcore(const struct vu_sched *sched, unsigned int worker_idx);
 
 /**
- * Tell which worker stands for an lcore.
+ * Worker that stands for an lcore.
  *
  * @param sched     scheduler
  * @param lcore_id  any number
@@ -266,7 +266,7 @@ const char *vu_sched_lcores_text(const struct vu_sched *sched, char *text, size_
  */
 
 /**
- * Give a task to a worker, which polls it once at first, whatever its idle word says.
+ * Give a task to a worker, which polls it once at first, whatever its idle word holds.
  *
  * @param sched       scheduler
  * @param task        initialised task that belongs to no worker
@@ -277,7 +277,7 @@ const char *vu_sched_lcores_text(const struct vu_sched *sched, char *text, size_
 int vu_sched_task_add(struct vu_sched *sched, struct vu_task *task, unsigned int worker_idx);
 
 /**
- * Wake a task: poll it once, soon, whatever its idle word says.
+ * Wake a task: poll it once, soon, whatever its idle word holds.
  *
  * Wakes are coalesced: the poll that answers one begins after the latest vu_sched_task_wake() that
  * was merged into it, and sees what was stored before that. A task on the move is polled on
@@ -290,7 +290,7 @@ int vu_sched_task_add(struct vu_sched *sched, struct vu_task *task, unsigned int
 void vu_sched_task_wake(struct vu_sched *sched, struct vu_task *task);
 
 /**
- * Have a task of the calling lcore polled in this turn or the next, whatever its idle word says.
+ * Have a task of the calling lcore polled in this turn or the next, whatever its idle word holds.
  *
  * @param task  task for which vu_task_is_mine() holds
  * @context owner lcore
@@ -323,7 +323,7 @@ int vu_sched_task_remove(struct vu_sched *sched, struct vu_task *task,
 int vu_sched_task_move(struct vu_sched *sched, struct vu_task *task, unsigned int to_worker_idx);
 
 /**
- * Tell whether a move is under way: the former lcore has not quiesced, or vu_sched_poll() was not
+ * Check whether a move is under way: the former lcore has not quiesced, or vu_sched_poll() was not
  * called since.
  *
  * @param task  initialised task
@@ -338,7 +338,7 @@ bool vu_sched_task_is_moving(const struct vu_task *task);
  * Fits vu_reactor_poller_fn when wrapped; the delay grows while lcores do not answer.
  *
  * @param sched  scheduler
- * @return microseconds until it wants to be called again, UINT64_MAX = nothing is pending
+ * @return microseconds until it is to be called again, UINT64_MAX = nothing is pending
  * @context control lcore; not from a wait's function
  */
 uint64_t vu_sched_poll(struct vu_sched *sched);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What a data lcore does while it finds nothing to do, chosen per worker: poll on, pause between
- * turns, wait for a store, or sleep until it is woken. doc/guide/threads.md tells them apart,
+ * turns, wait for a store, or sleep until it is woken. doc/guide/threads.md compares them,
  * sched_idle.c holds the argument why nothing is lost in a sleep.
  */
 #ifndef VU_SCHED_IDLE_H
@@ -22,7 +22,7 @@ enum vu_idle_policy {
 	VU_NB_IDLE_POLICIES
 };
 
-/** Microseconds without work before VU_IDLE_INTERRUPT sleeps, unless the user says otherwise. */
+/** Microseconds without work before VU_IDLE_INTERRUPT sleeps, unless the user sets another time. */
 #define VU_IDLE_US 100
 
 /** Name of a policy as on the command line; NULL beyond the last one. @context any thread */
@@ -44,7 +44,7 @@ int vu_sched_set_idle(struct vu_sched *sched, unsigned int worker_idx,
 	enum vu_idle_policy policy, uint32_t idle_us);
 
 /**
- * Tell whether some worker has a policy that sleeps.
+ * Check whether some worker has a policy that sleeps.
  *
  * @return true: who changes the idle word of a task calls vu_sched_lcore_wake()
  * @context any thread

@@ -87,7 +87,7 @@ void vu_telemetry_table_destroy(struct vu_telemetry_table *table);
 /**
  * Print one line per started queue and per data lcore.
  *
- * @param table  remembers the counters for the next call
+ * @param table  keeps the counters for the next call
  * @param out    stream
  * @context control lcore
  */

@@ -125,7 +125,7 @@ chain_append(struct chain_walk *walk, uint64_t gpa, uint64_t left_bytes, bool is
 	return VU_VRING_OK;
 }
 
-/* Handle descriptor i of the current table and tell which one follows. */
+/* Handle descriptor i of the current table and find which one follows. */
 static enum vu_vring_fault
 chain_step(struct chain_walk *walk, uint32_t i, uint32_t *next, bool *is_last)
 {

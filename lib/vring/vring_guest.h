@@ -39,7 +39,7 @@ guest_bytes(const struct vu_guest_buf *bufs, uint16_t nb)
 	return bytes;
 }
 
-/* Steps that differ by layout; vu_vring_guest.h says what they do. Room was checked. */
+/* Steps that differ by layout; vu_vring_guest.h describes them. Room was checked. */
 void guest_split_add_chain(struct vu_vring_guest *ring, const struct vu_guest_buf *bufs,
 	uint16_t nb_read, uint16_t nb_write);
 void guest_split_add_indirect(struct vu_vring_guest *ring, const struct vu_guest_buf *bufs,

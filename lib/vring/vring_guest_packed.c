@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-/* Descriptor k of a chain: fill the next slot but one, and remember what is in it. */
+/* Descriptor k of a chain: fill the next slot but one, and record what is in it. */
 static void
 packed_put(struct vu_vring_guest *ring, uint16_t position, uint16_t id,
 	const struct vu_guest_shadow *part)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Notifications that a guest wants: written at once, or put off until there is more to tell or
+ * Notifications that a guest needs: written at once, or put off until there are more of them or
  * enough time has passed. Owner lcore.
  *
  * A write to an eventfd takes a microsecond, but wakes all who wait for it, one after the other: a
  * front-end that has ten thousand epoll instances do so makes it take milliseconds, of an lcore
  * that other guests need, too. So a ring whose writes take long is given up. The clock alone does
- * not tell, as the thread that is woken may get our CPU: after a write that looks long the CPU time
- * of the next ones decides. That is a system call more, but only then.
+ * not show it, as the thread that is woken may get our CPU: after a write that looks long the CPU
+ * time of the next ones decides. That is a system call more, but only then.
  */
 #include "vu_vring_notify.h"
 

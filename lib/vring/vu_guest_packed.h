@@ -135,7 +135,7 @@ vu_guest_packed_is_used(const struct vu_vring_guest *ring, uint16_t position, ui
 }
 
 /**
- * Bytes that a used descriptor tells of: none without WRITE.
+ * Bytes that a used descriptor reports: none without WRITE.
  * @context thread of the driver half
  */
 static __rte_always_inline uint32_t

@@ -35,7 +35,7 @@ struct vu_guest_slot {
 	uint16_t next;        /**< next descriptor of the chain */
 };
 
-/** What a descriptor of a packed ring says: the ring itself forgets it when another is used. */
+/** Content of a descriptor of a packed ring: the ring itself loses it when another is used. */
 struct vu_guest_shadow {
 	uint64_t gpa;
 	uint32_t len_bytes;

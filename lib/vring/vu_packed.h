@@ -64,7 +64,7 @@ vu_packed_has_passed(uint16_t size, uint16_t position, uint16_t event, uint16_t 
 }
 
 /**
- * Does the other half want to hear of the nb_slots before `position`? Its structure is read once.
+ * Must the other half be notified of the nb_slots before `position`? Its structure is read once.
  * The caller has put a full barrier between the descriptors and this.
  * @context owner lcore
  */

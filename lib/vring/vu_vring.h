@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One virtqueue as the control lcore sees it: what the messages said about it, whether it is
+ * One virtqueue as the control lcore sees it: what the messages set, whether it is
  * started and enabled, its fds, its saved position and its fault. The owner lcore sees only
  * `snapshot` and `pos` (vu_vring_poll.h).
  */
@@ -54,15 +54,15 @@ struct vu_vring_counters {
 	uint64_t nb_notifications;          /**< call eventfds written */
 	uint64_t nb_notifications_suppressed;
 	uint64_t nb_notification_errors;
-	/** wanted, but put off: one write stands for several, or comes later */
+	/** needed, but put off: one write stands for several, or comes later */
 	uint64_t nb_notifications_delayed;
 };
 
-/** When a guest hears of used buffers that it wants to hear of. All zero: at once. */
+/** When a guest is notified of used buffers, unless it suppresses that. All zero: at once. */
 struct vu_notify_conf {
-	/** used buffers since the last time that it need not hear of yet; 0 or 1: none */
+	/** used buffers since the last time that may stay not yet signalled; 0 or 1: none */
 	uint32_t max_buffers;
-	uint32_t max_us; /**< microseconds until it hears of fewer */
+	uint32_t max_us; /**< microseconds until it is notified of fewer */
 };
 
 /**
@@ -81,7 +81,7 @@ struct vu_vring_pos {
 	bool is_packed;        /**< what the fields mean; set when the ring starts */
 	uint8_t fault;         /**< enum vu_vring_fault; set by the owner lcore */
 	uint16_t region_hint;  /**< last region hit; always re-checked against the table */
-	bool is_delayed;       /**< a wanted notification was put off until delayed_tsc */
+	bool is_delayed;       /**< a notification was put off until delayed_tsc */
 	uint8_t nb_slow_calls; /**< grows with each write that took long, falls with the others */
 	uint64_t delayed_tsc;
 	uint64_t notified_chains; /**< counters.nb_chains at the last notification */
@@ -121,7 +121,7 @@ struct vu_vring {
 void vu_vring_init(struct vu_vring *vring, uint32_t idx);
 
 /**
- * Close the ring's fds and forget its configuration; the ring must be stopped and quiet.
+ * Close the ring's fds and clear its configuration; the ring must be stopped and quiet.
  *
  * @param vring  ring without a published snapshot
  * @context control lcore

@@ -169,7 +169,7 @@ vu_vring_guest_publish(struct vu_vring_guest *ring)
 }
 
 /**
- * Does the device want a kick for what was published since the last call (VIRTIO 1.2, 2.7.10
+ * Must the device be kicked for what was published since the last call (VIRTIO 1.2, 2.7.10
  * and 2.8.10)?
  *
  * @return true: kick

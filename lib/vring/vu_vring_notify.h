@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Driver SDK: tell the guest about used buffers, once per burst and only if it wants to know. With
+ * Driver SDK: notify the guest of used buffers, once per burst and unless it suppresses that. With
  * struct vu_notify_conf that may be put off: pos->is_delayed is set, and the owner has to call
  * vu_vring_notify_check() again and again until it is not. lib/device does so for the queues of a
  * scheduler's tasks.
@@ -72,7 +72,7 @@ vu_vring_notify_check(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
 }
 
 /**
- * Decide once for everything committed since the last call, and notify if the guest wants to know.
+ * Decide once for everything committed since the last call, and notify the guest if needed.
  *
  * @param snap  snapshot of the ring
  * @param pos   position

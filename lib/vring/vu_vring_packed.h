@@ -8,7 +8,7 @@
  *   | gpa len id flags |   |   |   |   | wraps at any size      position and wrap, flags
  *   +------------------+---+---+---+---+
  *
- * flags say who owns a slot: available if AVAIL equals the wrap counter of the lap and USED does
+ * flags show who owns a slot: available if AVAIL equals the wrap counter of the lap and USED does
  * not, used if both equal it. id, length and flags share one aligned word: we read and write them
  * as one, so that no half of them is ever seen.
  */
@@ -341,7 +341,7 @@ vu_packed_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos
 }
 
 /**
- * Does the guest want to hear of what was committed since the last call (VIRTIO 1.2, 2.8.10)?
+ * Must the guest be notified of what was committed since the last call (VIRTIO 1.2, 2.8.10)?
  *
  * @return true: write the call eventfd
  * @context owner lcore
@@ -366,7 +366,7 @@ vu_packed_wants_notification(const struct vu_vring_snapshot *snap, struct vu_vri
 }
 
 /**
- * Tell the guest not to kick: this ring is polled.
+ * Suppress the guest's kicks: this ring is polled.
  * @context owner lcore or control while the ring is stopped
  */
 static inline void
@@ -377,7 +377,7 @@ vu_packed_suppress_kicks(const struct vu_vring_snapshot *snap)
 
 /**
  * Idle word of the ring: an entry can be there only if ((*word ^ idle) & mask) != 0.
- * It looks at AVAIL of the next slot; USED tells nothing new, the slot may be a former used or a
+ * It looks at AVAIL of the next slot; USED shows nothing new, the slot may be a former used or a
  * skipped one.
  *
  * @param snap  snapshot of the ring

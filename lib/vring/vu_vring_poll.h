@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Driver SDK: the comfortable ring API. One set of operations for every layout, behind a lock
- * policy that is chosen once. Callers that want the last cycle fuse the engines of vu_vring_split.h
+ * policy that is chosen once. Callers that count cycles fuse the engines of vu_vring_split.h
  * instead.
  *
  * A guard stands in front of a device's ring (attach), which its session configures, or has a ring
@@ -133,7 +133,7 @@ int vu_vring_add_used(struct vu_vring_guard *guard, const struct vu_vring_item *
 int vu_vring_signal_used(struct vu_vring_guard *guard);
 
 /**
- * Does the guest want to hear of what was given back?
+ * Must the guest be notified of what was given back?
  *
  * @return 1 yes, 0 no; -ESHUTDOWN
  * @context owner lcore, or any data lcore with a lock

@@ -178,7 +178,7 @@ typedef uint64_t vu_split_used_word __attribute__((aligned(4), may_alias));
 
 /**
  * Used elements of entries begin..end - 1. Where nothing was written to the buffers and the guest
- * takes its descriptors in turn, the elements of the last lap say the same already: then the cache
+ * takes its descriptors in turn, the elements of the last lap hold the same already: then the cache
  * line stays with the guest's core.
  * @context owner lcore
  */
@@ -254,7 +254,7 @@ vu_split_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
 }
 
 /**
- * Does the guest want to hear of what was committed since the last call (VIRTIO 1.2, 2.7.7 and
+ * Must the guest be notified of what was committed since the last call (VIRTIO 1.2, 2.7.7 and
  * 2.7.10)?
  *
  * @return true: write the call eventfd
@@ -283,7 +283,7 @@ vu_split_wants_notification(const struct vu_vring_snapshot *snap, struct vu_vrin
 }
 
 /**
- * Tell the guest not to kick: this ring is polled.
+ * Suppress the guest's kicks: this ring is polled.
  * @context owner lcore or control while the ring is stopped
  */
 static inline void

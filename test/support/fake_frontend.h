@@ -53,7 +53,7 @@ void fake_frontend_begin(const struct fake_frontend *frontend, struct vu_reply *
 /**
  * Wait for the next reply.
  *
- * @param reply  overwritten; nb_fds tells how many fds came, which are closed already
+ * @param reply  overwritten; nb_fds counts the fds that came, which are closed already
  * @return 0; -ECONNRESET the back-end hung up; -ETIMEDOUT; or the error of vu_msg_decode()
  */
 int fake_frontend_receive(struct fake_frontend *frontend, struct vu_msg *reply);

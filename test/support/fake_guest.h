@@ -137,7 +137,7 @@ struct fake_ring *fake_ring_create(struct fake_guest *guest, uint16_t size,
 /** Free a ring; its place in guest memory stays taken. */
 void fake_ring_destroy(struct fake_ring *ring);
 
-/** Configuration as the messages would tell it. */
+/** Configuration as the messages would set it. */
 struct vu_vring_conf fake_ring_conf(const struct fake_ring *ring);
 
 /** Let an empty ring start at any index or position. */

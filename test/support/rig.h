@@ -95,7 +95,7 @@ void rig_port_connect(struct rig_port *port);
 /** Set features and memory. */
 void rig_port_negotiate(struct rig_port *port, uint64_t features);
 
-/** Tell the device about a ring, all but the kick; it is enabled. */
+/** Set up a ring of the device, all but the kick; it is enabled. */
 void rig_port_configure(struct rig_port *port, uint32_t i);
 
 /** The same and the kick: it runs with the next commit. */

@@ -91,7 +91,7 @@ int session_port_init(struct session_port *port, struct session_rig *rig, const 
 /** Hang up and free everything. */
 void session_port_fini(struct session_port *port);
 
-/** Without a session: connect the device; nobody hears of ring faults. */
+/** Without a session: connect the device; ring faults are reported to nobody. */
 void session_port_attach(struct session_port *port);
 
 /** Without a session: publish what was set and wait until data lcores go by it. */

@@ -36,8 +36,8 @@ int vu_net_set_pool(struct vu_device_queue *queue, struct rte_mempool *pool);
 void vu_net_set_direct(struct vu_device_queue *queue, bool is_direct);
 
 /**
- * Tell the switch that an address is behind a port, as a frame from the port's guest does. Like all
- * it knows that is forgotten after some minutes without such a frame.
+ * Let the switch learn that an address is behind a port, as a frame from the port's guest does.
+ * Like all it has learned, that is dropped after some minutes without such a frame.
  *
  * @param queue  any queue of a net device with forward=switch
  * @param mac    address; nothing happens if it is no unicast address

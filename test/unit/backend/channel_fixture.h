@@ -122,7 +122,7 @@ channel_receive(struct channel_fixture *f, struct vu_msg *msg)
 	return rc < 0 ? rc : 0;
 }
 
-/* Answer a request and let the session hear it. */
+/* Answer a request and let the session receive it. */
 static inline int
 channel_answer(struct channel_fixture *f, uint32_t request, uint64_t value, int fd)
 {

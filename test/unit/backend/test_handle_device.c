@@ -189,7 +189,9 @@ VU_TEST(handle_device, ops_see_features_and_resets)
 	channel_destroy(&f);
 }
 
-/* The driver sees each table before it counts, may refuse it, and hears when there is none. */
+/*
+ * The driver sees each table before it counts, may refuse it, and is notified when there is none.
+ */
 VU_TEST(handle_device, driver_sees_memory)
 {
 	struct channel_fixture f;

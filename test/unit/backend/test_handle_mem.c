@@ -166,7 +166,7 @@ VU_TEST(handle_mem, add_and_remove_regions)
 	fixture_destroy(&fix);
 }
 
-/* QEMU 7.2 tells each region once per queue pair. */
+/* QEMU 7.2 sends each region once per queue pair. */
 VU_TEST(handle_mem, repeated_regions_change_nothing)
 {
 	const struct vhost_user_mem_region region = fixture_region(0, HALF);
@@ -239,7 +239,7 @@ VU_TEST(handle_mem, add_and_remove_under_running_rings)
 	fixture_destroy(&fix);
 }
 
-/* Placement policy of the first page of a device's memory; -1: the kernel does not tell. */
+/* Placement policy of the first page of a device's memory; -1: the kernel does not report it. */
 static int
 mem_policy(const struct session_fixture *fix)
 {

@@ -316,7 +316,7 @@ VU_TEST(handle_vring, second_call_fd_is_signalled)
 	fixture_destroy(&fix);
 }
 
-/* A ring that does not run has nothing to tell. */
+/* A ring that does not run has nothing to report. */
 VU_TEST(handle_vring, call_fd_of_a_stopped_ring)
 {
 	struct session_fixture fix;

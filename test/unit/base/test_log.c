@@ -60,7 +60,7 @@ VU_TEST(log, refill_keeps_fractions)
 	CHECK_EQ(limit.nb_used, 901 - passed_tsc / line_tsc);
 }
 
-/* A larger burst, and the line after a gap tells of it. */
+/* A larger burst, and the line after a gap reports it. */
 VU_TEST(log, left_out_lines_are_reported)
 {
 	struct vu_log_limit limit = { .burst = 20 };

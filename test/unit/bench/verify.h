@@ -33,7 +33,7 @@ struct verify_result verify_run(const struct verify_conf *conf);
 /** Write a frame whose every byte behind the headers depends on its number. */
 void verify_fill(uint8_t *frame, uint32_t len_bytes, uint32_t port, uint64_t number);
 
-/** Tell whether a frame is what verify_fill() wrote. */
+/** Check whether a frame is what verify_fill() wrote. */
 bool verify_is_filled(const uint8_t *frame, uint32_t len_bytes, uint32_t port, uint64_t number);
 
 #endif /* VERIFY_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Every request with every case against every device below, and the page that tells of it; see
+ * Every request with every case against every device below, and the page that lists it; see
  * conformance.h.
  */
 #include "conformance.h"

@@ -58,7 +58,7 @@ fixture_close(struct fixture *fixture)
 	vu_fd_close(&fixture->pipe_write);
 }
 
-/* Gives up our own copy and tells whether it was the last. */
+/* Gives up our own copy and returns whether it was the last. */
 static bool
 all_copies_closed(struct fixture *fixture)
 {
@@ -539,7 +539,7 @@ VU_TEST(conn, reply_with_fds)
 	fixture_close(&f);
 }
 
-/* Frame nb of a series: every byte tells which, every third one carries fds. */
+/* Frame nb of a series: every byte shows which, every third one carries fds. */
 static void
 build_series(struct vu_reply *reply, unsigned int nb, int fd)
 {

@@ -48,7 +48,7 @@ fixture_close(struct fixture *f)
 	vu_fd_close(&f->pipe_write);
 }
 
-/* Gives up our own copy and tells whether it was the last. */
+/* Gives up our own copy and returns whether it was the last. */
 static bool
 all_copies_closed(struct fixture *f)
 {

@@ -68,7 +68,7 @@ VU_TEST(control, the_last_user_ends_it)
 	vu_control_release();
 }
 
-/* A daemon and an ethdev would both think that all devices are theirs. */
+/* A daemon and an ethdev would both take all devices for theirs. */
 VU_TEST(control, devices_have_one_control)
 {
 	CHECK_EQ(vu_device_control_claim(), 0);

@@ -65,7 +65,7 @@ VU_TEST(device_queue, idle_queue_is_not_polled)
 	fixture_close(&f);
 }
 
-VU_TEST(device_queue, stats_tell_what_happened)
+VU_TEST(device_queue, stats_count_what_happened)
 {
 	struct rig_port f;
 	struct vu_device_queue_stats stats;
@@ -215,7 +215,7 @@ VU_TEST(device_queue, each_fault_costs_its_ring_and_no_other)
 		breakages[b].make(&f);
 		rig_turn(f.sched);
 		rig_turn(f.sched);
-		/* Entries before the bad one were handled, and the guest heard of them. */
+		/* Entries before the bad one were handled, and the guest was notified of them. */
 		CHECK_EQ(fixture_collect(&f, 0), 5);
 		CHECK_EQ(rig_events(f.rings[0].call_fd), 1);
 		check_given_up(&f, breakages[b].fault);

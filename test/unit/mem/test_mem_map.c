@@ -107,7 +107,7 @@ VU_TEST(mem_map, prefaults_when_asked)
 	vu_fd_close(&file);
 }
 
-/* Does an access to this page succeed without a page fault? -1: the kernel does not tell. */
+/* Does an access to this page succeed without a page fault? -1: the kernel does not report it. */
 static int
 is_mapped(const void *hva)
 {

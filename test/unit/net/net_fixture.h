@@ -85,7 +85,7 @@ void net_turn(struct vu_sched *sched);
 
 /* ---- frames ---- */
 
-/** Content that tells frames apart; len_bytes of any size. */
+/** Content that distinguishes frames; len_bytes of any size. */
 void frame_make(uint8_t *frame, uint32_t len_bytes, uint64_t seed);
 
 /** MAC address number n, unicast and local. */
@@ -103,7 +103,7 @@ void chain_write(const struct fake_guest *guest, const struct net_chain *chain,
 void chain_read(const struct fake_guest *guest, const struct net_chain *chain, uint8_t *bytes,
 	uint32_t len_bytes);
 
-/** Put a chain into a ring without telling the device. @return head or -1 */
+/** Put a chain into a ring without publishing it. @return head or -1 */
 int ring_add_chain(struct rig_ring *ring, const struct net_chain *chain, uint16_t nb_direct,
 	uint64_t table_gpa);
 

@@ -27,7 +27,7 @@ void fdb_forget_all(void);
 /** For a case that opens the ports in its own way. */
 void ports_init(struct net_ports *n, unsigned int nb_ports);
 
-/** Tell the switch where the guests are: nobody is unknown, nothing is flooded. */
+/** Let the switch learn where the guests are: nobody is unknown, nothing is flooded. */
 void ports_learn(const struct net_ports *n);
 
 /** The mbufs must be back before the first port goes, and the pool with the last one. */

@@ -370,7 +370,7 @@ VU_TEST(net_direct, the_switch_learns_on_the_way)
 	struct direct_fixture *f = direct_open_modern(3);
 	uint8_t frame[FRAME_BYTES];
 
-	/* Guest 0 has a second address, 50, that nobody heard of before. */
+	/* Guest 0 has a second address, 50, that nobody has learned before. */
 	frame_make_ether(frame, sizeof(frame), 1, 50, 3);
 	CHECK(port_send(&f->net.ports[0], 0, frame, sizeof(frame)) >= 0);
 	net_turn(f->net.sched);

@@ -445,7 +445,7 @@ guest_round(struct net_ports *f, unsigned int port, struct fake_rand *rand, stru
 		uint8_t expected[FRAME_BYTES];
 		uint64_t seed;
 
-		/* The seed travels in the frame, which tells what the other bytes must be. */
+		/* The seed travels in the frame: it fixes what the other bytes must be. */
 		memcpy(&seed, f->received->frame + MAC_BYTES, sizeof(seed));
 		frame_make(expected, sizeof(expected), seed);
 		CHECK_EQ(f->received->len_bytes, FRAME_BYTES);

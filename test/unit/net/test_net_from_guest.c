@@ -272,7 +272,9 @@ VU_TEST(net_from_guest, disabled_ring_consumes_and_drops)
 	CHECK_EQ(port_collect(&l.port, 1), 3);
 	CHECK_EQ(rig_port_stats(&l.port, 1).nb_drops[VU_DROP_DISABLED], 3);
 	CHECK_EQ(rig_port_stats(&l.port, 1).nb_packets, 1);
-	/* A guest that waits for these buffers must hear of them: nobody else will wake it. */
+	/*
+	 * A guest that waits for these buffers must be notified of them: nobody else will wake it.
+	 */
 	CHECK_EQ(rig_events(l.port.rings[1].call_fd), 1);
 	CHECK_EQ(fake_ring_nb_used(l.port.rings[0].ring), 1);
 	vu_device_ring_enable(l.port.dev, 1, true);

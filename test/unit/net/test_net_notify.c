@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Notifications of a port that may be put off: whatever the queue's task does meanwhile, the guest
- * hears of its buffers in the end.
+ * is notified of its buffers in the end.
  */
 #include "test.h"
 
@@ -50,7 +50,7 @@ send_frames(struct notify_fixture *f, unsigned int nb)
 		CHECK(port_send(&f->port, 0, frame, sizeof(frame)) >= 0);
 }
 
-/* One frame there and back: both rings have something to tell. */
+/* One frame there and back: both rings have something to report. */
 static void
 warm_up(struct notify_fixture *f)
 {
@@ -66,7 +66,7 @@ nb_calls(struct notify_fixture *f, uint32_t queue_idx)
 
 static const uint64_t layouts[] = { 0, F_EVENT_IDX, F_PACKED, F_PACKED | F_EVENT_IDX };
 
-VU_TEST(net_notify, idle_queues_tell_after_the_time)
+VU_TEST(net_notify, idle_queues_notify_after_the_time)
 {
 	for (unsigned int i = 0; i < RTE_DIM(layouts); i++) {
 		struct notify_fixture f;
@@ -83,7 +83,7 @@ VU_TEST(net_notify, idle_queues_tell_after_the_time)
 	}
 }
 
-VU_TEST(net_notify, queues_that_stop_tell_first)
+VU_TEST(net_notify, queues_that_stop_notify_first)
 {
 	struct notify_fixture f;
 
@@ -100,7 +100,7 @@ VU_TEST(net_notify, queues_that_stop_tell_first)
 	notify_close(&f);
 }
 
-VU_TEST(net_notify, a_new_call_descriptor_hears_of_it)
+VU_TEST(net_notify, a_new_call_fd_is_written)
 {
 	struct notify_fixture f;
 	int fd = vu_fd_eventfd();
@@ -117,7 +117,7 @@ VU_TEST(net_notify, a_new_call_descriptor_hears_of_it)
 	notify_close(&f);
 }
 
-VU_TEST(net_notify, queues_that_are_given_up_tell_first)
+VU_TEST(net_notify, queues_that_are_given_up_notify_first)
 {
 	struct notify_fixture f;
 	struct fake_ring *ring;
@@ -150,7 +150,7 @@ VU_TEST(net_notify, a_call_that_blocked_is_not_written_again)
 	notify_close(&f);
 }
 
-VU_TEST(net_notify, queues_that_move_tell_at_their_new_place)
+VU_TEST(net_notify, queues_that_move_notify_at_their_new_place)
 {
 	struct notify_fixture f;
 

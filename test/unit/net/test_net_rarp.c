@@ -60,7 +60,7 @@ VU_TEST(net_rarp, refused)
 	port_open(&port, sched, "forward=switch");
 	CHECK_EQ(vu_device_send_rarp(port.dev, multicast), -EINVAL);
 	CHECK_EQ(vu_device_send_rarp(port.dev, nil), -EINVAL);
-	CHECK_EQ(vu_device_send_rarp(port.dev, mac), 0); /* nobody there to hear it */
+	CHECK_EQ(vu_device_send_rarp(port.dev, mac), 0); /* nobody there to receive it */
 	rig_port_close(&port);
 	port_open(&port, sched, "forward=loopback");
 	CHECK_EQ(vu_device_send_rarp(port.dev, mac), -EOPNOTSUPP);

@@ -128,7 +128,7 @@ VU_TEST(msg_decode, refuses_and_closes_wrong_fds_of_every_request)
 	rows_each(row_fds);
 }
 
-VU_TEST(msg_decode, tells_unknown_requests)
+VU_TEST(msg_decode, unknown_requests_are_recognised)
 {
 	const uint32_t unknown[] = { 0, 46, 1000, 0x80000001, UINT32_MAX };
 

@@ -27,7 +27,7 @@ struct sleeper {
 	uint32_t is_armed;
 	uint32_t nb_arms;
 	bool must_be_polled;
-	bool stores_in_arm;   /* work arrives while it is being armed, and nobody tells */
+	bool stores_in_arm;   /* work arrives while it is being armed, without a wake-up */
 };
 
 static bool
@@ -371,7 +371,7 @@ VU_TEST(sched_idle, grace_periods_do_not_wait_for_a_sleeper)
 		vu_quiesce_start(f.sched, &waits[i]);
 		rig_settle(f.sched);
 		CHECK(is_over);
-		/* Nor does the watchdog think that it stalls. */
+		/* Nor does the watchdog report a stall. */
 		CHECK_EQ(vu_sched_watchdog_check(f.sched), 0);
 		rig_settle(f.sched);
 	}

@@ -179,7 +179,7 @@ VU_TEST(telemetry_table, counts_and_rates)
 	fixture_destroy(&fix);
 }
 
-VU_TEST(telemetry_table, tells_states)
+VU_TEST(telemetry_table, states_are_shown)
 {
 	struct session_fixture fix;
 	struct vu_telemetry_table *table;

@@ -56,7 +56,7 @@ take(struct vring_fixture *f, uint16_t max)
 	return nb;
 }
 
-/* Does the guest want to hear of what has been given back? */
+/* Must the guest be notified of what has been given back? */
 static inline bool
 is_wanted(struct vring_fixture *f)
 {

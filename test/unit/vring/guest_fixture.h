@@ -111,7 +111,7 @@ add(struct guest_fixture *f, uintptr_t first, uint16_t nb, bool is_writable)
 	return nb_added;
 }
 
-/* Device: use up to `max` buffers, telling it wrote `len` bytes to each. */
+/* Device: use up to `max` buffers, reporting that it wrote `len` bytes to each. */
 static inline uint16_t
 use(struct guest_fixture *f, uint16_t max, uint32_t len, uint16_t direction)
 {
@@ -125,7 +125,7 @@ use(struct guest_fixture *f, uint16_t max, uint32_t len, uint16_t direction)
 	return nb;
 }
 
-/* Device: does the guest want to hear of it? */
+/* Device: must the guest be notified of it? */
 static inline bool
 wants_notification(struct guest_fixture *f)
 {

@@ -377,7 +377,7 @@ VU_TEST(vring, packed_base_survives_start_and_stop)
 	fixture_stop(&f);
 }
 
-VU_TEST(vring, start_tells_guest_not_to_kick)
+VU_TEST(vring, start_suppresses_kicks)
 {
 	struct vring_fixture f;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What both engines do alike: taking entries, giving them back, and telling the guest. Where the
+ * What both engines do alike: taking entries, giving them back, and notifying the guest. Where the
  * layouts differ, test_vring_split.c and test_vring_packed.c have the cases.
  */
 #include "test.h"
@@ -172,7 +172,7 @@ VU_TEST(vring_engine, stale_region_hint_is_harmless)
 	}
 }
 
-/* The guest wants to hear of nothing soon. */
+/* The guest asks for no notification soon. */
 static void
 look_away(struct fake_ring *ring, uint64_t features)
 {

@@ -52,7 +52,7 @@ events(const struct guest_fixture *f)
 	return eventfd_read(f->vring.call_fd, &nb) == 0 ? nb : 0;
 }
 
-/* A burst of the device, and what it tells of it. */
+/* A burst of the device, and what it notifies of it. */
 static void
 carry(struct guest_fixture *f, uint16_t nb)
 {

@@ -2,7 +2,7 @@
  *
  * Guest to guest: a frame whose only receiver is a queue of this lcore is copied once, from the
  * sender's buffers to the receiver's, and no mbuf is taken. The functions that fill receive queues
- * get views instead: mbuf structures of this lcore that say where a frame lies. What decides about
+ * get views instead: mbuf structures of this lcore that refer to a frame. What decides about
  * a frame is read once: its place by the peek, its addresses here; what else the sender changes
  * meanwhile, its receiver alone gets to see. Owner lcore of the source queue.
  */

@@ -41,7 +41,7 @@ struct net_forward_ops {
 	void (*send)(struct net_forward_queue *from, struct rte_mbuf **frames, uint16_t nb_frames,
 		const struct net_look *look);
 	/*
-	 * Optional: send the frames at the head of the ring that need no mbuf, and tell in `look`
+	 * Optional: send the frames at the head of the ring that need no mbuf, and report in `look`
 	 * what was found out about the others. Returns the ring entries dealt with; 0: the next
 	 * frame has to be dequeued. Owner lcore of the queue.
 	 */

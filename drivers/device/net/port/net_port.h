@@ -46,7 +46,7 @@ extern const struct vu_key net_conf_keys[];
 struct rte_mempool *net_pool_get(int numa_node);
 void net_pool_put(struct rte_mempool *pool);
 
-/* net_rarp.c: a guest came here by migration: tell the switch where it is now. Control lcore. */
+/* net_rarp.c: a guest came here by migration: let the switch learn where it is. Control lcore. */
 int net_send_rarp(struct vu_device *dev, const uint8_t *mac);
 
 #endif /* NET_PORT_H */

@@ -20,7 +20,7 @@
 
 #define FAST_HEADER_BYTES 12
 
-/* What an mbuf says of a received frame, as two stores; the layout is DPDK's ABI. */
+/* What an mbuf holds of a received frame, as two stores; the layout is DPDK's ABI. */
 _Static_assert(offsetof(struct rte_mbuf, data_off) == 16 &&
 	offsetof(struct rte_mbuf, ol_flags) == 24 &&
 	offsetof(struct rte_mbuf, packet_type) == 32 &&
@@ -181,7 +181,7 @@ fast_header_out_any(uint64_t offloads, const struct rte_mbuf *frame, struct net_
 	return true;
 }
 
-/* Make the header of a frame that has something to say in it; false: software comes first. */
+/* Make the header of a frame that needs more than zeros in it; false: software comes first. */
 static __rte_always_inline bool
 fast_header_out(uint64_t offloads, const struct rte_mbuf *frame, struct net_header_words *words)
 {

@@ -246,7 +246,7 @@ gso_is_allowed(uint64_t offloads, const struct net_header *header, bool is_ipv4)
 	return (header->gso_type & ~NET_GSO_ECN) == type && (offloads & needs) == needs;
 }
 
-/* hdr_len is a hint that nobody needs (VIRTIO 1.2, 5.1.6.2.2): the frame says it better. */
+/* hdr_len is a hint that nobody needs (VIRTIO 1.2, 5.1.6.2.2): the frame itself is more exact. */
 static bool
 take_segments(uint64_t offloads, struct rte_mbuf *frame, const struct net_header *header)
 {
@@ -334,7 +334,7 @@ net_offload_to_header_segments(
 	if (!net_offload_has_headers(frame))
 		return false;
 	header->gso_type = is_ipv4 ? NET_GSO_TCPV4 : NET_GSO_TCPV6;
-	/* Congestion window reduced: only the first segment may say so. */
+	/* Congestion window reduced: only the first segment may carry it. */
 	if ((tcp->tcp_flags & RTE_TCP_CWR_FLAG) != 0) {
 		header->gso_type |= NET_GSO_ECN;
 		needs |= RTE_BIT64(VIRTIO_NET_F_GUEST_ECN);

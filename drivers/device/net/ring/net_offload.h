@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Private to the virtio-net device driver: the header in front of each frame (VIRTIO 1.2, 5.1.6)
- * and what it says of checksums and segmentation, to and from mbuf fields. A frame that a guest
+ * and its checksum and segmentation fields, to and from mbuf fields. A frame that a guest
  * sends unfinished carries a transmit request (RTE_MBUF_F_TX_*), as an ethdev would take it; where
  * it leaves to a guest, the request becomes that guest's header again, or net_software.c fulfils
  * it. Any function here: owner lcore of the queue.
@@ -46,7 +46,7 @@ struct net_header {
 /* Requests that neither a header can express nor software fulfils. */
 #define NET_TX_UNKNOWN (RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_OUTER_IP_CKSUM | \
 	RTE_MBUF_F_TX_OUTER_UDP_CKSUM | RTE_MBUF_F_TX_TUNNEL_MASK)
-/* Requests that a frame must not leave with, unless its header can say so. */
+/* Requests that a frame must not leave with, unless its header can express them. */
 #define NET_TX_REQUESTS (RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | \
 	NET_TX_UNKNOWN)
 /* All that can make a header to a guest differ from zero. */
@@ -87,8 +87,8 @@ net_header_has_request(const struct net_header *header)
 }
 
 /**
- * Put into mbuf fields what a guest's header asks for. What they cannot say, a checksum anywhere in
- * the frame, is done at once.
+ * Put into mbuf fields what a guest's header asks for. What they cannot express, a checksum
+ * anywhere in the frame, is done at once.
  *
  * @param offloads  net_offload_effective() with VIRTIO_NET_F_CSUM
  * @param frame     nobody else's yet
@@ -150,7 +150,7 @@ struct net_header_words {
 	uint32_t high;
 };
 
-/* Of a frame in one buffer that has nothing to say. */
+/* Of a frame in one buffer that asks for nothing. */
 static const struct net_header_words net_header_words_zero = {
 	.low = 0,
 	.high = RTE_LE32(1 << 16),

@@ -27,7 +27,7 @@ struct net_software {
 };
 
 /**
- * Begin with a frame for which net_offload_to_header() said no.
+ * Begin with a frame for which net_offload_to_header() returned false.
  *
  * @param work   filled, except offloads and pool
  * @param frame  read until the work is done
@@ -36,7 +36,7 @@ struct net_software {
 bool net_software_begin(struct net_software *work, const struct rte_mbuf *frame);
 
 /**
- * Make the next frames, for which net_offload_to_header() will say yes.
+ * Make the next frames, for which net_offload_to_header() returns true.
  *
  * @param work    has_no_mbuf is set if the pool ran empty
  * @param frames  filled; the caller's
