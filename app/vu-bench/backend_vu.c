@@ -96,10 +96,14 @@ vu_open_device(struct vu_backend *vu, unsigned int idx)
 	if (served->dev == NULL)
 		return -rte_errno;
 	for (uint32_t i = 1; i < conf.nb_queues; i += 2) {
-		vu_net_set_pool(vu_device_queue(served->dev, i), vu->conf.pool);
+		const struct vu_net_frames frames = { vu->conf.pool, RTE_MBUF_PORT_INVALID, false };
+
+		vu_net_set_frames(vu_device_queue(served->dev, i), &frames);
 		vu_net_set_direct(vu_device_queue(served->dev, i),
 			vu->conf.backend != BENCH_VU_MBUF);
 	}
+	for (uint32_t i = 0; i < conf.nb_queues && vu->app != NULL; i++)
+		vu_exec_app_resume(vu_device_queue(served->dev, i));
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
 		return -errno;
 	served->front_fd = fds[0];

@@ -36,6 +36,8 @@ device_init(struct vu_device *dev, const struct vu_device_conf *conf)
 	dev->exec = conf->sched != NULL ? &exec_sched_ops : &exec_app_ops;
 	dev->sched = conf->sched;
 	dev->app = conf->app;
+	dev->changed = conf->changed;
+	dev->changed_arg = conf->changed_arg;
 	dev->notify = conf->notify;
 	dev->nb_queues = dev->ops->num_queues != NULL ? dev->ops->num_queues(conf) :
 		conf->nb_queues;
@@ -144,6 +146,14 @@ vu_device_connect(struct vu_device *dev, const struct vu_device_events *events)
 	RTE_VERIFY(!dev->is_connected);
 	dev->events = *events;
 	dev->is_connected = true;
+	device_changed(dev);
+}
+
+void
+device_changed(const struct vu_device *dev)
+{
+	if (dev->changed != NULL)
+		dev->changed(dev->changed_arg);
 }
 
 struct vu_device *

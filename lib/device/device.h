@@ -64,6 +64,8 @@ struct vu_device {
 	uint64_t max_mem_bytes;   /**< 0: any */
 	struct device_queue **queues;
 	struct vu_device_events events;
+	void (*changed)(void *arg);
+	void *changed_arg;
 	bool is_connected;
 	bool is_detached;
 	bool has_features;
@@ -80,6 +82,11 @@ struct vu_device {
 	vu_device_done_fn disconnected;
 	void *disconnected_arg;
 };
+
+/* device.c */
+
+/** Report to the creator that something may have changed. */
+void device_changed(const struct vu_device *dev);
 
 /* device_registry.c */
 

@@ -121,10 +121,12 @@ change_advance(struct vu_device *dev)
 		return;
 	dev->change.is_quiesced = false;
 	change_release(dev);
-	if (dev->disconnected != NULL)
+	if (dev->disconnected != NULL) {
 		device_disconnect_step(dev);
-	else
-		dev->change.done(dev->change.arg);
+		return;
+	}
+	device_changed(dev);
+	dev->change.done(dev->change.arg);
 }
 
 void
@@ -260,10 +262,15 @@ device_publish(struct vu_device *dev)
 int
 vu_device_commit(struct vu_device *dev, vu_device_done_fn done, void *arg)
 {
+	int rc;
+
 	RTE_VERIFY(dev->change.nb_waits == 0);
 	dev->change.done = done;
 	dev->change.arg = arg;
-	return device_publish(dev);
+	rc = device_publish(dev);
+	if (rc == 0)
+		device_changed(dev);
+	return rc;
 }
 
 static void
@@ -280,6 +287,7 @@ device_disconnected(struct vu_device *dev)
 	dev->disconnected = NULL;
 	if (dev->ops->acked_features != NULL)
 		dev->ops->acked_features(dev, 0);
+	device_changed(dev);
 	done(dev->disconnected_arg);
 }
 

@@ -104,6 +104,25 @@ app_quiesce(struct vu_device *dev, struct exec_wait *wait)
 	TAILQ_INSERT_TAIL(&dev->app->waits, wait, link);
 }
 
+void
+vu_exec_app_pause(struct vu_device_queue *queue)
+{
+	uint32_t turn;
+
+	vu_store(&queue->is_paused, 1);
+	/* As in app_quiesce(). */
+	RTE_VERIFY(membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0);
+	turn = vu_load_acquire(&queue->turn);
+	while ((turn & 1) != 0 && vu_load_acquire(&queue->turn) == turn)
+		usleep(APP_POLL_MIN_US);
+}
+
+void
+vu_exec_app_resume(struct vu_device_queue *queue)
+{
+	vu_store_release(&queue->is_paused, 0); /* pairs with the control dependency of a burst */
+}
+
 /* Any thread may call for any queue: there is nothing to assign. */
 static int
 app_assign(struct vu_device *dev, const struct vu_device_conf *conf, unsigned int *worker_of_queue)
@@ -118,6 +137,13 @@ static void
 app_nothing(struct device_queue *queue)
 {
 	(void)queue;
+}
+
+/* Until the application has what its bursts need. */
+static void
+app_init(struct device_queue *queue)
+{
+	queue->head.is_paused = 1;
 }
 
 static int
@@ -166,7 +192,7 @@ app_node(const struct device_queue *queue)
 
 const struct exec_ops exec_app_ops = {
 	.assign = app_assign,
-	.init = app_nothing,
+	.init = app_init,
 	.attach = app_attach,
 	.detach = app_detach,
 	.refresh = app_nothing,

@@ -74,6 +74,12 @@ struct vu_device_conf {
 	const struct vu_assign_conf *assign; /**< placement of the queues; with a scheduler */
 	/** for queues whose tasks the scheduler polls; all zero: notify at once */
 	struct vu_notify_conf notify;
+	/**
+	 * Called on the control lcore when rings, features or the front-end may be other ones;
+	 * NULL: nobody asks.
+	 */
+	void (*changed)(void *arg);
+	void *changed_arg;
 	const char *driver_args;    /**< key=value,... for the driver; NULL for none */
 	char *errmsg;               /**< one line, filled if the driver refuses its arguments */
 	size_t errmsg_bytes;

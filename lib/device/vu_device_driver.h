@@ -60,6 +60,7 @@ struct vu_device_queue {
 	enum vu_device_queue_direction direction; /**< fixed after the driver's create op */
 	/** owner lcore: odd while a thread of the application is in a burst call */
 	uint32_t turn;
+	uint32_t is_paused;              /**< any thread: burst calls find no ring (vu_exec.h) */
 	struct vu_vring vring;
 	bool is_failed;                  /**< owner lcore: the fault was reported */
 	struct vu_device_queue_counters counters __rte_cache_aligned;
@@ -242,15 +243,18 @@ void vu_device_state_checked(struct vu_device *dev, int rc);
  * vu_device_queue_leave(), in the same thread; they do not nest.
  *
  * @param queue  queue that no other thread is polling
- * @return snapshot, valid until vu_device_queue_leave(); NULL while the ring does not run
+ * @return snapshot, valid until vu_device_queue_leave(); NULL while the ring does not run or the
+ *         queue is paused
  * @context thread of the application that polls the queue
  */
 static __rte_always_inline const struct vu_vring_snapshot *
 vu_device_queue_enter(struct vu_device_queue *queue)
 {
 	vu_store(&queue->turn, queue->turn + 1);
-	/* Turn before snapshot: a compiler's order here, a processor's by membarrier() there. */
+	/* Turn before the others: a compiler's order here, a processor's by membarrier() there. */
 	rte_compiler_barrier();
+	if (unlikely(vu_load(&queue->is_paused) != 0))
+		return NULL;
 	return vu_vring_snapshot_load(&queue->vring);
 }
 

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+struct vu_device_queue;
 struct vu_exec_app;
 
 /**
@@ -37,5 +38,22 @@ void vu_exec_app_destroy(struct vu_exec_app *app);
  * @context control lcore
  */
 uint64_t vu_exec_app_poll(struct vu_exec_app *app);
+
+/**
+ * Let burst calls of a queue find no ring from now on, whatever the front-end does, and wait until
+ * none is under way. The guest's buffers stay where they are.
+ *
+ * @param queue  of a device that threads of the application poll
+ * @context any thread that is in no burst call of the queue; sleeps if one is under way
+ */
+void vu_exec_app_pause(struct vu_device_queue *queue);
+
+/**
+ * Let burst calls find the ring. All queues are paused at first.
+ *
+ * @param queue  as above; its driver has what it needs to be polled, mbufs for example
+ * @context any thread
+ */
+void vu_exec_app_resume(struct vu_device_queue *queue);
 
 #endif /* VU_EXEC_H */

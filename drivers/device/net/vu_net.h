@@ -14,16 +14,31 @@
 
 struct vu_device_queue;
 
+/** What the frames of a queue are made of. */
+struct vu_net_frames {
+	struct rte_mempool *pool; /**< outlives the device */
+	uint16_t port_id;         /**< mbuf.port; RTE_MBUF_PORT_INVALID if there is no ethdev */
+	/** a frame that is longer than one mbuf's room is dropped and counted, not spread */
+	bool is_linear;
+	/**
+	 * for vu_net_from_guest_burst(): frames as from a NIC, with receive flags in place of
+	 * transmit requests: RTE_MBUF_F_RX_L4_CKSUM_NONE for one whose checksum is partial,
+	 * _GOOD for one whose checksum was completed here, _LRO with tso_segsz for a large one
+	 */
+	bool has_rx_flags;
+	bool has_rx_checksum; /**< with has_rx_flags: partial checksums are the caller's work */
+};
+
 /**
- * Have a queue make its frames from a pool of the caller's instead of the one that all net devices
- * of a NUMA node share.
+ * Have a queue make its frames of the caller's mbufs instead of those that all net devices of a
+ * NUMA node share. A queue that threads of the application poll has no other ones.
  *
- * @param queue  odd queue of a net device
- * @param pool   outlives the device
- * @return 0; -EINVAL its mbufs have no room for data
- * @context control lcore, before the ring is started
+ * @param queue   odd queue of a net device
+ * @param frames  see struct vu_net_frames
+ * @return 0; -EINVAL mbufs of the pool have no room for data
+ * @context any thread, while the queue is paused (vu_exec.h) or before its ring is started
  */
-int vu_net_set_pool(struct vu_device_queue *queue, struct rte_mempool *pool);
+int vu_net_set_frames(struct vu_device_queue *queue, const struct vu_net_frames *frames);
 
 /**
  * Have frames from a guest to one on the same lcore go straight on, with one copy, where nothing
@@ -44,6 +59,15 @@ void vu_net_set_direct(struct vu_device_queue *queue, bool is_direct);
  * @context any thread
  */
 void vu_net_learn(const struct vu_device_queue *queue, const struct rte_ether_addr *mac);
+
+/**
+ * Buffers of the guest that wait for a burst. A moment later there may be others.
+ *
+ * @param queue  queue of a net device
+ * @return ring entries that the guest made available; 0 while the ring does not run
+ * @context thread of the application that polls the queue
+ */
+uint16_t vu_net_nb_waiting(struct vu_device_queue *queue);
 
 /**
  * Take frames that the guest sent (a transmit queue, VIRTIO 1.2, 5.1.6.2). A ring that is not

@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -27,7 +28,15 @@ struct app_fixture {
 	struct fake_ring *rings[NB_QUEUES];
 	unsigned int nb_done;
 	unsigned int nb_ring_faults;
+	unsigned int nb_changed;
+	uint32_t is_paused;     /* by the other thread */
 };
+
+static void
+app_changed(void *arg)
+{
+	((struct app_fixture *)arg)->nb_changed++;
+}
 
 static void
 app_done(void *arg)
@@ -52,8 +61,12 @@ app_open(struct app_fixture *f)
 
 	*f = (struct app_fixture){ .app = vu_exec_app_create() };
 	conf.app = f->app;
+	conf.changed = app_changed;
+	conf.changed_arg = f;
 	f->dev = vu_device_create(FAKE_DRIVER_NAME, &conf);
 	fake_guest_init(&f->guest);
+	for (unsigned int i = 0; i < NB_QUEUES; i++)
+		vu_exec_app_resume(vu_device_queue(f->dev, i));
 	for (unsigned int i = 0; i < NB_QUEUES; i++)
 		f->rings[i] = fake_ring_create(&f->guest, RING_ENTRIES, &place);
 }
@@ -177,6 +190,66 @@ VU_TEST(exec_app, the_end_of_a_session_waits_too)
 	CHECK_EQ(vu_exec_app_poll(f.app), UINT64_MAX);
 	CHECK_EQ(f.nb_done, 1);
 	CHECK_EQ(vu_device_state(f.dev), VU_DEVICE_IDLE);
+	app_close(&f);
+}
+
+static void *
+app_pause(void *arg)
+{
+	struct app_fixture *f = arg;
+
+	vu_exec_app_pause(vu_device_queue(f->dev, 0));
+	vu_store_release(&f->is_paused, 1);
+	return NULL;
+}
+
+VU_TEST(exec_app, a_pause_waits_for_the_burst_under_way)
+{
+	const struct vu_vring_snapshot *snap;
+	struct vu_device_queue *queue;
+	struct app_fixture f;
+	pthread_t thread;
+
+	app_open(&f);
+	app_connect(&f);
+	queue = vu_device_queue(f.dev, 0);
+	snap = vu_device_queue_enter(queue);
+	expect_thread_start(&thread, app_pause, &f);
+	WAIT_UNTIL(vu_load(&queue->is_paused) != 0);
+	usleep(1000);
+	CHECK_EQ(vu_load_acquire(&f.is_paused), 0);
+	CHECK_EQ(snap->size, RING_ENTRIES);
+	vu_device_queue_leave(queue);
+	expect_thread_join(thread);
+	/* The ring runs on, bursts do not find it, other queues do not care. */
+	CHECK(queue->vring.snapshot != NULL);
+	CHECK(vu_device_queue_enter(queue) == NULL);
+	vu_device_queue_leave(queue);
+	CHECK(vu_device_queue_enter(vu_device_queue(f.dev, 1)) != NULL);
+	vu_device_queue_leave(vu_device_queue(f.dev, 1));
+	vu_exec_app_resume(queue);
+	CHECK(vu_device_queue_enter(queue) == snap);
+	vu_device_queue_leave(queue);
+	app_close(&f);
+}
+
+VU_TEST(exec_app, changes_are_reported_to_the_creator)
+{
+	struct app_fixture f;
+
+	app_open(&f);
+	CHECK_EQ(f.nb_changed, 0);
+	app_connect(&f);
+	/* The connection, and the first commit. */
+	CHECK_EQ(f.nb_changed, 2);
+	vu_device_ring_stop(f.dev, 0);
+	CHECK_EQ(vu_device_commit(f.dev, app_done, &f), -EINPROGRESS);
+	CHECK_EQ(f.nb_changed, 2);
+	vu_exec_app_poll(f.app);
+	CHECK_EQ(f.nb_changed, 3);
+	vu_device_disconnect(f.dev, app_done, &f);
+	vu_exec_app_poll(f.app);
+	CHECK_EQ(f.nb_changed, 4);
 	app_close(&f);
 }
 

@@ -11,6 +11,8 @@
 
 #include "expect.h"
 #include "fake_rand.h"
+#include "vu_exec.h"
+#include "vu_net.h"
 
 struct vu_notify_conf port_notify;
 struct vu_exec_app *port_app;
@@ -30,6 +32,17 @@ port_open_on(struct rig_port *port, struct vu_sched *sched, const char *args, ui
 	conf.notify = port_notify;
 	conf.app = sched == NULL ? port_app : NULL;
 	rig_port_open(port, "net", &conf);
+	/* What an application brings; the pool is counted as those of other ports are. */
+	for (uint32_t i = 0; i < 2 * nb_pairs && sched == NULL; i++) {
+		const struct vu_net_frames frames = {
+			.pool = i % 2 != 0 ? net_pool_get(SOCKET_ID_ANY) : NULL,
+			.port_id = RTE_MBUF_PORT_INVALID,
+		};
+
+		if (i % 2 != 0)
+			CHECK_EQ(vu_net_set_frames(vu_device_queue(port->dev, i), &frames), 0);
+		vu_exec_app_resume(vu_device_queue(port->dev, i));
+	}
 	/* Garbage: without offload features it means nothing. */
 	memset(port->header, 0xa5, sizeof(port->header));
 	for (uint32_t i = 0; i < port->nb_queues; i++) {

@@ -99,7 +99,7 @@ VU_TEST(net_conf, listed_keys_are_the_known_ones)
 {
 	static const char *const known[] = {
 		"forward", "far", "mac", "mtu", "mrg", "event-idx", "packed", "in-order",
-		"offloads",
+		"offloads", "tso",
 	};
 	const struct vu_key *keys = vu_device_driver_keys("net");
 

@@ -226,19 +226,23 @@ VU_TEST(net_from_guest, frames_come_from_the_pool_that_was_set)
 	struct rte_mempool *no_room = rte_pktmbuf_pool_create("none", 63, 0, 0,
 		RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
 	struct rte_mbuf *frames[2];
+	const struct vu_net_frames bad = { no_room, RTE_MBUF_PORT_INVALID, false };
+	const struct vu_net_frames good = { pool, 7, false };
 	struct rig_port port;
 	struct vu_sched *sched = rig_sched_create(2);
 	uint8_t frame[300];
 
 	port_open(&port, sched, "forward=null");
-	CHECK_EQ(vu_net_set_pool(vu_device_queue(port.dev, 1), no_room), -EINVAL);
-	CHECK_EQ(vu_net_set_pool(vu_device_queue(port.dev, 1), pool), 0);
+	CHECK_EQ(vu_net_set_frames(vu_device_queue(port.dev, 1), &bad), -EINVAL);
+	CHECK_EQ(vu_net_set_frames(vu_device_queue(port.dev, 1), &good), 0);
 	port_start(&port, F_MODERN);
 	frame_make(frame, sizeof(frame), 1);
 	CHECK(port_send(&port, 0, frame, 100) >= 0);
 	CHECK(port_send(&port, 0, frame, sizeof(frame)) >= 0);
 	CHECK_EQ(vu_net_from_guest_burst(vu_device_queue(port.dev, 1), frames, 2), 2);
 	CHECK(frames[0]->pool == pool && frames[1]->pool == pool);
+	CHECK_EQ(frames[0]->port, 7);
+	CHECK_EQ(frames[1]->port, 7);
 	/* Its mbufs are shorter than the usual ones. */
 	CHECK_EQ(frames[0]->nb_segs, 1);
 	CHECK_EQ(frames[1]->nb_segs, 2);
@@ -248,6 +252,35 @@ VU_TEST(net_from_guest, frames_come_from_the_pool_that_was_set)
 	CHECK_EQ(rte_mempool_avail_count(pool), pool->size);
 	rte_mempool_free(pool);
 	rte_mempool_free(no_room);
+	vu_sched_destroy(sched);
+}
+
+VU_TEST(net_from_guest, linear_frames_are_no_longer_than_an_mbuf)
+{
+	struct rte_mempool *pool = rte_pktmbuf_pool_create("own", 63, 0, 0,
+		RTE_PKTMBUF_HEADROOM + 256, SOCKET_ID_ANY);
+	const struct vu_net_frames linear = { pool, 7, true };
+	struct vu_sched *sched = rig_sched_create(2);
+	struct rte_mbuf *frames[4];
+	struct rig_port port;
+	uint8_t frame[300];
+
+	port_open(&port, sched, "forward=null");
+	CHECK_EQ(vu_net_set_frames(vu_device_queue(port.dev, 1), &linear), 0);
+	port_start(&port, F_MODERN);
+	frame_make(frame, sizeof(frame), 1);
+	CHECK(port_send(&port, 0, frame, 256) >= 0);
+	CHECK(port_send(&port, 0, frame, 257) >= 0);
+	CHECK(port_send(&port, 0, frame, 100) >= 0);
+	CHECK_EQ(vu_net_from_guest_burst(vu_device_queue(port.dev, 1), frames, 4), 2);
+	CHECK_EQ(frames[0]->pkt_len, 256);
+	CHECK_EQ(frames[0]->nb_segs, 1);
+	CHECK_EQ(frames[1]->pkt_len, 100);
+	CHECK_EQ(rig_port_stats(&port, 1).nb_drops[VU_DROP_TOO_BIG], 1);
+	rte_pktmbuf_free_bulk(frames, 2);
+	rig_port_close(&port);
+	CHECK_EQ(rte_mempool_avail_count(pool), pool->size);
+	rte_mempool_free(pool);
 	vu_sched_destroy(sched);
 }
 

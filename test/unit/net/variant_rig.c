@@ -12,6 +12,7 @@
 #include <rte_mempool.h>
 
 #include "expect.h"
+#include "vu_net.h"
 #include "vu_fd.h"
 #include "vu_vring_packed.h"
 
@@ -161,6 +162,9 @@ side_open_queue(struct rig_side *side, const struct rig_plan *plan)
 {
 	struct vu_device_queue *queue = &side->queue;
 	struct net_queue *nq = &side->nq;
+	const struct vu_net_frames frames = {
+		side->pools[plan->pool], RTE_MBUF_PORT_INVALID, false,
+	};
 
 	memset(queue, 0, sizeof(*queue));
 	memset(nq, 0, sizeof(*nq));
@@ -170,7 +174,7 @@ side_open_queue(struct rig_side *side, const struct rig_plan *plan)
 	queue->vring.enabled = true;
 	queue->priv = nq;
 	nq->queue = queue;
-	CHECK(net_queue_set_pool(nq, side->pools[plan->pool]) == 0);
+	CHECK(net_queue_set_frames(nq, &frames) == 0);
 	queue->vring.priv_bytes = sizeof(struct net_snapshot);
 	side->snapshot = vu_vring_snapshot_create(&queue->vring, side->mem, plan->features);
 	CHECK(side->snapshot != NULL);

@@ -56,6 +56,7 @@ const struct vu_key net_conf_keys[] = {
 	SWITCH("in-order", has_in_order, "offer to use buffers in the order of the guest"),
 	SWITCH("offloads", has_offloads, "offer checksum and segmentation offloads; what a "
 		"receiver does not take is done in software"),
+	SWITCH("tso", has_tso, "offer segmentation offloads among them"),
 	{ .name = NULL },
 };
 
@@ -64,7 +65,7 @@ net_conf_parse(struct net_conf *conf, const char *args, char *errmsg, size_t err
 {
 	*conf = (struct net_conf){
 		.forward = &net_forward_switch, .has_mrg = true, .has_event_idx = true,
-		.has_packed = true, .has_in_order = true, .has_offloads = true,
+		.has_packed = true, .has_in_order = true, .has_offloads = true, .has_tso = true,
 	};
 	return vu_keys_parse(net_conf_keys, args, conf,
 		&(const struct vu_errmsg){ errmsg, errmsg_bytes });

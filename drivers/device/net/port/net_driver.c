@@ -22,6 +22,11 @@
 #include "vu_wire.h"
 
 #define NET_STATUS_LINK_UP 1
+/* What is left of the offloads without segmentation. */
+#define NET_CSUM_FEATURES (RTE_BIT64(VIRTIO_NET_F_CSUM) | RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM))
+
+/* Of a device whose queues the application polls. */
+static const struct net_forward_ops net_forward_none = { .name = "none" };
 
 /* Configuration space (VIRTIO 1.2, 5.1.4), little-endian. */
 struct net_config {
@@ -60,7 +65,8 @@ net_features(const struct vu_device *dev)
 	if (net->port.nb_pairs > 1)
 		features |= RTE_BIT64(VIRTIO_NET_F_MQ);
 	if (net->conf.has_offloads)
-		features |= net_offload_offered();
+		features |= net_offload_offered() &
+			(net->conf.has_tso ? UINT64_MAX : NET_CSUM_FEATURES);
 	return features;
 }
 
@@ -159,31 +165,42 @@ net_queue_fault(struct vu_device_queue *queue)
 	net_forward_drain(queue->priv, VU_DROP_FAULT);
 }
 
+/* Frames between the lcores of a scheduler: mbufs to make them of, rings to hand them over. */
+static int
+net_queue_create_way(struct net_forward_queue *fq, bool is_to_guest)
+{
+	const int node = vu_device_queue_node(fq->ring.queue);
+	const struct vu_net_frames frames = { net_pool_get(node), RTE_MBUF_PORT_INVALID, false };
+	char name[RTE_RING_NAMESIZE];
+	int rc = net_queue_set_frames(&fq->ring, &frames);
+
+	if (!is_to_guest || rc != 0)
+		return rc;
+	snprintf(name, sizeof(name), "vu_%p", (void *)fq);
+	fq->handoff = rte_ring_create(name, NET_HANDOFF_FRAMES, node, RING_F_SC_DEQ);
+	return fq->handoff != NULL ? 0 : -ENOMEM;
+}
+
 static int
 net_queue_create(struct net_device *net, struct net_forward_queue *fq, uint32_t queue_idx)
 {
-	char name[RTE_RING_NAMESIZE];
 	bool is_to_guest = queue_idx % 2 == 0;
 	struct vu_device_queue *queue = vu_device_queue(net->dev, queue_idx);
-	int node, rc;
 
 	fq->ring.queue = queue;
 	fq->port = &net->port;
 	fq->pair = queue_idx / 2;
 	queue->priv = fq;
 	queue->direction = is_to_guest ? VU_DEVICE_QUEUE_TO_GUEST : VU_DEVICE_QUEUE_FROM_GUEST;
+	/* The application polls, forwards, and brings its mbufs. */
+	if (vu_device_sched(net->dev) == NULL)
+		return 0;
 	queue->poll = is_to_guest ? net_to_guest_poll : net_from_guest_poll;
 	vu_net_set_direct(queue, !is_to_guest);
 	/* Its idle word is the tail of its handoff ring. */
 	queue->is_woken = is_to_guest;
 	queue->control_drop = NET_DROP_HANDOFF_FULL;
-	node = vu_device_queue_node(queue);
-	rc = net_queue_set_pool(&fq->ring, net_pool_get(node));
-	if (!is_to_guest || rc != 0)
-		return rc;
-	snprintf(name, sizeof(name), "vu_%p", (void *)fq);
-	fq->handoff = rte_ring_create(name, NET_HANDOFF_FRAMES, node, RING_F_SC_DEQ);
-	return fq->handoff != NULL ? 0 : -ENOMEM;
+	return net_queue_create_way(fq, is_to_guest);
 }
 
 static void
@@ -241,7 +258,7 @@ net_create(struct vu_device *dev, const struct vu_device_conf *conf)
 	rc = net_conf_parse(&net->conf, conf->driver_args, conf->errmsg, conf->errmsg_bytes);
 	if (rc == 0 && (net->port.nb_pairs == 0 || vu_device_nb_queues(dev) % 2 != 0))
 		rc = -EINVAL;
-	net->port.ops = net->conf.forward;
+	net->port.ops = conf->sched != NULL ? net->conf.forward : &net_forward_none;
 	if (rc == 0)
 		rc = net_create_queues(net);
 	if (rc != 0) {

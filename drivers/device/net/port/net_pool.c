@@ -56,13 +56,13 @@ net_pool_put(struct rte_mempool *pool)
 }
 
 int
-vu_net_set_pool(struct vu_device_queue *queue, struct rte_mempool *pool)
+vu_net_set_frames(struct vu_device_queue *queue, const struct vu_net_frames *frames)
 {
 	struct net_queue *nq = queue->priv;
 
-	if (rte_pktmbuf_data_room_size(pool) <= RTE_PKTMBUF_HEADROOM)
+	if (rte_pktmbuf_data_room_size(frames->pool) <= RTE_PKTMBUF_HEADROOM)
 		return -EINVAL;
 	/* One of the caller's, from an earlier call, is none of those that are counted. */
 	net_pool_put(nq->pool);
-	return net_queue_set_pool(nq, pool);
+	return net_queue_set_frames(nq, frames);
 }

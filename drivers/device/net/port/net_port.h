@@ -29,6 +29,7 @@ struct net_conf {
 	bool has_packed;     /* offer packed rings */
 	bool has_in_order;
 	bool has_offloads;   /* offer checksum and segmentation offloads */
+	bool has_tso;        /* the latter too */
 };
 
 struct net_device {

@@ -85,7 +85,8 @@ frame_from_segs(struct net_queue *nq, const struct net_snapshot *ns, struct rte_
 		vu_device_queue_drop(nq->queue, VU_DROP_TOO_SHORT, 1);
 		return false;
 	}
-	if (total_bytes - ns->header_bytes > NET_MAX_FRAME_BYTES) {
+	if (total_bytes - ns->header_bytes >
+			(nq->is_linear ? nq->room_bytes : NET_MAX_FRAME_BYTES)) {
 		vu_device_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
 		return false;
 	}
@@ -172,6 +173,7 @@ frames_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 			break;
 		}
 		if (likely(is_kept)) {
+			frame->port = nq->port_id;
 			dequeued.nb_bytes += frame->pkt_len;
 			frames[dequeued.nb_frames++] = frame;
 		} else {
@@ -236,6 +238,9 @@ burst_from_guest(struct vu_device_queue *queue, const struct vu_vring_snapshot *
 		done += nb_frames;
 	} while (nb_entries != 0 && done < max && likely(queue->vring.pos.fault == VU_VRING_OK));
 	vu_device_queue_end_burst(queue, snap);
+	if (unlikely((net_snapshot(snap)->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) != 0 &&
+			((const struct net_queue *)queue->priv)->has_rx_flags))
+		net_receive_flags(queue->priv, frames, done);
 	return done;
 }
 

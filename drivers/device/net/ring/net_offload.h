@@ -258,4 +258,7 @@ net_offload_to_header_fast(uint64_t offloads, const struct rte_mbuf *frame,
 	return true;
 }
 
+/** net_receive.c: turn transmit requests into receive flags. */
+void net_receive_flags(const struct net_queue *nq, struct rte_mbuf **frames, uint16_t nb_frames);
+
 #endif /* NET_OFFLOAD_H */

@@ -9,6 +9,7 @@
 
 #include "net_burst.h"
 #include "net_offload.h"
+#include "vu_net.h"
 
 #define NET_HEADER_LEGACY_BYTES 10
 #define NET_HEADER_BYTES 12
@@ -29,19 +30,55 @@ net_snapshot_init(struct vu_device_queue *queue, struct vu_vring_snapshot *snap)
 	queue->variant = ns->burst->name;
 }
 
-/* What frames from this pool look like when they are new. */
+/* Slots in a row that the guest gave us: chains count as their descriptors. */
+static uint16_t
+packed_nb_waiting(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos)
+{
+	const uint16_t room = (uint16_t)(snap->size - vu_packed_nb_taken(snap, pos));
+	uint16_t position = pos->last_avail_idx;
+	uint16_t nb;
+
+	for (nb = 0; nb < room; nb++) {
+		struct vu_packed_desc *desc = &snap->packed_desc[position & VU_PACKED_SLOT];
+
+		if (((vu_load(vu_packed_word(desc)) >> 48) & VU_PACKED_F_OWNER) !=
+				vu_packed_avail_flags(position))
+			break;
+		position = vu_packed_advance(snap, position, 1);
+	}
+	return nb;
+}
+
+uint16_t
+vu_net_nb_waiting(struct vu_device_queue *queue)
+{
+	const struct vu_vring_snapshot *snap = vu_device_queue_enter(queue);
+	struct vu_vring_pos pos = queue->vring.pos; /* a fault is the next burst's to find */
+	uint16_t nb = 0;
+
+	if (snap != NULL && pos.fault == VU_VRING_OK)
+		nb = snap->is_packed ? packed_nb_waiting(snap, &pos) :
+			vu_split_nb_avail(snap, &pos);
+	vu_device_queue_leave(queue);
+	return nb;
+}
+
 int
-net_queue_set_pool(struct net_queue *nq, struct rte_mempool *pool)
+net_queue_set_frames(struct net_queue *nq, const struct vu_net_frames *frames)
 {
 	const struct rte_mbuf fresh = {
-		.data_off = RTE_PKTMBUF_HEADROOM, .nb_segs = 1, .port = RTE_MBUF_PORT_INVALID,
+		.data_off = RTE_PKTMBUF_HEADROOM, .nb_segs = 1, .port = frames->port_id,
 		.refcnt = 1,
 	};
 
-	nq->pool = pool;
-	if (pool == NULL)
+	nq->pool = frames->pool;
+	if (frames->pool == NULL)
 		return -ENOMEM;
 	memcpy(&nq->rearm, &fresh.rearm_data, sizeof(nq->rearm));
-	nq->room_bytes = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
+	nq->port_id = frames->port_id;
+	nq->is_linear = frames->is_linear;
+	nq->has_rx_flags = frames->has_rx_flags;
+	nq->has_rx_checksum = frames->has_rx_checksum;
+	nq->room_bytes = rte_pktmbuf_data_room_size(frames->pool) - RTE_PKTMBUF_HEADROOM;
 	return 0;
 }

@@ -29,13 +29,21 @@ enum net_drop {
 };
 
 struct net_burst_ops;
+struct vu_net_frames;
 
-/* One virtqueue of a net device; even ones go to the guest, odd ones come from it. Fixed. */
+/* One virtqueue of a net device; even ones go to the guest, odd ones come from it. */
 struct net_queue {
 	struct vu_device_queue *queue;
 	uint32_t room_bytes;         /* from-guest only: what one mbuf holds */
+	uint16_t port_id;            /* from-guest only: mbuf.port */
+	bool is_linear;              /* from-guest only: a frame has one mbuf */
+	bool has_rx_flags;           /* from-guest only: struct vu_net_frames */
+	bool has_rx_checksum;
 	uint64_t rearm;              /* from-guest only: mbuf.rearm_data of a new frame */
-	/* from-guest: frames are copied into its mbufs; to-guest: what software has to change */
+	/*
+	 * from-guest: frames are copied into its mbufs; to-guest: what software has to change;
+	 * NULL there: the pool of the frame
+	 */
 	struct rte_mempool *pool;
 };
 
@@ -55,7 +63,7 @@ net_snapshot(const struct vu_vring_snapshot *snap)
 }
 
 /* net_queue.c: what a queue's frames are made of; fill a new snapshot. Control. */
-int net_queue_set_pool(struct net_queue *nq, struct rte_mempool *pool);
+int net_queue_set_frames(struct net_queue *nq, const struct vu_net_frames *frames);
 void net_snapshot_init(struct vu_device_queue *queue, struct vu_vring_snapshot *snap);
 
 #endif /* NET_QUEUE_H */

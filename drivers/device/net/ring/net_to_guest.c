@@ -280,7 +280,8 @@ enqueue_in_software(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	const struct rte_mbuf *frame)
 {
 	struct net_software work = {
-		.offloads = net_snapshot(snap)->offloads, .pool = nq->pool,
+		.offloads = net_snapshot(snap)->offloads,
+		.pool = nq->pool != NULL ? nq->pool : frame->pool,
 	};
 	struct rte_mbuf *parts[NET_MAX_BURST];
 	uint16_t nb_before = 0, nb;
