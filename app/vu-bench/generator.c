@@ -120,14 +120,14 @@ frame_set_len(struct rte_mempool *pool, struct rte_mbuf *frame, uint32_t len_byt
 /* ---- guest memory ---- */
 
 static void
-memory_lay_out(struct gen_memory *memory, const struct bench_case *point, uint32_t max_frame_bytes)
+memory_lay_out(struct gen_memory *memory, const struct bench_case *point)
 {
 	for (int i = 0; i < 2; i++) {
 		uint32_t bytes = BUFFER_BYTES;
 
 		/* A frame fits one buffer, unless it may use several. */
 		if (i == 1 || !point->is_mergeable)
-			bytes = RTE_MAX(bytes, BENCH_HEADER_BYTES + max_frame_bytes);
+			bytes = RTE_MAX(bytes, BENCH_HEADER_BYTES + memory->sizes.max_bytes);
 		memory->room_bytes[i] = bytes;
 		/* An odd number of cache lines spreads buffers over all sets of a cache. */
 		memory->stride_bytes[i] = RTE_ALIGN_CEIL(bytes, (uint32_t)RTE_CACHE_LINE_SIZE) |
@@ -141,30 +141,30 @@ memory_lay_out(struct gen_memory *memory, const struct bench_case *point, uint32
 	memory->bytes = RTE_ALIGN_CEIL(gen_pair_bytes(memory) * point->nb_pairs, HUGEPAGE_BYTES);
 }
 
+/* Pages of 0 bytes are small ones. */
 static int
 memory_map(struct gen_memory *memory, uint64_t page_bytes)
 {
-	void *hva;
+	void *hva = MAP_FAILED;
 
+	memory->has_hugepages = page_bytes != 0;
 	memory->fd = vu_fd_memfd("vu-bench", memory->bytes, page_bytes);
-	if (memory->fd < 0)
-		return memory->fd;
-	hva = mmap(NULL, memory->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-		memory->fd, 0);
+	if (memory->fd >= 0)
+		hva = mmap(NULL, memory->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			memory->fd, 0);
 	if (hva == MAP_FAILED) {
 		vu_fd_close(&memory->fd);
 		return -ENOMEM;
 	}
 	memory->hva = hva;
-	memory->has_hugepages = page_bytes != 0;
 	return 0;
 }
 
 int
-gen_memory_create(struct gen_memory *memory, const struct bench_case *point,
-	const struct frame_sizes *sizes)
+gen_memory_create(struct gen_memory *memory, const struct bench_case *point)
 {
-	memory_lay_out(memory, point, sizes->max_bytes);
+	frame_sizes_init(&memory->sizes, point->size_bytes);
+	memory_lay_out(memory, point);
 	return memory_map(memory, HUGEPAGE_BYTES) == 0 ? 0 : memory_map(memory, 0);
 }
 

@@ -54,6 +54,7 @@ void frame_set_len(struct rte_mempool *pool, struct rte_mbuf *frame, uint32_t le
 
 /** Guest memory: all buffers of a point, seen by the generator and by all back-ends. */
 struct gen_memory {
+	struct frame_sizes sizes; /* that it has room for */
 	uint8_t *hva;
 	uint64_t bytes;
 	int fd;
@@ -64,8 +65,7 @@ struct gen_memory {
 };
 
 /** @return 0 or -errno */
-int gen_memory_create(struct gen_memory *memory, const struct bench_case *point,
-	const struct frame_sizes *sizes);
+int gen_memory_create(struct gen_memory *memory, const struct bench_case *point);
 void gen_memory_destroy(struct gen_memory *memory);
 
 /** Bytes that a pair of queues has. */

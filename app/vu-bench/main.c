@@ -30,17 +30,28 @@ show_progress(unsigned int round, unsigned int nb_rounds)
 		fputs("\r\033[K", stderr);
 }
 
-/* Measure all points; results has room for all of them. @return their number */
-static unsigned int
-run_points(const struct options *options, struct measure_conf *conf,
-	struct measure_result *results)
+/* Was the JSON written, or can it be? Reports why not. */
+static bool
+is_written(const struct options *options, int rc)
 {
-	uint32_t nb_seconds = options_value(options, OPTION_SECONDS);
-	unsigned int nb_points = options_nb_points(options);
-	unsigned int nb = 0;
+	if (rc != 0)
+		fprintf(stderr, "vu-bench: cannot write %s: %s\n", options->json_path,
+			strerror(-rc));
+	return rc == 0;
+}
 
-	if (nb_seconds != 0)
-		conf->end_tsc = rte_rdtsc() + nb_seconds * rte_get_tsc_hz();
+/* Measure and report all points. @return exit status */
+static int
+run(const struct options *options, struct measure_conf *conf, const char *command)
+{
+	const unsigned int nb_points = options_nb_points(options);
+	struct measure_result *results = calloc((size_t)nb_points * BENCH_NB_BACKENDS,
+		sizeof(*results));
+	unsigned int nb = 0;
+	bool is_good = true;
+
+	if (results == NULL)
+		return EXIT_FAILURE;
 	report_text_head(stdout, conf->mode);
 	for (unsigned int i = 0; i < nb_points; i++) {
 		struct bench_case point = options_point(options, i);
@@ -52,31 +63,6 @@ run_points(const struct options *options, struct measure_conf *conf,
 		nb += nb_new;
 	}
 	report_text_end(stdout, results, nb);
-	return nb;
-}
-
-/* What the JSON could not be written for, or nothing. */
-static bool
-is_written(const struct options *options, int rc)
-{
-	if (rc != 0)
-		fprintf(stderr, "vu-bench: cannot write %s: %s\n", options->json_path,
-			strerror(-rc));
-	return rc == 0;
-}
-
-/* @return exit status */
-static int
-run(const struct options *options, struct measure_conf *conf, const char *command)
-{
-	struct measure_result *results = calloc(
-		(size_t)options_nb_points(options) * BENCH_NB_BACKENDS, sizeof(*results));
-	bool is_good = results != NULL;
-	unsigned int nb;
-
-	if (results == NULL)
-		return EXIT_FAILURE;
-	nb = run_points(options, conf, results);
 	for (unsigned int i = 0; i < nb; i++)
 		is_good &= results[i].nb_lost == 0 &&
 			(results[i].rc == 0 || results[i].rc == -EOPNOTSUPP);
@@ -99,6 +85,7 @@ start(const struct options *options, const char *command)
 		.has_vhost_stats = options_value(options, OPTION_VHOST_STATS) != 0,
 		.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
 	};
+	const uint32_t nb_seconds = options_value(options, OPTION_SECONDS);
 	int status;
 
 	if (options_has(options, OPTION_CORES, 2) && rte_lcore_count() < 2) {
@@ -114,6 +101,8 @@ start(const struct options *options, const char *command)
 			rte_strerror(rte_errno));
 		return EXIT_FAILURE;
 	}
+	if (nb_seconds != 0)
+		conf.end_tsc = rte_rdtsc() + nb_seconds * rte_get_tsc_hz();
 	status = run(options, &conf, command);
 	backend_rte_vhost_end();
 	rmdir(folder);

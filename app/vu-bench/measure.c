@@ -28,7 +28,6 @@ struct measure_subject {
 struct measure {
 	const struct measure_conf *conf;
 	const struct bench_case *point;
-	struct frame_sizes sizes;
 	struct gen_memory memory;
 	struct round_conf round;
 	unsigned int nb_trips; /* of one round; 1 where there are none, for calloc() */
@@ -242,9 +241,8 @@ static int
 measure_open_subject(struct measure *measure, struct measure_subject *one)
 {
 	const struct measure_conf *conf = measure->conf;
-	const enum bench_backend backend = one->result->backend;
 	const struct backend_conf subject_conf = {
-		.backend = backend, .point = measure->point, .sizes = &measure->sizes,
+		.backend = one->result->backend, .point = measure->point,
 		.memory = &measure->memory, .pool = conf->pool, .folder = conf->folder,
 		/* The main lcore, or the first of the others. */
 		.lcore_id = measure->point->nb_cores == 1 ? rte_get_main_lcore() :
@@ -256,7 +254,7 @@ measure_open_subject(struct measure *measure, struct measure_subject *one)
 	one->trips_ns = calloc((size_t)conf->nb_rounds * measure->nb_trips, sizeof(double));
 	if (one->rounds == NULL || one->trips_ns == NULL)
 		return -ENOMEM;
-	return subject_open(&one->subject, backend_find(backend), &subject_conf);
+	return subject_open(&one->subject, backend_find(subject_conf.backend), &subject_conf);
 }
 
 static void
@@ -264,10 +262,8 @@ measure_open(struct measure *measure, struct measure_result *results)
 {
 	const struct measure_conf *conf = measure->conf;
 	const enum bench_direction direction = measure->point->direction;
-	int rc;
+	int rc = gen_memory_create(&measure->memory, measure->point);
 
-	frame_sizes_init(&measure->sizes, measure->point->size_bytes);
-	rc = gen_memory_create(&measure->memory, measure->point, &measure->sizes);
 	measure->nb_trips = conf->mode == BENCH_LATENCY ? ROUND_NB_TRIPS : 1;
 	measure->values = calloc((size_t)conf->nb_rounds * (measure->nb_trips + BENCH_NB_BACKENDS),
 		sizeof(*measure->values));

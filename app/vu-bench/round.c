@@ -8,7 +8,6 @@
  */
 #include "round.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -167,7 +166,7 @@ line_round_trip_ns(unsigned int lcore_id)
 struct worker {
 	struct subject *subject;
 	uint64_t nb_switches; /* once it has ended */
-	/* Of a back-end that sleeps, else VU_FD_NONE. Eventfds of the rings are not used. */
+	/* Of a back-end that sleeps, else VU_FD_NONE. */
 	int kick_fd;
 	int call_fd;
 	int epoll_fd;
@@ -196,7 +195,8 @@ worker_main(void *arg)
 	return 0;
 }
 
-static int
+/* The eventfds of a back-end that sleeps; those of the rings are not used. */
+static bool
 worker_open_fds(struct worker *worker)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -204,9 +204,8 @@ worker_open_fds(struct worker *worker)
 	worker->kick_fd = vu_fd_eventfd();
 	worker->call_fd = vu_fd_eventfd();
 	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (worker->kick_fd < 0 || worker->call_fd < 0 || worker->epoll_fd < 0)
-		return -EMFILE;
-	return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->kick_fd, &event);
+	return worker->kick_fd >= 0 && worker->call_fd >= 0 && worker->epoll_fd >= 0 &&
+		epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->kick_fd, &event) == 0;
 }
 
 /* ---- two lcores: the generator's, for the cost ---- */
@@ -327,7 +326,7 @@ round_run(struct subject *subject, const struct round_conf *conf, struct round_r
 
 	if (subject->conf.point->nb_cores == 1)
 		one_run(subject, conf, result);
-	else if (subject->conf.backend != BENCH_EVENTFD || worker_open_fds(&worker) == 0)
+	else if (subject->conf.backend != BENCH_EVENTFD || worker_open_fds(&worker))
 		two_run(&worker, conf, result);
 	vu_fd_close(&worker.kick_fd);
 	vu_fd_close(&worker.call_fd);

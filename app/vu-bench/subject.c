@@ -67,7 +67,7 @@ queue_init(struct gen_queue *gq, const struct backend_conf *conf, uint32_t idx)
 	const uint32_t is_from_guest = idx % 2;
 	const uint32_t group = idx / 2 / GEN_MAX_PAIRS_PER_DEVICE;
 
-	gq->sizes = conf->sizes;
+	gq->sizes = &memory->sizes;
 	gq->nb_buffers = memory->nb_buffers;
 	gq->stride_bytes = memory->stride_bytes[is_from_guest];
 	gq->room_bytes = memory->room_bytes[is_from_guest];
@@ -79,14 +79,14 @@ queue_init(struct gen_queue *gq, const struct backend_conf *conf, uint32_t idx)
 	gq->port = backend_first_port(conf) + group;
 	gq->buffers = memory->hva + idx / 2 * gen_pair_bytes(memory) +
 		(uint64_t)is_from_guest * memory->nb_buffers * memory->stride_bytes[0];
-	gq->max_frames = gq->nb_buffers / gen_nb_buffers(gq, conf->sizes->max_bytes);
+	gq->max_frames = gq->nb_buffers / gen_nb_buffers(gq, memory->sizes.max_bytes);
 	gq->is_mergeable = point->is_mergeable;
 	if (point->has_offload)
 		memcpy(gq->prefix.header, offload_header, sizeof(offload_header));
 	frame_addresses(gq->prefix.addresses, gq->port);
 	for (uint32_t i = 0; i < gq->nb_buffers; i++)
 		frame_fill(gen_buffer(gq, i) + BENCH_HEADER_BYTES,
-			RTE_MIN(conf->sizes->max_bytes, gq->room_bytes - BENCH_HEADER_BYTES),
+			RTE_MIN(memory->sizes.max_bytes, gq->room_bytes - BENCH_HEADER_BYTES),
 			gq->port);
 	gq->lens = rte_zmalloc(NULL, gq->nb_buffers * sizeof(*gq->lens), 0);
 	return gq->lens != NULL ? 0 : -ENOMEM;

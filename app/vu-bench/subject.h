@@ -19,7 +19,6 @@ struct vu_frontend_conf;
 struct backend_conf {
 	enum bench_backend backend;
 	const struct bench_case *point;
-	const struct frame_sizes *sizes;
 	const struct gen_memory *memory;
 	struct rte_mempool *pool; /* for frames from the guest, and those of the application */
 	unsigned int lcore_id;    /* that will call the back-end */
@@ -109,11 +108,12 @@ static __rte_always_inline void
 subject_make(const struct subject *subject, uint32_t pair, struct rte_mbuf **frames, uint16_t nb)
 {
 	const struct backend_conf *conf = &subject->conf;
+	const struct frame_sizes *sizes = &conf->memory->sizes;
 
 	/* The pool is far larger than what is in use at a time. */
 	RTE_VERIFY(rte_pktmbuf_alloc_bulk(conf->pool, frames, nb) == 0);
 	for (uint16_t i = 0; i < nb; i++) {
-		uint32_t len_bytes = frame_size(conf->sizes, subject->numbers[pair] + i);
+		uint32_t len_bytes = frame_size(sizes, subject->numbers[pair] + i);
 
 		if (unlikely(len_bytes > rte_pktmbuf_tailroom(frames[i]))) {
 			frame_set_len(conf->pool, frames[i], len_bytes);

@@ -29,7 +29,6 @@ struct verify_pair {
 
 struct verify {
 	const struct bench_case *point;
-	struct frame_sizes sizes;
 	struct gen_memory memory;
 	struct subject subject;
 	struct verify_pair *pairs;
@@ -132,7 +131,7 @@ verify_frame(struct verify *verify, uint32_t pair, const struct rte_mbuf *frame)
 
 	if (frame->pkt_len <= sizeof(copy))
 		bytes = rte_pktmbuf_read(frame, 0, frame->pkt_len, copy);
-	if (bytes == NULL || frame->pkt_len != frame_size(&verify->sizes, number) ||
+	if (bytes == NULL || frame->pkt_len != frame_size(&verify->memory.sizes, number) ||
 			!verify_is_filled(bytes, frame->pkt_len, port, number))
 		verify->result.nb_wrong++;
 }
@@ -152,7 +151,7 @@ static void
 verify_write(const struct verify *verify, uint32_t port, uint64_t number, struct rte_mbuf *frame)
 {
 	uint8_t content[BENCH_MAX_FRAME_BYTES];
-	uint32_t len_bytes = frame_size(&verify->sizes, number);
+	uint32_t len_bytes = frame_size(&verify->memory.sizes, number);
 	uint32_t offset = 0;
 
 	verify_fill(content, len_bytes, port, number);
@@ -268,19 +267,18 @@ verify_run(const struct verify_conf *conf)
 {
 	struct verify verify = { .point = &conf->point };
 	struct backend_conf subject_conf = {
-		.backend = conf->backend, .point = verify.point, .sizes = &verify.sizes,
-		.memory = &verify.memory, .lcore_id = rte_lcore_id(), .folder = conf->folder,
+		.backend = conf->backend, .point = verify.point, .memory = &verify.memory,
+		.lcore_id = rte_lcore_id(), .folder = conf->folder,
 	};
 	int rc = 0;
 
-	frame_sizes_init(&verify.sizes, verify.point->size_bytes);
 	subject_conf.pool = rte_pktmbuf_pool_create("verify", VERIFY_NB_MBUFS, 0, 0,
 		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	verify.pairs = calloc(verify.point->nb_pairs, sizeof(*verify.pairs));
 	if (subject_conf.pool == NULL || verify.pairs == NULL)
 		rc = -ENOMEM;
 	if (rc == 0)
-		rc = gen_memory_create(&verify.memory, verify.point, &verify.sizes);
+		rc = gen_memory_create(&verify.memory, verify.point);
 	if (rc == 0)
 		rc = subject_open(&verify.subject, conf->ops, &subject_conf);
 	if (rc == 0)
