@@ -171,7 +171,7 @@ copy_from_guest(void *handle, struct rte_mbuf **frames, uint16_t max)
 	return nb;
 }
 
-/* A driver looks for the number of buffers, in the line that the frame begins in. */
+/* A driver reads the number of buffers, in the line that the frame begins in. */
 static __rte_always_inline void
 copy_set_nb_buffers(const struct gen_queue *gq, uint8_t *buffer, uint16_t nb)
 {

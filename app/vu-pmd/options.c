@@ -38,7 +38,7 @@ static const char options_help_rest[] =
 "  What neither names goes round-robin, pairs together, least loaded lcore first.\n"
 "\n"
 "Idle data lcores\n"
-"  --idle busy|pause|monitor|interrupt  poll on (default), pause between looks, wait for a store\n"
+"  --idle busy|pause|monitor|interrupt  poll on (default), pause between polls, wait for a store\n"
 "                           where the CPU can, or sleep until a guest kicks\n"
 "  --idle pause@3,interrupt@4-5  for some lcores\n"
 "  --idle-us N              microseconds without work before it sleeps, default 100\n"

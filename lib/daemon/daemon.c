@@ -105,7 +105,7 @@ daemon_check_lcores(void *arg)
 	struct vu_daemon *daemon = arg;
 	const uint64_t delay_us = vu_sched_watchdog_delay_us(daemon->sched);
 
-	/* One line for all that follows while the looks are closer together. */
+	/* One line for all that follows while the checks are closer together. */
 	if (vu_sched_watchdog_check(daemon->sched) != 0 &&
 		delay_us > vu_sched_watchdog_delay_us(daemon->sched))
 		VU_LOG_LIMITED(&daemon->watchdog_log, DAEMON, WARNING, "a data lcore has reported "

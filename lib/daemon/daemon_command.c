@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The telemetry commands that change something: /vu/queue/move moves queues, /vu/lcore/gaps starts
- * and stops a measurement. lib/telemetry brings them here and has all that only looks. Control
+ * and stops a measurement. lib/telemetry brings them here and has all that only reads. Control
  * lcore.
  */
 #include "daemon.h"

@@ -278,7 +278,7 @@ vu_device_queue_leave(struct vu_device_queue *queue)
 static __rte_always_inline void
 vu_device_queue_end_burst(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
-	/* Until a notification that was put off is written, each turn looks at the clock. */
+	/* Until a notification that was put off is written, each turn reads the clock. */
 	if (unlikely(vu_vring_notify_check(snap, &queue->vring.pos)))
 		queue->task.idle_word = (struct vu_idle_word)VU_IDLE_WORD_ALWAYS;
 	if (unlikely(queue->vring.pos.fault != VU_VRING_OK)) {

@@ -3,7 +3,7 @@
  * SIGBUS guard and the register of mappings behind it. The handler runs on whatever thread faulted,
  * several at once; it takes no lock and makes no call but mmap(2), write(2) and, on the way to the
  * default action, sigaction(2) and raise(3). Entries are changed by control lcores only, while
- * nobody can touch their mapping; a handler that looks for another one meets them at any time.
+ * nobody can touch their mapping; a handler that searches for another one meets them at any time.
  */
 #include "vu_mem_fault.h"
 

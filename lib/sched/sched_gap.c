@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Histogram of the gaps between a worker's turns: shows whether anything ever holds up a data
- * lcore. Off by default; a flag switches a worker to the loop that looks at the clock.
+ * lcore. Off by default; a flag switches a worker to the loop that reads the clock.
  */
 #include "vu_sched.h"
 

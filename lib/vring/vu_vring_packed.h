@@ -377,7 +377,7 @@ vu_packed_suppress_kicks(const struct vu_vring_snapshot *snap)
 
 /**
  * Idle word of the ring: an entry can be there only if ((*word ^ idle) & mask) != 0.
- * It looks at AVAIL of the next slot; USED shows nothing new, the slot may be a former used or a
+ * It reads AVAIL of the next slot; USED shows nothing new, the slot may be a former used or a
  * skipped one.
  *
  * @param snap  snapshot of the ring

@@ -3,8 +3,8 @@
  * Handoff rings: frames on their way to another lcore, which owns the receive queue. What waits
  * there holds mbufs that all ports of the node share, and a long frame has many. So each port has a
  * share of them: a guest cannot keep the others from sending by filling the rings of lcores that do
- * not keep up. Senders and receivers count in words of their own, and a sender looks at the
- * receivers' only when its last look no longer does.
+ * not keep up. Senders and receivers count in words of their own, and a sender reads the
+ * receivers' only when what it read last no longer does.
  */
 #include "net_forward.h"
 
