@@ -29,6 +29,7 @@ static const char *const log_names[VU_LOG_NB_COMPONENTS] = {
 	[VU_LOG_CONTROL] = "vu.control",
 	[VU_LOG_DAEMON] = "vu.daemon",
 	[VU_LOG_NET] = "vu.net",
+	[VU_LOG_ETHDEV] = "vu.ethdev",
 };
 
 RTE_INIT(log_register)

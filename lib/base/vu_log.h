@@ -27,6 +27,7 @@ enum vu_log_component {
 	VU_LOG_CONTROL,
 	VU_LOG_DAEMON,
 	VU_LOG_NET,
+	VU_LOG_ETHDEV,
 	VU_LOG_NB_COMPONENTS
 };
 

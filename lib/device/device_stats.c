@@ -16,17 +16,31 @@ static const char *const drop_names[VU_NB_COMMON_DROPS] = {
 	[VU_DROP_FAULT] = "fault",
 };
 
+static const char *
+drop_name(const struct vu_device_ops *ops, unsigned int reason)
+{
+	if (reason < VU_NB_COMMON_DROPS)
+		return drop_names[reason];
+	reason -= VU_NB_COMMON_DROPS;
+	return reason < ops->nb_drop_names ? ops->drop_names[reason] : NULL;
+}
+
+const char *
+vu_device_driver_drop_name(const char *driver, unsigned int reason)
+{
+	const struct vu_device_ops *ops = device_driver_find(driver);
+
+	return ops != NULL ? drop_name(ops, reason) : NULL;
+}
+
 static void
 stats_copy_drops(const struct vu_device_queue *queue, struct vu_device_queue_stats *stats)
 {
 	const struct vu_device_ops *ops = queue->dev->ops;
 
 	for (unsigned int i = 0; i < VU_MAX_DROPS; i++) {
-		const unsigned int own = i - VU_NB_COMMON_DROPS;
-
 		stats->nb_drops[i] = vu_load(&queue->counters.nb_drops[i]);
-		stats->drop_names[i] = i < VU_NB_COMMON_DROPS ? drop_names[i] :
-			own < ops->nb_drop_names ? ops->drop_names[own] : NULL;
+		stats->drop_names[i] = drop_name(ops, i);
 	}
 	stats->nb_drops[queue->control_drop] += queue->nb_control_drops;
 }

@@ -170,6 +170,16 @@ const struct vu_key *vu_device_driver_keys(const char *driver);
 uint32_t vu_device_driver_queue_group(const char *driver);
 
 /**
+ * Name of a reason for which queues of a driver drop.
+ *
+ * @param driver  name of a registered driver
+ * @param reason  0..VU_MAX_DROPS - 1, by enum vu_drop or the driver's
+ * @return static, snake_case; NULL: no such reason
+ * @context any thread
+ */
+const char *vu_device_driver_drop_name(const char *driver, unsigned int reason);
+
+/**
  * A front-end connected.
  *
  * @param dev     idle device

@@ -12,6 +12,7 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+struct vu_device;
 struct vu_device_queue;
 
 /** What the frames of a queue are made of. */
@@ -39,6 +40,15 @@ struct vu_net_frames {
  * @context any thread, while the queue is paused (vu_exec.h) or before its ring is started
  */
 int vu_net_set_frames(struct vu_device_queue *queue, const struct vu_net_frames *frames);
+
+/**
+ * Offer front-ends that come from now on fewer queue pairs than the device has.
+ *
+ * @param dev       net device
+ * @param nb_pairs  1 to half its queues
+ * @context control lcore
+ */
+void vu_net_set_pairs(struct vu_device *dev, uint32_t nb_pairs);
 
 /**
  * Have frames from a guest to one on the same lcore go straight on, with one copy, where nothing

@@ -62,7 +62,7 @@ net_features(const struct vu_device *dev)
 	/* Every buffer is given back before any later one. */
 	if (net->conf.has_in_order)
 		features |= RTE_BIT64(VIRTIO_F_IN_ORDER);
-	if (net->port.nb_pairs > 1)
+	if (net->nb_offered_pairs > 1)
 		features |= RTE_BIT64(VIRTIO_NET_F_MQ);
 	if (net->conf.has_offloads)
 		features |= net_offload_offered() &
@@ -88,7 +88,15 @@ net_queue_num(const struct vu_device *dev)
 {
 	const struct net_device *net = vu_device_priv(dev);
 
-	return net->port.nb_pairs;
+	return net->nb_offered_pairs;
+}
+
+void
+vu_net_set_pairs(struct vu_device *dev, uint32_t nb_pairs)
+{
+	struct net_device *net = vu_device_priv(dev);
+
+	net->nb_offered_pairs = nb_pairs;
 }
 
 static int
@@ -97,7 +105,7 @@ net_get_config(const struct vu_device *dev, uint32_t offset, void *buf, uint32_t
 	const struct net_device *net = vu_device_priv(dev);
 	struct net_config config = {
 		.status = rte_cpu_to_le_16(NET_STATUS_LINK_UP),
-		.max_pairs = rte_cpu_to_le_16((uint16_t)net->port.nb_pairs),
+		.max_pairs = rte_cpu_to_le_16((uint16_t)net->nb_offered_pairs),
 		.mtu_bytes = rte_cpu_to_le_16(net->mtu_bytes),
 	};
 
@@ -255,6 +263,7 @@ net_create(struct vu_device *dev, const struct vu_device_conf *conf)
 		return -ENOMEM;
 	net->dev = dev;
 	net->port.nb_pairs = vu_device_nb_queues(dev) / 2;
+	net->nb_offered_pairs = net->port.nb_pairs;
 	rc = net_conf_parse(&net->conf, conf->driver_args, conf->errmsg, conf->errmsg_bytes);
 	if (rc == 0 && (net->port.nb_pairs == 0 || vu_device_nb_queues(dev) % 2 != 0))
 		rc = -EINVAL;

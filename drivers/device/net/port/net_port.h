@@ -36,6 +36,7 @@ struct net_device {
 	struct net_forward_port port;
 	struct vu_device *dev;
 	struct net_conf conf;
+	uint32_t nb_offered_pairs;
 	uint16_t mtu_bytes;          /* NET_SET_MTU or conf */
 };
 

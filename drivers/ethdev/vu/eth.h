@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Private to the ethdev driver net_vu: a port and its queues. Each file says which threads run it:
+ * "application" is one thread at a time that calls the ethdev API for the port, "polling" the
+ * thread that calls a queue's bursts, "control" the control thread (vu_control.h).
+ */
+#ifndef ETH_H
+#define ETH_H
+
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ethdev_driver.h>
+#include <rte_mbuf.h>
+#include <rte_spinlock.h>
+
+#include "vu_device.h"
+#include "vu_limits.h"
+#include "vu_net.h"
+
+#define ETH_MAX_PAIRS (VU_MAX_EVENTFD_QUEUES / 2)
+#define ETH_MAX_FRAME_BYTES (65535 + 14 + 2 * 4) /* the longest that the device carries */
+#define ETH_TX_RETRIES 8 /* looks at a full ring before the application gets frames back */
+
+struct vu_endpoint;
+struct vu_errmsg;
+
+/* Device arguments. */
+struct eth_conf {
+	char path[108];
+	uint32_t nb_pairs;
+	uint32_t reconnect_ms;
+	bool is_client;
+	bool has_tso;
+	bool is_linear;        /* linear-buffer */
+	bool has_tx_flags;     /* legacy-ol-flags */
+	bool has_iommu;
+	bool has_postcopy;
+	char *driver_args;     /* those of the net device */
+	const struct vu_errmsg *errmsg;
+};
+
+struct eth_port;
+
+/* What a queue has done; see eth_stats.c. */
+struct eth_counters {
+	uint64_t nb_packets;
+	uint64_t nb_bytes;
+	uint64_t nb_notifications;
+	uint64_t nb_faults;
+	uint64_t nb_full;
+	uint64_t nb_vlan_drops;
+	uint64_t nb_drops[VU_MAX_DROPS];
+};
+
+/* Receive queue i is virtqueue 2i + 1, transmit queue i is virtqueue 2i; see eth_burst.c. */
+struct eth_queue {
+	struct vu_device_queue *queue; /* fixed */
+	struct eth_port *port;         /* fixed */
+	bool has_vlan;                 /* strip on receive, insert on transmit; while stopped */
+	bool is_fast_free;             /* while stopped */
+	bool is_set_up;                /* application */
+	bool is_started;               /* application */
+	bool is_deferred;              /* application: not started with its port */
+	struct rte_mempool *pool;      /* application: of a receive queue */
+	uint64_t nb_full;              /* polling: frames that found no room */
+	uint64_t nb_vlan_drops;        /* polling: no room for a tag */
+	struct eth_counters base;      /* application: at the last reset */
+} __rte_cache_aligned;
+
+/* A port: rte_eth_dev_data.dev_private, in memory that secondary processes see. */
+struct eth_port {
+	struct rte_eth_dev *dev;       /* of the primary process */
+	struct vu_device *device;
+	struct vu_endpoint *endpoint;
+	struct eth_conf conf;
+	struct eth_queue *queues;      /* 2 * conf.nb_pairs, by virtqueue */
+	bool is_open;                  /* application: the endpoint serves */
+	sem_t closed;
+	uint32_t events;               /* atomic: bits of enum eth_event that wait to be reported */
+	/* control: what was reported last */
+	uint64_t features;
+	bool is_link_up;
+	bool is_enabled[2 * ETH_MAX_PAIRS];
+	uint32_t is_changed[2 * ETH_MAX_PAIRS]; /* atomic: for vu_ethdev_queue_event_get() */
+};
+
+/* eth_driver.c: one user less of the control thread. Application. */
+void eth_control_release(void);
+
+/* eth_devargs.c. Application. */
+int eth_conf_parse(struct eth_conf *conf, const char *args, const struct vu_errmsg *errmsg);
+void eth_conf_fini(struct eth_conf *conf);
+
+/* eth_ops.c: the ethdev operations in a primary process, and in others. */
+extern const struct eth_dev_ops eth_primary_ops, eth_secondary_ops;
+/* Close a port as dev_close does. Application. */
+int eth_close(struct rte_eth_dev *dev);
+
+/* eth_burst.c. Polling. */
+uint16_t eth_rx_burst(void *rxq, struct rte_mbuf **frames, uint16_t nb_frames);
+uint16_t eth_tx_burst(void *txq, struct rte_mbuf **frames, uint16_t nb_frames);
+uint16_t eth_tx_prepare(void *txq, struct rte_mbuf **frames, uint16_t nb_frames);
+uint32_t eth_rx_queue_count(void *rxq);
+int eth_rx_descriptor_status(void *rxq, uint16_t offset);
+int eth_tx_descriptor_status(void *txq, uint16_t offset);
+
+/* eth_stats.c. Application; get and names in secondary processes, too. */
+int eth_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
+int eth_stats_reset(struct rte_eth_dev *dev);
+int eth_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int max);
+int eth_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
+	unsigned int max);
+
+/* eth_event.c. The device may be another one: compare, and report. Control. */
+void eth_changed(void *arg);
+/* No report is under way any more, none follows. Application. */
+void eth_events_stop(struct eth_port *port);
+
+#endif /* ETH_H */

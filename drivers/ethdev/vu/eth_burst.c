@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Bursts of a port: the net device's, with what ethdev asks for beside. Polling.
+ */
+#include "eth.h"
+
+#include <errno.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_errno.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_net.h>
+#include <rte_pause.h>
+#include <rte_tcp.h>
+
+static __rte_noinline void
+rx_strip(struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	for (uint16_t i = 0; i < nb_frames; i++)
+		rte_vlan_strip(frames[i]);
+}
+
+uint16_t
+eth_rx_burst(void *rxq, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	const struct eth_queue *eq = rxq;
+	uint16_t nb = vu_net_from_guest_burst(eq->queue, frames, nb_frames);
+
+	if (unlikely(eq->has_vlan))
+		rx_strip(frames, nb);
+	return nb;
+}
+
+/* Fast: all from one pool, each one mbuf that nobody else refers to. */
+static inline void
+tx_free(const struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	if (eq->is_fast_free && nb_frames != 0)
+		rte_mempool_put_bulk(frames[0]->pool, (void **)frames, nb_frames);
+	else
+		rte_pktmbuf_free_bulk(frames, nb_frames);
+}
+
+/*
+ * The ring has no room for all: look again a few times, for callers that never try twice. The
+ * application keeps the rest.
+ */
+static __rte_noinline uint16_t
+tx_retry(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	uint16_t done = 0;
+
+	for (unsigned int i = 0; i < ETH_TX_RETRIES && done < nb_frames; i++) {
+		rte_pause();
+		done += vu_net_to_guest_burst(eq->queue, &frames[done], nb_frames - done);
+	}
+	eq->nb_full += nb_frames - done;
+	return done;
+}
+
+static inline uint16_t
+tx_send(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	uint16_t done = vu_net_to_guest_burst(eq->queue, frames, nb_frames);
+
+	if (unlikely(done != nb_frames))
+		done += tx_retry(eq, &frames[done], nb_frames - done);
+	tx_free(eq, frames, done);
+	return done;
+}
+
+/* Frames up to the next one in which a tag does not fit; that one is dropped. */
+static __rte_noinline uint16_t
+tx_send_tagged(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	uint16_t done = 0;
+
+	while (done < nb_frames) {
+		uint16_t end = done;
+
+		while (end < nb_frames && ((frames[end]->ol_flags & RTE_MBUF_F_TX_VLAN) == 0 ||
+				rte_vlan_insert(&frames[end]) == 0))
+			end++;
+		done += tx_send(eq, &frames[done], end - done);
+		if (done != end || end == nb_frames)
+			break;
+		rte_pktmbuf_free(frames[done++]);
+		eq->nb_vlan_drops++;
+	}
+	return done;
+}
+
+uint16_t
+eth_tx_burst(void *txq, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	struct eth_queue *eq = txq;
+
+	if (unlikely(eq->has_vlan))
+		return tx_send_tagged(eq, frames, nb_frames);
+	return tx_send(eq, frames, nb_frames);
+}
+
+/*
+ * What ethdev leaves open and a guest, or our software, needs: the checksum of the IP header, and
+ * for a segmented frame a pseudo header with its length (VIRTIO 1.2, 5.1.6.2).
+ */
+static void
+prepare_headers(struct rte_mbuf *frame)
+{
+	const bool is_segmented = (frame->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+	uint8_t *l3 = rte_pktmbuf_mtod_offset(frame, uint8_t *, frame->l2_len);
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(l3 + frame->l3_len);
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)l3;
+
+	if ((frame->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) {
+		ip->hdr_checksum = 0;
+		ip->hdr_checksum = rte_ipv4_cksum(ip);
+		frame->ol_flags &= ~RTE_MBUF_F_TX_IP_CKSUM;
+	}
+	if (is_segmented)
+		tcp->cksum = (frame->ol_flags & RTE_MBUF_F_TX_IPV4) != 0 ?
+			rte_ipv4_phdr_cksum(ip, 0) :
+			rte_ipv6_phdr_cksum((struct rte_ipv6_hdr *)l3, 0);
+}
+
+static int
+prepare_frame(struct rte_mbuf *frame)
+{
+	const uint64_t done = RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_L4_MASK |
+		RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6 |
+		RTE_MBUF_F_TX_VLAN;
+	int rc;
+
+	if ((frame->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK & ~done) != 0 ||
+			(frame->ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_SCTP_CKSUM)
+		return -ENOTSUP;
+	if ((frame->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0 && frame->tso_segsz == 0)
+		return -EINVAL;
+	rc = rte_net_intel_cksum_prepare(frame);
+	if (rc == 0)
+		prepare_headers(frame);
+	return rc;
+}
+
+uint16_t
+eth_tx_prepare(void *txq, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	(void)txq;
+	for (uint16_t i = 0; i < nb_frames; i++) {
+		int rc = prepare_frame(frames[i]);
+
+		if (rc != 0) {
+			rte_errno = -rc;
+			return i;
+		}
+	}
+	return nb_frames;
+}
+
+uint32_t
+eth_rx_queue_count(void *rxq)
+{
+	const struct eth_queue *eq = rxq;
+
+	return vu_net_nb_waiting(eq->queue);
+}
+
+int
+eth_rx_descriptor_status(void *rxq, uint16_t offset)
+{
+	const struct eth_queue *eq = rxq;
+
+	return offset < vu_net_nb_waiting(eq->queue) ? RTE_ETH_RX_DESC_DONE :
+		RTE_ETH_RX_DESC_AVAIL;
+}
+
+/* A frame is the guest's as soon as it is sent: the ring holds none of ours. */
+int
+eth_tx_descriptor_status(void *txq, uint16_t offset)
+{
+	const struct eth_queue *eq = txq;
+
+	return offset < vu_net_nb_waiting(eq->queue) ? RTE_ETH_TX_DESC_DONE :
+		RTE_ETH_TX_DESC_FULL;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * From a change of the device to the callbacks of the application. The control thread compares and
+ * notes; DPDK's interrupt thread calls, as it does for NICs: an application that takes its time
+ * there keeps no socket waiting.
+ */
+#include "eth.h"
+
+#include <rte_alarm.h>
+
+#include "vu_device_driver.h"
+#include "vu_ethdev.h"
+
+enum eth_event {
+	ETH_EVENT_LINK = 1,
+	ETH_EVENT_QUEUE = 2,
+	ETH_EVENT_RESET = 4,
+};
+
+static void
+events_report(void *arg)
+{
+	struct eth_port *port = arg;
+	const uint32_t events = __atomic_exchange_n(&port->events, 0, __ATOMIC_ACQUIRE);
+
+	if ((events & ETH_EVENT_RESET) != 0)
+		rte_eth_dev_callback_process(port->dev, RTE_ETH_EVENT_INTR_RESET, NULL);
+	if ((events & ETH_EVENT_QUEUE) != 0)
+		rte_eth_dev_callback_process(port->dev, RTE_ETH_EVENT_QUEUE_STATE, NULL);
+	if ((events & ETH_EVENT_LINK) != 0)
+		rte_eth_dev_callback_process(port->dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+}
+
+static void
+events_note(struct eth_port *port, uint32_t events)
+{
+	/* Pairs with the acquire above: who reports sees what is reported. */
+	if (events != 0 && __atomic_fetch_or(&port->events, events, __ATOMIC_RELEASE) == 0)
+		rte_eal_alarm_set(1, events_report, port);
+}
+
+void
+eth_events_stop(struct eth_port *port)
+{
+	rte_eal_alarm_cancel(events_report, port);
+}
+
+static bool
+queue_is_enabled(const struct eth_queue *eq)
+{
+	const struct vu_vring *vring = &eq->queue->vring;
+
+	return vring->snapshot != NULL && vring->enabled;
+}
+
+static uint32_t
+compare_queues(struct eth_port *port, bool *is_link_up)
+{
+	uint32_t events = 0;
+
+	*is_link_up = false;
+	for (uint32_t i = 0; i < 2 * port->conf.nb_pairs; i++) {
+		const bool is_enabled = queue_is_enabled(&port->queues[i]);
+
+		*is_link_up |= is_enabled;
+		if (is_enabled == port->is_enabled[i])
+			continue;
+		port->is_enabled[i] = is_enabled;
+		vu_store(&port->is_changed[i], 1);
+		events = ETH_EVENT_QUEUE;
+	}
+	return events;
+}
+
+void
+eth_changed(void *arg)
+{
+	struct eth_port *port = arg;
+	struct rte_eth_link link = {
+		.link_speed = RTE_ETH_SPEED_NUM_10G, .link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
+		.link_autoneg = RTE_ETH_LINK_FIXED,
+	};
+	const uint64_t features = vu_device_acked_features(port->device);
+	bool is_link_up;
+	uint32_t events = compare_queues(port, &is_link_up);
+
+	/* The first front-end is no news, another one with other features is. */
+	if (is_link_up && features != port->features) {
+		if (port->features != 0)
+			events |= ETH_EVENT_RESET;
+		port->features = features;
+	}
+	if (is_link_up != port->is_link_up) {
+		port->is_link_up = is_link_up;
+		link.link_status = is_link_up ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
+		rte_eth_linkstatus_set(port->dev, &link);
+		events |= ETH_EVENT_LINK;
+	}
+	events_note(port, events);
+}
+
+int
+vu_ethdev_queue_event_get(uint16_t port_id, struct vu_ethdev_queue_event *event)
+{
+	struct eth_port *port;
+
+	if (!rte_eth_dev_is_valid_port(port_id) ||
+			rte_eth_devices[port_id].dev_ops != &eth_primary_ops)
+		return -ENODEV;
+	port = rte_eth_devices[port_id].data->dev_private;
+	for (uint32_t i = 0; i < 2 * port->conf.nb_pairs; i++) {
+		if (__atomic_exchange_n(&port->is_changed[i], 0, __ATOMIC_ACQUIRE) == 0)
+			continue;
+		event->queue_id = (uint16_t)(i / 2);
+		event->is_rx = i % 2 != 0;
+		event->is_enabled = port->is_enabled[i];
+		return 0;
+	}
+	return -ENOENT;
+}

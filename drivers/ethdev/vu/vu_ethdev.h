@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What an application may ask a net_vu port beside the ethdev API.
+ */
+#ifndef VU_ETHDEV_H
+#define VU_ETHDEV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A queue that the front-end enabled or disabled. */
+struct vu_ethdev_queue_event {
+	uint16_t queue_id; /**< ethdev queue */
+	bool is_rx;        /**< receive queue: the guest's transmit queue */
+	bool is_enabled;   /**< as it is now */
+};
+
+/**
+ * Next queue that changed, after an event RTE_ETH_EVENT_QUEUE_STATE: call until there is none. A
+ * queue that changed several times since is reported once.
+ *
+ * @param port_id  ethdev port
+ * @param event    filled
+ * @return 0; -ENOENT no other queue changed; -ENODEV not a net_vu port of this process
+ * @context any thread
+ */
+int vu_ethdev_queue_event_get(uint16_t port_id, struct vu_ethdev_queue_event *event);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* VU_ETHDEV_H */
