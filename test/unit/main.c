@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <rte_eal.h>
+#include <rte_ethdev.h>
 
 #include "prompt.h"
 #include "runner.h"
@@ -172,6 +173,7 @@ main(int argc, char **argv)
 {
 	const char *suite = getenv("DPDK_TEST_SUITE");
 	struct arg_list owned = {0}, args;
+	uint64_t owner_id;
 	int nb_eal_args, rc;
 
 	if (suite != NULL && runner_select_suite(suite) < 0) {
@@ -188,6 +190,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "vu-test: EAL did not start\n");
 		return EXIT_FAILURE;
 	}
+	/* What ethdev keeps from its first port on is there before the first case. */
+	rte_eth_dev_owner_new(&owner_id);
 	rc = run_tests(args.argc - nb_eal_args - 1, args.argv + nb_eal_args + 1);
 	rte_eal_cleanup();
 	args_free(&owned);
