@@ -204,40 +204,35 @@ copy_to_long(struct copy_queue *queue, uint64_t first, const struct rte_mbuf *fr
 	return (uint16_t)nb_buffers;
 }
 
-/* Bytes that one buffer mostly has room for. @return buffers used; 0: no room */
-static __rte_always_inline uint16_t
-copy_to_buffer(struct copy_queue *queue, uint64_t used, uint8_t *src, uint32_t len_bytes)
-{
-	struct gen_queue *gq = queue->gq;
-	uint8_t *buffer = copy_buffer(queue, used);
-
-	if (unlikely(len_bytes > gq->room_bytes - BENCH_HEADER_BYTES))
-		return copy_to_long(queue, used, &(const struct rte_mbuf){
-			.buf_addr = src, .nb_segs = 1, .pkt_len = len_bytes,
-			.data_len = (uint16_t)len_bytes });
-	copy_set_nb_buffers(gq, buffer, 1);
-	copy_bytes(buffer + BENCH_HEADER_BYTES, src, len_bytes);
-	*copy_len(gq, used) = BENCH_HEADER_BYTES + len_bytes;
-	return 1;
-}
-
 static uint16_t
 copy_to_guest(void *handle, struct rte_mbuf **frames, uint16_t nb)
 {
 	struct copy_queue *queue = handle;
-	uint64_t used = queue->gq->used;
-	uint64_t end = used + copy_nb_ready(queue->gq);
-	uint16_t i, nb_buffers;
+	struct gen_queue *gq = queue->gq;
+	uint64_t used = gq->used;
+	uint64_t end = used + copy_nb_ready(gq);
+	uint16_t i;
 
-	for (i = 0; i < nb && used != end; i++, used += nb_buffers) {
-		nb_buffers = unlikely(frames[i]->nb_segs > 1) ?
-			copy_to_long(queue, used, frames[i]) :
-			copy_to_buffer(queue, used, rte_pktmbuf_mtod(frames[i], uint8_t *),
-				frames[i]->pkt_len);
-		if (nb_buffers == 0)
-			break;
+	for (i = 0; i < nb && used != end; i++) {
+		uint8_t *buffer = copy_buffer(queue, used);
+		uint32_t len_bytes = frames[i]->pkt_len;
+
+		if (unlikely(frames[i]->nb_segs > 1 ||
+				len_bytes > gq->room_bytes - BENCH_HEADER_BYTES)) {
+			uint16_t nb_buffers = copy_to_long(queue, used, frames[i]);
+
+			if (nb_buffers == 0)
+				break;
+			used += nb_buffers;
+			continue;
+		}
+		copy_set_nb_buffers(gq, buffer, 1);
+		copy_bytes(buffer + BENCH_HEADER_BYTES,
+			rte_pktmbuf_mtod(frames[i], const void *), len_bytes);
+		*copy_len(gq, used) = BENCH_HEADER_BYTES + len_bytes;
+		used++;
 	}
-	copy_done(queue->gq, used);
+	copy_done(gq, used);
 	return i;
 }
 
@@ -246,19 +241,30 @@ copy_forward(void *backend, void *from_handle, void *to_handle, uint16_t max)
 {
 	struct copy_queue *from = from_handle, *to = to_handle;
 	uint64_t taken = from->gq->used, given = to->gq->used;
-	uint64_t end = given + copy_nb_ready(to->gq);
+	uint64_t nb_room = copy_nb_ready(to->gq);
 	uint64_t nb = copy_nb_ready(from->gq);
 	uint32_t i;
 
 	(void)backend;
-	for (i = 0; i < max && i < nb && given != end; i++, taken++) {
-		uint16_t nb_buffers = copy_to_buffer(to, given,
-			copy_buffer(from, taken) + BENCH_HEADER_BYTES,
-			*copy_len(from->gq, taken) - BENCH_HEADER_BYTES);
+	for (i = 0; i < max && i < nb && i < nb_room; i++, taken++) {
+		uint8_t *src = copy_buffer(from, taken) + BENCH_HEADER_BYTES;
+		uint8_t *dst = copy_buffer(to, given);
+		uint32_t len_bytes = *copy_len(from->gq, taken) - BENCH_HEADER_BYTES;
 
-		if (nb_buffers == 0)
-			break;
-		given += nb_buffers;
+		if (unlikely(len_bytes > to->gq->room_bytes - BENCH_HEADER_BYTES)) {
+			uint16_t nb_buffers = copy_to_long(to, given, &(const struct rte_mbuf){
+				.buf_addr = src, .nb_segs = 1, .pkt_len = len_bytes,
+				.data_len = (uint16_t)len_bytes });
+
+			if (nb_buffers == 0)
+				break;
+			given += nb_buffers;
+			continue;
+		}
+		copy_set_nb_buffers(to->gq, dst, 1);
+		copy_bytes(dst + BENCH_HEADER_BYTES, src, len_bytes);
+		*copy_len(to->gq, given) = BENCH_HEADER_BYTES + len_bytes;
+		given++;
 	}
 	copy_done(from->gq, taken);
 	copy_done(to->gq, given);
