@@ -47,19 +47,22 @@ static const struct vu_mem_region_conf regions[] = {
 #define USED_BYTES 0x200    /* enough for one used ring */
 
 static struct session_rig rig;
-static struct session_port port; /* for its device only: no session */
+static struct rig_port port; /* for its device only */
 static int guest_fd;
 static uint8_t *guest;
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	struct vu_device_conf conf;
+
 	(void)argc;
 	(void)argv;
 	fuzz_start_eal();
 	session_rig_init(&rig);
-	CHECK(session_port_init(&port, &rig, "net", "forward=loopback") == 0);
-	guest_fd = vu_fd_memfd(RIG_MEM_NAME, FILE_BYTES, 0);
+	conf = session_device_conf(&rig, "forward=loopback");
+	rig_device_open(&port, "net", &conf);
+	guest_fd = vu_fd_memfd(FAKE_GUEST_NAME, FILE_BYTES, 0);
 	guest = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, guest_fd, 0);
 	CHECK(guest != MAP_FAILED);
 	return 0;
@@ -194,7 +197,7 @@ device_start(uint8_t options, uint32_t size)
 			features |= feature_bits[bit];
 	/* What the processor cannot do is not chosen. */
 	rte_vect_set_max_simd_bitwidth(simd_bits);
-	session_port_attach(&port);
+	rig_port_connect(&port);
 	CHECK(vu_device_set_features(port.dev, features) == 0);
 	vu_device_set_mem(port.dev, mem_create());
 	for (uint32_t q = 0; q < 2; q++) {
@@ -206,7 +209,7 @@ device_start(uint8_t options, uint32_t size)
 		vu_device_ring_start(port.dev, q, VU_FD_NONE);
 		vu_device_ring_enable(port.dev, q, (options & (0x10u << q)) == 0);
 	}
-	session_port_commit(&port);
+	rig_port_commit(&port);
 }
 
 int
@@ -233,7 +236,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		check_rings();
 		session_rig_turn(&rig);
 	}
-	session_port_detach(&port);
+	rig_port_disconnect(&port);
 	CHECK(rig_count_fds() == nb_fds_before);
 	return 0;
 }

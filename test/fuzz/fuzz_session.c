@@ -54,18 +54,19 @@ static void
 ports_create(void)
 {
 	int reply_fd;
+	const struct vu_device_conf net = session_device_conf(&rig,
+		"forward=loopback,mtu=1500,mac=52:54:00:00:00:01");
+	const struct vu_device_conf probe = session_device_conf(&rig, NULL);
 
-	CHECK(session_port_init(&ports[0], &rig, "net",
-		"forward=loopback,mtu=1500,mac=52:54:00:00:00:01") == 0);
-	CHECK(session_port_init(&ports[1], &rig, "probe", NULL) == 0);
+	session_port_init(&ports[0], &rig, "net", &net);
+	session_port_init(&ports[1], &rig, "probe", &probe);
 	/* The probe keeps the last one that it got: have one there from the start. */
-	CHECK(vu_device_set_state_fd(ports[1].dev, VU_STATE_SAVE, vu_fd_eventfd(),
-		&reply_fd) == 0);
+	CHECK(vu_device_set_state_fd(ports[1].dev, VU_STATE_SAVE, vu_fd_eventfd(), &reply_fd) == 0);
 	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
 		session_port_connect(&ports[i]);
 		CHECK(fake_frontend_get_u64(&ports[i].frontend,
 			VHOST_USER_GET_PROTOCOL_FEATURES, &offers[i]) == 0);
-		CHECK(session_port_disconnect(&ports[i]) == 0);
+		session_port_disconnect(&ports[i]);
 	}
 }
 
@@ -85,8 +86,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	fds[FD_PIPE] = ends[1];
 	fds[FD_EVENT] = vu_fd_eventfd();
 	fds[FD_NULL] = open("/dev/null", O_RDWR | O_CLOEXEC);
-	fds[FD_VICTIM] = vu_fd_memfd(RIG_MEM_NAME "-victim", VICTIM_BYTES, 0);
-	fds[FD_TINY] = vu_fd_memfd(RIG_MEM_NAME "-tiny", 100, 0);
+	fds[FD_VICTIM] = vu_fd_memfd(FAKE_GUEST_NAME "-victim", VICTIM_BYTES, 0);
+	fds[FD_TINY] = vu_fd_memfd(FAKE_GUEST_NAME "-tiny", 100, 0);
 	fds[FD_FOLDER] = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	probe_of(ports[1].dev)->shared_fd = fds[FD_EVENT];
 	rig_held_take(&held);
@@ -197,11 +198,11 @@ static void
 step_common(struct fuzz_input *input)
 {
 	const struct vhost_user_mem_region victim = {
-		.gpa = RIG_GPA + RIG_MEM_BYTES,
-		.uva = RIG_UVA + RIG_MEM_BYTES,
+		.gpa = SESSION_GPA + SESSION_MEM_BYTES,
+		.uva = SESSION_UVA + SESSION_MEM_BYTES,
 		.size = VICTIM_BYTES,
 	};
-	const struct vhost_user_mem_region whole = session_port_region();
+	const struct vhost_user_mem_region whole = session_region(0, SESSION_MEM_BYTES);
 	uint8_t what = fuzz_take_u8(input);
 	struct vu_reply frame;
 
@@ -265,19 +266,19 @@ static void
 step_offer(struct fuzz_input *input)
 {
 	uint8_t what = fuzz_take_u8(input);
-	struct session_ring ring = session_port_ring(port, what & 1);
-	uint16_t idx = ring.avail->idx;
+	const struct fake_ring *ring = port->base.rings[what & 1].ring;
+	uint16_t idx = ring->avail->idx;
 	uint16_t flags = (what >> 1) & 7;
 	uint16_t offset = fuzz_take_u16(input), len = fuzz_take_u16(input);
 
 	/* Bit 4: at the border of the memory and of what may shrink behind it. */
-	ring.desc[idx % SESSION_RING_SIZE] = (struct vu_split_desc){
-		.gpa = RIG_GPA + offset + ((what & 0x10) != 0 ? RIG_MEM_BYTES - 0x2000 :
-			RIG_BUFFER_OFFSET),
+	ring->desc[idx % SESSION_RING_SIZE] = (struct vu_split_desc){
+		.gpa = SESSION_GPA + offset + ((what & 0x10) != 0 ? SESSION_MEM_BYTES - 0x2000 :
+			SESSION_BUFFER_OFFSET),
 		.len_bytes = len, .flags = flags, .next = (uint16_t)((idx + 1) % SESSION_RING_SIZE),
 	};
-	ring.avail->ring[idx % SESSION_RING_SIZE] = idx % SESSION_RING_SIZE;
-	vu_store_release(&ring.avail->idx, (uint16_t)(idx + 1));
+	ring->avail->ring[idx % SESSION_RING_SIZE] = idx % SESSION_RING_SIZE;
+	vu_store_release(&ring->avail->idx, (uint16_t)(idx + 1));
 }
 
 static void
@@ -403,7 +404,7 @@ session_begin(struct fuzz_input *input)
 	/* libFuzzer opens and closes files of its own between two inputs. */
 	rig_held_excuse(&held);
 	port = &ports[fuzz_take_u8(input) % RTE_DIM(ports)];
-	memset(port->mem, 0, RIG_BUFFER_OFFSET);
+	memset(port->mem, 0, SESSION_BUFFER_OFFSET);
 	CHECK(ftruncate(fds[FD_VICTIM], VICTIM_BYTES) == 0);
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, socks) == 0);
 	fds[FD_SOCKET] = socks[0];
@@ -416,7 +417,7 @@ session_begin(struct fuzz_input *input)
 static void
 session_end(void)
 {
-	CHECK(session_port_disconnect(port) == 0);
+	session_port_disconnect(port);
 	vu_fd_close(&fds[FD_SOCKET]);
 	vu_fd_close(&far_end);
 	if (rig_held_renew(&held))

@@ -8,9 +8,7 @@
  * (14 bit), the image, which begins with the rings; then changes of the memory, four and a turn of
  * the lcore at a time.
  */
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <rte_bitops.h>
 #include <rte_vect.h>
@@ -52,14 +50,8 @@ static const uint16_t simd_bits[] = {
 	RTE_VECT_SIMD_512, RTE_VECT_SIMD_256, RTE_VECT_SIMD_128, RTE_VECT_SIMD_DISABLED,
 };
 
-struct guest {
-	struct session_port port; /* for its device only: no session */
-	int fd;
-	uint8_t *mem;
-};
-
 static struct session_rig rig;
-static struct guest guests[NB_GUESTS];
+static struct rig_port guests[NB_GUESTS];
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -69,32 +61,16 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	fuzz_start_eal();
 	session_rig_init(&rig);
 	for (unsigned int i = 0; i < NB_GUESTS; i++) {
-		struct guest *guest = &guests[i];
+		const struct vu_device_conf conf = session_device_conf(&rig, "forward=switch");
 
-		CHECK(session_port_init(&guest->port, &rig, "net", "forward=switch") == 0);
-		guest->fd = vu_fd_memfd(RIG_MEM_NAME, MEM_BYTES, 0);
-		guest->mem = mmap(NULL, MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, guest->fd,
-			0);
-		CHECK(guest->mem != MAP_FAILED);
+		rig_device_open(&guests[i], "net", &conf);
+		fake_guest_init_flat(&guests[i].guest, 0, UVA_OFFSET, MEM_BYTES);
 	}
 	return 0;
 }
 
 static void
-guest_set_mem(const struct guest *guest)
-{
-	const struct vu_mem_region_conf conf = {
-		.len = MEM_BYTES, .uva = UVA_OFFSET, .numa_node = VU_MEM_NODE_ANY,
-		.fd = fcntl(guest->fd, F_DUPFD_CLOEXEC, 0),
-	};
-	struct vu_mem_table *mem = vu_mem_table_create(&conf, 1, "fuzz");
-
-	CHECK(mem != NULL);
-	vu_device_set_mem(guest->port.dev, mem);
-}
-
-static void
-guest_start_ring(const struct guest *guest, uint32_t q, uint16_t options)
+guest_start_ring(const struct rig_port *guest, uint32_t q, uint16_t options)
 {
 	const uint64_t uva = UVA_OFFSET + q * RING_BYTES;
 	const struct vu_vring_conf conf = {
@@ -104,18 +80,17 @@ guest_start_ring(const struct guest *guest, uint32_t q, uint16_t options)
 	};
 	const bool is_fresh_packed = (options & OPTION_PACKED) != 0 &&
 		(options & OPTION_OTHER_LAP) == 0;
-	struct vu_device *dev = guest->port.dev;
+	struct vu_device *dev = guest->dev;
 
 	CHECK(vu_device_ring_set_size(dev, q, RING_SIZE) == 0);
 	CHECK(vu_device_ring_set_addr(dev, q, &conf) == 0);
-	CHECK(vu_device_ring_set_base(dev, q,
-		is_fresh_packed ? VU_PACKED_FRESH_BASE : 0) == 0);
+	CHECK(vu_device_ring_set_base(dev, q, is_fresh_packed ? VU_PACKED_FRESH_BASE : 0) == 0);
 	vu_device_ring_start(dev, q, VU_FD_NONE);
 	vu_device_ring_enable(dev, q, q == 0 || (options & OPTION_DISABLED) == 0);
 }
 
 static void
-guest_start(struct guest *guest, struct fuzz_input *input)
+guest_start(struct rig_port *guest, struct fuzz_input *input)
 {
 	uint16_t options = fuzz_take_u16(input), image = fuzz_take_u16(input);
 	size_t image_bytes = image % IMAGE_BYTES;
@@ -123,19 +98,19 @@ guest_start(struct guest *guest, struct fuzz_input *input)
 
 	/* What the processor cannot do is not chosen. */
 	rte_vect_set_max_simd_bitwidth(simd_bits[image >> 14]);
-	memset(guest->mem, 0, MEM_BYTES);
-	fuzz_take(input, guest->mem, RTE_MIN(image_bytes, input->len));
+	memset(guest->guest.base, 0, MEM_BYTES);
+	fuzz_take(input, guest->guest.base, RTE_MIN(image_bytes, input->len));
 	for (unsigned int bit = 0; bit < RTE_DIM(feature_bits); bit++)
 		if ((options & (1u << bit)) == 0)
 			features |= RTE_BIT64(feature_bits[bit]);
 	if ((options & OPTION_PACKED) != 0)
 		features |= RTE_BIT64(VIRTIO_F_RING_PACKED);
-	session_port_attach(&guest->port);
-	CHECK(vu_device_set_features(guest->port.dev, features) == 0);
-	guest_set_mem(guest);
+	rig_port_connect(guest);
+	CHECK(vu_device_set_features(guest->dev, features) == 0);
+	vu_device_set_mem(guest->dev, fake_guest_mem(&guest->guest));
 	for (uint32_t q = 0; q < 2; q++)
 		guest_start_ring(guest, q, options);
-	session_port_commit(&guest->port);
+	rig_port_commit(guest);
 }
 
 /* The lowest bit of an offset says whose memory it is. */
@@ -145,7 +120,7 @@ change_memory(struct fuzz_input *input)
 	uint16_t offset = fuzz_take_u16(input);
 	uint16_t value = fuzz_take_u16(input);
 
-	memcpy(guests[offset & 1].mem + (offset % USED_GPA & ~1), &value, sizeof(value));
+	memcpy(guests[offset & 1].guest.base + (offset % USED_GPA & ~1), &value, sizeof(value));
 }
 
 int
@@ -155,7 +130,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
 	/* Whatever earlier inputs said. */
 	for (unsigned int i = 0; i < NB_GUESTS; i++)
-		switch_reset(guests[i].port.dev, (uint8_t)(i + 1));
+		switch_reset(guests[i].dev, (uint8_t)(i + 1));
 	for (unsigned int i = 0; i < NB_GUESTS; i++)
 		guest_start(&guests[i], &input);
 	session_rig_turn(&rig);
@@ -165,7 +140,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		session_rig_turn(&rig);
 	}
 	for (unsigned int i = 0; i < NB_GUESTS; i++)
-		session_port_detach(&guests[i].port);
-	CHECK(switch_has_all_mbufs(guests[0].port.dev));
+		rig_port_disconnect(&guests[i]);
+	CHECK(switch_has_all_mbufs(guests[0].dev));
 	return 0;
 }

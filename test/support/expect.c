@@ -135,7 +135,8 @@ expect_thread_join(pthread_t thread)
 	const struct timespec pause = { .tv_nsec = 100000 };
 	void *result;
 
-	WAIT_WHILE(pthread_tryjoin_np(thread, &result) != 0) nanosleep(&pause, NULL);
+	WAIT_WHILE(pthread_tryjoin_np(thread, &result) != 0)
+		nanosleep(&pause, NULL);
 	return result;
 }
 

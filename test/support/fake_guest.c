@@ -17,36 +17,55 @@
 #include "vu_fd.h"
 
 /* In the file the regions lie in another order and apart from each other. */
-#define HIGH_OFFSET UINT64_C(0)
-#define MID_OFFSET (FAKE_HIGH_BYTES + UINT64_C(0x1000))
-#define LOW_OFFSET (MID_OFFSET + FAKE_MID_BYTES + UINT64_C(0x1000))
-#define FILE_BYTES (LOW_OFFSET + FAKE_LOW_BYTES)
+#define FAKE_HIGH_OFFSET UINT64_C(0)
+#define FAKE_MID_OFFSET (FAKE_HIGH_BYTES + UINT64_C(0x1000))
+#define FAKE_LOW_OFFSET (FAKE_MID_OFFSET + FAKE_MID_BYTES + UINT64_C(0x1000))
+#define FILE_BYTES (FAKE_LOW_OFFSET + FAKE_LOW_BYTES)
 
-static const struct {
-	uint64_t gpa;
-	uint64_t len_bytes;
-	uint64_t offset;
-} regions[FAKE_NB_REGIONS] = {
-	[FAKE_LOW] = { FAKE_LOW_GPA, FAKE_LOW_BYTES, LOW_OFFSET },
-	[FAKE_MID] = { FAKE_MID_GPA, FAKE_MID_BYTES, MID_OFFSET },
-	[FAKE_HIGH] = { FAKE_HIGH_GPA, FAKE_HIGH_BYTES, HIGH_OFFSET },
+#define REGION(name) \
+	{ name##_GPA, name##_GPA + FAKE_UVA_OFFSET, name##_BYTES, name##_OFFSET }
+
+static const struct fake_memory scattered[FAKE_NB_REGIONS] = {
+	[FAKE_LOW] = REGION(FAKE_LOW), [FAKE_MID] = REGION(FAKE_MID),
+	[FAKE_HIGH] = REGION(FAKE_HIGH),
 };
 
 /* ---- memory ---- */
 
+static void
+guest_open(struct fake_guest *guest, uint64_t file_bytes)
+{
+	*guest = (struct fake_guest){
+		.memfd = vu_fd_memfd(FAKE_GUEST_NAME, file_bytes, 0), .file_bytes = file_bytes,
+	};
+	CHECK(guest->memfd >= 0);
+	guest->base = mmap(NULL, file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, guest->memfd, 0);
+	CHECK(guest->base != MAP_FAILED);
+}
+
 void
 fake_guest_init(struct fake_guest *guest)
 {
-	*guest = (struct fake_guest){ .memfd = vu_fd_memfd("vu-test-guest", FILE_BYTES, 0) };
-	CHECK(guest->memfd >= 0);
-	guest->base = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, guest->memfd, 0);
-	CHECK(guest->base != MAP_FAILED);
+	guest_open(guest, FILE_BYTES);
+	guest->nb_regions = FAKE_NB_REGIONS;
+	memcpy(guest->regions, scattered, sizeof(scattered));
+}
+
+void
+fake_guest_init_flat(struct fake_guest *guest, uint64_t gpa, uint64_t uva, uint64_t len_bytes)
+{
+	guest_open(guest, len_bytes);
+	guest->nb_regions = 1;
+	guest->regions[FAKE_LOW] = (struct fake_memory){ gpa, uva, len_bytes, 0 };
+	if (gpa == UINT64_MAX)
+		guest->regions[FAKE_LOW].gpa = guest->regions[FAKE_LOW].uva =
+			(uintptr_t)guest->base;
 }
 
 void
 fake_guest_fini(struct fake_guest *guest)
 {
-	munmap(guest->base, FILE_BYTES);
+	munmap(guest->base, guest->file_bytes);
 	vu_fd_close(&guest->memfd);
 }
 
@@ -57,14 +76,14 @@ fake_guest_mem_part(const struct fake_guest *guest, unsigned int wanted)
 	unsigned int nb_confs = 0;
 	struct vu_mem_table *mem;
 
-	for (unsigned int i = 0; i < FAKE_NB_REGIONS; i++) {
+	for (unsigned int i = 0; i < guest->nb_regions; i++) {
+		const struct fake_memory *region = &guest->regions[i];
+
 		if ((wanted & (1u << i)) == 0)
 			continue;
 		confs[nb_confs++] = (struct vu_mem_region_conf){
-			.gpa = regions[i].gpa,
-			.len = regions[i].len_bytes,
-			.uva = regions[i].gpa + FAKE_UVA_OFFSET,
-			.mmap_offset = regions[i].offset,
+			.gpa = region->gpa, .len = region->len_bytes, .uva = region->uva,
+			.mmap_offset = region->offset,
 			.fd = fcntl(guest->memfd, F_DUPFD_CLOEXEC, 0),
 			.numa_node = VU_MEM_NODE_ANY,
 		};
@@ -83,13 +102,13 @@ fake_guest_mem(const struct fake_guest *guest)
 uint64_t
 fake_region_gpa(enum fake_region region)
 {
-	return regions[region].gpa;
+	return scattered[region].gpa;
 }
 
 uint64_t
 fake_region_bytes(enum fake_region region)
 {
-	return regions[region].len_bytes;
+	return scattered[region].len_bytes;
 }
 
 uint64_t
@@ -98,21 +117,22 @@ fake_guest_alloc(struct fake_guest *guest, enum fake_region region, uint64_t len
 {
 	uint64_t offset = RTE_ALIGN_CEIL(guest->allocated_bytes[region], align);
 
-	CHECK(offset + len_bytes <= regions[region].len_bytes);
+	CHECK(offset + len_bytes <= guest->regions[region].len_bytes);
 	guest->allocated_bytes[region] = offset + len_bytes;
-	return regions[region].gpa + offset;
+	return guest->regions[region].gpa + offset;
 }
 
 static uint8_t *
 guest_ptr(const struct fake_guest *guest, uint64_t gpa, uint64_t *left_bytes)
 {
-	for (unsigned int i = 0; i < FAKE_NB_REGIONS; i++) {
-		uint64_t offset = gpa - regions[i].gpa;
+	for (unsigned int i = 0; i < guest->nb_regions; i++) {
+		const struct fake_memory *region = &guest->regions[i];
+		uint64_t offset = gpa - region->gpa;
 
-		if (gpa < regions[i].gpa || offset >= regions[i].len_bytes)
+		if (gpa < region->gpa || offset >= region->len_bytes)
 			continue;
-		*left_bytes = regions[i].len_bytes - offset;
-		return guest->base + regions[i].offset + offset;
+		*left_bytes = region->len_bytes - offset;
+		return guest->base + region->offset + offset;
 	}
 	return NULL;
 }
@@ -174,27 +194,15 @@ ring_part_alloc(struct fake_guest *guest, const struct fake_ring_place *place, u
 }
 
 static void
-split_place(struct fake_ring *ring, const struct fake_ring_place *place)
+parts_alloc(struct fake_ring *ring, const struct fake_ring_place *place)
 {
-	uint16_t size = ring->size;
+	uint64_t avail_bytes = ring->is_packed ? 4 : 6 + UINT64_C(2) * ring->size;
+	uint64_t used_bytes = ring->is_packed ? 4 : 6 + UINT64_C(8) * ring->size;
 
-	ring->desc_gpa = ring_part_alloc(ring->guest, place, UINT64_C(16) * size, 16);
-	ring->avail_gpa = ring_part_alloc(ring->guest, place, 6 + UINT64_C(2) * size, 2);
-	ring->used_gpa = ring_part_alloc(ring->guest, place, 6 + UINT64_C(8) * size, 4);
-	ring->desc = fake_guest_ptr(ring->guest, ring->desc_gpa);
-	ring->avail = fake_guest_ptr(ring->guest, ring->avail_gpa);
-	ring->used = fake_guest_ptr(ring->guest, ring->used_gpa);
-}
-
-static void
-packed_place(struct fake_ring *ring, const struct fake_ring_place *place)
-{
 	ring->desc_gpa = ring_part_alloc(ring->guest, place, UINT64_C(16) * ring->size, 16);
-	ring->avail_gpa = ring_part_alloc(ring->guest, place, 4, 4);
-	ring->used_gpa = ring_part_alloc(ring->guest, place, 4, 4);
-	ring->packed_desc = fake_guest_ptr(ring->guest, ring->desc_gpa);
-	ring->driver_event = fake_guest_ptr(ring->guest, ring->avail_gpa);
-	ring->device_event = fake_guest_ptr(ring->guest, ring->used_gpa);
+	ring->avail_gpa =
+		ring_part_alloc(ring->guest, place, avail_bytes, ring->is_packed ? 4 : 2);
+	ring->used_gpa = ring_part_alloc(ring->guest, place, used_bytes, 4);
 }
 
 struct fake_ring *
@@ -206,10 +214,18 @@ fake_ring_create(struct fake_guest *guest, uint16_t size, const struct fake_ring
 	ring->guest = guest;
 	ring->size = size;
 	ring->is_packed = place->is_packed;
-	if (ring->is_packed)
-		packed_place(ring, place);
-	else
-		split_place(ring, place);
+	ring->desc_gpa = place->gpa;
+	ring->avail_gpa = place->gpa + FAKE_PART_BYTES;
+	ring->used_gpa = place->gpa + 2 * FAKE_PART_BYTES;
+	if (place->gpa == 0)
+		parts_alloc(ring, place);
+	/* Either layout has its own view of them. */
+	ring->desc = fake_guest_ptr(guest, ring->desc_gpa);
+	ring->avail = fake_guest_ptr(guest, ring->avail_gpa);
+	ring->used = fake_guest_ptr(guest, ring->used_gpa);
+	ring->packed_desc = (struct vu_packed_desc *)ring->desc;
+	ring->driver_event = (struct vu_packed_event *)ring->avail;
+	ring->device_event = (struct vu_packed_event *)ring->used;
 	ring->free_desc = calloc(size, sizeof(*ring->free_desc));
 	ring->next_desc = calloc(size, sizeof(*ring->next_desc));
 	CHECK(ring->free_desc != NULL && ring->next_desc != NULL);
@@ -245,11 +261,14 @@ fake_ring_reset(struct fake_ring *ring)
 struct vu_vring_conf
 fake_ring_conf(const struct fake_ring *ring)
 {
+	/* The same for all regions. */
+	const uint64_t uva_offset = ring->guest->regions[0].uva - ring->guest->regions[0].gpa;
+
 	return (struct vu_vring_conf){
 		.size = ring->size,
-		.desc_uva = ring->desc_gpa + FAKE_UVA_OFFSET,
-		.avail_uva = ring->avail_gpa + FAKE_UVA_OFFSET,
-		.used_uva = ring->used_gpa + FAKE_UVA_OFFSET,
+		.desc_uva = ring->desc_gpa + uva_offset,
+		.avail_uva = ring->avail_gpa + uva_offset,
+		.used_uva = ring->used_gpa + uva_offset,
 		.base = ring->used_idx | (ring->is_packed ? (uint32_t)ring->used_idx << 16 : 0),
 		.has_addr = true,
 		.has_base = true,

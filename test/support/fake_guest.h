@@ -34,15 +34,36 @@ enum fake_region {
 /** Front-end address minus guest address. */
 #define FAKE_UVA_OFFSET UINT64_C(0x7f0000000000)
 
+#define FAKE_GUEST_NAME "vu-test-guest" /* of the memory file, in /proc/self/maps */
+
+/** One region. */
+struct fake_memory {
+	uint64_t gpa;
+	uint64_t uva;
+	uint64_t len_bytes;
+	uint64_t offset; /**< in the file */
+};
+
 /** Memory of one guest. */
 struct fake_guest {
 	int memfd;
 	uint8_t *base;                            /**< the whole file */
+	uint64_t file_bytes;
+	unsigned int nb_regions;
+	struct fake_memory regions[FAKE_NB_REGIONS];
 	uint64_t allocated_bytes[FAKE_NB_REGIONS];
 };
 
-/** Create the memory, all zero; fails if there is none. */
+/** Create the memory, all zero, in three regions; fails if there is none. */
 void fake_guest_init(struct fake_guest *guest);
+
+/**
+ * The same in one region, FAKE_LOW, at the start of the file.
+ *
+ * @param gpa  UINT64_MAX: the region has the addresses of our view
+ */
+void fake_guest_init_flat(struct fake_guest *guest, uint64_t gpa, uint64_t uva,
+	uint64_t len_bytes);
 
 /** Free the memory; memory tables made from it stay valid. */
 void fake_guest_fini(struct fake_guest *guest);
@@ -128,7 +149,9 @@ struct fake_ring_place {
 	enum fake_region region;
 	uint64_t align_bytes;
 	bool is_packed;
+	uint64_t gpa; /**< if not 0: there, and each part FAKE_PART_BYTES after the one before */
 };
+#define FAKE_PART_BYTES 0x1000
 
 /** Create a ring with room for the event fields; fails if there is no memory. */
 struct fake_ring *fake_ring_create(struct fake_guest *guest, uint16_t size,

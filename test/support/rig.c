@@ -29,9 +29,6 @@ rig_sched_create(unsigned int nb_workers)
 	struct vu_sched *sched = vu_sched_create(lcore_ids, nb_workers);
 
 	CHECK(sched != NULL);
-	/* Every start and stop is a line otherwise. */
-	rte_log_set_level_pattern("vu.device", RTE_LOG_ERR);
-	rte_log_set_level_pattern("vu.net", RTE_LOG_ERR);
 	return sched;
 }
 
@@ -58,40 +55,57 @@ rig_events(int fd)
 static void *
 loop_main(void *arg)
 {
-	struct vu_sched *sched = arg;
+	struct rig_loop *loop = arg;
 
-	/* Whichever worker is free. */
-	if (vu_sched_loop(sched, 0) == -EBUSY)
-		vu_sched_loop(sched, 1);
+	loop->rc = vu_sched_loop(loop->sched, loop->worker_idx);
 	return NULL;
 }
 
 static void
-loops_stop(void *arg)
+loop_undo(void *arg)
 {
-	struct rig_loops *loops = arg;
+	struct rig_loop *loop = arg;
 
-	vu_sched_stop(loops->sched);
-	for (unsigned int i = 0; i < RTE_DIM(loops->threads); i++)
-		expect_thread_join(loops->threads[i]);
+	vu_sched_worker_stop(loop->sched, loop->worker_idx);
+	expect_thread_join(loop->thread);
+}
+
+void
+rig_loop_start(struct rig_loop *loop, struct vu_sched *sched, unsigned int worker_idx)
+{
+	*loop = (struct rig_loop){ .sched = sched, .worker_idx = worker_idx, .rc = -1 };
+	expect_thread_start(&loop->thread, loop_main, loop);
+	WAIT_UNTIL(vu_sched_worker_is_running(sched, worker_idx));
+	expect_at_failure(loop_undo, loop);
+}
+
+int
+rig_loop_join(struct rig_loop *loop)
+{
+	expect_thread_join(loop->thread);
+	expect_undone(loop_undo, loop);
+	return loop->rc;
+}
+
+int
+rig_loop_stop(struct rig_loop *loop)
+{
+	vu_sched_worker_stop(loop->sched, loop->worker_idx);
+	return rig_loop_join(loop);
 }
 
 void
 rig_loops_start(struct rig_loops *loops, struct vu_sched *sched)
 {
-	loops->sched = sched;
-	for (unsigned int i = 0; i < RTE_DIM(loops->threads); i++) {
-		expect_thread_start(&loops->threads[i], loop_main, sched);
-		WAIT_UNTIL(vu_sched_worker_is_running(sched, i));
-	}
-	expect_at_failure(loops_stop, loops);
+	for (unsigned int i = 0; i < RTE_DIM(loops->loops); i++)
+		rig_loop_start(&loops->loops[i], sched, i);
 }
 
 void
 rig_loops_stop(struct rig_loops *loops)
 {
-	loops_stop(loops);
-	expect_undone(loops_stop, loops);
+	for (unsigned int i = 0; i < RTE_DIM(loops->loops); i++)
+		rig_loop_stop(&loops->loops[i]);
 }
 
 /* ---- device ---- */
@@ -144,24 +158,39 @@ port_settle(const struct rig_port *port)
 }
 
 void
-rig_port_open(struct rig_port *port, const char *driver, const struct vu_device_conf *conf)
+rig_device_open(struct rig_port *port, const char *driver, const struct vu_device_conf *conf)
 {
-	static const struct fake_ring_place place = { .region = FAKE_MID };
-
 	*port = (struct rig_port){ .sched = conf->sched, .app = conf->app };
 	port->dev = vu_device_create(driver, conf);
 	CHECK(port->dev != NULL);
 	port->nb_queues = vu_device_nb_queues(port->dev);
 	port->rings = calloc(port->nb_queues, sizeof(*port->rings));
 	CHECK(port->rings != NULL);
+}
+
+void
+rig_ring_open(struct rig_port *port, uint32_t i, uint16_t size,
+	const struct fake_ring_place *place)
+{
+	port->rings[i] = (struct rig_ring){
+		.ring = fake_ring_create(&port->guest, size, place),
+		.kick_fd = VU_FD_NONE, .call_fd = vu_fd_eventfd(), .err_fd = vu_fd_eventfd(),
+	};
+}
+
+void
+rig_port_open(struct rig_port *port, const char *driver, const struct vu_device_conf *conf)
+{
+	static const struct fake_ring_place place = { .region = FAKE_MID };
+
+	/* Every start and stop is a line otherwise. */
+	rte_log_set_level_pattern("vu.device", RTE_LOG_ERR);
+	rte_log_set_level_pattern("vu.net", RTE_LOG_ERR);
+	rig_device_open(port, driver, conf);
 	fake_guest_init(&port->guest);
 	fake_guest_alloc(&port->guest, FAKE_MID, BORDER_BYTES, 1);
 	for (uint32_t i = 0; i < port->nb_queues; i++)
-		port->rings[i] = (struct rig_ring){
-			.ring = fake_ring_create(&port->guest, RIG_RING_SIZE, &place),
-			.kick_fd = VU_FD_NONE, .call_fd = vu_fd_eventfd(),
-			.err_fd = vu_fd_eventfd(),
-		};
+		rig_ring_open(port, i, RIG_RING_SIZE, &place);
 }
 
 void

@@ -17,10 +17,17 @@
 #define RIG_LCORE_0 4
 #define RIG_LCORE_1 7
 
-/** Threads that run the loops of both workers. */
-struct rig_loops {
+/** The loop of a worker in a plain thread. */
+struct rig_loop {
 	struct vu_sched *sched;
-	pthread_t threads[2];
+	unsigned int worker_idx;
+	pthread_t thread;
+	int rc; /**< of vu_sched_loop() */
+};
+
+/** The loops of both workers. */
+struct rig_loops {
+	struct rig_loop loops[2];
 };
 
 /** One ring; of a net device even ones are receive queues of the guest. */
@@ -74,6 +81,15 @@ void rig_turn(struct vu_sched *sched);
 /** Take all events of an eventfd. */
 uint64_t rig_events(int fd);
 
+/** Run a loop, and return once it runs; it ends with the case if that fails. */
+void rig_loop_start(struct rig_loop *loop, struct vu_sched *sched, unsigned int worker_idx);
+
+/** End it. @return what it returned */
+int rig_loop_stop(struct rig_loop *loop);
+
+/** For a loop that something else has stopped. @return the same */
+int rig_loop_join(struct rig_loop *loop);
+
 /** Run the loops of both workers; they end with the case if it fails. */
 void rig_loops_start(struct rig_loops *loops, struct vu_sched *sched);
 
@@ -82,6 +98,13 @@ void rig_loops_stop(struct rig_loops *loops);
 
 /** Configuration of a device with nothing special about it: any lcore, any node. */
 struct vu_device_conf rig_device_conf(struct vu_sched *sched, const char *name, uint32_t nb_queues);
+
+/** Create a device without memory and rings. */
+void rig_device_open(struct rig_port *port, const char *driver, const struct vu_device_conf *conf);
+
+/** Create a ring, empty, in the memory of the guest; kick-less. */
+void rig_ring_open(struct rig_port *port, uint32_t i, uint16_t size,
+	const struct fake_ring_place *place);
 
 /** Create a device, guest memory and an empty split ring for each queue; nobody is connected. */
 void rig_port_open(struct rig_port *port, const char *driver, const struct vu_device_conf *conf);

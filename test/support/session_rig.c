@@ -4,15 +4,12 @@
  */
 #include "session_rig.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <rte_bitops.h>
-#include <rte_errno.h>
 
 #include "expect.h"
 #include "leak_check.h"
@@ -21,9 +18,6 @@
 
 #define NB_QUEUES 2
 #define MAX_QUEUE_SIZE 256
-#define MAX_TURNS 1000 /* to finish what needs two or three */
-#define NET_HEADER_BYTES 12
-#define FRAME_BYTES 100
 #define MAX_FDS 256 /* no test has as many */
 
 /* One system call, and far cheaper than a look at /proc. */
@@ -51,7 +45,7 @@ count_maps(void)
 
 	CHECK(maps != NULL);
 	while (fgets(line, sizeof(line), maps) != NULL)
-		nb += strstr(line, "/memfd:" RIG_MEM_NAME) != NULL;
+		nb += strstr(line, "/memfd:" FAKE_GUEST_NAME) != NULL;
 	fclose(maps);
 	return nb;
 }
@@ -97,17 +91,32 @@ rig_held_renew(struct rig_held *held)
 void
 session_rig_init(struct session_rig *rig)
 {
-	/* The name of an lcore that EAL need not have: its loop runs on this thread. */
-	const unsigned int lcore_id = 7;
+	*rig = (struct session_rig){
+		.reactor = vu_reactor_create(), .sched = rig_sched_create(1),
+	};
+	CHECK(rig->reactor != NULL);
+}
 
-	rig->reactor = vu_reactor_create();
-	rig->sched = vu_sched_create(&lcore_id, 1);
-	CHECK(rig->reactor != NULL && rig->sched != NULL);
+static uint64_t
+rig_poll_sched(void *arg)
+{
+	return vu_sched_poll(((struct session_rig *)arg)->sched);
+}
+
+void
+session_rig_start(struct session_rig *rig)
+{
+	rig->poller = vu_reactor_poller_add(rig->reactor, rig_poll_sched, rig);
+	rig_loop_start(&rig->loop, rig->sched, 0);
 }
 
 void
 session_rig_fini(struct session_rig *rig)
 {
+	if (rig->poller != NULL) {
+		rig_loop_stop(&rig->loop);
+		vu_reactor_poller_remove(rig->poller);
+	}
 	vu_sched_destroy(rig->sched);
 	vu_reactor_destroy(rig->reactor);
 }
@@ -115,123 +124,95 @@ session_rig_fini(struct session_rig *rig)
 void
 session_rig_turn(struct session_rig *rig)
 {
-	vu_sched_turn(rig->sched, 0);
-	vu_sched_poll(rig->sched);
-	vu_reactor_turn(rig->reactor, 0);
+	if (rig->poller == NULL) {
+		vu_sched_turn(rig->sched, 0);
+		vu_sched_poll(rig->sched);
+	}
+	vu_reactor_turn(rig->reactor, rig->poller == NULL ? 0 : 1);
 }
 
-static void
-port_turn(void *arg)
+void
+session_port_turn(void *arg)
 {
-	struct session_port *port = arg;
-
-	session_rig_turn(port->rig);
+	session_rig_turn(((struct session_port *)arg)->rig);
 }
 
-int
+struct vu_device_conf
+session_device_conf(const struct session_rig *rig, const char *driver_args)
+{
+	struct vu_device_conf conf = rig_device_conf(rig->sched, "test", NB_QUEUES);
+
+	conf.max_queue_size = MAX_QUEUE_SIZE;
+	conf.driver_args = driver_args;
+	return conf;
+}
+
+void
 session_port_init(struct session_port *port, struct session_rig *rig, const char *driver,
-	const char *args)
+	const struct vu_device_conf *conf)
 {
-	struct vu_assign_conf assign = { .numa_node = -1 };
-	struct vu_device_conf conf = {
-		.name = "rig", .nb_queues = NB_QUEUES, .max_queue_size = MAX_QUEUE_SIZE,
-		.numa_node = -1, .sched = rig->sched, .assign = &assign, .driver_args = args,
-	};
+	struct fake_guest *guest = &port->base.guest;
 
 	*port = (struct session_port){ .rig = rig, .frontend.sock = VU_FD_NONE };
-	port->dev = vu_device_create(driver, &conf);
-	if (port->dev == NULL)
-		return -rte_errno;
-	port->mem_fd = vu_fd_memfd(RIG_MEM_NAME, RIG_MEM_BYTES, 0);
-	CHECK(port->mem_fd >= 0);
-	port->mem = mmap(NULL, RIG_MEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, port->mem_fd, 0);
-	CHECK(port->mem != MAP_FAILED);
-	port->event_fd = vu_fd_eventfd();
-	CHECK(port->event_fd >= 0);
-	return 0;
+	rig_device_open(&port->base, driver, conf);
+	fake_guest_init_flat(guest, SESSION_GPA, SESSION_UVA, SESSION_MEM_BYTES);
+	for (uint32_t q = 0; q < NB_QUEUES; q++) {
+		const struct fake_ring_place place = {
+			.gpa = SESSION_GPA + q * SESSION_RING_BYTES,
+		};
+
+		rig_ring_open(&port->base, q, SESSION_RING_SIZE, &place);
+	}
+	port->dev = port->base.dev;
+	port->mem = guest->base;
+	port->mem_fd = guest->memfd;
 }
 
 void
 session_port_fini(struct session_port *port)
 {
-	CHECK(session_port_disconnect(port) == 0);
-	vu_device_destroy(port->dev);
-	munmap(port->mem, RIG_MEM_BYTES);
-	vu_fd_close(&port->mem_fd);
-	vu_fd_close(&port->event_fd);
-}
-
-static void
-port_ring_fault(void *arg, uint32_t queue_idx)
-{
-	(void)arg;
-	(void)queue_idx;
-}
-
-static void
-port_done(void *arg)
-{
-	*(bool *)arg = true;
+	session_port_disconnect(port);
+	rig_port_close(&port->base);
 }
 
 void
-session_port_attach(struct session_port *port)
-{
-	const struct vu_device_events events = { .ring_fault = port_ring_fault };
-
-	vu_device_connect(port->dev, &events);
-}
-
-void
-session_port_commit(struct session_port *port)
-{
-	bool is_done = false;
-
-	if (vu_device_commit(port->dev, port_done, &is_done) == 0)
-		return;
-	WAIT_WHILE(!is_done)
-		session_rig_turn(port->rig);
-}
-
-void
-session_port_detach(struct session_port *port)
-{
-	bool is_done = false;
-
-	vu_device_disconnect(port->dev, port_done, &is_done);
-	WAIT_WHILE(!is_done)
-		session_rig_turn(port->rig);
-}
-
-static void
-port_closed(void *arg)
+session_port_closed(void *arg)
 {
 	struct session_port *port = arg;
 
 	port->session = NULL;
+	port->nb_closed++;
 }
 
 void
 session_port_connect(struct session_port *port)
 {
 	struct vu_backend_conf conf = {
-		.reactor = port->rig->reactor, .dev = port->dev, .closed = port_closed, .arg = port,
+		.reactor = port->rig->reactor, .dev = port->dev, .closed = session_port_closed,
+		.arg = port,
 	};
 
 	CHECK(port->session == NULL);
-	conf.fd = fake_frontend_open(&port->frontend, port_turn, port);
+	conf.fd = fake_frontend_open(&port->frontend, session_port_turn, port);
 	CHECK(conf.fd >= 0);
 	port->session = vu_backend_session_open(&conf);
 	CHECK(port->session != NULL);
 }
 
-int
+void
+session_port_wait_closed(struct session_port *port)
+{
+	WAIT_WHILE(port->session != NULL)
+		session_rig_turn(port->rig);
+	CHECK_EQ(vu_device_state(port->dev), VU_DEVICE_IDLE);
+	CHECK(vu_device_mem(port->dev) == NULL);
+}
+
+void
 session_port_disconnect(struct session_port *port)
 {
 	fake_frontend_close(&port->frontend);
-	for (unsigned int i = 0; i < MAX_TURNS && port->session != NULL; i++)
-		session_rig_turn(port->rig);
-	return port->session == NULL ? 0 : -ETIMEDOUT;
+	session_port_wait_closed(port);
 }
 
 int
@@ -251,112 +232,145 @@ session_port_negotiate(struct session_port *port, uint64_t features, uint64_t pr
 }
 
 struct vhost_user_mem_region
-session_port_region(void)
+session_region(uint64_t offset, uint64_t len_bytes)
 {
 	return (struct vhost_user_mem_region){
-		.gpa = RIG_GPA, .size = RIG_MEM_BYTES, .uva = RIG_UVA,
+		.gpa = SESSION_GPA + offset, .size = len_bytes, .uva = SESSION_UVA + offset,
+		.mmap_offset = offset,
 	};
+}
+
+int
+session_port_set_regions(struct session_port *port, const struct vhost_user_mem_region *regions,
+	uint32_t nb_regions)
+{
+	struct vhost_user_mem_table table = { .nb_regions = nb_regions };
+	struct vu_reply frame;
+
+	memcpy(table.regions, regions, nb_regions * sizeof(*regions));
+	fake_frontend_begin(&port->frontend, &frame, VHOST_USER_SET_MEM_TABLE);
+	vu_request_append(&frame, &table,
+		VHOST_USER_MEM_TABLE_HEADER_BYTES + nb_regions * sizeof(*regions));
+	for (uint32_t i = 0; i < nb_regions; i++)
+		vu_reply_add_fd(&frame, port->mem_fd);
+	return fake_frontend_do(&port->frontend, &frame);
 }
 
 int
 session_port_set_mem(struct session_port *port)
 {
-	const struct vhost_user_mem_table table = {
-		.nb_regions = 1, .regions[0] = session_port_region(),
-	};
-	struct vu_reply frame;
+	const struct vhost_user_mem_region whole = session_region(0, SESSION_MEM_BYTES);
 
-	fake_frontend_begin(&port->frontend, &frame, VHOST_USER_SET_MEM_TABLE);
-	vu_request_append(&frame, &table,
-		VHOST_USER_MEM_TABLE_HEADER_BYTES + VHOST_USER_MEM_REGION_BYTES);
-	vu_reply_add_fd(&frame, port->mem_fd);
-	return fake_frontend_do(&port->frontend, &frame);
+	return session_port_set_regions(port, &whole, 1);
 }
 
 struct vhost_user_vring_addr
 session_ring_addr(uint32_t q)
 {
-	const uint64_t uva = RIG_UVA + q * RIG_RING_BYTES;
+	const uint64_t uva = SESSION_UVA + q * SESSION_RING_BYTES;
 
 	return (struct vhost_user_vring_addr){
-		.index = q, .descriptor = uva, .available = uva + 0x1000, .used = uva + 0x2000,
+		.index = q, .descriptor = uva, .available = uva + FAKE_PART_BYTES,
+		.used = uva + 2 * FAKE_PART_BYTES,
 	};
+}
+
+int
+session_port_set_addr(struct session_port *port, uint32_t q, uint64_t shift)
+{
+	struct vhost_user_vring_addr addr = session_ring_addr(q);
+	struct vu_reply frame;
+
+	addr.descriptor += shift;
+	addr.available += shift;
+	addr.used += shift;
+	fake_frontend_begin(&port->frontend, &frame, VHOST_USER_SET_VRING_ADDR);
+	vu_request_append(&frame, &addr, sizeof(addr));
+	return fake_frontend_do(&port->frontend, &frame);
+}
+
+int
+session_port_configure_ring(struct session_port *port, uint32_t q)
+{
+	struct fake_frontend *frontend = &port->frontend;
+	const struct rig_ring *ring = &port->base.rings[q];
+	int rc;
+
+	fake_ring_reset(ring->ring);
+	rc = fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, q, ring->ring->size);
+	if (rc == 0)
+		rc = fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, q, 0);
+	if (rc == 0)
+		rc = session_port_set_addr(port, q, 0);
+	if (rc == 0)
+		rc = fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, q, ring->call_fd);
+	if (rc == 0)
+		rc = fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_ERR, q, ring->err_fd);
+	return rc;
 }
 
 int
 session_port_start_ring(struct session_port *port, uint32_t q)
 {
-	struct fake_frontend *frontend = &port->frontend;
-	const struct vhost_user_vring_addr addr = session_ring_addr(q);
-	struct vu_reply frame;
-	int rc;
+	int rc = session_port_configure_ring(port, q);
 
-	memset(port->mem + q * RIG_RING_BYTES, 0, RIG_RING_BYTES);
-	rc = fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, q, SESSION_RING_SIZE);
 	if (rc == 0)
-		rc = fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, q, 0);
-	fake_frontend_begin(frontend, &frame, VHOST_USER_SET_VRING_ADDR);
-	vu_request_append(&frame, &addr, sizeof(addr));
+		rc = fake_frontend_do_fd(&port->frontend, VHOST_USER_SET_VRING_KICK, q, VU_FD_NONE);
 	if (rc == 0)
-		rc = fake_frontend_do(frontend, &frame);
-	if (rc == 0)
-		rc = fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, q, port->event_fd);
-	if (rc == 0)
-		rc = fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_ERR, q, port->event_fd);
-	if (rc == 0)
-		rc = fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, q, VU_FD_NONE);
-	if (rc == 0)
-		rc = fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, q, 1);
+		rc = fake_frontend_do_state(&port->frontend, VHOST_USER_SET_VRING_ENABLE, q, 1);
 	return rc;
 }
 
-struct session_ring
-session_port_ring(const struct session_port *port, uint32_t q)
+static uint64_t
+next_offset(const struct session_port *port, uint32_t q)
 {
-	uint8_t *base = port->mem + q * RIG_RING_BYTES;
+	const struct fake_ring *ring = port->base.rings[q].ring;
 
-	return (struct session_ring){
-		.desc = (struct vu_split_desc *)base,
-		.avail = (struct vu_split_avail *)(base + 0x1000),
-		.used = (struct vu_split_used *)(base + 0x2000),
-	};
+	return SESSION_BUFFER_OFFSET +
+		(q * ring->size + ring->avail_idx % ring->size) * SESSION_BUFFER_BYTES;
 }
 
-/* Make the next descriptor of a ring available. @return its buffer */
-static uint8_t *
-ring_offer(struct session_port *port, uint32_t q, uint32_t len_bytes, uint16_t flags)
+uint8_t *
+session_port_next_buffer(const struct session_port *port, uint32_t q)
 {
-	struct session_ring ring = session_port_ring(port, q);
-	uint16_t idx = ring.avail->idx;
-	uint16_t i = idx % SESSION_RING_SIZE;
-	uint64_t offset = RIG_BUFFER_OFFSET + (q * SESSION_RING_SIZE + i) * RIG_BUFFER_BYTES;
+	return port->mem + next_offset(port, q);
+}
 
-	ring.desc[i] = (struct vu_split_desc){
-		.gpa = RIG_GPA + offset, .len_bytes = len_bytes, .flags = flags,
-	};
-	ring.avail->ring[i] = i;
-	vu_store_release(&ring.avail->idx, (uint16_t)(idx + 1));
+uint8_t *
+session_port_offer(struct session_port *port, uint32_t q, uint32_t len_bytes, bool is_write)
+{
+	struct fake_ring *ring = port->base.rings[q].ring;
+	const uint64_t offset = next_offset(port, q);
+	const struct fake_buf buf = { SESSION_GPA + offset, len_bytes, is_write };
+	struct vu_split_used_elem elems[SESSION_RING_SIZE];
+
+	fake_ring_collect(ring, elems, RTE_DIM(elems));
+	CHECK(fake_ring_put(ring, &buf, 1) >= 0);
 	return port->mem + offset;
 }
 
-int
+void
+session_port_wait_used(struct session_port *port, uint32_t q, uint16_t idx)
+{
+	const struct fake_ring *ring = port->base.rings[q].ring;
+
+	WAIT_WHILE(vu_load_acquire(&ring->used->idx) != idx)
+		if (port->rig->poller == NULL)
+			session_rig_turn(port->rig);
+}
+
+void
 session_port_echo(struct session_port *port, uint8_t value)
 {
-	const struct session_ring from = session_port_ring(port, 1);
-	const struct session_ring to = session_port_ring(port, 0);
-	uint8_t *in = ring_offer(port, 0, RIG_BUFFER_BYTES, VU_DESC_F_WRITE);
-	/* No turn in between: the frame is written before anybody looks. */
-	uint8_t *out = ring_offer(port, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
+	uint8_t *out = session_port_next_buffer(port, 1);
+	uint8_t *in = session_port_next_buffer(port, 0);
 
 	memset(out, 0, NET_HEADER_BYTES);
 	memset(out + NET_HEADER_BYTES, value, FRAME_BYTES);
 	memset(in, ~value, NET_HEADER_BYTES + FRAME_BYTES);
-	for (unsigned int i = 0; i < MAX_TURNS; i++) {
-		session_rig_turn(port->rig);
-		if (from.used->idx == from.avail->idx && to.used->idx == to.avail->idx)
-			break;
-	}
-	if (from.used->idx != from.avail->idx || to.used->idx != to.avail->idx)
-		return -EIO;
-	return memcmp(in + NET_HEADER_BYTES, out + NET_HEADER_BYTES, FRAME_BYTES) == 0 ? 0 : -EIO;
+	session_port_offer(port, 0, SESSION_BUFFER_BYTES, true);
+	session_port_offer(port, 1, NET_HEADER_BYTES + FRAME_BYTES, false);
+	for (uint32_t q = 0; q < NB_QUEUES; q++)
+		session_port_wait_used(port, q, port->base.rings[q].ring->avail_idx);
+	CHECK_EQ(memcmp(in + NET_HEADER_BYTES, out + NET_HEADER_BYTES, FRAME_BYTES), 0);
 }

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rte_log.h>
+
 #include "leak_check.h"
 #include "test.h"
 
@@ -136,6 +138,8 @@ run_case(const struct test_case *test, struct tally *tally)
 {
 	int rc;
 
+	/* As others found it. */
+	rte_log_set_level_pattern("vu.*", RTE_LOG_INFO);
 	/* Without a newline, and flushed: a case that crashes has its name on the last line. */
 	printf("  %s ... ", test->name);
 	fflush(stdout);

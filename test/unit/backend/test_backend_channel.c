@@ -199,7 +199,7 @@ VU_TEST(backend_channel, front_end_never_answers)
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, 0, VU_FD_NONE), 0);
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), 0);
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), -EAGAIN);
-	fixture_disconnect(&f.fix);
+	session_port_disconnect(&f.fix);
 	CHECK_EQ(f.nb_done, MAX_PENDING + 1);
 	CHECK_EQ(f.rc, -ECONNRESET);
 	CHECK(!f.probe->has_channel);
@@ -215,7 +215,7 @@ check_dropped(struct channel_fixture *f, unsigned int nb_done)
 	struct vu_msg msg;
 
 	for (unsigned int i = 0; i < 100 && f->probe->has_channel; i++)
-		fixture_turn(&f->fix);
+		session_rig_turn(f->fix.rig);
 	CHECK(!f->probe->has_channel);
 	CHECK_EQ(f->nb_done, nb_done);
 	CHECK_EQ(vu_device_channel_config_change(f->fix.dev, &reply), -ENOTCONN);

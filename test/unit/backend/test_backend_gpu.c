@@ -7,6 +7,7 @@
 #include "expect.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 
 #include "vu_device_gpu.h"
 
@@ -70,7 +71,7 @@ gpu_read(struct gpu_fixture *g, void *buf, size_t len, int *fd)
 		const struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
 
 		if (nb <= 0) {
-			fixture_turn(&g->f.fix);
+			session_rig_turn(g->f.fix.rig);
 			continue;
 		}
 		if (header.msg_controllen != 0 && cmsg != NULL)
@@ -110,7 +111,7 @@ gpu_reply(struct gpu_fixture *g, uint32_t request, uint32_t flags, uint32_t len)
 	memset(buf + sizeof(header), 0x5a, len);
 	CHECK_EQ(write(g->sock, buf, sizeof(header) + len), sizeof(header) + len);
 	for (unsigned int i = 0; i < 3; i++)
-		fixture_turn(&g->f.fix);
+		session_rig_turn(g->f.fix.rig);
 }
 
 VU_TEST(backend_gpu, the_front_ends_own_end_is_no_display)
@@ -263,7 +264,7 @@ static void
 check_dropped(struct gpu_fixture *g)
 {
 	for (unsigned int i = 0; i < 100 && g->f.probe->has_gpu; i++)
-		fixture_turn(&g->f.fix);
+		session_rig_turn(g->f.fix.rig);
 	CHECK(!g->f.probe->has_gpu);
 	CHECK_EQ(vu_device_gpu_get_display_info(g->f.fix.dev, NULL), -ENOTCONN);
 	CHECK_EQ(fake_frontend_sync(&g->f.fix.frontend), 0);
@@ -305,7 +306,7 @@ VU_TEST(backend_gpu, refused)
 {
 	struct gpu_fixture g;
 	struct vu_reply frame;
-	struct session_fixture fix;
+	struct session_port fix;
 	int sock;
 
 	gpu_create(&g);

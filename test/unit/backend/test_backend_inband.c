@@ -16,10 +16,10 @@ open_rings(struct channel_fixture *f, uint64_t protocol)
 	struct fake_frontend *frontend = &f->fix.frontend;
 
 	CHECK_EQ(channel_create(f, protocol), 0);
-	memset(f->fix.mem, 0, BUFFER_OFFSET);
-	CHECK_EQ(fixture_set_mem(&f->fix), 0);
-	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 0, RING_SIZE), 0);
-	CHECK_EQ(fixture_set_addr(&f->fix, 0, 0), 0);
+	CHECK_EQ(session_port_set_mem(&f->fix), 0);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 0,
+		SESSION_RING_SIZE), 0);
+	CHECK_EQ(session_port_set_addr(&f->fix, 0, 0), 0);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 0, 1), 0);
 }
 
@@ -33,10 +33,8 @@ kick(struct channel_fixture *f)
 static void
 use_buffer(struct channel_fixture *f)
 {
-	uint16_t idx = guest_ring(&f->fix, 0).avail->idx;
-
-	guest_offer(&f->fix, 0, 64, VU_DESC_F_WRITE);
-	guest_wait_used(&f->fix, 0, (uint16_t)(idx + 1));
+	session_port_offer(&f->fix, 0, 64, true);
+	session_port_wait_used(&f->fix, 0, f->fix.base.rings[0].ring->avail_idx);
 }
 
 static void
@@ -61,7 +59,7 @@ is_silent(struct channel_fixture *f)
 	struct vu_msg msg;
 
 	for (unsigned int i = 0; i < 20; i++)
-		fixture_turn(&f->fix);
+		session_rig_turn(f->fix.rig);
 	return vu_conn_receive(f->peer, &msg, &limits) == 0;
 }
 
@@ -72,7 +70,7 @@ VU_TEST(backend_inband, needs_acknowledgements_and_channel)
 		inband, inband | RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK),
 		inband | RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ),
 	};
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	for (unsigned int i = 0; i < RTE_DIM(sets); i++) {
@@ -80,8 +78,8 @@ VU_TEST(backend_inband, needs_acknowledgements_and_channel)
 		CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_PROTOCOL_FEATURES,
 			sets[i]), 0);
 		CHECK_EQ(fake_frontend_wait_end(&fix.frontend), 0);
-		fixture_disconnect(&fix);
-		fixture_connect(&fix);
+		session_port_disconnect(&fix);
+		session_port_connect(&fix);
 	}
 	fixture_destroy(&fix);
 }
@@ -153,10 +151,11 @@ VU_TEST(backend_inband, fds_have_priority)
 
 	open_rings(&f, PROTOCOL_INBAND);
 	CHECK_EQ(channel_connect(&f), 0);
-	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 0, f.fix.call_fd[0]), 0);
+	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 0,
+		f.fix.base.rings[0].call_fd), 0);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, 0, VU_FD_NONE), 0);
 	use_buffer(&f);
-	event_wait(f.fix.call_fd[0]);
+	event_wait(f.fix.base.rings[0].call_fd);
 	CHECK(is_silent(&f));
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 0, VU_FD_NONE), 0);
 	use_buffer(&f);
@@ -173,11 +172,12 @@ VU_TEST(backend_inband, fd_replaces_messages)
 	CHECK_EQ(channel_connect(&f), 0);
 	CHECK_EQ(kick(&f), 0);
 	receive_call(&f);
-	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 0, f.fix.call_fd[0]), 0);
+	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 0,
+		f.fix.base.rings[0].call_fd), 0);
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_VRING_CALL, 0, VU_FD_NONE), 0);
-	event_take(f.fix.call_fd[0]);
+	rig_events(f.fix.base.rings[0].call_fd);
 	use_buffer(&f);
-	event_wait(f.fix.call_fd[0]);
+	event_wait(f.fix.base.rings[0].call_fd);
 	CHECK(is_silent(&f));
 	channel_destroy(&f);
 }
@@ -193,7 +193,7 @@ VU_TEST(backend_inband, error_is_reported)
 	receive_call(&f);
 	CHECK_EQ(channel_answer(&f, VHOST_USER_BACKEND_VRING_CALL, 0, VU_FD_NONE), 0);
 	/* An index that no ring of this size can have. */
-	vu_store_release(&guest_ring(&f.fix, 0).avail->idx, (uint16_t)(RING_SIZE + 1));
+	vu_store_release(&f.fix.base.rings[0].ring->avail->idx, SESSION_RING_SIZE + 1);
 	CHECK_EQ(channel_receive(&f, &msg), 0);
 	CHECK_EQ(msg.request, VHOST_USER_BACKEND_VRING_ERR);
 	CHECK_EQ(msg.payload.state.index, 0);

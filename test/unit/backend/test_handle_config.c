@@ -9,7 +9,7 @@
 #define MTU_OFFSET 10
 
 static int
-send_config(struct session_fixture *fix, uint32_t request, uint32_t offset, uint32_t len,
+send_config(struct session_port *fix, uint32_t request, uint32_t offset, uint32_t len,
 	uint32_t flags)
 {
 	struct vhost_user_config config = { .offset = offset, .size = len, .flags = flags };
@@ -22,7 +22,7 @@ send_config(struct session_fixture *fix, uint32_t request, uint32_t offset, uint
 
 /* Read the configuration into reply->payload.config. */
 static int
-get_config(struct session_fixture *fix, uint32_t offset, uint32_t len, struct vu_msg *reply)
+get_config(struct session_port *fix, uint32_t offset, uint32_t len, struct vu_msg *reply)
 {
 	CHECK_EQ(send_config(fix, VHOST_USER_GET_CONFIG, offset, len, 0), 0);
 	CHECK_EQ(fake_frontend_receive(&fix->frontend, reply), 0);
@@ -31,7 +31,7 @@ get_config(struct session_fixture *fix, uint32_t offset, uint32_t len, struct vu
 }
 
 static int
-set_config(struct session_fixture *fix, uint32_t flags)
+set_config(struct session_port *fix, uint32_t flags)
 {
 	struct vu_msg reply;
 
@@ -44,7 +44,7 @@ set_config(struct session_fixture *fix, uint32_t flags)
 VU_TEST(handle_config, get)
 {
 	const uint8_t mac[] = { 0x52, 0x54, 0, 0, 0, 1 };
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_msg reply;
 
 	fixture_create(&fix, CONFIG_ARGS);
@@ -67,7 +67,7 @@ VU_TEST(handle_config, get)
 VU_TEST(handle_config, get_outside)
 {
 	const uint32_t offsets[] = { 1, 256, 257, UINT32_MAX };
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_msg reply;
 
 	fixture_create(&fix, CONFIG_ARGS);
@@ -82,7 +82,7 @@ VU_TEST(handle_config, get_outside)
 
 VU_TEST(handle_config, set)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, CONFIG_ARGS);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
@@ -95,7 +95,7 @@ VU_TEST(handle_config, set)
 
 VU_TEST(handle_config, mtu)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 	struct vu_msg reply;
 
@@ -108,8 +108,8 @@ VU_TEST(handle_config, mtu)
 	CHECK_EQ(get_config(&fix, MTU_OFFSET, 2, &reply), 0);
 	CHECK_EQ(reply.payload.config.data[0], 1400 & 0xff);
 	/* The next front-end starts from what the user configured. */
-	fixture_disconnect(&fix);
-	fixture_connect(&fix);
+	session_port_disconnect(&fix);
+	session_port_connect(&fix);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(get_config(&fix, MTU_OFFSET, 2, &reply), 0);
 	CHECK_EQ(reply.payload.config.data[0], 1500 & 0xff);
@@ -119,7 +119,7 @@ VU_TEST(handle_config, mtu)
 /* Without mtu= the feature is not offered, hence the request is none of ours. */
 VU_TEST(handle_config, mtu_not_offered)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);

@@ -32,7 +32,7 @@ VU_TEST(handle_device, offers_follow_the_ops)
 	const uint64_t net_bits = RTE_BIT64(VHOST_USER_PROTOCOL_F_MTU) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG);
 	struct channel_fixture f;
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(session_protocol_features(fix.session), own_bits() | net_bits);
@@ -199,17 +199,17 @@ VU_TEST(handle_device, driver_sees_memory)
 
 	CHECK_EQ(create(&f), 0);
 	f.probe->result = -EIO;
-	CHECK_EQ(fixture_set_mem(&f.fix), 1);
+	CHECK_EQ(session_port_set_mem(&f.fix), 1);
 	CHECK(vu_device_mem(f.fix.dev) == NULL);
 	f.probe->result = 0;
-	CHECK_EQ(fixture_set_mem(&f.fix), 0);
+	CHECK_EQ(session_port_set_mem(&f.fix), 0);
 	CHECK_EQ(f.probe->nb_memory, 1);
 	mem = vu_device_mem(f.fix.dev);
 	CHECK(mem != NULL && f.probe->mem == mem);
 	f.probe->result = -EIO;
-	CHECK_EQ(fixture_set_mem(&f.fix), 1);
+	CHECK_EQ(session_port_set_mem(&f.fix), 1);
 	CHECK(vu_device_mem(f.fix.dev) == mem);
-	fixture_disconnect(&f.fix);
+	session_port_disconnect(&f.fix);
 	CHECK(f.probe->mem == NULL);
 	CHECK_EQ(f.probe->nb_memory, 2);
 	channel_destroy(&f);
@@ -221,7 +221,7 @@ VU_TEST(handle_device, guest_addresses)
 	struct channel_fixture f;
 	struct fake_frontend *frontend = &f.fix.frontend;
 	struct vhost_user_mem_region region = {
-		.gpa = 0, .size = GUEST_BYTES, .uva = 0, .mmap_offset = 0,
+		.gpa = 0, .size = SESSION_MEM_BYTES, .uva = 0, .mmap_offset = 0,
 	};
 	const struct vhost_user_vring_addr addr = {
 		.index = 0, .descriptor = 0, .available = 0x1000, .used = 0x2000,
@@ -231,16 +231,16 @@ VU_TEST(handle_device, guest_addresses)
 	CHECK_EQ(channel_create(&f, RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_GPA_ADDRESSES)), 0);
-	memset(f.fix.mem, 0, BUFFER_OFFSET);
-	CHECK_EQ(fixture_set_mem(&f.fix), 1);
-	CHECK_EQ(fixture_set_mem_regions(&f.fix, &region, 1), 0);
-	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 0, RING_SIZE), 0);
+	CHECK_EQ(session_port_set_mem(&f.fix), 1);
+	CHECK_EQ(session_port_set_regions(&f.fix, &region, 1), 0);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 0,
+		SESSION_RING_SIZE), 0);
 	fake_frontend_begin(frontend, &frame, VHOST_USER_SET_VRING_ADDR);
 	vu_request_append(&frame, &addr, sizeof(addr));
 	CHECK_EQ(fake_frontend_do(frontend, &frame), 0);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, 0, VU_FD_NONE), 0);
 	CHECK(fixture_is_live(&f.fix, 0));
-	region.uva = region.gpa + GUEST_BYTES;
+	region.uva = region.gpa + SESSION_MEM_BYTES;
 	fake_frontend_begin(frontend, &frame, VHOST_USER_ADD_MEM_REG);
 	vu_request_append_u64(&frame, 0);
 	vu_request_append(&frame, &region, sizeof(region));

@@ -8,7 +8,7 @@
 #define BIT_PROTOCOL RTE_BIT64(VHOST_USER_F_PROTOCOL_FEATURES)
 
 static uint64_t
-get(struct session_fixture *fix, uint32_t request)
+get(struct session_port *fix, uint32_t request)
 {
 	uint64_t value = UINT64_MAX;
 
@@ -17,7 +17,7 @@ get(struct session_fixture *fix, uint32_t request)
 
 VU_TEST(handle_feature, offers)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	uint64_t features, protocol;
 
 	fixture_create(&fix, "forward=loopback");
@@ -33,7 +33,7 @@ VU_TEST(handle_feature, offers)
 /* Every offered protocol feature has all its requests. */
 VU_TEST(handle_feature, offers_what_it_can)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	uint64_t offered;
 
 	fixture_create(&fix, "forward=loopback");
@@ -49,7 +49,7 @@ VU_TEST(handle_feature, offers_what_it_can)
 
 VU_TEST(handle_feature, set_features)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 	uint64_t all;
 
@@ -69,20 +69,20 @@ VU_TEST(handle_feature, set_features)
 
 VU_TEST(handle_feature, set_features_while_running)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, FEATURE_BITS), 0);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, BIT_PROTOCOL), 1);
-	guest_round_trip(&fix, 5);
+	session_port_echo(&fix, 5);
 	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_feature, set_protocol_features)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
 	fixture_create(&fix, "forward=loopback");
@@ -102,7 +102,7 @@ VU_TEST(handle_feature, set_protocol_features)
 
 VU_TEST(handle_feature, queue_num)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
@@ -113,7 +113,7 @@ VU_TEST(handle_feature, queue_num)
 VU_TEST(handle_feature, owner_requests_change_nothing)
 {
 	const uint32_t requests[] = { VHOST_USER_SET_OWNER, VHOST_USER_RESET_OWNER };
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_reply frame;
 
 	fixture_create(&fix, "forward=loopback");
@@ -121,14 +121,14 @@ VU_TEST(handle_feature, owner_requests_change_nothing)
 	for (unsigned int i = 0; i < RTE_DIM(requests); i++) {
 		fake_frontend_begin(&fix.frontend, &frame, requests[i]);
 		CHECK_EQ(fake_frontend_do(&fix.frontend, &frame), 0);
-		guest_round_trip(&fix, (uint8_t)i);
+		session_port_echo(&fix, (uint8_t)i);
 	}
 	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_feature, status)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
 	fixture_create(&fix, "forward=loopback");
@@ -146,20 +146,20 @@ VU_TEST(handle_feature, status)
 
 VU_TEST(handle_feature, status_0_stops_the_rings)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
 	CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_STATUS, 0), 0);
 	CHECK(!fixture_is_live(&fix, 0) && !fixture_is_live(&fix, 1));
 	fixture_start(&fix);
-	guest_round_trip(&fix, 5);
+	session_port_echo(&fix, 5);
 	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_feature, reset_device)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_device_queue_stats stats;
 	struct vu_reply frame;
 
@@ -176,6 +176,6 @@ VU_TEST(handle_feature, reset_device)
 	/* The protocol stays negotiated, memory stays shared: rings may start again. */
 	CHECK(vu_device_mem(fix.dev) != NULL);
 	fixture_start(&fix);
-	guest_round_trip(&fix, 5);
+	session_port_echo(&fix, 5);
 	fixture_destroy(&fix);
 }

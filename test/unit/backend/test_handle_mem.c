@@ -11,10 +11,10 @@
 
 #include "vu_mem_translate.h"
 
-#define HALF (GUEST_BYTES / 2)
+#define HALF (SESSION_MEM_BYTES / 2)
 
 static int
-do_mem_reg(struct session_fixture *fix, uint32_t request,
+do_mem_reg(struct session_port *fix, uint32_t request,
 	const struct vhost_user_mem_region *region, int fd)
 {
 	const struct vhost_user_mem_reg reg = { .region = *region };
@@ -28,7 +28,7 @@ do_mem_reg(struct session_fixture *fix, uint32_t request,
 }
 
 static unsigned int
-nb_regions(const struct session_fixture *fix)
+nb_regions(const struct session_port *fix)
 {
 	const struct vu_mem_table *mem = vu_device_mem(fix->dev);
 
@@ -38,18 +38,18 @@ nb_regions(const struct session_fixture *fix)
 VU_TEST(handle_mem, set_table)
 {
 	const struct vhost_user_mem_region halves[] = {
-		fixture_region(0, HALF), fixture_region(HALF, HALF),
+		session_region(0, HALF), session_region(HALF, HALF),
 	};
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(nb_regions(&fix), 0);
-	CHECK_EQ(fixture_set_mem(&fix), 0);
+	CHECK_EQ(session_port_set_mem(&fix), 0);
 	CHECK_EQ(nb_regions(&fix), 1);
-	CHECK_EQ(fixture_set_mem_regions(&fix, halves, 2), 0);
+	CHECK_EQ(session_port_set_regions(&fix, halves, 2), 0);
 	CHECK_EQ(nb_regions(&fix), 2);
-	CHECK_EQ(fixture_set_mem(&fix), 0);
+	CHECK_EQ(session_port_set_mem(&fix), 0);
 	CHECK_EQ(nb_regions(&fix), 1);
 	fixture_destroy(&fix);
 }
@@ -57,34 +57,34 @@ VU_TEST(handle_mem, set_table)
 VU_TEST(handle_mem, refused_table_leaves_the_old_one)
 {
 	const struct vhost_user_mem_region overlapping[] = {
-		fixture_region(0, HALF), fixture_region(HALF - 4096, HALF),
+		session_region(0, HALF), session_region(HALF - 4096, HALF),
 	};
-	const struct vhost_user_mem_region beyond_file = fixture_region(4096, GUEST_BYTES);
-	struct vhost_user_mem_region wraps = fixture_region(0, GUEST_BYTES);
-	struct session_fixture fix;
+	const struct vhost_user_mem_region beyond_file = session_region(4096, SESSION_MEM_BYTES);
+	struct vhost_user_mem_region wraps = session_region(0, SESSION_MEM_BYTES);
+	struct session_port fix;
 
 	wraps.mmap_offset = UINT64_MAX - 4095;
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
-	CHECK_EQ(fixture_set_mem_regions(&fix, overlapping, 2), 1);
-	CHECK_EQ(fixture_set_mem_regions(&fix, &beyond_file, 1), 1);
-	CHECK_EQ(fixture_set_mem_regions(&fix, &wraps, 1), 1);
+	CHECK_EQ(session_port_set_regions(&fix, overlapping, 2), 1);
+	CHECK_EQ(session_port_set_regions(&fix, &beyond_file, 1), 1);
+	CHECK_EQ(session_port_set_regions(&fix, &wraps, 1), 1);
 	CHECK_EQ(nb_regions(&fix), 1);
-	guest_round_trip(&fix, 1);
+	session_port_echo(&fix, 1);
 	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_mem, refuses_files_it_cannot_map)
 {
-	const struct vhost_user_mem_region region = fixture_region(0, 4096);
-	struct session_fixture fix;
+	const struct vhost_user_mem_region region = session_region(0, 4096);
+	struct session_port fix;
 	int pipe_fds[2];
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(pipe(pipe_fds), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, pipe_fds[0]), 1);
-	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.call_fd[0]), 1);
+	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.base.rings[0].call_fd), 1);
 	CHECK_EQ(nb_regions(&fix), 0);
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
 	close(pipe_fds[0]);
@@ -94,12 +94,12 @@ VU_TEST(handle_mem, refuses_files_it_cannot_map)
 
 VU_TEST(handle_mem, refused_without_reply_ends_it)
 {
-	const struct vhost_user_mem_region beyond_file = fixture_region(4096, GUEST_BYTES);
-	struct session_fixture fix;
+	const struct vhost_user_mem_region beyond_file = session_region(4096, SESSION_MEM_BYTES);
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	fix.frontend.need_reply = false;
-	CHECK_EQ(fixture_set_mem_regions(&fix, &beyond_file, 1), 0);
+	CHECK_EQ(session_port_set_regions(&fix, &beyond_file, 1), 0);
 	CHECK_EQ(fake_frontend_wait_end(&fix.frontend), 0);
 	fixture_destroy(&fix);
 }
@@ -107,16 +107,16 @@ VU_TEST(handle_mem, refused_without_reply_ends_it)
 VU_TEST(handle_mem, new_table_under_running_rings)
 {
 	const struct vhost_user_mem_region halves[] = {
-		fixture_region(0, HALF), fixture_region(HALF, HALF),
+		session_region(0, HALF), session_region(HALF, HALF),
 	};
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
 	for (uint8_t i = 0; i < 20; i++) {
-		guest_round_trip(&fix, i);
-		CHECK_EQ(fixture_set_mem_regions(&fix, halves, i % 2 + 1), 0);
-		guest_round_trip(&fix, (uint8_t)(100 + i));
+		session_port_echo(&fix, i);
+		CHECK_EQ(session_port_set_regions(&fix, halves, i % 2 + 1), 0);
+		session_port_echo(&fix, (uint8_t)(100 + i));
 	}
 	fixture_destroy(&fix);
 }
@@ -124,28 +124,28 @@ VU_TEST(handle_mem, new_table_under_running_rings)
 /* The front-end moved its memory elsewhere: our rings have nowhere to be. */
 VU_TEST(handle_mem, table_without_the_rings_stops_them)
 {
-	const struct vhost_user_mem_region elsewhere = fixture_region(HALF, HALF);
-	struct session_fixture fix;
+	const struct vhost_user_mem_region elsewhere = session_region(HALF, HALF);
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
-	CHECK_EQ(fixture_set_mem_regions(&fix, &elsewhere, 1), 0);
+	CHECK_EQ(session_port_set_regions(&fix, &elsewhere, 1), 0);
 	CHECK(!fixture_is_live(&fix, 0) && !fixture_is_live(&fix, 1));
-	event_wait(fix.err_fd[0]);
-	event_wait(fix.err_fd[1]);
+	event_wait(fix.base.rings[0].err_fd);
+	event_wait(fix.base.rings[1].err_fd);
 	/* With the memory back they go on where they were. */
-	CHECK_EQ(fixture_set_mem(&fix), 0);
+	CHECK_EQ(session_port_set_mem(&fix), 0);
 	CHECK(fixture_is_live(&fix, 0) && fixture_is_live(&fix, 1));
-	guest_round_trip(&fix, 7);
+	session_port_echo(&fix, 7);
 	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_mem, add_and_remove_regions)
 {
-	const struct vhost_user_mem_region low = fixture_region(0, HALF);
-	const struct vhost_user_mem_region high = fixture_region(HALF, HALF);
+	const struct vhost_user_mem_region low = session_region(0, HALF);
+	const struct vhost_user_mem_region high = session_region(HALF, HALF);
 	struct vhost_user_mem_region other = high;
-	struct session_fixture fix;
+	struct session_port fix;
 	uint64_t nb_slots;
 
 	fixture_create(&fix, "forward=loopback");
@@ -169,8 +169,8 @@ VU_TEST(handle_mem, add_and_remove_regions)
 /* QEMU 7.2 sends each region once per queue pair. */
 VU_TEST(handle_mem, repeated_regions_change_nothing)
 {
-	const struct vhost_user_mem_region region = fixture_region(0, HALF);
-	struct session_fixture fix;
+	const struct vhost_user_mem_region region = session_region(0, HALF);
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
@@ -188,13 +188,13 @@ VU_TEST(handle_mem, repeated_regions_change_nothing)
 /* The port's max-memory counts all regions, however they come. */
 VU_TEST(handle_mem, more_than_the_port_may_have)
 {
-	const struct vhost_user_mem_region low = fixture_region(0, HALF);
-	const struct vhost_user_mem_region high = fixture_region(HALF, HALF);
-	struct session_fixture fix;
+	const struct vhost_user_mem_region low = session_region(0, HALF);
+	const struct vhost_user_mem_region high = session_region(HALF, HALF);
+	struct session_port fix;
 
-	fixture_create_with_mem(&fix, "net", "forward=loopback", -1, GUEST_BYTES - 4096);
+	fixture_create_with_mem(&fix, "forward=loopback", -1, SESSION_MEM_BYTES - 4096);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
-	CHECK_EQ(fixture_set_mem(&fix), 1);
+	CHECK_EQ(session_port_set_mem(&fix), 1);
 	CHECK_EQ(nb_regions(&fix), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &low, fix.mem_fd), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &high, fix.mem_fd), 1);
@@ -204,9 +204,9 @@ VU_TEST(handle_mem, more_than_the_port_may_have)
 
 VU_TEST(handle_mem, a_repeat_with_other_bytes_is_refused)
 {
-	struct vhost_user_mem_region region = fixture_region(0, HALF);
-	const int other_fd = vu_fd_memfd("vu-other", GUEST_BYTES, 0);
-	struct session_fixture fix;
+	struct vhost_user_mem_region region = session_region(0, HALF);
+	const int other_fd = vu_fd_memfd("vu-other", SESSION_MEM_BYTES, 0);
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
@@ -223,27 +223,27 @@ VU_TEST(handle_mem, a_repeat_with_other_bytes_is_refused)
 
 VU_TEST(handle_mem, add_and_remove_under_running_rings)
 {
-	struct vhost_user_mem_region extra = fixture_region(0, HALF);
-	struct session_fixture fix;
+	struct vhost_user_mem_region extra = session_region(0, HALF);
+	struct session_port fix;
 
-	extra.gpa += GUEST_BYTES;
-	extra.uva += GUEST_BYTES;
+	extra.gpa += SESSION_MEM_BYTES;
+	extra.uva += SESSION_MEM_BYTES;
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
 	for (uint8_t i = 0; i < 10; i++) {
 		CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &extra, fix.mem_fd), 0);
-		guest_round_trip(&fix, i);
+		session_port_echo(&fix, i);
 		CHECK_EQ(do_mem_reg(&fix, VHOST_USER_REM_MEM_REG, &extra, VU_FD_NONE), 0);
-		guest_round_trip(&fix, i);
+		session_port_echo(&fix, i);
 	}
 	fixture_destroy(&fix);
 }
 
 /* Placement policy of the first page of a device's memory; -1: the kernel does not report it. */
 static int
-mem_policy(const struct session_fixture *fix)
+mem_policy(const struct session_port *fix)
 {
-	void *hva = vu_mem_gpa_range_to_hva(vu_device_mem(fix->dev), GUEST_GPA, 1);
+	void *hva = vu_mem_gpa_range_to_hva(vu_device_mem(fix->dev), SESSION_GPA, 1);
 	int mode;
 
 	return get_mempolicy(&mode, NULL, 0, hva, MPOL_F_ADDR) == 0 ? mode : -1;
@@ -252,8 +252,8 @@ mem_policy(const struct session_fixture *fix)
 /* Placed where the port asks for it; otherwise the front-end's business. */
 VU_TEST(handle_mem, region_goes_to_the_node_of_the_port)
 {
-	const struct vhost_user_mem_region region = fixture_region(0, GUEST_BYTES);
-	struct session_fixture fix;
+	const struct vhost_user_mem_region region = session_region(0, SESSION_MEM_BYTES);
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
@@ -263,9 +263,9 @@ VU_TEST(handle_mem, region_goes_to_the_node_of_the_port)
 	}
 	CHECK_EQ(mem_policy(&fix), MPOL_DEFAULT);
 	fixture_destroy(&fix);
-	fixture_create_with_mem(&fix, "net", "forward=loopback", 0, 0);
+	fixture_create_with_mem(&fix, "forward=loopback", 0, 0);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
-	CHECK_EQ(fixture_set_mem(&fix), 0);
+	CHECK_EQ(session_port_set_mem(&fix), 0);
 	CHECK_EQ(mem_policy(&fix), MPOL_PREFERRED);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_REM_MEM_REG, &region, VU_FD_NONE), 0);
 	CHECK_EQ(do_mem_reg(&fix, VHOST_USER_ADD_MEM_REG, &region, fix.mem_fd), 0);
@@ -281,11 +281,11 @@ VU_TEST(handle_mem, region_goes_to_the_node_of_the_port)
 
 /* What the handlers of both requests say of a region; they must agree. */
 static int
-xen_refusal(struct session_fixture *fix, uint32_t flags, uint32_t domid)
+xen_refusal(struct session_port *fix, uint32_t flags, uint32_t domid)
 {
 	struct vu_msg table = { .request = VHOST_USER_SET_MEM_TABLE, .nb_fds = 1 };
 	struct vu_msg reg = { .request = VHOST_USER_ADD_MEM_REG, .nb_fds = 1 };
-	struct vhost_user_mem_region region = fixture_region(0, HALF);
+	struct vhost_user_mem_region region = session_region(0, HALF);
 	int rc;
 
 	region.xen_mmap_flags = flags;
@@ -305,7 +305,7 @@ xen_refusal(struct session_fixture *fix, uint32_t flags, uint32_t domid)
 /* Mapping on demand is refused by lib/mem alone, and a bad domain before it. */
 VU_TEST(handle_mem, xen_flags_and_domain_reach_the_region)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
@@ -319,7 +319,7 @@ VU_TEST(handle_mem, xen_flags_and_domain_reach_the_region)
 
 VU_TEST(handle_mem, xen_is_offered_without_post_copy)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	uint64_t offered;
 
 	fixture_create(&fix, "forward=loopback");

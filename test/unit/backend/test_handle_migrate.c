@@ -109,7 +109,7 @@ VU_TEST(handle_migrate, check_later)
 		vu_request_begin(&frame, VHOST_USER_GET_FEATURES, false);
 		CHECK_EQ(fake_frontend_send(&f.fix.frontend, &frame), 0);
 		for (unsigned int i = 0; i < 20; i++)
-			fixture_turn(&f.fix);
+			session_rig_turn(f.fix.rig);
 		CHECK(f.fix.session->is_parked);
 		vu_device_state_checked(f.fix.dev, rc);
 		CHECK_EQ(fake_frontend_receive(&f.fix.frontend, &reply), 0);
@@ -131,12 +131,12 @@ VU_TEST(handle_migrate, front_end_leaves_during_check)
 	vu_request_begin(&frame, VHOST_USER_CHECK_DEVICE_STATE, false);
 	CHECK_EQ(fake_frontend_send(&f.fix.frontend, &frame), 0);
 	for (unsigned int i = 0; i < 20; i++)
-		fixture_turn(&f.fix);
+		session_rig_turn(f.fix.rig);
 	CHECK(f.fix.session->is_parked);
 	/* The answer comes in the same turn in which the session ends. */
 	vu_device_state_checked(f.fix.dev, 0);
 	vu_backend_session_close(f.fix.session, "test");
-	fixture_wait_closed(&f.fix);
+	session_port_wait_closed(&f.fix);
 	vu_device_state_checked(f.fix.dev, 0);
 	channel_destroy(&f);
 }

@@ -7,7 +7,7 @@
 
 VU_TEST(handle_vring, sizes)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 	const uint32_t good[] = { 1, 2, 64, 256 };
 	const uint32_t bad[] = { 0, 3, 100, 512, 32768, 65536, UINT32_MAX };
@@ -24,7 +24,7 @@ VU_TEST(handle_vring, sizes)
 VU_TEST(handle_vring, indices_in_full_width)
 {
 	const uint32_t indices[] = { 2, 0xff, 0x100, 0x10000, 0x80000000, UINT32_MAX };
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
 	fixture_create(&fix, "forward=loopback");
@@ -35,7 +35,7 @@ VU_TEST(handle_vring, indices_in_full_width)
 		CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, idx, 16), 1);
 		CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, idx, 0), 1);
 		CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, idx, 1), 1);
-		CHECK_EQ(fixture_set_addr(&fix, idx, 0), 1);
+		CHECK_EQ(session_port_set_addr(&fix, idx, 0), 1);
 	}
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, 2, VU_FD_NONE), 1);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 0xff, fix.mem_fd), 1);
@@ -46,23 +46,24 @@ VU_TEST(handle_vring, indices_in_full_width)
 
 VU_TEST(handle_vring, no_changes_while_running)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
-	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 1, 2 * RING_SIZE), 1);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 1,
+		2 * SESSION_RING_SIZE), 1);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, 1, 5), 1);
-	CHECK_EQ(fixture_set_addr(&fix, 1, RING_BYTES), 1);
+	CHECK_EQ(session_port_set_addr(&fix, 1, SESSION_RING_BYTES), 1);
 	/* What is there already may be sent again: it carries the log flag. */
-	CHECK_EQ(fixture_set_addr(&fix, 1, 0), 0);
-	guest_round_trip(&fix, 1);
+	CHECK_EQ(session_port_set_addr(&fix, 1, 0), 0);
+	session_port_echo(&fix, 1);
 	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_vring, base)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 	uint32_t base;
 
@@ -75,7 +76,7 @@ VU_TEST(handle_vring, base)
 	CHECK_EQ(base, 0xffff);
 	fixture_start(&fix);
 	for (unsigned int i = 0; i < 40; i++)
-		guest_round_trip(&fix, (uint8_t)i);
+		session_port_echo(&fix, (uint8_t)i);
 	for (uint32_t q = 0; q < 2; q++) {
 		CHECK_EQ(fake_frontend_get_base(frontend, q, &base), 0);
 		CHECK_EQ(base, 40);
@@ -92,7 +93,7 @@ VU_TEST(handle_vring, base_of_a_packed_ring)
 		/* DPDK's virtio-user. */
 		{ 0x00008000, 0 },
 	};
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 	uint32_t base;
 
@@ -118,14 +119,14 @@ VU_TEST(handle_vring, base_of_a_packed_ring)
 /* A front-end may stop a ring and go on from the same place. */
 VU_TEST(handle_vring, stop_and_resume)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 	uint32_t base;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
 	for (uint8_t i = 0; i < 5; i++) {
-		guest_round_trip(&fix, i);
+		session_port_echo(&fix, i);
 		for (uint32_t q = 0; q < 2; q++) {
 			CHECK_EQ(fake_frontend_get_base(frontend, q, &base), 0);
 			CHECK_EQ(base, i + 1u);
@@ -137,50 +138,50 @@ VU_TEST(handle_vring, stop_and_resume)
 				VU_FD_NONE), 0);
 		}
 	}
-	guest_round_trip(&fix, 9);
+	session_port_echo(&fix, 9);
 	fixture_destroy(&fix);
 }
 
 /* After GET_VRING_BASE was answered nothing of the ring is touched. */
 VU_TEST(handle_vring, stopped_ring_is_left_alone)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	uint32_t base;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
 	CHECK_EQ(fake_frontend_get_base(&fix.frontend, 1, &base), 0);
-	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
+	session_port_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, false);
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
-	CHECK_EQ(guest_ring(&fix, 1).used->idx, 0);
+	CHECK_EQ(fix.base.rings[1].ring->used->idx, 0);
 	/* Starting it again finds the frame. */
-	guest_offer(&fix, 0, BUFFER_BYTES, VU_DESC_F_WRITE);
+	session_port_offer(&fix, 0, SESSION_BUFFER_BYTES, true);
 	CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_KICK, 1, VU_FD_NONE), 0);
-	guest_wait_used(&fix, 1, 1);
-	guest_wait_used(&fix, 0, 1);
+	session_port_wait_used(&fix, 1, 1);
+	session_port_wait_used(&fix, 0, 1);
 	fixture_destroy(&fix);
 }
 
 VU_TEST(handle_vring, starts_with_a_kick_fd)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 	int kick_fd = vu_fd_eventfd();
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
-	CHECK_EQ(fixture_set_mem(&fix), 0);
+	CHECK_EQ(session_port_set_mem(&fix), 0);
 	for (uint32_t q = 0; q < 2; q++) {
-		fixture_configure_ring(&fix, q);
+		CHECK_EQ(session_port_configure_ring(&fix, q), 0);
 		CHECK(!fixture_is_live(&fix, q));
 		CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, q, kick_fd), 0);
 		CHECK(fixture_is_live(&fix, q));
 		CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, q, 1), 0);
 	}
-	guest_round_trip(&fix, 1);
+	session_port_echo(&fix, 1);
 	/* A second one replaces the first; the ring goes on. */
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, 1, kick_fd), 0);
-	guest_round_trip(&fix, 2);
+	session_port_echo(&fix, 2);
 	vu_fd_close(&kick_fd);
 	fixture_destroy(&fix);
 }
@@ -188,73 +189,73 @@ VU_TEST(handle_vring, starts_with_a_kick_fd)
 /* One ring of a pair, as firmware does it, and the kick before the rest. */
 VU_TEST(handle_vring, rings_start_one_by_one)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
 	fixture_create(&fix, "forward=null");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, 1, VU_FD_NONE), 0);
 	CHECK(!fixture_is_live(&fix, 1));
-	fixture_configure_ring(&fix, 1);
+	CHECK_EQ(session_port_configure_ring(&fix, 1), 0);
 	CHECK(!fixture_is_live(&fix, 1));
-	CHECK_EQ(fixture_set_mem(&fix), 0);
+	CHECK_EQ(session_port_set_mem(&fix), 0);
 	CHECK(fixture_is_live(&fix, 1));
 	CHECK(!fixture_is_live(&fix, 0));
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 1, 1), 0);
-	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
-	guest_wait_used(&fix, 1, 1);
+	session_port_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, false);
+	session_port_wait_used(&fix, 1, 1);
 	fixture_destroy(&fix);
 }
 
 /* Without bit 30 there is no SET_VRING_ENABLE: started means enabled. */
 VU_TEST(handle_vring, enabled_without_protocol_features)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
 	fixture_create(&fix, "forward=loopback");
 	frontend->need_reply = false;
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES,
 		RTE_BIT64(VIRTIO_F_VERSION_1)), 0);
-	CHECK_EQ(fixture_set_mem(&fix), 0);
+	CHECK_EQ(session_port_set_mem(&fix), 0);
 	for (uint32_t q = 0; q < 2; q++) {
-		fixture_configure_ring(&fix, q);
+		CHECK_EQ(session_port_configure_ring(&fix, q), 0);
 		CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, q,
 			VU_FD_NONE), 0);
 	}
 	CHECK_EQ(fake_frontend_sync(frontend), 0);
-	guest_round_trip(&fix, 1);
+	session_port_echo(&fix, 1);
 	fixture_destroy(&fix);
 }
 
 /* With it a started ring is disabled: what the guest sends is consumed and goes nowhere. */
 VU_TEST(handle_vring, disabled_ring_discards)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 	struct vu_device_queue_stats stats;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
-	CHECK_EQ(fixture_set_mem(&fix), 0);
-	fixture_start_ring(&fix, 0);
-	fixture_configure_ring(&fix, 1);
+	CHECK_EQ(session_port_set_mem(&fix), 0);
+	CHECK_EQ(session_port_start_ring(&fix, 0), 0);
+	CHECK_EQ(session_port_configure_ring(&fix, 1), 0);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, 1, VU_FD_NONE), 0);
-	guest_offer(&fix, 0, BUFFER_BYTES, VU_DESC_F_WRITE);
-	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
-	guest_wait_used(&fix, 1, 1);
-	CHECK_EQ(guest_ring(&fix, 0).used->idx, 0);
-	fixture_pass_gate(&fix);
+	session_port_offer(&fix, 0, SESSION_BUFFER_BYTES, true);
+	session_port_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, false);
+	session_port_wait_used(&fix, 1, 1);
+	CHECK_EQ(fix.base.rings[0].ring->used->idx, 0);
+	lcore_gate_pass(&fix);
 	vu_device_queue_stats_get(fix.dev, 1, &stats);
 	CHECK_EQ(stats.nb_drops[VU_DROP_DISABLED], 1);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 1, 1), 0);
-	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
-	guest_wait_used(&fix, 1, 2);
-	guest_wait_used(&fix, 0, 1);
+	session_port_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, false);
+	session_port_wait_used(&fix, 1, 2);
+	session_port_wait_used(&fix, 0, 1);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 1, 0), 0);
-	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
-	guest_wait_used(&fix, 1, 3);
-	fixture_pass_gate(&fix);
+	session_port_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, false);
+	session_port_wait_used(&fix, 1, 3);
+	lcore_gate_pass(&fix);
 	vu_device_queue_stats_get(fix.dev, 1, &stats);
 	CHECK_EQ(stats.nb_drops[VU_DROP_DISABLED], 2);
 	fixture_destroy(&fix);
@@ -262,19 +263,19 @@ VU_TEST(handle_vring, disabled_ring_discards)
 
 VU_TEST(handle_vring, wrong_addresses_do_not_start)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
-	CHECK_EQ(fixture_set_mem(&fix), 0);
-	fixture_configure_ring(&fix, 0);
-	CHECK_EQ(fixture_set_addr(&fix, 0, GUEST_BYTES), 0);
+	CHECK_EQ(session_port_set_mem(&fix), 0);
+	CHECK_EQ(session_port_configure_ring(&fix, 0), 0);
+	CHECK_EQ(session_port_set_addr(&fix, 0, SESSION_MEM_BYTES), 0);
 	fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, 0, VU_FD_NONE);
 	CHECK(!fixture_is_live(&fix, 0));
-	event_wait(fix.err_fd[0]);
+	event_wait(fix.base.rings[0].err_fd);
 	/* Misaligned ones are against the protocol. */
-	CHECK_EQ(fixture_set_addr(&fix, 0, 8), 1);
+	CHECK_EQ(session_port_set_addr(&fix, 0, 8), 1);
 	CHECK_EQ(fake_frontend_sync(frontend), 0);
 	fixture_destroy(&fix);
 }
@@ -283,35 +284,35 @@ VU_TEST(handle_vring, wrong_addresses_do_not_start)
 
 VU_TEST(handle_vring, calls_when_buffers_are_used)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
-	guest_round_trip(&fix, 1);
-	event_wait(fix.call_fd[0]);
-	event_wait(fix.call_fd[1]);
+	session_port_echo(&fix, 1);
+	event_wait(fix.base.rings[0].call_fd);
+	event_wait(fix.base.rings[1].call_fd);
 	fixture_destroy(&fix);
 }
 
 /* An event may have gone to the old fd just before: it is repeated on the new one. */
 VU_TEST(handle_vring, second_call_fd_is_signalled)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 	int new_fd = vu_fd_eventfd();
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
-	CHECK_EQ(event_take(new_fd), 0);
+	CHECK_EQ(rig_events(new_fd), 0);
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 1, new_fd), 0);
-	CHECK(event_take(new_fd) != 0);
-	guest_round_trip(&fix, 1);
+	CHECK(rig_events(new_fd) != 0);
+	session_port_echo(&fix, 1);
 	event_wait(new_fd);
-	CHECK_EQ(event_take(fix.call_fd[1]), 0);
+	CHECK_EQ(rig_events(fix.base.rings[1].call_fd), 0);
 	/* None at all: the front-end polls. */
 	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 1, VU_FD_NONE), 0);
-	guest_round_trip(&fix, 2);
-	CHECK_EQ(event_take(new_fd), 0);
+	session_port_echo(&fix, 2);
+	CHECK_EQ(rig_events(new_fd), 0);
 	vu_fd_close(&new_fd);
 	fixture_destroy(&fix);
 }
@@ -319,14 +320,14 @@ VU_TEST(handle_vring, second_call_fd_is_signalled)
 /* A ring that does not run has nothing to report. */
 VU_TEST(handle_vring, call_fd_of_a_stopped_ring)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	for (unsigned int i = 0; i < 3; i++)
 		CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_CALL, 1,
-			fix.call_fd[1]), 0);
-	CHECK_EQ(event_take(fix.call_fd[1]), 0);
+			fix.base.rings[1].call_fd), 0);
+	CHECK_EQ(rig_events(fix.base.rings[1].call_fd), 0);
 	fixture_destroy(&fix);
 }
 
@@ -334,7 +335,7 @@ VU_TEST(handle_vring, call_fd_of_a_stopped_ring)
 VU_TEST(handle_vring, only_eventfds_are_called)
 {
 	const uint32_t requests[] = { VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_ERR };
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 	int pipe_fds[2];
 
@@ -347,8 +348,8 @@ VU_TEST(handle_vring, only_eventfds_are_called)
 		CHECK_EQ(fake_frontend_do_fd(frontend, requests[i], 1, frontend->sock), 1);
 	}
 	/* The good ones from before stay. */
-	guest_round_trip(&fix, 1);
-	event_wait(fix.call_fd[1]);
+	session_port_echo(&fix, 1);
+	event_wait(fix.base.rings[1].call_fd);
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
 	fixture_destroy(&fix);
@@ -356,7 +357,7 @@ VU_TEST(handle_vring, only_eventfds_are_called)
 
 VU_TEST(handle_vring, full_eventfd_does_not_block)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	const uint64_t full = UINT64_MAX - 1;
 	int fd = vu_fd_eventfd();
 
@@ -365,7 +366,7 @@ VU_TEST(handle_vring, full_eventfd_does_not_block)
 	CHECK_EQ(write(fd, &full, sizeof(full)), (ssize_t)sizeof(full));
 	CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_CALL, 1, fd), 0);
 	for (uint8_t i = 0; i < 3; i++)
-		guest_round_trip(&fix, i);
+		session_port_echo(&fix, i);
 	vu_fd_close(&fd);
 	fixture_destroy(&fix);
 }

@@ -11,6 +11,7 @@
 #include "session_fixture.h"
 
 #include <inttypes.h>
+#include <sys/mman.h>
 
 #include <rte_cycles.h>
 
@@ -37,17 +38,15 @@
 /* Instead of the number of buffers in use: the region is not shared. */
 #define REGION_GONE UINT32_MAX
 
-/* One ring from the guest's side: entry i of the descriptor table is entry i of the ring. */
+/* One ring from the guest's side; by head of the chain. */
 struct stress_ring {
-	struct guest_ring ring;
-	uint16_t avail_idx;
-	uint16_t used_idx;
-	uint32_t region[SLOTS]; /* NO_REGION = the slot is free */
+	struct fake_ring *ring;
+	uint32_t region[SLOTS]; /* NO_REGION = not offered */
 	uint32_t slot[SLOTS];
 };
 
 struct mem_stress {
-	struct session_fixture fix;
+	struct session_port fix;
 	int extra_fd;
 	uint8_t *extra; /* the guest's view of all extra regions, whether shared or not */
 	struct fake_rand rand;
@@ -64,23 +63,34 @@ struct mem_stress {
 
 /* ---- guest ---- */
 
-/* A buffer of some region that is there; rings have halves of their own, so none starves. */
-static bool
-slot_get(struct mem_stress *stress, struct stress_ring *ring, uint32_t i)
+/*
+ * Describe a buffer of some region that is there; rings have halves of their own, so none starves.
+ * Returns its head, or -1.
+ */
+static int
+slot_get(struct mem_stress *stress, struct stress_ring *ring, uint32_t len_bytes, bool is_write)
 {
 	const uint32_t half = ring == &stress->to_guest ? 0 : SLOTS_PER_REGION / 2;
 	const uint32_t region = fake_rand_in(&stress->rand, 0, stress->nb_allowed - 1);
 	const uint32_t slot = fake_rand_in(&stress->rand, half,
 		half + SLOTS_PER_REGION / 2 - 1);
+	const struct fake_buf buf = {
+		EXTRA_GPA + region * EXTRA_STRIDE + slot * SLOT_BYTES, len_bytes, is_write,
+	};
+	const struct fake_chain chain = { .bufs = &buf, .nb_bufs = 1, .nb_direct = 1 };
+	int head;
 
 	if (stress->uses[region] == REGION_GONE ||
 			(stress->busy_slots[region] & (1u << slot)) != 0)
-		return false;
+		return -1;
+	head = fake_ring_add(ring->ring, &chain);
+	if (head < 0)
+		return -1;
 	stress->uses[region]++;
 	stress->busy_slots[region] |= 1u << slot;
-	ring->region[i] = region;
-	ring->slot[i] = slot;
-	return true;
+	ring->region[head] = region;
+	ring->slot[head] = slot;
+	return head;
 }
 
 static void
@@ -100,18 +110,11 @@ slot_words(const struct mem_stress *stress, const struct stress_ring *ring, uint
 		ring->slot[i] * SLOT_BYTES);
 }
 
-/* Offer the buffer of the next slot. */
 static void
-ring_offer(struct stress_ring *ring, uint32_t len_bytes, uint16_t flags)
+ring_offer(struct stress_ring *ring, int head)
 {
-	const uint32_t i = ring->avail_idx % SLOTS;
-
-	ring->ring.desc[i] = (struct vu_split_desc){
-		.gpa = EXTRA_GPA + ring->region[i] * EXTRA_STRIDE + ring->slot[i] * SLOT_BYTES,
-		.len_bytes = len_bytes, .flags = flags,
-	};
-	ring->ring.avail->ring[i] = (uint16_t)i;
-	vu_store_release(&ring->ring.avail->idx, ++ring->avail_idx);
+	fake_ring_offer(ring->ring, (uint16_t)head);
+	fake_ring_publish(ring->ring);
 }
 
 static uint64_t
@@ -152,12 +155,12 @@ static bool
 guest_post(struct mem_stress *stress)
 {
 	struct stress_ring *ring = &stress->to_guest;
-	const uint32_t i = ring->avail_idx % SLOTS;
+	const int head = slot_get(stress, ring, SLOT_BYTES, true);
 
-	if (ring->region[i] != NO_REGION || !slot_get(stress, ring, i))
+	if (head < 0)
 		return false;
 	stress->nb_posted++;
-	ring_offer(ring, SLOT_BYTES, VU_DESC_F_WRITE);
+	ring_offer(ring, head);
 	return true;
 }
 
@@ -166,23 +169,15 @@ static bool
 guest_send(struct mem_stress *stress)
 {
 	struct stress_ring *ring = &stress->from_guest;
-	const uint32_t i = ring->avail_idx % SLOTS;
+	int head;
 
-	if (stress->nb_sent >= stress->nb_posted || stress->is_over ||
-			ring->region[i] != NO_REGION || !slot_get(stress, ring, i))
+	if (stress->nb_sent >= stress->nb_posted || stress->is_over)
 		return false;
-	frame_fill(slot_words(stress, ring, i), stress->nb_sent++);
-	ring_offer(ring, FRAME_LEN, 0);
-	return true;
-}
-
-/* Next used element; false if there is none. */
-static bool
-ring_collect(struct stress_ring *ring, struct vu_split_used_elem *elem)
-{
-	if (vu_load_acquire(&ring->ring.used->idx) == ring->used_idx)
+	head = slot_get(stress, ring, FRAME_LEN, false);
+	if (head < 0)
 		return false;
-	*elem = ring->ring.used->ring[ring->used_idx++ % SLOTS];
+	frame_fill(slot_words(stress, ring, (uint32_t)head), stress->nb_sent++);
+	ring_offer(ring, head);
 	return true;
 }
 
@@ -192,9 +187,9 @@ guest_receive(struct mem_stress *stress)
 	struct stress_ring *ring = &stress->to_guest;
 	struct vu_split_used_elem elem;
 
-	if (!ring_collect(ring, &elem))
+	if (fake_ring_collect(ring->ring, &elem, 1) == 0)
 		return false;
-	if (elem.id >= SLOTS || ring->region[elem.id] == NO_REGION) {
+	if (ring->region[elem.id] == NO_REGION) {
 		stress->nb_wrong++;
 		return false;
 	}
@@ -211,9 +206,9 @@ guest_reclaim(struct mem_stress *stress)
 {
 	struct vu_split_used_elem elem;
 
-	if (!ring_collect(&stress->from_guest, &elem))
+	if (fake_ring_collect(stress->from_guest.ring, &elem, 1) == 0)
 		return false;
-	if (elem.id >= SLOTS || stress->from_guest.region[elem.id] == NO_REGION)
+	if (stress->from_guest.region[elem.id] == NO_REGION)
 		stress->nb_wrong++;
 	else
 		slot_put(stress, &stress->from_guest, elem.id);
@@ -237,7 +232,7 @@ stress_turn(void *arg)
 {
 	struct mem_stress *stress = arg;
 
-	vu_reactor_turn(stress->fix.reactor, 0);
+	vu_reactor_turn(stress->fix.rig->reactor, 0);
 	if (stress->has_rings)
 		guest_turn(stress);
 }
@@ -296,7 +291,7 @@ static int
 set_table(struct mem_stress *stress)
 {
 	struct vhost_user_mem_table table = {
-		.nb_regions = NB_KEPT + 1, .regions[0] = fixture_region(0, GUEST_BYTES),
+		.nb_regions = NB_KEPT + 1, .regions[0] = session_region(0, SESSION_MEM_BYTES),
 	};
 	struct vu_reply frame;
 
@@ -377,20 +372,18 @@ calm_round(struct mem_stress *stress)
 
 /* ---- the case ---- */
 
-static int
+static void
 ring_start(struct mem_stress *stress, struct stress_ring *ring, uint32_t q)
 {
-	struct session_fixture *fix = &stress->fix;
-	struct fake_frontend *frontend = &fix->frontend;
+	struct rig_port *base = &stress->fix.base;
+	const struct fake_ring_place place = { .gpa = base->rings[q].ring->desc_gpa };
 
-	ring->ring = guest_ring(fix, q);
+	fake_ring_destroy(base->rings[q].ring);
+	ring->ring = base->rings[q].ring = fake_ring_create(&base->guest, SLOTS, &place);
 	for (uint32_t i = 0; i < SLOTS; i++)
 		ring->region[i] = NO_REGION;
-	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, q, SLOTS), 0);
-	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, q, 0), 0);
-	CHECK_EQ(fixture_set_addr(fix, q, 0), 0);
-	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_KICK, q, VU_FD_NONE), 0);
-	return fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, q, 1);
+	CHECK_EQ(session_port_start_ring(&stress->fix, q), 0);
+	fake_ring_set_no_interrupt(ring->ring, true);
 }
 
 /* The data lcore has the last CPU, this thread the others. */
@@ -407,7 +400,7 @@ threads_place(struct mem_stress *stress)
 	CPU_ZERO(&others);
 	for (size_t cpu = 0; cpu < (size_t)nb_cpus - 1; cpu++)
 		CPU_SET(cpu, &others);
-	pthread_setaffinity_np(stress->fix.loop.thread, sizeof(last), &last);
+	pthread_setaffinity_np(stress->fix.rig->loop.thread, sizeof(last), &last);
 	pthread_setaffinity_np(pthread_self(), sizeof(others), &others);
 }
 
@@ -428,8 +421,8 @@ stress_begin(struct mem_stress *stress)
 	stress->rand.state = 1;
 	CHECK_EQ(fixture_negotiate(&stress->fix), 0);
 	CHECK_EQ(set_table(stress), 0);
-	CHECK_EQ(ring_start(stress, &stress->to_guest, 0), 0);
-	CHECK_EQ(ring_start(stress, &stress->from_guest, 1), 0);
+	ring_start(stress, &stress->to_guest, 0);
+	ring_start(stress, &stress->from_guest, 1);
 	stress->has_rings = true;
 	storm_grow(stress);
 }
@@ -440,7 +433,8 @@ stress_end(struct mem_stress *stress)
 	struct vu_device_queue_stats stats;
 
 	stress->is_over = true;
-	WAIT_WHILE(stress->nb_received < stress->nb_sent) stress_turn(stress);
+	WAIT_WHILE(stress->nb_received < stress->nb_sent)
+		stress_turn(stress);
 	CHECK_EQ(stress->nb_wrong, 0);
 	CHECK_EQ(stress->nb_received, stress->nb_sent);
 	for (uint32_t q = 0; q < 2; q++) {
@@ -476,16 +470,16 @@ stretch_run(struct mem_stress *stress, void (*round)(struct mem_stress *), struc
 	const time_t end = time(NULL) + RTE_MAX(test_stress_seconds() / 2, 1U);
 	clockid_t lcore_clock;
 
-	CHECK_EQ(pthread_getcpuclockid(stress->fix.loop.thread, &lcore_clock), 0);
+	CHECK_EQ(pthread_getcpuclockid(stress->fix.rig->loop.thread, &lcore_clock), 0);
 	stretch->nb_frames = stress->nb_received;
 	stretch->seconds = clock_seconds(CLOCK_MONOTONIC);
 	stretch->cpu_seconds = clock_seconds(lcore_clock);
-	vu_sched_gap_start(stress->fix.sched);
+	vu_sched_gap_start(stress->fix.rig->sched);
 	do
 		round(stress);
 	while (time(NULL) < end);
-	vu_sched_gap_stop(stress->fix.sched);
-	CHECK_EQ(vu_sched_gap_get(stress->fix.sched, 0, &stretch->gaps), 0);
+	vu_sched_gap_stop(stress->fix.rig->sched);
+	CHECK_EQ(vu_sched_gap_get(stress->fix.rig->sched, 0, &stretch->gaps), 0);
 	stretch->seconds = clock_seconds(CLOCK_MONOTONIC) - stretch->seconds;
 	stretch->cpu_seconds = clock_seconds(lcore_clock) - stretch->cpu_seconds;
 	stretch->nb_frames = stress->nb_received - stretch->nb_frames;

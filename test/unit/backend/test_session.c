@@ -19,25 +19,25 @@
 
 VU_TEST(session, ends_when_front_end_leaves)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(vu_device_state(fix.dev), VU_DEVICE_NEGOTIATING);
-	fixture_disconnect(&fix);
+	session_port_disconnect(&fix);
 	CHECK_EQ(fix.nb_closed, 1);
 	fixture_destroy(&fix);
 }
 
 VU_TEST(session, ends_when_owner_closes_it)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
 	vu_backend_session_close(fix.session, "test");
 	if (fix.session != NULL)
 		vu_backend_session_close(fix.session, "again");
-	fixture_wait_closed(&fix);
+	session_port_wait_closed(&fix);
 	CHECK_EQ(fix.nb_closed, 1);
 	CHECK_EQ(fake_frontend_wait_end(&fix.frontend), 0);
 	fixture_destroy(&fix);
@@ -45,12 +45,12 @@ VU_TEST(session, ends_when_owner_closes_it)
 
 VU_TEST(session, refuses_what_is_no_socket)
 {
-	struct session_fixture fix;
-	struct vu_backend_conf conf = { .closed = fixture_closed, .arg = &fix };
+	struct session_port fix;
+	struct vu_backend_conf conf = { .closed = session_port_closed, .arg = &fix };
 
 	fixture_create(&fix, "forward=loopback");
-	fixture_disconnect(&fix);
-	conf.reactor = fix.reactor;
+	session_port_disconnect(&fix);
+	conf.reactor = fix.rig->reactor;
 	conf.dev = fix.dev;
 	conf.fd = vu_fd_eventfd();
 	CHECK(vu_backend_session_open(&conf) == NULL);
@@ -59,22 +59,22 @@ VU_TEST(session, refuses_what_is_no_socket)
 	conf.fd = VU_FD_NONE;
 	CHECK(vu_backend_session_open(&conf) == NULL);
 	CHECK_EQ(vu_device_state(fix.dev), VU_DEVICE_IDLE);
-	fixture_connect(&fix);
+	session_port_connect(&fix);
 	fixture_destroy(&fix);
 }
 
 VU_TEST(session, follows_session_on_one_device)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	for (unsigned int i = 0; i < 5; i++) {
 		fixture_start(&fix);
-		guest_round_trip(&fix, (uint8_t)(i + 1));
-		fixture_disconnect(&fix);
+		session_port_echo(&fix, (uint8_t)(i + 1));
+		session_port_disconnect(&fix);
 		CHECK_EQ(vu_device_acked_features(fix.dev), 0);
 		CHECK_EQ(vu_device_status(fix.dev), 0);
-		fixture_connect(&fix);
+		session_port_connect(&fix);
 	}
 	fixture_destroy(&fix);
 }
@@ -107,7 +107,7 @@ setup_queue(unsigned int step)
 }
 
 static int
-setup_step(struct session_fixture *fix, unsigned int step)
+setup_step(struct session_port *fix, unsigned int step)
 {
 	struct fake_frontend *frontend = &fix->frontend;
 	uint32_t request = setup_requests[step];
@@ -122,19 +122,19 @@ setup_step(struct session_fixture *fix, unsigned int step)
 	case VHOST_USER_SET_STATUS:
 		return fake_frontend_do_u64(frontend, request, 15);
 	case VHOST_USER_SET_MEM_TABLE:
-		return fixture_set_mem(fix);
+		return session_port_set_mem(fix);
 	case VHOST_USER_SET_VRING_NUM:
-		return fake_frontend_do_state(frontend, request, q, RING_SIZE);
+		return fake_frontend_do_state(frontend, request, q, SESSION_RING_SIZE);
 	case VHOST_USER_SET_VRING_BASE:
 	case VHOST_USER_GET_VRING_BASE:
 		return fake_frontend_do_state(frontend, request, q, 0);
 	case VHOST_USER_SET_VRING_ADDR:
-		return fixture_set_addr(fix, q, 0);
+		return session_port_set_addr(fix, q, 0);
 	case VHOST_USER_SET_VRING_CALL:
-		return fake_frontend_do_fd(frontend, request, q, fix->call_fd[q]);
+		return fake_frontend_do_fd(frontend, request, q, fix->base.rings[q].call_fd);
 	case VHOST_USER_SET_VRING_ERR:
 	case VHOST_USER_SET_VRING_KICK:
-		return fake_frontend_do_fd(frontend, request, q, fix->err_fd[q]);
+		return fake_frontend_do_fd(frontend, request, q, fix->base.rings[q].err_fd);
 	case VHOST_USER_SET_VRING_ENABLE:
 		return fake_frontend_do_state(frontend, request, q, 1);
 	default:
@@ -145,28 +145,28 @@ setup_step(struct session_fixture *fix, unsigned int step)
 
 VU_TEST(session, disconnect_anywhere_in_a_setup)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	for (unsigned int nb_steps = 0; nb_steps <= RTE_DIM(setup_requests); nb_steps++) {
-		memset(fix.mem, 0, BUFFER_OFFSET);
+		memset(fix.mem, 0, SESSION_BUFFER_OFFSET);
 		fix.frontend.need_reply = false;
 		for (unsigned int i = 0; i < nb_steps; i++)
 			CHECK_EQ(setup_step(&fix, i), 0);
 		/* Every second time all of it was handled, else most is still in the socket. */
 		if (nb_steps % 2 == 0)
-			WAIT_UNTIL(vu_reactor_turn(fix.reactor, 1) == 0);
-		fixture_disconnect(&fix);
-		fixture_connect(&fix);
+			WAIT_UNTIL(vu_reactor_turn(fix.rig->reactor, 1) == 0);
+		session_port_disconnect(&fix);
+		session_port_connect(&fix);
 	}
 	fixture_start(&fix);
-	guest_round_trip(&fix, 1);
+	session_port_echo(&fix, 1);
 	fixture_destroy(&fix);
 }
 
 VU_TEST(session, disconnect_inside_a_frame)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_reply frame;
 
 	fixture_create(&fix, "forward=loopback");
@@ -175,26 +175,26 @@ VU_TEST(session, disconnect_inside_a_frame)
 	for (size_t len = 1; len < frame.len; len++) {
 		CHECK_EQ(fake_frontend_send_bytes(&fix.frontend, frame.bytes, len,
 			&fix.mem_fd, 1), 0);
-		fixture_turn(&fix);
-		fixture_disconnect(&fix);
-		fixture_connect(&fix);
+		session_rig_turn(fix.rig);
+		session_port_disconnect(&fix);
+		session_port_connect(&fix);
 	}
 	fixture_destroy(&fix);
 }
 
 VU_TEST(session, takes_frames_byte_by_byte)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_reply frame;
 	struct vu_msg reply;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	vu_request_begin(&frame, VHOST_USER_SET_VRING_NUM, true);
-	vu_request_append_state(&frame, 1, RING_SIZE);
+	vu_request_append_state(&frame, 1, SESSION_RING_SIZE);
 	for (size_t i = 0; i < frame.len; i++) {
 		CHECK_EQ(fake_frontend_send_bytes(&fix.frontend, &frame.bytes[i], 1, NULL, 0), 0);
-		fixture_turn(&fix);
+		session_rig_turn(fix.rig);
 	}
 	CHECK_EQ(fake_frontend_receive(&fix.frontend, &reply), 0);
 	CHECK_EQ(reply.request, VHOST_USER_SET_VRING_NUM);
@@ -206,7 +206,7 @@ VU_TEST(session, takes_frames_byte_by_byte)
 /* ---- requests that wait for the data lcore ---- */
 
 static int
-send_get_base(struct session_fixture *fix, uint32_t q)
+send_get_base(struct session_port *fix, uint32_t q)
 {
 	struct vu_reply frame;
 
@@ -216,7 +216,7 @@ send_get_base(struct session_fixture *fix, uint32_t q)
 }
 
 static int
-send_get_features(struct session_fixture *fix)
+send_get_features(struct session_port *fix)
 {
 	struct vu_reply frame;
 
@@ -226,23 +226,23 @@ send_get_features(struct session_fixture *fix)
 
 /* Let the control lcore do all it can without the data lcore. */
 static void
-turn_often(struct session_fixture *fix)
+turn_often(struct session_port *fix)
 {
 	for (unsigned int i = 0; i < 50; i++)
-		fixture_turn(fix);
+		session_rig_turn(fix->rig);
 }
 
 VU_TEST(session, later_requests_wait_for_a_parked_one)
 {
 	const uint32_t order[] = { VHOST_USER_GET_VRING_BASE, VHOST_USER_GET_FEATURES,
 		VHOST_USER_GET_VRING_BASE, VHOST_USER_GET_FEATURES };
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_msg reply;
 	uint8_t byte;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
-	fixture_gate_close(&fix);
+	lcore_gate_close(&fix);
 	for (uint32_t q = 0; q < 2; q++) {
 		CHECK_EQ(send_get_base(&fix, q), 0);
 		CHECK_EQ(send_get_features(&fix), 0);
@@ -250,7 +250,7 @@ VU_TEST(session, later_requests_wait_for_a_parked_one)
 	turn_often(&fix);
 	CHECK_EQ(recv(fix.frontend.sock, &byte, 1, MSG_DONTWAIT), -1);
 	CHECK_EQ(vu_device_state(fix.dev), VU_DEVICE_DRAINING);
-	fixture_gate_open(&fix);
+	lcore_gate_open(&fix);
 	for (unsigned int i = 0; i < RTE_DIM(order); i++) {
 		CHECK_EQ(fake_frontend_receive(&fix.frontend, &reply), 0);
 		CHECK_EQ(reply.request, order[i]);
@@ -264,11 +264,11 @@ VU_TEST(session, later_requests_wait_for_a_parked_one)
 static void
 check_end_while_parked(bool is_hang_up)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
-	fixture_gate_close(&fix);
+	lcore_gate_close(&fix);
 	CHECK_EQ(send_get_base(&fix, 1), 0);
 	CHECK_EQ(send_get_features(&fix), 0);
 	turn_often(&fix);
@@ -279,8 +279,8 @@ check_end_while_parked(bool is_hang_up)
 	turn_often(&fix);
 	CHECK(fix.session != NULL);
 	CHECK(vu_device_mem(fix.dev) != NULL);
-	fixture_gate_open(&fix);
-	fixture_wait_closed(&fix);
+	lcore_gate_open(&fix);
+	session_port_wait_closed(&fix);
 	CHECK_EQ(fix.nb_closed, 1);
 	fixture_destroy(&fix);
 }
@@ -298,13 +298,13 @@ VU_TEST(session, close_while_parked)
 /* One that nobody takes, in the message that waits and in one behind it. */
 VU_TEST(session, parked_fds_are_closed)
 {
-	const struct vhost_user_mem_reg reg = { .region = fixture_region(0, GUEST_BYTES) };
-	struct session_fixture fix;
+	const struct vhost_user_mem_reg reg = { .region = session_region(0, SESSION_MEM_BYTES) };
+	struct session_port fix;
 	struct vu_reply frame;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
-	fixture_gate_close(&fix);
+	lcore_gate_close(&fix);
 	vu_request_begin(&frame, VHOST_USER_REM_MEM_REG, true);
 	vu_request_append(&frame, &reg, sizeof(reg));
 	vu_reply_add_fd(&frame, fix.mem_fd);
@@ -313,14 +313,14 @@ VU_TEST(session, parked_fds_are_closed)
 	turn_often(&fix);
 	CHECK_EQ(vu_device_state(fix.dev), VU_DEVICE_DRAINING);
 	vu_backend_session_close(fix.session, "test");
-	fixture_gate_open(&fix);
-	fixture_wait_closed(&fix);
+	lcore_gate_open(&fix);
+	session_port_wait_closed(&fix);
 	fixture_destroy(&fix);
 }
 
 VU_TEST(session, busy_peer_does_not_starve_others)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_reply frame;
 	bool has_run = false;
 	struct vu_reactor_call call;
@@ -330,16 +330,16 @@ VU_TEST(session, busy_peer_does_not_starve_others)
 	for (unsigned int i = 0; i < 200; i++)
 		CHECK_EQ(fake_frontend_send(&fix.frontend, &frame), 0);
 	vu_reactor_call_init(&call, set_flag, &has_run);
-	vu_reactor_post(fix.reactor, &call);
+	vu_reactor_post(fix.rig->reactor, &call);
 	for (unsigned int i = 0; i < 2; i++)
-		fixture_turn(&fix);
+		session_rig_turn(fix.rig);
 	CHECK(has_run);
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
 	fixture_destroy(&fix);
 }
 
 static uint32_t
-nb_regions(const struct session_fixture *fix)
+nb_regions(const struct session_port *fix)
 {
 	const struct vu_mem_table *mem = vu_device_mem(fix->dev);
 
@@ -347,9 +347,9 @@ nb_regions(const struct session_fixture *fix)
 }
 
 static int
-send_region(struct session_fixture *fix, uint64_t page)
+send_region(struct session_port *fix, uint64_t page)
 {
-	const struct vhost_user_mem_reg reg = { .region = fixture_region(page * 4096, 4096) };
+	const struct vhost_user_mem_reg reg = { .region = session_region(page * 4096, 4096) };
 	struct vu_reply frame;
 
 	vu_request_begin(&frame, VHOST_USER_ADD_MEM_REG, false);
@@ -362,7 +362,7 @@ send_region(struct session_fixture *fix, uint64_t page)
 VU_TEST(session, memory_is_mapped_in_turns)
 {
 	const uint32_t nb = 20;
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
@@ -371,7 +371,7 @@ VU_TEST(session, memory_is_mapped_in_turns)
 	for (uint32_t i = 0; i < nb; i++) {
 		uint32_t nb_before = nb_regions(&fix);
 
-		fixture_turn(&fix);
+		session_rig_turn(fix.rig);
 		CHECK(nb_regions(&fix) <= nb_before + 1);
 	}
 	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
@@ -383,7 +383,7 @@ VU_TEST(session, memory_is_mapped_in_turns)
 
 VU_TEST(session, replies_wait_for_a_slow_reader)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_msg reply;
 	int bytes = 1;
 
@@ -405,7 +405,7 @@ VU_TEST(session, replies_wait_for_a_slow_reader)
 
 VU_TEST(session, ends_for_a_peer_that_never_reads)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	int bytes = 1;
 
 	fixture_create(&fix, "forward=loopback");
@@ -413,7 +413,7 @@ VU_TEST(session, ends_for_a_peer_that_never_reads)
 		sizeof(bytes)), 0);
 	for (unsigned int i = 0; i < 100; i++)
 		CHECK_EQ(send_get_features(&fix), 0);
-	fixture_wait_closed(&fix);
+	session_port_wait_closed(&fix);
 	fixture_destroy(&fix);
 }
 
@@ -421,17 +421,17 @@ VU_TEST(session, ends_for_a_peer_that_never_reads)
 
 VU_TEST(session, ring_fault_leaves_the_session)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_device_queue_stats stats;
-	struct guest_ring ring;
+	struct fake_ring *ring;
 	uint32_t base;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
-	ring = guest_ring(&fix, 1);
-	ring.avail->ring[0] = RING_SIZE;
-	vu_store_release(&ring.avail->idx, 1);
-	event_wait(fix.err_fd[1]);
+	ring = fix.base.rings[1].ring;
+	ring->avail->ring[0] = SESSION_RING_SIZE;
+	vu_store_release(&ring->avail->idx, 1);
+	event_wait(fix.base.rings[1].err_fd);
 	turn_often(&fix);
 	vu_device_queue_stats_get(fix.dev, 1, &stats);
 	CHECK_EQ(stats.fault, VU_VRING_BAD_HEAD);
@@ -441,24 +441,24 @@ VU_TEST(session, ring_fault_leaves_the_session)
 	for (uint32_t q = 0; q < 2; q++)
 		CHECK_EQ(fake_frontend_get_base(&fix.frontend, q, &base), 0);
 	fixture_start(&fix);
-	guest_round_trip(&fix, 3);
+	session_port_echo(&fix, 3);
 	fixture_destroy(&fix);
 }
 
 /* The data lcore's report arrives when its session is gone. */
 VU_TEST(session, ring_fault_as_the_session_ends)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
-	vu_store_release(&guest_ring(&fix, 1).avail->idx, RING_SIZE + 1);
-	event_wait(fix.err_fd[1]);
-	fixture_gate_close(&fix); /* the poll that reported is over */
+	vu_store_release(&fix.base.rings[1].ring->avail->idx, SESSION_RING_SIZE + 1);
+	event_wait(fix.base.rings[1].err_fd);
+	lcore_gate_close(&fix); /* the poll that reported is over */
 	vu_backend_session_close(fix.session, "test");
-	fixture_gate_open(&fix);
+	lcore_gate_open(&fix);
 	while (fix.session != NULL)
-		vu_sched_poll(fix.sched);
+		vu_sched_poll(fix.rig->sched);
 	turn_often(&fix);
 	CHECK_EQ(fix.nb_closed, 1);
 	fixture_destroy(&fix);
@@ -470,41 +470,42 @@ call_block(int fd)
 {
 	const uint64_t full = UINT64_MAX - 1;
 
-	event_take(fd);
+	rig_events(fd);
 	CHECK(write(fd, &full, sizeof(full)) == sizeof(full));
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
 /* What the watchdog of the daemon does. */
 static void
-check_until_closed(struct session_fixture *fix)
+check_until_closed(struct session_port *fix)
 {
 	WAIT_WHILE(fix->session != NULL) {
-		vu_sched_watchdog_check(fix->sched);
-		fixture_turn(fix);
+		vu_sched_watchdog_check(fix->rig->sched);
+		session_rig_turn(fix->rig);
 	}
 }
 
 VU_TEST(session, call_that_blocks_ends_it)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	for (unsigned int i = 0; i < 3; i++) {
 		fixture_start(&fix);
-		call_block(fix.call_fd[1]);
-		guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
+		call_block(fix.base.rings[1].call_fd);
+		session_port_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, false);
 		check_until_closed(&fix);
-		event_take(fix.call_fd[1]);
-		vu_fd_set_nonblocking(fix.call_fd[1]);
+		rig_events(fix.base.rings[1].call_fd);
+		vu_fd_set_nonblocking(fix.base.rings[1].call_fd);
 		fake_frontend_close(&fix.frontend);
-		fixture_connect(&fix);
+		session_port_connect(&fix);
 	}
 	/* Enough is enough: rings without notifications still work. */
 	CHECK_EQ(fixture_negotiate(&fix), 0);
-	CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_CALL, 0, fix.call_fd[0]),
-		1);
-	CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_ERR, 0, fix.err_fd[0]), 1);
+	CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_CALL, 0,
+		fix.base.rings[0].call_fd), 1);
+	CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_ERR, 0,
+		fix.base.rings[0].err_fd), 1);
 	CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_CALL, 0, VU_FD_NONE), 0);
 	fixture_destroy(&fix);
 }
@@ -512,7 +513,7 @@ VU_TEST(session, call_that_blocks_ends_it)
 /* However often a front-end comes back, and whatever it does wrong then. */
 VU_TEST(session, reconnecting_does_not_fill_the_log)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	unsigned int nb_lines = 0;
 	char *text = NULL;
 	size_t len = 0;
@@ -523,8 +524,8 @@ VU_TEST(session, reconnecting_does_not_fill_the_log)
 	rte_openlog_stream(log);
 	for (unsigned int i = 0; i < 400; i++) {
 		fake_frontend_do_state(&fix.frontend, VHOST_USER_SET_VRING_NUM, 0, 3);
-		fixture_disconnect(&fix);
-		fixture_connect(&fix);
+		session_port_disconnect(&fix);
+		session_port_connect(&fix);
 	}
 	rte_openlog_stream(NULL);
 	fclose(log);
@@ -538,16 +539,16 @@ VU_TEST(session, reconnecting_does_not_fill_the_log)
 /* The front-end leaves while the data lcore stalls: the log says what happened all the same. */
 VU_TEST(session, call_that_blocks_as_the_session_ends)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	char *text = NULL;
 	size_t len = 0;
 	FILE *log;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
-	call_block(fix.call_fd[1]);
-	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
-	guest_wait_used(&fix, 1, 1);
+	call_block(fix.base.rings[1].call_fd);
+	session_port_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, false);
+	session_port_wait_used(&fix, 1, 1);
 	log = open_memstream(&text, &len);
 	rte_openlog_stream(log);
 	fake_frontend_close(&fix.frontend);
@@ -561,7 +562,7 @@ VU_TEST(session, call_that_blocks_as_the_session_ends)
 
 VU_TEST(session, check_mem_leaves_healthy_sessions)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	vu_backend_session_check_mem(fix.session);
@@ -573,14 +574,15 @@ VU_TEST(session, check_mem_leaves_healthy_sessions)
 
 /* A session by way of a listening socket, as a port has it. */
 static void
-connect_by_path(struct session_fixture *fix, struct vu_listener *listener, const char *path)
+connect_by_path(struct session_port *fix, struct vu_listener *listener, const char *path)
 {
 	struct vu_backend_conf conf = {
-		.reactor = fix->reactor, .dev = fix->dev, .closed = fixture_closed, .arg = fix,
+		.reactor = fix->rig->reactor, .dev = fix->dev, .closed = session_port_closed,
+		.arg = fix,
 	};
 
 	fix->frontend = (struct fake_frontend){
-		.sock = vu_connect(path), .turn = fixture_turn, .arg = fix, .need_reply = true,
+		.sock = vu_connect(path), .turn = session_port_turn, .arg = fix, .need_reply = true,
 	};
 	conf.fd = vu_listener_accept(listener);
 	CHECK(conf.fd >= 0);
@@ -589,7 +591,7 @@ connect_by_path(struct session_fixture *fix, struct vu_listener *listener, const
 }
 
 static int
-send_channel(struct session_fixture *fix, int fd)
+send_channel(struct session_port *fix, int fd)
 {
 	struct vu_reply frame;
 
@@ -600,7 +602,7 @@ send_channel(struct session_fixture *fix, int fd)
 
 /* A channel is negotiated, but not with that end. */
 static void
-check_own_end_is_refused(struct session_fixture *fix)
+check_own_end_is_refused(struct session_port *fix)
 {
 	int ends[2];
 
@@ -619,7 +621,7 @@ check_own_end_is_refused(struct session_fixture *fix)
 VU_TEST(session, does_not_keep_its_own_other_end)
 {
 	char path[64];
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_listener *listener;
 	int other_fd;
 
@@ -629,7 +631,7 @@ VU_TEST(session, does_not_keep_its_own_other_end)
 	fixture_create_driver(&fix, "probe", NULL);
 	/* As from socketpair(2), without names. */
 	check_own_end_is_refused(&fix);
-	fixture_disconnect(&fix);
+	session_port_disconnect(&fix);
 	connect_by_path(&fix, listener, path);
 	check_own_end_is_refused(&fix);
 	/* Nor that of a front-end that waits to be served. */
@@ -645,7 +647,7 @@ VU_TEST(session, does_not_keep_its_own_other_end)
 /* Only the server of its file can close such an fd: no more of them, from this peer. */
 VU_TEST(session, fds_that_do_not_close_end_it)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_fuse fuse;
 	const int rc = fake_fuse_start(&fuse);
 	unsigned int nb = 0;
@@ -659,14 +661,14 @@ VU_TEST(session, fds_that_do_not_close_end_it)
 			VHOST_USER_SET_VRING_KICK, 0, fuse.fd) == 1)
 		nb++;
 	CHECK_EQ(nb, VU_FD_MAX_CLOSING + 1);
-	fixture_wait_closed(&fix);
+	session_port_wait_closed(&fix);
 	CHECK(vu_fd_budget_is_full(vu_device_fd_budget(fix.dev)));
 	fake_fuse_stop(&fuse);
 	close(fuse.fd);
 	leak_check_settle();
 	CHECK(!vu_fd_budget_is_full(vu_device_fd_budget(fix.dev)));
 	fake_frontend_close(&fix.frontend);
-	fixture_connect(&fix);
+	session_port_connect(&fix);
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	fixture_destroy(&fix);
 }

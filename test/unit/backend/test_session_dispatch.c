@@ -10,7 +10,7 @@
 
 /* A frame of the right shape for any request, with event fds as often as it needs them. */
 static void
-make_frame(const struct session_fixture *fix, const struct vu_msg_spec *spec, bool need_reply,
+make_frame(const struct session_port *fix, const struct vu_msg_spec *spec, bool need_reply,
 	struct vu_reply *frame)
 {
 	struct vhost_user_config payload = { 0 };
@@ -23,12 +23,12 @@ make_frame(const struct session_fixture *fix, const struct vu_msg_spec *spec, bo
 	else
 		vu_request_append(frame, &payload, spec->shape.len_min);
 	for (unsigned int i = 0; i < spec->shape.fds_min; i++)
-		vu_reply_add_fd(frame, fix->call_fd[0]);
+		vu_reply_add_fd(frame, fix->base.rings[0].call_fd);
 }
 
 /* Is a request served once these bits are acknowledged? */
 static bool
-is_served(const struct session_fixture *fix, const struct vu_msg_spec *spec, uint64_t features,
+is_served(const struct session_port *fix, const struct vu_msg_spec *spec, uint64_t features,
 	uint64_t protocol)
 {
 	return session_handler_find(spec->request) != NULL &&
@@ -37,17 +37,17 @@ is_served(const struct session_fixture *fix, const struct vu_msg_spec *spec, uin
 
 /* The refusal of a request that has a reply of its own can only be the end. */
 static void
-check_end_and_reconnect(struct session_fixture *fix)
+check_end_and_reconnect(struct session_port *fix)
 {
 	CHECK_EQ(fake_frontend_wait_end(&fix->frontend), 0);
-	fixture_disconnect(fix);
-	fixture_connect(fix);
+	session_port_disconnect(fix);
+	session_port_connect(fix);
 }
 
 VU_TEST(session_dispatch, not_negotiated_is_refused_once)
 {
 	const uint64_t reply_ack = RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK);
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 	struct vu_reply frame;
 
@@ -73,7 +73,7 @@ VU_TEST(session_dispatch, not_negotiated_is_refused_once)
 
 VU_TEST(session_dispatch, not_negotiated_without_reply_ends_it)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	for (uint32_t request = 1; request < VHOST_USER_NB_REQUESTS; request++) {
@@ -92,7 +92,7 @@ VU_TEST(session_dispatch, not_negotiated_without_reply_ends_it)
 /* Before REPLY_ACK is negotiated, a reply that nobody expects would be taken for another one. */
 VU_TEST(session_dispatch, no_acknowledgement_before_reply_ack)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_reply frame;
 
 	fixture_create(&fix, "forward=loopback");
@@ -109,7 +109,7 @@ VU_TEST(session_dispatch, no_acknowledgement_before_reply_ack)
 
 /* Captures in `text` what is logged for a request that names this ring. */
 static int
-log_of_ring(struct session_fixture *fix, uint32_t idx, char **text)
+log_of_ring(struct session_port *fix, uint32_t idx, char **text)
 {
 	size_t len;
 	FILE *log = open_memstream(text, &len);
@@ -133,7 +133,7 @@ VU_TEST(session_dispatch, ring_out_of_range_is_explained)
 		{ 7, "no queue 7, the port has queues 0 to 1; queues=4 gives it more\n" },
 		{ 256, "no queue 256, the port has queues 0 to 1\n" },
 	};
-	struct session_fixture fix;
+	struct session_port fix;
 	char *text = NULL;
 
 	fixture_create(&fix, "forward=loopback");
@@ -154,7 +154,7 @@ VU_TEST(session_dispatch, ring_out_of_range_is_explained)
 /* SET_PROTOCOL_FEATURES itself is the first request that can be acknowledged. */
 VU_TEST(session_dispatch, reply_ack_counts_at_once)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_PROTOCOL_FEATURES,
@@ -165,7 +165,7 @@ VU_TEST(session_dispatch, reply_ack_counts_at_once)
 
 VU_TEST(session_dispatch, every_request_gets_one_reply)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	CHECK_EQ(fixture_negotiate(&fix), 0);
@@ -191,7 +191,7 @@ VU_TEST(session_dispatch, every_request_gets_one_reply)
 VU_TEST(session_dispatch, unknown_requests)
 {
 	const uint32_t requests[] = { 0, VHOST_USER_NB_REQUESTS, 200, 0x80000001, UINT32_MAX };
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_reply frame;
 
 	fixture_create(&fix, "forward=loopback");
@@ -211,7 +211,7 @@ VU_TEST(session_dispatch, unknown_requests)
 
 VU_TEST(session_dispatch, errors_are_acknowledged)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct fake_frontend *frontend = &fix.frontend;
 
 	fixture_create(&fix, "forward=loopback");
@@ -220,7 +220,8 @@ VU_TEST(session_dispatch, errors_are_acknowledged)
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 2, 8), 1);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 0x10000, 8), 1);
 	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 0, 2), 1);
-	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 7, fix.call_fd[0]), 1);
+	CHECK_EQ(fake_frontend_do_fd(frontend, VHOST_USER_SET_VRING_CALL, 7,
+		fix.base.rings[0].call_fd), 1);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, RTE_BIT64(60)), 1);
 	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_NET_SET_MTU, 67), 1);
 	CHECK_EQ(fake_frontend_sync(frontend), 0);
@@ -268,7 +269,7 @@ static const struct broken_frame broken_frames[] = {
 };
 
 static int
-send_broken(struct session_fixture *fix, const struct broken_frame *broken)
+send_broken(struct session_port *fix, const struct broken_frame *broken)
 {
 	const struct vhost_user_header header = {
 		.request = broken->request, .flags = broken->flags, .size = broken->size,
@@ -287,7 +288,7 @@ send_broken(struct session_fixture *fix, const struct broken_frame *broken)
 
 VU_TEST(session_dispatch, broken_frames_end_it)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	for (unsigned int i = 0; i < RTE_DIM(broken_frames); i++) {
@@ -295,35 +296,35 @@ VU_TEST(session_dispatch, broken_frames_end_it)
 		CHECK_EQ(send_broken(&fix, &broken_frames[i]), 0);
 		if (fake_frontend_wait_end(&fix.frontend) != 0)
 			printf("frame %u\n", i);
-		fixture_wait_closed(&fix);
-		fixture_disconnect(&fix);
-		fixture_connect(&fix);
+		session_port_wait_closed(&fix);
+		session_port_disconnect(&fix);
+		session_port_connect(&fix);
 	}
 	fixture_start(&fix);
-	guest_round_trip(&fix, 9);
+	session_port_echo(&fix, 9);
 	fixture_destroy(&fix);
 }
 
 /* The same while rings run: the end of the session has to wait for the data lcore. */
 VU_TEST(session_dispatch, broken_frame_under_traffic)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
 	for (unsigned int i = 0; i < 3; i++) {
 		fixture_start(&fix);
-		guest_round_trip(&fix, 9);
+		session_port_echo(&fix, 9);
 		CHECK_EQ(send_broken(&fix, &broken_frames[i]), 0);
-		fixture_wait_closed(&fix);
-		fixture_disconnect(&fix);
-		fixture_connect(&fix);
+		session_port_wait_closed(&fix);
+		session_port_disconnect(&fix);
+		session_port_connect(&fix);
 	}
 	fixture_destroy(&fix);
 }
 
 VU_TEST(session_dispatch, fds_in_the_middle_end_it)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_reply frame;
 
 	fixture_create(&fix, "forward=loopback");

@@ -31,7 +31,8 @@ closing_reaches(unsigned int nb)
 {
 	const time_t end = time(NULL) + TIMEOUT_S;
 
-	WAIT_WHILE(vu_fd_nb_closing() > nb && time(NULL) < end) usleep(100);
+	WAIT_WHILE(vu_fd_nb_closing() > nb && time(NULL) < end)
+		usleep(100);
 	return vu_fd_nb_closing() == nb;
 }
 

@@ -149,8 +149,8 @@ struct conf_bench {
 	uint8_t seen[CONF_NB_ROWS][CONF_NB_COLUMNS][2];
 };
 
-/** Create a bench around a device. @return 0, or -errno of creating the device */
-int conf_bench_init(struct conf_bench *bench, const struct conf_device *device);
+/** Create a bench around a device. */
+void conf_bench_init(struct conf_bench *bench, const struct conf_device *device);
 
 /** Free it. */
 void conf_bench_fini(struct conf_bench *bench);

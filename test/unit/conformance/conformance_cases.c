@@ -71,9 +71,9 @@ run_maximum(struct conf_bench *bench, uint32_t request)
 
 		table->nb_regions = VHOST_USER_MAX_REGIONS;
 		for (uint32_t i = 0; i < VHOST_USER_MAX_REGIONS; i++) {
-			table->regions[i] = session_port_region();
-			table->regions[i].gpa += i * RIG_MEM_BYTES;
-			table->regions[i].uva += i * RIG_MEM_BYTES;
+			table->regions[i] = session_region(0, SESSION_MEM_BYTES);
+			table->regions[i].gpa += i * SESSION_MEM_BYTES;
+			table->regions[i].uva += i * SESSION_MEM_BYTES;
 		}
 		test.frame.nb_fds = VHOST_USER_MAX_REGIONS;
 	}

@@ -37,10 +37,10 @@ valid_u64(const struct conf_bench *bench, uint32_t request)
 static struct vhost_user_mem_region
 valid_new_region(void)
 {
-	struct vhost_user_mem_region region = session_port_region();
+	struct vhost_user_mem_region region = session_region(0, SESSION_MEM_BYTES);
 
-	region.gpa += RIG_MEM_BYTES;
-	region.uva += RIG_MEM_BYTES;
+	region.gpa += SESSION_MEM_BYTES;
+	region.uva += SESSION_MEM_BYTES;
 	region.size = SMALL_BYTES;
 	return region;
 }
@@ -92,18 +92,18 @@ fill_payload(const struct conf_bench *bench, const struct vu_msg_spec *spec,
 		break;
 	case VU_PAYLOAD_MEM_TABLE:
 		payload->mem_table.nb_regions = 1;
-		payload->mem_table.regions[0] = session_port_region();
+		payload->mem_table.regions[0] = session_region(0, SESSION_MEM_BYTES);
 		return VHOST_USER_MEM_TABLE_HEADER_BYTES + VHOST_USER_MEM_REGION_BYTES;
 	case VU_PAYLOAD_MEM_REG:
 		payload->mem_reg.region = spec->request == VHOST_USER_ADD_MEM_REG ?
-			valid_new_region() : session_port_region();
+			valid_new_region() : session_region(0, SESSION_MEM_BYTES);
 		break;
 	case VU_PAYLOAD_LOG:
 		payload->log.size = SMALL_BYTES;
 		break;
 	case VU_PAYLOAD_IOTLB:
 		payload->iotlb = (struct vhost_user_iotlb){
-			.iova = RIG_GPA, .size = SMALL_BYTES, .uva = RIG_UVA,
+			.iova = SESSION_GPA, .size = SMALL_BYTES, .uva = SESSION_UVA,
 			.perm = VHOST_USER_IOTLB_PERM_MASK, .type = VHOST_USER_IOTLB_UPDATE,
 		};
 		break;

@@ -155,8 +155,8 @@ run_region(struct conf_bench *bench, struct conf_case *test,
 		{ good.gpa, UINT64_MAX, good.uva, 0 },
 	};
 	const struct vhost_user_mem_region unmappable[] = {
-		{ good.gpa, RIG_MEM_BYTES + 0x1000, good.uva, 0 },
-		{ good.gpa, good.size, good.uva, RIG_MEM_BYTES - good.size + 0x1000 },
+		{ good.gpa, SESSION_MEM_BYTES + 0x1000, good.uva, 0 },
+		{ good.gpa, good.size, good.uva, SESSION_MEM_BYTES - good.size + 0x1000 },
 		{ good.gpa, good.size, good.uva, UINT64_MAX - good.size + 2 },
 		{ good.gpa, good.size, good.uva, UINT64_MAX - 0xfff },
 	};
@@ -193,12 +193,12 @@ run_mem_table(struct conf_bench *bench, uint32_t request)
 	value_begin(bench, request, &test);
 	table->nb_regions = 2;
 	table->regions[1] = table->regions[0];
-	table->regions[1].gpa += 2 * RIG_MEM_BYTES;
+	table->regions[1].gpa += 2 * SESSION_MEM_BYTES;
 	test.frame.nb_fds = 2;
 	test.frame.header.size += VHOST_USER_MEM_REGION_BYTES;
 	conf_bench_run(bench, &test);
-	table->regions[1].gpa = table->regions[0].gpa + RIG_MEM_BYTES - 1;
-	table->regions[1].uva += 2 * RIG_MEM_BYTES;
+	table->regions[1].gpa = table->regions[0].gpa + SESSION_MEM_BYTES - 1;
+	table->regions[1].uva += 2 * SESSION_MEM_BYTES;
 	conf_bench_run(bench, &test);
 	/* A number of regions that the frame does not have room for. */
 	value_begin(bench, request, &test);
@@ -219,10 +219,10 @@ run_mem_reg(struct conf_bench *bench, uint32_t request)
 	run_region(bench, &test, region);
 	value_begin(bench, request, &test);
 	if (request == VHOST_USER_ADD_MEM_REG) {
-		region->gpa = RIG_GPA + RIG_MEM_BYTES - 1;
+		region->gpa = SESSION_GPA + SESSION_MEM_BYTES - 1;
 		conf_bench_run(bench, &test);
 		value_begin(bench, request, &test);
-		region->uva = RIG_UVA + RIG_MEM_BYTES - 1;
+		region->uva = SESSION_UVA + SESSION_MEM_BYTES - 1;
 		conf_bench_run(bench, &test);
 		return;
 	}

@@ -85,7 +85,8 @@ listener_conf(const struct daemon_fixture *f)
 static void
 wait_for(const uint32_t *word, uint32_t least)
 {
-	WAIT_WHILE(vu_load_acquire(word) < least) poll(NULL, 0, 1);
+	WAIT_WHILE(vu_load_acquire(word) < least)
+		poll(NULL, 0, 1);
 }
 
 struct stopper {

@@ -396,11 +396,13 @@ VU_TEST(device_queue, moves_among_running_loops)
 			continue;
 		}
 		rig_settle(f.sched);
-		WAIT_WHILE(f.rings[idx].ring->nb_free != RING_SIZE) fixture_collect(&f, idx);
+		WAIT_WHILE(f.rings[idx].ring->nb_free != RING_SIZE)
+			fixture_collect(&f, idx);
 	}
 	rig_settle(f.sched);
 	for (uint32_t i = 0; i < NB_RINGS; i++)
-		WAIT_WHILE(f.rings[i].ring->nb_free != RING_SIZE) fixture_collect(&f, i);
+		WAIT_WHILE(f.rings[i].ring->nb_free != RING_SIZE)
+			fixture_collect(&f, i);
 	CHECK_EQ(f.nb_ring_faults, 0);
 	rig_loops_stop(&f.loops);
 	rig_port_disconnect(&f);

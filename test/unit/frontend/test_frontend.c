@@ -142,7 +142,8 @@ check_reconnect(struct frontend_fixture *fix)
 	unsigned int nb_up = fix->nb_up;
 
 	backend_do(fix, backend_hang_up);
-	WAIT_WHILE(fix->nb_up == nb_up) vu_frontend_turn(fix->fe, 10);
+	WAIT_WHILE(fix->nb_up == nb_up)
+		vu_frontend_turn(fix->fe, 10);
 	CHECK_EQ(fix->nb_down, nb_up);
 	CHECK_EQ(fix->down_reason, -ECONNRESET);
 	front_round_trip(fix, (uint8_t)nb_up);

@@ -171,7 +171,8 @@ VU_TEST(frontend_channel, a_config_change_is_reported_when_requests_are_possible
 	CHECK_EQ(channel_provoke(&channel, ask_config), 0);
 	CHECK_EQ(answer(&channel), 0);
 	CHECK_EQ(channel.nb_config_changes, 0);
-	WAIT_WHILE(channel.nb_config_changes == 0) vu_frontend_turn(channel.fe, 10);
+	WAIT_WHILE(channel.nb_config_changes == 0)
+		vu_frontend_turn(channel.fe, 10);
 	CHECK_EQ(channel.nested_rc, 0);
 	channel_close(&channel);
 }
@@ -405,7 +406,8 @@ VU_TEST(frontend_channel, a_malformed_request_ends_the_connection)
 
 	channel_open(&channel, &events);
 	channel_provoke(&channel, send_malformed);
-	WAIT_WHILE(channel.nb_down == 0) vu_frontend_turn(channel.fe, 10);
+	WAIT_WHILE(channel.nb_down == 0)
+		vu_frontend_turn(channel.fe, 10);
 	channel_close(&channel);
 }
 

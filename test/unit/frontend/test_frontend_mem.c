@@ -153,7 +153,8 @@ VU_TEST(frontend_mem, all_slots_survive_a_reconnect)
 	CHECK_EQ(nb, 509);
 	front_round_trip(&fix, 3);
 	backend_do(&fix, backend_hang_up);
-	WAIT_WHILE(fix.nb_down == 0) vu_frontend_turn(fix.fe, 10);
+	WAIT_WHILE(fix.nb_down == 0)
+		vu_frontend_turn(fix.fe, 10);
 	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
 	front_round_trip(&fix, 4);
 	fixture_destroy(&fix);

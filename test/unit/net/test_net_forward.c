@@ -477,7 +477,8 @@ wait_until_quiet(struct net_ports *f, struct tally *tally)
 		for (unsigned int i = 0; i < f->nb_ports; i++) {
 			struct rig_port *p = &f->ports[i];
 
-			WAIT_WHILE(p->rings[1].ring->nb_free != RING_SIZE) port_collect(p, 1);
+			WAIT_WHILE(p->rings[1].ring->nb_free != RING_SIZE)
+				port_collect(p, 1);
 			WAIT_UNTIL(rte_ring_count(port_forward_queue(p, 0)->handoff) == 0);
 			tally->nb_received += discard_received(f);
 			port_offer(p, 0, RING_SIZE, 256);

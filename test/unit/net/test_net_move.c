@@ -310,7 +310,8 @@ check_moves(enum vu_idle_policy policy, unsigned int nb_rounds, unsigned int sec
 		ports_learn(&f.net);
 	}
 	rig_settle(f.net.ports[0].sched);
-	WAIT_WHILE(has_frames_under_way(&f)) all_receive(&f);
+	WAIT_WHILE(has_frames_under_way(&f))
+		all_receive(&f);
 	rig_loops_stop(&loops);
 	check_nothing_dropped(&f);
 	CHECK(f.flows[0][0].nb_sent != 0 && f.flows[1][1].nb_sent != 0);

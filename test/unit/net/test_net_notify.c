@@ -74,7 +74,8 @@ VU_TEST(net_notify, idle_queues_notify_after_the_time)
 		notify_open(&f, 50, layouts[i]);
 		send_frames(&f, 3);
 		for (uint32_t q = 0; q < 2; q++)
-			WAIT_WHILE(nb_calls(&f, q) == 0) net_turn(f.sched);
+			WAIT_WHILE(nb_calls(&f, q) == 0)
+				net_turn(f.sched);
 		CHECK(rig_port_stats(&f.port, 0).vring.nb_notifications_delayed != 0);
 		CHECK(rig_port_stats(&f.port, 1).vring.nb_notifications_delayed != 0);
 		/* With that they are idle again. */

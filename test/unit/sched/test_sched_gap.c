@@ -31,19 +31,19 @@ VU_TEST(sched_gap, measures_nothing_unless_asked)
 {
 	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
-	struct loop_thread loop;
+	struct rig_loop loop;
 	struct vu_sched_gaps gaps;
 
 	CHECK_EQ(vu_sched_gap_get(sched, 2, &gaps), -EINVAL);
 	CHECK_EQ(vu_sched_task_add(sched, &fake->task, 1), 0);
-	loop_thread_start(&loop, sched, 1);
+	rig_loop_start(&loop, sched, 1);
 	wait_for_polls(fake, 1);
 	CHECK_EQ(vu_sched_gap_get(sched, 1, &gaps), 0);
 	CHECK_EQ(gaps.lcore_id, 7);
 	CHECK(!gaps.is_measuring);
 	CHECK_EQ(nb_gaps(sched, 1), 0);
 	CHECK_EQ(gaps.longest_cycles, 0);
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	free(fake);
 }
@@ -52,17 +52,17 @@ VU_TEST(sched_gap, measures_nothing_unless_asked)
 VU_TEST(sched_gap, counts_every_turn_while_on)
 {
 	struct vu_sched *sched = rig_sched_create(2);
-	struct loop_thread loop;
+	struct rig_loop loop;
 	struct vu_sched_gaps gaps;
 	unsigned int highest = 0;
 
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	vu_sched_gap_start(sched);
 	wait_for_gaps(sched, 0);
 	CHECK_EQ(vu_sched_gap_get(sched, 0, &gaps), 0);
 	CHECK(gaps.is_measuring);
 	vu_sched_gap_stop(sched);
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	CHECK_EQ(vu_sched_gap_get(sched, 0, &gaps), 0);
 	CHECK(!gaps.is_measuring);
 	for (unsigned int i = 0; i < VU_NB_GAP_BUCKETS; i++)
@@ -76,19 +76,19 @@ VU_TEST(sched_gap, counts_every_turn_while_on)
 VU_TEST(sched_gap, starts_again)
 {
 	struct vu_sched *sched = rig_sched_create(2);
-	struct loop_thread loop;
+	struct rig_loop loop;
 
 	vu_sched_gap_start(sched);
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	wait_for_gaps(sched, 0);
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	CHECK(nb_gaps(sched, 0) >= 100);
 	vu_sched_gap_start(sched);
 	CHECK_EQ(nb_gaps(sched, 0), 0);
 	/* Also when it is ended before a loop got to it. */
 	vu_sched_gap_stop(sched);
-	loop_thread_start(&loop, sched, 0);
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	rig_loop_start(&loop, sched, 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	CHECK_EQ(nb_gaps(sched, 0), 0);
 	vu_sched_destroy(sched);
 }
@@ -98,11 +98,11 @@ VU_TEST(sched_gap, loop_works_while_measuring)
 {
 	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
-	struct loop_thread loop;
+	struct rig_loop loop;
 	bool is_over = false;
 	struct vu_sched_wait wait;
 
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	for (uint32_t round = 1; round <= 10; round++) {
 		vu_sched_gap_start(sched);
 		CHECK_EQ(vu_sched_task_add(sched, &fake->task, 0), 0);
@@ -115,7 +115,7 @@ VU_TEST(sched_gap, loop_works_while_measuring)
 		rig_settle(sched);
 		CHECK(is_over);
 	}
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	free(fake);
 }

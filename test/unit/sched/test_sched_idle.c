@@ -48,7 +48,7 @@ struct idle_fixture {
 	struct vu_sched *sched;
 	struct sleeper *sleepers;
 	unsigned int nb_sleepers;
-	struct loop_thread loops[2];
+	struct rig_loop loops[2];
 };
 
 /* Both workers sleep at once when they find nothing; task i on worker i % 2. */
@@ -74,7 +74,7 @@ static void
 idle_run(struct idle_fixture *f)
 {
 	for (unsigned int i = 0; i < 2; i++)
-		loop_thread_start(&f->loops[i], f->sched, i);
+		rig_loop_start(&f->loops[i], f->sched, i);
 }
 
 static void
@@ -82,7 +82,7 @@ idle_close(struct idle_fixture *f)
 {
 	for (unsigned int i = 0; i < 2; i++)
 		if (f->loops[i].sched != NULL)
-			CHECK(loop_thread_stop(&f->loops[i]) == 0);
+			CHECK(rig_loop_stop(&f->loops[i]) == 0);
 	vu_sched_destroy(f->sched);
 	for (unsigned int i = 0; i < f->nb_sleepers; i++)
 		vu_fd_close(&f->sleepers[i].fd);
@@ -143,20 +143,20 @@ VU_TEST(sched_idle, what_cannot_be_chosen_is_refused)
 {
 	struct vu_sched *sched = rig_sched_create(2);
 	struct rte_cpu_intrinsics cpu;
-	struct loop_thread loop;
+	struct rig_loop loop;
 
 	rte_cpu_get_intrinsics_support(&cpu);
 	CHECK_EQ(vu_sched_set_idle(sched, 2, VU_IDLE_BUSY, 1), -EINVAL);
 	CHECK_EQ(vu_sched_set_idle(sched, 0, VU_NB_IDLE_POLICIES, 1), -EINVAL);
 	CHECK_EQ(vu_sched_set_idle(sched, 0, VU_IDLE_MONITOR, 1), cpu.power_monitor ? 0 : -ENOTSUP);
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	CHECK_EQ(vu_sched_set_idle(sched, 0, VU_IDLE_PAUSE, 1), -EBUSY);
 	CHECK(!vu_sched_may_sleep(sched));
 	CHECK_EQ(vu_sched_set_idle(sched, 1, VU_IDLE_PAUSE, 1), 0);
 	CHECK(!vu_sched_may_sleep(sched));
 	CHECK_EQ(vu_sched_set_idle(sched, 1, VU_IDLE_INTERRUPT, 1), 0);
 	CHECK(vu_sched_may_sleep(sched));
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	vu_sched_destroy(sched);
 }
 
@@ -421,7 +421,7 @@ VU_TEST(sched_idle, every_policy_polls)
 	for (enum vu_idle_policy policy = 0; policy < VU_NB_IDLE_POLICIES; policy++) {
 		struct vu_sched *sched = rig_sched_create(2);
 		struct fake_task *fakes = fake_tasks_create(20);
-		struct loop_thread loop;
+		struct rig_loop loop;
 
 		/* Where the CPU cannot wait for a store, the loop makes do without. */
 		CHECK(vu_sched_set_idle(sched, 0, VU_IDLE_PAUSE, 0) == 0);
@@ -433,10 +433,10 @@ VU_TEST(sched_idle, every_policy_polls)
 			CHECK_EQ(vu_sched_task_add(sched, &fakes[nb_tasks - 1].task, 0), 0);
 			if (nb_tasks != 1 && nb_tasks != 2 && nb_tasks != 20)
 				continue;
-			loop_thread_start(&loop, sched, 0);
+			rig_loop_start(&loop, sched, 0);
 			vu_store(&fakes[0].word, fakes[0].word + 1);
 			WAIT_UNTIL(vu_load(&fakes[0].word_seen) == fakes[0].word);
-			CHECK_EQ(loop_thread_stop(&loop), 0);
+			CHECK_EQ(rig_loop_stop(&loop), 0);
 		}
 		CHECK((sched_worker(sched, 0)->nb_rests != 0) == (policy != VU_IDLE_BUSY));
 		vu_sched_destroy(sched);

@@ -142,7 +142,7 @@ VU_TEST(sched_loop, owner_is_the_polling_thread)
 {
 	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(2);
-	struct loop_thread loop;
+	struct rig_loop loop;
 
 	CHECK(!vu_task_is_mine(&fakes[0].task));
 	CHECK_EQ(vu_sched_task_add(sched, &fakes[0].task, 0), 0);
@@ -151,10 +151,10 @@ VU_TEST(sched_loop, owner_is_the_polling_thread)
 	vu_sched_turn(sched, 0);
 	CHECK_EQ(fakes[0].nb_polls_mine, 1);
 	CHECK(!vu_task_is_mine(&fakes[0].task));
-	loop_thread_start(&loop, sched, 1);
+	rig_loop_start(&loop, sched, 1);
 	wait_for_polls(&fakes[1], 1);
 	CHECK(!vu_task_is_mine(&fakes[1].task));
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	CHECK_EQ(fakes[1].nb_polls_mine, 1);
 	vu_sched_destroy(sched);
 	free(fakes);
@@ -163,13 +163,13 @@ VU_TEST(sched_loop, owner_is_the_polling_thread)
 VU_TEST(sched_loop, one_thread_per_worker)
 {
 	struct vu_sched *sched = rig_sched_create(2);
-	struct loop_thread loop;
+	struct rig_loop loop;
 
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	CHECK_EQ(vu_sched_loop(sched, 0), -EBUSY);
 	CHECK_EQ(vu_sched_turn(sched, 0), -EBUSY);
 	CHECK_EQ(vu_sched_turn(sched, 1), 0);
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	CHECK(!vu_sched_worker_is_running(sched, 0));
 	CHECK_EQ(vu_sched_turn(sched, 0), 0);
 	vu_sched_destroy(sched);
@@ -178,15 +178,14 @@ VU_TEST(sched_loop, one_thread_per_worker)
 VU_TEST(sched_loop, early_stop_is_kept)
 {
 	struct vu_sched *sched = rig_sched_create(2);
-	struct loop_thread loop;
+	struct rig_loop loop;
 
 	CHECK_EQ(vu_sched_worker_stop(sched, 0), 0);
 	CHECK_EQ(vu_sched_loop(sched, 0), 0); /* would not return */
-	loop_thread_start(&loop, sched, 0);   /* the request was used up */
+	rig_loop_start(&loop, sched, 0);   /* the request was used up */
 	vu_sched_stop(sched);
 	CHECK(!vu_sched_worker_is_running(sched, 0));
-	loop_thread_join(&loop);
-	CHECK_EQ(loop.rc, 0);
+	CHECK_EQ(rig_loop_join(&loop), 0);
 	vu_sched_destroy(sched);
 }
 

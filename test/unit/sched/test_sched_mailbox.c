@@ -187,12 +187,12 @@ VU_TEST(sched_mailbox, holds_all_commands_of_a_busy_loop)
 	struct fake_task *fakes = fake_tasks_create(NB_MANY);
 	struct fake_task *gate = fake_tasks_create(1);
 	struct vu_sched_wait *waits = calloc(NB_MANY, sizeof(*waits));
-	struct loop_thread loop;
+	struct rig_loop loop;
 	unsigned int nb_done = 0;
 
 	gate->is_gated = 1;
 	CHECK_EQ(vu_sched_task_add(sched, &gate->task, 0), 0);
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	wait_until_inside(gate);
 	for (unsigned int i = 0; i < NB_MANY; i++) {
 		CHECK_EQ(vu_sched_task_add(sched, &fakes[i].task, 0), 0);
@@ -210,7 +210,7 @@ VU_TEST(sched_mailbox, holds_all_commands_of_a_busy_loop)
 	CHECK_EQ(nb_done, NB_MANY / 4 * 3);
 	for (unsigned int i = 1; i < NB_MANY; i += 4)
 		wait_for_polls(&fakes[i], 1);
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	for (unsigned int i = 0; i < NB_MANY; i++)
 		CHECK_EQ(fakes[i].nb_polls, i % 4 == 1);
 	vu_sched_destroy(sched);
@@ -224,13 +224,13 @@ VU_TEST(sched_mailbox, removal_waits_for_the_loop)
 	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(2);
 	struct vu_sched_wait wait;
-	struct loop_thread loop;
+	struct rig_loop loop;
 	bool is_done = false;
 
 	fakes[0].is_gated = 1;
 	for (unsigned int i = 0; i < 2; i++)
 		CHECK_EQ(vu_sched_task_add(sched, &fakes[i].task, 0), 0);
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	wait_until_inside(&fakes[0]);
 	vu_sched_wait_init(&wait, set_flag, &is_done);
 	CHECK_EQ(vu_sched_task_remove(sched, &fakes[1].task, &wait), 0);
@@ -241,7 +241,7 @@ VU_TEST(sched_mailbox, removal_waits_for_the_loop)
 	rig_settle(sched);
 	CHECK(is_done);
 	CHECK(vu_load(&fakes[1].task.owner) == NULL);
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	free(fakes);
 }
@@ -252,19 +252,19 @@ VU_TEST(sched_mailbox, ended_loop_leaves_nothing)
 	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(2);
 	struct vu_sched_wait wait;
-	struct loop_thread loop;
+	struct rig_loop loop;
 	bool is_done = false;
 
 	fakes[0].is_gated = 1;
 	CHECK_EQ(vu_sched_task_add(sched, &fakes[0].task, 0), 0);
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	wait_until_inside(&fakes[0]);
 	vu_sched_worker_stop(sched, 0);
 	CHECK_EQ(vu_sched_task_add(sched, &fakes[1].task, 0), 0);
 	vu_sched_wait_init(&wait, set_flag, &is_done);
 	CHECK_EQ(vu_sched_task_remove(sched, &fakes[0].task, &wait), 0);
 	vu_store_release(&fakes[0].is_gated, 0);
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	rig_settle(sched);
 	CHECK(is_done);
 	vu_sched_turn(sched, 0);
@@ -351,11 +351,11 @@ VU_TEST(sched_mailbox, moves_between_running_loops)
 {
 	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fake = fake_tasks_create(1);
-	struct loop_thread loops[2];
+	struct rig_loop loops[2];
 
 	CHECK_EQ(vu_sched_task_add(sched, &fake->task, 0), 0);
 	for (unsigned int i = 0; i < 2; i++)
-		loop_thread_start(&loops[i], sched, i);
+		rig_loop_start(&loops[i], sched, i);
 	for (uint32_t move = 1; move <= 20; move++) {
 		CHECK_EQ(vu_sched_task_move(sched, &fake->task, move & 1), 0);
 		rig_settle(sched);
@@ -363,7 +363,7 @@ VU_TEST(sched_mailbox, moves_between_running_loops)
 	}
 	vu_sched_stop(sched);
 	for (unsigned int i = 0; i < 2; i++)
-		loop_thread_join(&loops[i]);
+		rig_loop_join(&loops[i]);
 	CHECK_EQ(fake->nb_polls_mine, fake->nb_polls);
 	vu_sched_destroy(sched);
 	free(fake);

@@ -34,13 +34,13 @@ VU_TEST(sched_quiesce, waits_for_the_turn_under_way)
 	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *gate = fake_tasks_create(1);
 	struct vu_sched_wait wait;
-	struct loop_thread loop;
+	struct rig_loop loop;
 	bool is_done = false;
 	uint64_t delay_us = 0;
 
 	gate->is_gated = 1;
 	CHECK_EQ(vu_sched_task_add(sched, &gate->task, 1), 0);
-	loop_thread_start(&loop, sched, 1); /* worker 0 does not run and delays nothing */
+	rig_loop_start(&loop, sched, 1); /* worker 0 does not run and delays nothing */
 	wait_until_inside(gate);
 	vu_sched_wait_init(&wait, set_flag, &is_done);
 	vu_quiesce_start(sched, &wait);
@@ -53,7 +53,7 @@ VU_TEST(sched_quiesce, waits_for_the_turn_under_way)
 	vu_store_release(&gate->is_gated, 0);
 	rig_settle(sched);
 	CHECK(is_done);
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	free(gate);
 }
@@ -63,19 +63,19 @@ VU_TEST(sched_quiesce, ended_loop_delays_nothing)
 	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *gate = fake_tasks_create(1);
 	struct vu_sched_wait wait;
-	struct loop_thread loop;
+	struct rig_loop loop;
 	bool is_done = false;
 
 	gate->is_gated = 1;
 	CHECK_EQ(vu_sched_task_add(sched, &gate->task, 0), 0);
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	wait_until_inside(gate);
 	vu_sched_wait_init(&wait, set_flag, &is_done);
 	vu_quiesce_start(sched, &wait);
 	vu_sched_worker_stop(sched, 0);
 	CHECK(vu_sched_poll(sched) != UINT64_MAX);
 	vu_store_release(&gate->is_gated, 0);
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	CHECK_EQ(vu_sched_poll(sched), UINT64_MAX);
 	CHECK(is_done);
 	vu_sched_destroy(sched);
@@ -88,13 +88,13 @@ VU_TEST(sched_quiesce, covers_commands_sent_before)
 	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *fakes = fake_tasks_create(2);
 	struct vu_sched_wait wait;
-	struct loop_thread loop;
+	struct rig_loop loop;
 	bool is_done = false;
 
 	vu_sched_wait_init(&wait, set_flag, &is_done);
 	for (unsigned int i = 0; i < 2; i++)
 		CHECK_EQ(vu_sched_task_add(sched, &fakes[i].task, 0), 0);
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	for (uint32_t round = 1; round < 50; round++) {
 		wait_for_polls(&fakes[1], round);
 		vu_sched_task_wake(sched, &fakes[1].task);
@@ -103,7 +103,7 @@ VU_TEST(sched_quiesce, covers_commands_sent_before)
 		rig_settle(sched);
 		CHECK(is_done);
 	}
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	free(fakes);
 }
@@ -202,13 +202,13 @@ VU_TEST(sched_quiesce, mailbox_stands_after_the_quiescent_state)
 	struct fake_task *fakes = fake_tasks_create(5);
 	struct fake_task *gate = &fakes[0], *woken = &fakes[4]; /* in another word group */
 	struct vu_sched_wait wait;
-	struct loop_thread loop;
+	struct rig_loop loop;
 	bool is_done = false;
 
 	trap_set_up();
 	for (unsigned int i = 0; i < 5; i++)
 		CHECK_EQ(vu_sched_task_add(sched, &fakes[i].task, 0), 0);
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	wait_for_polls(woken, 1);
 	gate_close(sched, gate);
 	CHECK_EQ(vu_sched_task_add(sched, &trap.fake->task, 0), 0);
@@ -228,7 +228,7 @@ VU_TEST(sched_quiesce, mailbox_stands_after_the_quiescent_state)
 	rig_settle(sched);
 	CHECK(is_done);
 	wait_for_polls(woken, 2);
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	trap_tear_down();
 	free(fakes);
@@ -240,13 +240,13 @@ VU_TEST(sched_quiesce, removal_outlasts_its_handler)
 	struct vu_sched *sched = rig_sched_create(2);
 	struct fake_task *gate = fake_tasks_create(1);
 	struct vu_sched_wait removal, grace;
-	struct loop_thread loop;
+	struct rig_loop loop;
 	bool is_removed = false, is_over = false;
 
 	trap_set_up();
 	CHECK_EQ(vu_sched_task_add(sched, &gate->task, 0), 0);
 	CHECK_EQ(vu_sched_task_add(sched, &trap.fake->task, 0), 0);
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	wait_for_polls(trap.fake, 1);
 	gate_close(sched, gate);
 	vu_sched_wait_init(&removal, set_flag, &is_removed);
@@ -261,7 +261,7 @@ VU_TEST(sched_quiesce, removal_outlasts_its_handler)
 	vu_store_release(&trap.is_released, 1);
 	rig_settle(sched);
 	CHECK(is_removed);
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	vu_sched_destroy(sched);
 	trap_tear_down();
 	free(gate);

@@ -97,7 +97,8 @@ load_set(struct vu_sched *sched, struct load *load, uint32_t nb_items)
 	WAIT_UNTIL(vu_load(&load->nb_seen) == nb_items);
 	vu_sched_lcore_stats_get(sched, 0, &stats);
 	nb_polls = stats.nb_polls;
-	WAIT_WHILE(stats.nb_polls < nb_polls + 2) vu_sched_lcore_stats_get(sched, 0, &stats);
+	WAIT_WHILE(stats.nb_polls < nb_polls + 2)
+		vu_sched_lcore_stats_get(sched, 0, &stats);
 }
 
 VU_TEST(sched_stats, running_loop_is_busy_or_idle)
@@ -105,11 +106,11 @@ VU_TEST(sched_stats, running_loop_is_busy_or_idle)
 	struct vu_sched *sched = rig_sched_create(2);
 	struct load load = { .nb_items = 0 };
 	struct vu_sched_lcore_stats first, second;
-	struct loop_thread loop;
+	struct rig_loop loop;
 
 	vu_task_init(&load.task, load_poll, &load);
 	CHECK_EQ(vu_sched_task_add(sched, &load.task, 0), 0);
-	loop_thread_start(&loop, sched, 0);
+	rig_loop_start(&loop, sched, 0);
 	for (unsigned int round = 0; round < 8; round++) {
 		load_set(sched, &load, 4);
 		CHECK_EQ(vu_sched_lcore_stats_get(sched, 0, &first), 0);
@@ -127,7 +128,7 @@ VU_TEST(sched_stats, running_loop_is_busy_or_idle)
 		CHECK_EQ(second.busy_cycles, first.busy_cycles);
 		CHECK_EQ(second.nb_items, first.nb_items);
 	}
-	CHECK_EQ(loop_thread_stop(&loop), 0);
+	CHECK_EQ(rig_loop_stop(&loop), 0);
 	vu_sched_destroy(sched);
 }
 

@@ -48,7 +48,7 @@ struct stress {
 	struct vu_sched *sched;
 	struct sloth sloths[2];
 	struct victim *victims[NB_PLACES];
-	struct loop_thread loops[2];
+	struct rig_loop loops[2];
 	bool is_running[2];
 	uint32_t random;
 	uint32_t nb_faults;
@@ -173,9 +173,9 @@ static void
 loop_toggle(struct stress *stress, unsigned int worker_idx)
 {
 	if (stress->is_running[worker_idx])
-		CHECK(loop_thread_stop(&stress->loops[worker_idx]) == 0);
+		CHECK(rig_loop_stop(&stress->loops[worker_idx]) == 0);
 	else
-		loop_thread_start(&stress->loops[worker_idx], stress->sched, worker_idx);
+		rig_loop_start(&stress->loops[worker_idx], stress->sched, worker_idx);
 	stress->is_running[worker_idx] = !stress->is_running[worker_idx];
 }
 

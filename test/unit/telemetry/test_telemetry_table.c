@@ -47,28 +47,28 @@ parse_queue(const char *text, const char *start, unsigned long *nb_packets,
 	CHECK(line != NULL);
 	CHECK_EQ(sscanf(line + strlen(start), "%d %lf %lf %lu %lu", &lcore_id, rate, &gbits,
 		nb_packets, nb_drops), 5);
-	CHECK_EQ(lcore_id, 7);
+	CHECK_EQ(lcore_id, RIG_LCORE_0);
 }
 
 VU_TEST(telemetry_table, shows_running_queues)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_telemetry_table *table;
 	char *text;
 
 	fixture_create(&fix, "forward=loopback");
-	table = vu_telemetry_table_create(fix.sched);
+	table = vu_telemetry_table_create(fix.rig->sched);
 	text = table_text(table);
 	CHECK_EQ(count_lines(text, "port "), 1);
 	CHECK_EQ(count_lines(text, "test "), 0);
-	CHECK_EQ(count_lines(text, "lcore 7: "), 1);
+	CHECK_EQ(count_lines(text, "lcore 4: "), 1);
 	free(text);
 	fixture_start(&fix);
 	text = table_text(table);
 	CHECK_EQ(count_lines(text, "test           0 to guest "), 1);
 	CHECK_EQ(count_lines(text, "test           1 from guest "), 1);
 	CHECK(strstr(text, "  split fast ") != NULL);
-	CHECK_EQ(count_lines(text, "lcore 7: "), 1);
+	CHECK_EQ(count_lines(text, "lcore 4: "), 1);
 	CHECK(strstr(text, "3 queues") != NULL); /* the fixture's gate is one */
 	free(text);
 	vu_telemetry_table_destroy(table);
@@ -85,7 +85,7 @@ VU_TEST(telemetry_table, shows_what_an_idle_lcore_does)
 		{ VU_IDLE_PAUSE, "% busy, pause\n" },
 		{ VU_IDLE_INTERRUPT, "% busy, interrupt, 0.0 % asleep, 0 sleeps\n" },
 	};
-	const unsigned int lcore_id = 7;
+	const unsigned int lcore_id = RIG_LCORE_0;
 	struct vu_sched *sched = vu_sched_create(&lcore_id, 1);
 	struct vu_telemetry_table *table = vu_telemetry_table_create(sched);
 
@@ -112,16 +112,16 @@ work_poll(struct vu_task *task)
 static void
 parse_busy(const char *text, double *percent)
 {
-	const char *line = strstr(text, "lcore 7: ");
+	const char *line = strstr(text, "lcore 4: ");
 
 	CHECK(line != NULL);
-	CHECK_EQ(sscanf(line, "lcore 7: node %*d, 1 queues, %lf %% busy", percent), 1);
+	CHECK_EQ(sscanf(line, "lcore 4: node %*d, 1 queues, %lf %% busy", percent), 1);
 }
 
 /* Nearly all of the time in its loop: more than one percent in any case. */
 VU_TEST(telemetry_table, shows_how_busy_an_lcore_was)
 {
-	const unsigned int lcore_id = 7;
+	const unsigned int lcore_id = RIG_LCORE_0;
 	struct vu_sched *sched = vu_sched_create(&lcore_id, 1);
 	struct vu_telemetry_table *table = vu_telemetry_table_create(sched);
 	struct vu_task task;
@@ -146,21 +146,21 @@ VU_TEST(telemetry_table, shows_how_busy_an_lcore_was)
 
 VU_TEST(telemetry_table, counts_and_rates)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_telemetry_table *table;
 	unsigned long nb_packets, nb_drops;
 	double rate;
 	char *text;
 
 	fixture_create(&fix, "forward=loopback");
-	table = vu_telemetry_table_create(fix.sched);
+	table = vu_telemetry_table_create(fix.rig->sched);
 	fixture_start(&fix);
 	for (uint8_t i = 0; i < 9; i++)
-		guest_round_trip(&fix, i);
+		session_port_echo(&fix, i);
 	/* No buffer for the answer. */
-	guest_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, 0);
-	guest_wait_used(&fix, 1, 10);
-	fixture_pass_gate(&fix);
+	session_port_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, false);
+	session_port_wait_used(&fix, 1, 10);
+	lcore_gate_pass(&fix);
 	text = table_text(table);
 	parse_queue(text, "1 from guest", &nb_packets, &nb_drops, &rate);
 	CHECK_EQ(nb_packets, 10);
@@ -181,18 +181,16 @@ VU_TEST(telemetry_table, counts_and_rates)
 
 VU_TEST(telemetry_table, states_are_shown)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	struct vu_telemetry_table *table;
-	struct guest_ring ring;
 	char *text;
 
 	fixture_create(&fix, "forward=loopback");
-	table = vu_telemetry_table_create(fix.sched);
+	table = vu_telemetry_table_create(fix.rig->sched);
 	fixture_start(&fix);
 	CHECK_EQ(fake_frontend_do_state(&fix.frontend, VHOST_USER_SET_VRING_ENABLE, 0, 0), 0);
-	ring = guest_ring(&fix, 1);
-	vu_store_release(&ring.avail->idx, RING_SIZE + 1);
-	event_wait(fix.err_fd[1]);
+	vu_store_release(&fix.base.rings[1].ring->avail->idx, SESSION_RING_SIZE + 1);
+	event_wait(fix.base.rings[1].err_fd);
 	text = table_text(table);
 	CHECK(strstr(text, "  disabled\n") != NULL);
 	CHECK(strstr(text, "  bad_avail_idx\n") != NULL);
@@ -205,7 +203,7 @@ VU_TEST(telemetry_table, states_are_shown)
 /* Parameters arrive as text from anybody who may open the telemetry socket. */
 VU_TEST(telemetry_table, device_of_parameters)
 {
-	struct session_fixture fix;
+	struct session_port fix;
 	char text[32];
 
 	fixture_create(&fix, "forward=loopback");
