@@ -8,7 +8,7 @@
 static void
 check_frames(struct frontend_fixture *fix)
 {
-	CHECK_EQ(vu_frontend_wait(fix->fe, TIMEOUT_S * 1000), 0);
+	CHECK_EQ(vu_frontend_wait(fix->fe, EXPECT_WAIT_MS), 0);
 	CHECK(vu_frontend_is_up(fix->fe));
 	CHECK_EQ(fix->nb_up, 1);
 	for (unsigned int i = 0; i < 40; i++)
@@ -20,7 +20,7 @@ VU_TEST(frontend, negotiates_as_client_and_carries_frames)
 	struct frontend_fixture fix;
 	uint8_t status = 0;
 
-	fixture_create_open(&fix, 0);
+	front_create_open(&fix, 0);
 	check_frames(&fix);
 	CHECK_EQ(vu_frontend_features(fix.fe), FEATURE_VERSION_1);
 	CHECK(vu_frontend_protocol_features(fix.fe) & RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK));
@@ -29,7 +29,7 @@ VU_TEST(frontend, negotiates_as_client_and_carries_frames)
 	CHECK_EQ(vu_frontend_queue_num(fix.fe), 1);
 	CHECK_EQ(vu_frontend_status_get(fix.fe, &status), 0);
 	CHECK_EQ(status, 0xf);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 VU_TEST(frontend, negotiates_as_server)
@@ -37,7 +37,7 @@ VU_TEST(frontend, negotiates_as_server)
 	struct frontend_fixture fix;
 	struct vu_frontend_conf conf;
 
-	fixture_create(&fix);
+	front_create(&fix);
 	conf = front_conf(&fix);
 	conf.mode = VU_FRONTEND_SERVER;
 	front_open(&fix, &conf);
@@ -45,7 +45,7 @@ VU_TEST(frontend, negotiates_as_server)
 	CHECK_EQ(vu_frontend_reason(fix.fe), 0);
 	backend_do(&fix, backend_connect);
 	check_frames(&fix);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 VU_TEST(frontend, waits_for_a_back_end_that_is_not_there_yet)
@@ -53,7 +53,7 @@ VU_TEST(frontend, waits_for_a_back_end_that_is_not_there_yet)
 	struct frontend_fixture fix;
 	struct vu_frontend_conf conf;
 
-	fixture_create(&fix);
+	front_create(&fix);
 	conf = front_conf(&fix);
 	front_open(&fix, &conf);
 	CHECK_EQ(vu_frontend_wait(fix.fe, 10), -ETIMEDOUT);
@@ -62,7 +62,7 @@ VU_TEST(frontend, waits_for_a_back_end_that_is_not_there_yet)
 	backend_do(&fix, backend_listen);
 	check_frames(&fix);
 	CHECK_EQ(vu_frontend_reason(fix.fe), 0);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 VU_TEST(frontend, works_with_few_protocol_features)
@@ -71,7 +71,7 @@ VU_TEST(frontend, works_with_few_protocol_features)
 	struct vu_frontend_conf conf;
 	uint8_t status;
 
-	fixture_create(&fix);
+	front_create(&fix);
 	backend_do(&fix, backend_listen);
 	conf = front_conf(&fix);
 	/* No acknowledgements, no memory slots, no status: SET_MEM_TABLE and a barrier. */
@@ -82,7 +82,7 @@ VU_TEST(frontend, works_with_few_protocol_features)
 	CHECK_EQ(vu_frontend_status_get(fix.fe, &status), -EOPNOTSUPP);
 	CHECK_EQ(vu_frontend_config_get(fix.fe, 0, &status, 1), -EOPNOTSUPP);
 	CHECK(vu_frontend_is_up(fix.fe));
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 VU_TEST(frontend, reads_the_configuration_space)
@@ -90,9 +90,9 @@ VU_TEST(frontend, reads_the_configuration_space)
 	struct frontend_fixture fix;
 	uint8_t mac[6], same[6];
 
-	fixture_create_open(&fix, 0);
+	front_create_open(&fix, 0);
 	CHECK_EQ(vu_frontend_config_get(fix.fe, 0, mac, sizeof(mac)), -ENOTCONN);
-	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
+	CHECK_EQ(vu_frontend_wait(fix.fe, EXPECT_WAIT_MS), 0);
 	CHECK_EQ(vu_frontend_config_get(fix.fe, 0, mac, sizeof(mac)), 0);
 	CHECK_EQ(vu_frontend_config_get(fix.fe, 2, same, 4), 0);
 	CHECK_EQ(memcmp(&mac[2], same, 4), 0);
@@ -102,7 +102,7 @@ VU_TEST(frontend, reads_the_configuration_space)
 	/* None of that hurt the connection. */
 	CHECK(vu_frontend_is_up(fix.fe));
 	front_round_trip(&fix, 1);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 VU_TEST(frontend, sends_messages_without_a_function_of_their_own)
@@ -113,9 +113,9 @@ VU_TEST(frontend, sends_messages_without_a_function_of_their_own)
 		.request = VHOST_USER_GET_QUEUE_NUM, .reply = &value, .reply_max = sizeof(value),
 	};
 
-	fixture_create_open(&fix, 0);
+	front_create_open(&fix, 0);
 	CHECK_EQ(vu_frontend_request(fix.fe, &call), -ENOTCONN);
-	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
+	CHECK_EQ(vu_frontend_wait(fix.fe, EXPECT_WAIT_MS), 0);
 	CHECK_EQ(vu_frontend_request(fix.fe, &call), 0);
 	CHECK_EQ(call.reply_bytes, 8);
 	CHECK_EQ(call.reply_fd, VU_FD_NONE);
@@ -132,7 +132,7 @@ VU_TEST(frontend, sends_messages_without_a_function_of_their_own)
 	call.request = UINT32_MAX;
 	CHECK_EQ(vu_frontend_request(fix.fe, &call), -EOPNOTSUPP);
 	front_round_trip(&fix, 1);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 /* Sixteen frames out and sixteen buffers in the receive queue, all the time. */
@@ -156,7 +156,7 @@ check_comes_back(uint64_t features)
 	struct vu_guest_done done[8];
 	struct vu_guest_buf buf;
 
-	fixture_create_open(&fix, features);
+	front_create_open(&fix, features);
 	check_frames(&fix);
 	/* A buffer that waits all the time is what the first frame of each connection fills. */
 	buf = front_buf(fix.mem + 8 * BUFFER_BYTES, BUFFER_BYTES);
@@ -167,7 +167,7 @@ check_comes_back(uint64_t features)
 	CHECK_EQ(vu_frontend_stop(fix.fe), 0);
 	CHECK_EQ(vu_frontend_collect(fix.fe, TO_GUEST, done, 8), 0);
 	CHECK_EQ(vu_frontend_reclaim(fix.fe, TO_GUEST, done, 8), 1);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 VU_TEST(frontend, comes_back_after_a_lost_connection)
@@ -183,7 +183,7 @@ VU_TEST(frontend, nothing_moves_while_down)
 	struct vu_guest_buf buf;
 	struct vu_guest_done done;
 
-	fixture_create(&fix);
+	front_create(&fix);
 	conf = front_conf(&fix);
 	front_open(&fix, &conf);
 	buf = front_buf(fix.mem, BUFFER_BYTES);
@@ -196,7 +196,7 @@ VU_TEST(frontend, nothing_moves_while_down)
 	vu_frontend_kick(fix.fe, 0);
 	vu_frontend_kick(fix.fe, 7);
 	CHECK(vu_frontend_call_fd(fix.fe, 7) == VU_FD_NONE);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 static void
@@ -206,7 +206,7 @@ check_stops_and_starts(uint64_t features)
 	struct vu_guest_done done[8];
 	struct vu_guest_buf buf;
 
-	fixture_create_open(&fix, features);
+	front_create_open(&fix, features);
 	check_frames(&fix);
 	for (unsigned int i = 0; i < 5; i++) {
 		buf = front_buf(fix.mem + 8 * BUFFER_BYTES, BUFFER_BYTES);
@@ -222,7 +222,7 @@ check_stops_and_starts(uint64_t features)
 	CHECK_EQ(vu_frontend_queue_enable(fix.fe, TO_GUEST, false), 0);
 	CHECK_EQ(vu_frontend_queue_enable(fix.fe, TO_GUEST, true), 0);
 	front_round_trip(&fix, 77);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 /* A ring of 3 wraps with every frame or two. */
@@ -234,20 +234,20 @@ VU_TEST(frontend, packed_rings_have_any_size)
 		struct frontend_fixture fix;
 		struct vu_frontend_conf conf;
 
-		fixture_create(&fix);
+		front_create(&fix);
 		backend_do(&fix, backend_listen);
 		conf = front_conf(&fix);
 		conf.queue_size = sizes[i];
 		conf.features = FEATURE_RING_PACKED;
 		front_open(&fix, &conf);
-		CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
+		CHECK_EQ(vu_frontend_wait(fix.fe, EXPECT_WAIT_MS), 0);
 		for (unsigned int n = 0; n < 10; n++)
 			front_round_trip(&fix, (uint8_t)n);
 		CHECK_EQ(vu_frontend_ring(fix.fe, 0)->size, sizes[i]);
 		CHECK_EQ(vu_frontend_stop(fix.fe), 0);
 		CHECK_EQ(vu_frontend_start(fix.fe, 0), 0);
 		front_round_trip(&fix, 77);
-		fixture_destroy(&fix);
+		front_destroy(&fix);
 	}
 }
 
@@ -266,24 +266,24 @@ VU_TEST(frontend, calls_when_asked_to)
 	struct vu_guest_buf buf;
 	uint64_t events;
 
-	fixture_create(&fix);
+	front_create(&fix);
 	backend_do(&fix, backend_listen);
 	conf = front_conf(&fix);
 	conf.has_calls = true;
 	conf.features = RTE_BIT64(VIRTIO_RING_F_EVENT_IDX);
 	front_open(&fix, &conf);
-	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
+	CHECK_EQ(vu_frontend_wait(fix.fe, EXPECT_WAIT_MS), 0);
 	pollfd.fd = vu_frontend_call_fd(fix.fe, FROM_GUEST);
 	for (unsigned int i = 0; i < 20; i++) {
 		memset(fix.mem, 0, NET_HEADER_BYTES + FRAME_BYTES);
 		buf = front_buf(fix.mem, NET_HEADER_BYTES + FRAME_BYTES);
 		CHECK_EQ(vu_frontend_send(fix.fe, FROM_GUEST, &buf, 1, false), 1);
-		CHECK_EQ(poll(&pollfd, 1, TIMEOUT_S * 1000), 1);
+		CHECK_EQ(poll(&pollfd, 1, EXPECT_WAIT_MS), 1);
 		CHECK_EQ(read(pollfd.fd, &events, sizeof(events)), 8);
 		front_collect_one(&fix, FROM_GUEST, &done);
 		CHECK_EQ(vu_frontend_collect(fix.fe, FROM_GUEST, &done, 1), 0);
 	}
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 VU_TEST(frontend, open_refuses_bad_configurations)
@@ -330,7 +330,7 @@ VU_TEST(frontend, required_features_that_are_missing_keep_it_down)
 	struct frontend_fixture fix;
 	struct vu_frontend_conf conf;
 
-	fixture_create(&fix);
+	front_create(&fix);
 	backend_do(&fix, backend_listen);
 	conf = front_conf(&fix);
 	conf.features_required = RTE_BIT64(VIRTIO_NET_F_STANDBY);
@@ -338,5 +338,5 @@ VU_TEST(frontend, required_features_that_are_missing_keep_it_down)
 	CHECK_EQ(vu_frontend_wait(fix.fe, 50), -ETIMEDOUT);
 	CHECK_EQ(fix.nb_up, 0);
 	CHECK(vu_frontend_reason(fix.fe) != 0);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }

@@ -117,7 +117,7 @@ channel_open(struct channel_case *channel, const struct vu_frontend_events *with
 	conf.fd = channel->script.fd;
 	channel->fe = vu_frontend_open(&conf);
 	CHECK(channel->fe != NULL);
-	CHECK_EQ(vu_frontend_wait(channel->fe, SCRIPT_TIMEOUT_MS), 0);
+	CHECK_EQ(vu_frontend_wait(channel->fe, EXPECT_WAIT_MS), 0);
 }
 
 static void

@@ -64,7 +64,7 @@ case_play(struct hostile_case *hostile)
 	uint8_t bytes[8];
 
 	vu_frontend_start(fe, 0);
-	vu_frontend_wait(fe, SCRIPT_TIMEOUT_MS);
+	vu_frontend_wait(fe, EXPECT_WAIT_MS);
 	vu_frontend_config_get(fe, 0, bytes, sizeof(bytes));
 	vu_frontend_config_set(fe, 0, bytes, sizeof(bytes));
 	vu_frontend_status_get(fe, bytes);
@@ -89,7 +89,7 @@ check_fault(uint32_t request, enum script_fault fault)
 {
 	struct hostile_case hostile = { .script = { .fault_at = request, .fault = fault } };
 
-	case_open(&hostile, fault == SCRIPT_SILENT ? 20 : SCRIPT_TIMEOUT_MS);
+	case_open(&hostile, fault == SCRIPT_SILENT ? 20 : EXPECT_WAIT_MS);
 	case_play(&hostile);
 	if (hostile.nb_down != 1)
 		printf("request %u, fault %d: down %u times\n", request, fault, hostile.nb_down);
@@ -113,7 +113,7 @@ VU_TEST(frontend_hostile, a_good_back_end_passes_the_same_play)
 {
 	struct hostile_case hostile = { 0 };
 
-	case_open(&hostile, SCRIPT_TIMEOUT_MS);
+	case_open(&hostile, EXPECT_WAIT_MS);
 	case_play(&hostile);
 	CHECK_EQ(hostile.nb_up, 1);
 	CHECK_EQ(hostile.nb_down, 0);
@@ -134,8 +134,8 @@ VU_TEST(frontend_hostile, a_refusal_is_no_reason_to_part)
 		uint8_t byte = 0;
 		int rc[3];
 
-		case_open(&hostile, SCRIPT_TIMEOUT_MS);
-		CHECK_EQ(vu_frontend_wait(hostile.fe, SCRIPT_TIMEOUT_MS), 0);
+		case_open(&hostile, EXPECT_WAIT_MS);
+		CHECK_EQ(vu_frontend_wait(hostile.fe, EXPECT_WAIT_MS), 0);
 		rc[0] = vu_frontend_config_set(hostile.fe, 0, &byte, 1);
 		rc[1] = vu_frontend_config_get(hostile.fe, 0, &byte, 1);
 		rc[2] = vu_frontend_reset(hostile.fe);
@@ -159,9 +159,9 @@ VU_TEST(frontend_hostile, a_refusal_during_negotiation_is)
 			.script = { .fault_at = needed[i], .fault = SCRIPT_REFUSE },
 		};
 
-		case_open(&hostile, SCRIPT_TIMEOUT_MS);
+		case_open(&hostile, EXPECT_WAIT_MS);
 		CHECK_EQ(vu_frontend_start(hostile.fe, 0), 0);
-		CHECK_EQ(vu_frontend_wait(hostile.fe, SCRIPT_TIMEOUT_MS), -ENOTCONN);
+		CHECK_EQ(vu_frontend_wait(hostile.fe, EXPECT_WAIT_MS), -ENOTCONN);
 		CHECK_EQ(hostile.nb_up, 0);
 		case_close(&hostile);
 	}
@@ -185,8 +185,8 @@ VU_TEST(frontend_hostile, a_refused_start_can_be_repeated)
 		.script = { .fault_at = VHOST_USER_SET_VRING_ADDR, .fault = SCRIPT_REFUSE },
 	};
 
-	case_open(&hostile, SCRIPT_TIMEOUT_MS);
-	CHECK_EQ(vu_frontend_wait(hostile.fe, SCRIPT_TIMEOUT_MS), 0);
+	case_open(&hostile, EXPECT_WAIT_MS);
+	CHECK_EQ(vu_frontend_wait(hostile.fe, EXPECT_WAIT_MS), 0);
 	for (unsigned int i = 0; i < 3; i++)
 		CHECK_EQ(vu_frontend_start(hostile.fe, 0), -EREMOTEIO);
 	CHECK(vu_frontend_is_up(hostile.fe));
@@ -207,7 +207,7 @@ VU_TEST(frontend_hostile, in_band_needs_its_companions)
 	script_start(&hostile.script);
 	conf.fd = hostile.script.fd;
 	hostile.fe = vu_frontend_open(&conf);
-	CHECK_EQ(vu_frontend_wait(hostile.fe, SCRIPT_TIMEOUT_MS), 0);
+	CHECK_EQ(vu_frontend_wait(hostile.fe, EXPECT_WAIT_MS), 0);
 	CHECK_EQ(vu_frontend_protocol_features(hostile.fe),
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ));
 	case_close(&hostile);

@@ -45,12 +45,12 @@ check_changes(uint64_t protocol_features)
 	struct piece pieces[4];
 	unsigned int i;
 
-	fixture_create(&fix);
+	front_create(&fix);
 	backend_do(&fix, backend_listen);
 	conf = front_conf(&fix);
 	conf.protocol_features = protocol_features;
 	front_open(&fix, &conf);
-	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
+	CHECK_EQ(vu_frontend_wait(fix.fe, EXPECT_WAIT_MS), 0);
 	for (i = 0; i < RTE_DIM(pieces); i++) {
 		struct vu_frontend_region region;
 
@@ -70,7 +70,7 @@ check_changes(uint64_t protocol_features)
 		piece_destroy(&pieces[i]);
 	}
 	CHECK(vu_frontend_is_up(fix.fe));
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 VU_TEST(frontend_mem, changes_while_queues_run_by_slots)
@@ -90,7 +90,7 @@ VU_TEST(frontend_mem, wrong_regions_are_refused)
 	struct vu_frontend_region good, bad;
 	struct piece piece;
 
-	fixture_create(&fix);
+	front_create(&fix);
 	piece_create(&piece);
 	conf = front_conf(&fix);
 	front_open(&fix, &conf);
@@ -117,7 +117,7 @@ VU_TEST(frontend_mem, wrong_regions_are_refused)
 	CHECK(vu_frontend_mem_alloc(fix.fe, 0, 0) == NULL);
 	CHECK_EQ(rte_errno, EINVAL);
 	CHECK(vu_frontend_mem_alloc(fix.fe, SIZE_MAX, 0) == NULL);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 	piece_destroy(&piece);
 }
 
@@ -127,18 +127,18 @@ VU_TEST(frontend_mem, more_regions_than_a_table_holds)
 	struct vu_frontend_conf conf;
 	unsigned int nb = 2; /* rings and buffers */
 
-	fixture_create(&fix);
+	front_create(&fix);
 	backend_do(&fix, backend_listen);
 	conf = front_conf(&fix);
 	conf.protocol_features = RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK);
 	front_open(&fix, &conf);
-	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
+	CHECK_EQ(vu_frontend_wait(fix.fe, EXPECT_WAIT_MS), 0);
 	while (vu_frontend_mem_alloc(fix.fe, 1, 0) != NULL)
 		nb++;
 	CHECK_EQ(rte_errno, ENOSPC);
 	CHECK_EQ(nb, VHOST_USER_MAX_REGIONS);
 	front_round_trip(&fix, 3);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 VU_TEST(frontend_mem, all_slots_survive_a_reconnect)
@@ -146,8 +146,8 @@ VU_TEST(frontend_mem, all_slots_survive_a_reconnect)
 	struct frontend_fixture fix;
 	unsigned int nb = 2;
 
-	fixture_create_open(&fix, 0);
-	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
+	front_create_open(&fix, 0);
+	CHECK_EQ(vu_frontend_wait(fix.fe, EXPECT_WAIT_MS), 0);
 	while (vu_frontend_mem_alloc(fix.fe, 1, 0) != NULL)
 		nb++;
 	CHECK_EQ(nb, 509);
@@ -155,9 +155,9 @@ VU_TEST(frontend_mem, all_slots_survive_a_reconnect)
 	backend_do(&fix, backend_hang_up);
 	WAIT_WHILE(fix.nb_down == 0)
 		vu_frontend_turn(fix.fe, 10);
-	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
+	CHECK_EQ(vu_frontend_wait(fix.fe, EXPECT_WAIT_MS), 0);
 	front_round_trip(&fix, 4);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }
 
 VU_TEST(frontend_mem, memory_of_dpdk_is_shared_as_it_is)
@@ -166,19 +166,19 @@ VU_TEST(frontend_mem, memory_of_dpdk_is_shared_as_it_is)
 	uint8_t *heap;
 	int rc;
 
-	fixture_create_open(&fix, 0);
+	front_create_open(&fix, 0);
 	heap = rte_malloc("test", 4 * BUFFER_BYTES, 0);
 	rc = vu_frontend_mem_share_dpdk(fix.fe);
 	if (rc == -ENOTSUP) {
 		rte_free(heap);
-		fixture_destroy(&fix);
+		front_destroy(&fix);
 		expect_skip();
 	}
 	CHECK_EQ(rc, 0);
-	CHECK_EQ(vu_frontend_wait(fix.fe, TIMEOUT_S * 1000), 0);
+	CHECK_EQ(vu_frontend_wait(fix.fe, EXPECT_WAIT_MS), 0);
 	/* Again, while connected: nothing new. */
 	CHECK_EQ(vu_frontend_mem_share_dpdk(fix.fe), 0);
 	front_round_trip_at(&fix, 9, heap, heap + 2 * BUFFER_BYTES);
 	rte_free(heap);
-	fixture_destroy(&fix);
+	front_destroy(&fix);
 }

@@ -58,17 +58,17 @@ eventfd_was_signalled(void)
 static void
 check_shrunk_file(int file, int other_file, uint64_t file_bytes)
 {
-	struct vu_mem_table *table = fixture_table(file, 0, file_bytes, 0);
-	struct vu_mem_table *other = fixture_table(other_file, 0, file_bytes, 0);
+	struct vu_mem_table *table = memory_table(file, 0, file_bytes, 0);
+	struct vu_mem_table *other = memory_table(other_file, 0, file_bytes, 0);
 	struct toucher toucher = { .nb_touches = 2 };
 	struct vu_mem_region_info info;
 
 	CHECK(table != NULL && other != NULL);
-	memset(fixture_hva(table, 0), 0xff, file_bytes);
-	memset(fixture_hva(other, 0), 0xee, file_bytes);
+	memset(memory_hva(table, 0), 0xff, file_bytes);
+	memset(memory_hva(other, 0), 0xee, file_bytes);
 	CHECK_EQ(ftruncate(file, 0), 0);
 
-	toucher.hva = (uint8_t *)fixture_hva(table, 0) + 12345;
+	toucher.hva = (uint8_t *)memory_hva(table, 0) + 12345;
 	toucher.stride_bytes = file_bytes / 2;
 	expect_thread_start(&toucher.thread, touch, &toucher);
 	expect_thread_join(toucher.thread);
@@ -81,17 +81,17 @@ check_shrunk_file(int file, int other_file, uint64_t file_bytes)
 	CHECK(!eventfd_was_signalled());
 
 	/* All of it is memory now, for writing too; nothing else has changed. */
-	memset(fixture_hva(table, 0), 1, file_bytes);
+	memset(memory_hva(table, 0), 1, file_bytes);
 	CHECK(!vu_mem_table_has_failed(other));
-	CHECK_EQ(*(uint8_t *)fixture_hva(other, file_bytes - 1), 0xee);
+	CHECK_EQ(*(uint8_t *)memory_hva(other, file_bytes - 1), 0xee);
 	vu_mem_table_destroy(table);
-	CHECK_EQ(*(uint8_t *)fixture_hva(other, 0), 0xee);
+	CHECK_EQ(*(uint8_t *)memory_hva(other, 0), 0xee);
 	vu_mem_table_destroy(other);
 }
 
 VU_TEST(mem_fault, shrunk_file_reads_as_zero)
 {
-	int file = fixture_file(FILE_BYTES), other_file = fixture_file(FILE_BYTES);
+	int file = memory_file(FILE_BYTES), other_file = memory_file(FILE_BYTES);
 
 	CHECK_EQ(vu_mem_fault_install(), 0);
 	check_shrunk_file(file, other_file, FILE_BYTES);
@@ -102,8 +102,8 @@ VU_TEST(mem_fault, shrunk_file_reads_as_zero)
 
 VU_TEST(mem_fault, shrunk_huge_file_reads_as_zero)
 {
-	int file = fixture_huge_file(2 * HUGE_BYTES);
-	int other_file = fixture_huge_file(2 * HUGE_BYTES);
+	int file = memory_huge_file(2 * HUGE_BYTES);
+	int other_file = memory_huge_file(2 * HUGE_BYTES);
 
 	if (file >= 0 && other_file >= 0) {
 		CHECK_EQ(vu_mem_fault_install(), 0);
@@ -120,7 +120,7 @@ VU_TEST(mem_fault, shrunk_huge_file_reads_as_zero)
 static void
 touch_together(int file)
 {
-	struct vu_mem_table *table = fixture_table(file, 0, FILE_BYTES, 0);
+	struct vu_mem_table *table = memory_table(file, 0, FILE_BYTES, 0);
 	struct toucher touchers[NB_TOUCHERS];
 	pthread_barrier_t barrier;
 
@@ -129,7 +129,7 @@ touch_together(int file)
 	CHECK_EQ(ftruncate(file, 0), 0);
 	for (unsigned int i = 0; i < NB_TOUCHERS; i++) {
 		touchers[i] = (struct toucher) {
-			.barrier = &barrier, .hva = fixture_hva(table, i),
+			.barrier = &barrier, .hva = memory_hva(table, i),
 			.stride_bytes = PAGE_BYTES, .nb_touches = FILE_BYTES / PAGE_BYTES,
 		};
 		expect_thread_start(&touchers[i].thread, touch, &touchers[i]);
@@ -149,7 +149,7 @@ touch_together(int file)
 static void
 touch_together_often(unsigned int nb_rounds)
 {
-	int file = fixture_file(FILE_BYTES);
+	int file = memory_file(FILE_BYTES);
 
 	CHECK_EQ(vu_mem_fault_install(), 0);
 	for (unsigned int round = 0; round < nb_rounds; round++) {
@@ -172,9 +172,9 @@ VU_TEST_STRESS(mem_fault, several_threads_fault_at_once_often)
 
 VU_TEST(mem_fault, failure_shows_in_every_table_and_is_not_reused)
 {
-	int file = fixture_file(FILE_BYTES);
-	struct vu_mem_table *first = fixture_table(file, 0, PAGE_BYTES, 0);
-	struct vu_mem_region_conf region = fixture_region(file, FILE_BYTES, PAGE_BYTES,
+	int file = memory_file(FILE_BYTES);
+	struct vu_mem_table *first = memory_table(file, 0, PAGE_BYTES, 0);
+	struct vu_mem_region_conf region = memory_region(file, FILE_BYTES, PAGE_BYTES,
 		PAGE_BYTES);
 	struct vu_mem_table *both = vu_mem_table_add(first, &region);
 	struct vu_mem_region_info info;
@@ -183,22 +183,22 @@ VU_TEST(mem_fault, failure_shows_in_every_table_and_is_not_reused)
 	CHECK_EQ(vu_mem_fault_install(), 0);
 	CHECK(both != NULL);
 	CHECK_EQ(ftruncate(file, 0), 0);
-	CHECK_EQ(*(volatile uint8_t *)fixture_hva(both, 0), 0);
+	CHECK_EQ(*(volatile uint8_t *)memory_hva(both, 0), 0);
 	CHECK(vu_mem_table_has_failed(first));
 	CHECK(vu_mem_table_has_failed(both));
 	CHECK_EQ(vu_mem_region_info_get(both, 1, &info), 0);
 	CHECK(!info.has_failed); /* not touched yet */
 
 	CHECK_EQ(ftruncate(file, FILE_BYTES), 0);
-	region = fixture_region(file, 0, PAGE_BYTES, 0);
+	region = memory_region(file, 0, PAGE_BYTES, 0);
 	again = vu_mem_table_replace(both, &region, 1);
 	CHECK(again != NULL);
 	CHECK(!vu_mem_table_has_failed(again));
-	CHECK(fixture_hva(again, 0) != fixture_hva(both, 0));
+	CHECK(memory_hva(again, 0) != memory_hva(both, 0));
 	vu_mem_table_destroy(first);
 	vu_mem_table_destroy(both);
 	vu_mem_table_destroy(again);
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK_EQ(memory_mapped_bytes(), 0);
 	vu_mem_fault_uninstall();
 	vu_fd_close(&file);
 }
@@ -206,20 +206,20 @@ VU_TEST(mem_fault, failure_shows_in_every_table_and_is_not_reused)
 VU_TEST(mem_fault, more_mappings_than_one_chunk_of_the_register)
 {
 	static struct vu_mem_region_conf regions[VU_MAX_MEM_SLOTS];
-	int file = fixture_file(FILE_BYTES), last_file = fixture_file(PAGE_BYTES);
+	int file = memory_file(FILE_BYTES), last_file = memory_file(PAGE_BYTES);
 	struct vu_mem_table *tables[3], *last;
 
 	CHECK_EQ(vu_mem_fault_install(), 0);
 	for (unsigned int t = 0; t < RTE_DIM(tables); t++) {
 		for (unsigned int i = 0; i < VU_MAX_MEM_SLOTS; i++)
-			regions[i] = fixture_region(file, i * PAGE_BYTES, PAGE_BYTES, 0);
+			regions[i] = memory_region(file, i * PAGE_BYTES, PAGE_BYTES, 0);
 		tables[t] = vu_mem_table_create(regions, VU_MAX_MEM_SLOTS, "test");
 		CHECK(tables[t] != NULL);
 	}
-	last = fixture_table(last_file, 0, PAGE_BYTES, 0);
+	last = memory_table(last_file, 0, PAGE_BYTES, 0);
 	CHECK(last != NULL);
 	CHECK_EQ(ftruncate(last_file, 0), 0);
-	CHECK_EQ(*(volatile uint8_t *)fixture_hva(last, 0), 0);
+	CHECK_EQ(*(volatile uint8_t *)memory_hva(last, 0), 0);
 	CHECK(vu_mem_table_has_failed(last));
 	for (unsigned int t = 0; t < RTE_DIM(tables); t++) {
 		CHECK(!vu_mem_table_has_failed(tables[t]));
@@ -261,7 +261,7 @@ static const struct sigaction count_action = { .sa_handler = foreign_count };
 static volatile uint8_t *
 foreign_mapping(void)
 {
-	int file = fixture_file(0);
+	int file = memory_file(0);
 	void *hva = mmap(NULL, 3 * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 
 	vu_fd_close(&file);
@@ -328,9 +328,9 @@ VU_TEST(mem_fault, neighbours_of_a_mapping_are_foreign)
 /* A second thread faulted before the memory was there, and gets to its handler long after. */
 VU_TEST(mem_fault, late_fault_does_not_clear_memory_again)
 {
-	int file = fixture_file(PAGE_BYTES);
-	struct vu_mem_table *table = fixture_table(file, 0, PAGE_BYTES, 0);
-	volatile uint8_t *hva = fixture_hva(table, 0);
+	int file = memory_file(PAGE_BYTES);
+	struct vu_mem_table *table = memory_table(file, 0, PAGE_BYTES, 0);
+	volatile uint8_t *hva = memory_hva(table, 0);
 	siginfo_t info = { .si_signo = SIGBUS, .si_code = BUS_ADRERR };
 	struct sigaction current;
 
@@ -354,8 +354,8 @@ VU_TEST(mem_fault, late_fault_does_not_clear_memory_again)
 /* The address of a signal that was sent is no address: here it would name our mapping. */
 VU_TEST(mem_fault, sent_signal_reaches_previous_handler)
 {
-	int file = fixture_file(PAGE_BYTES);
-	struct vu_mem_table *table = fixture_table(file, 0, PAGE_BYTES, 0);
+	int file = memory_file(PAGE_BYTES);
+	struct vu_mem_table *table = memory_table(file, 0, PAGE_BYTES, 0);
 	siginfo_t info = { .si_signo = SIGBUS, .si_code = SI_QUEUE };
 	struct sigaction saved;
 
@@ -365,7 +365,7 @@ VU_TEST(mem_fault, sent_signal_reaches_previous_handler)
 	nb_foreign = 0;
 	CHECK_EQ(raise(SIGBUS), 0);
 	CHECK_EQ(nb_foreign, 1);
-	info.si_addr = fixture_hva(table, 0);
+	info.si_addr = memory_hva(table, 0);
 	CHECK_EQ(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info), 0);
 	CHECK_EQ(nb_foreign, 2);
 	CHECK(!vu_mem_table_has_failed(table));
@@ -414,13 +414,13 @@ VU_TEST(mem_fault, default_action_is_kept)
 {
 	int status;
 
-	status = fixture_run_child(fault_over_default);
+	status = child_run(fault_over_default);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
-	status = fixture_run_child(raise_over_default);
+	status = child_run(raise_over_default);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
-	status = fixture_run_child(fault_over_ignore);
+	status = child_run(fault_over_ignore);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
-	CHECK_EQ(fixture_run_child(raise_over_ignore), 0);
+	CHECK_EQ(child_run(raise_over_ignore), 0);
 }
 
 VU_TEST(mem_fault, installs_are_counted)
@@ -454,8 +454,8 @@ top_handler(int signo, siginfo_t *info, void *context)
 VU_TEST(mem_fault, survives_a_handler_on_top)
 {
 	const struct sigaction top = { .sa_sigaction = top_handler, .sa_flags = SA_SIGINFO };
-	int file = fixture_file(PAGE_BYTES);
-	struct vu_mem_table *table = fixture_table(file, 0, PAGE_BYTES, 0);
+	int file = memory_file(PAGE_BYTES);
+	struct vu_mem_table *table = memory_table(file, 0, PAGE_BYTES, 0);
 	struct sigaction saved, current;
 
 	CHECK(table != NULL);
@@ -472,7 +472,7 @@ VU_TEST(mem_fault, survives_a_handler_on_top)
 	CHECK_EQ(raise(SIGBUS), 0);
 	CHECK_EQ(nb_foreign, 2);
 	CHECK_EQ(ftruncate(file, 0), 0);
-	CHECK_EQ(*(volatile uint8_t *)fixture_hva(table, 0), 0);
+	CHECK_EQ(*(volatile uint8_t *)memory_hva(table, 0), 0);
 	CHECK(vu_mem_table_has_failed(table));
 
 	/* The other one leaves; then so can we. */
@@ -497,13 +497,13 @@ static const struct sock_filter forbid_large_maps[] = {
 static void
 fault_without_room(void)
 {
-	int file = fixture_file(FILE_BYTES);
-	struct vu_mem_table *table = fixture_table(file, 0, FILE_BYTES, 0);
-	volatile uint8_t *hva = fixture_hva(table, 0);
+	int file = memory_file(FILE_BYTES);
+	struct vu_mem_table *table = memory_table(file, 0, FILE_BYTES, 0);
+	volatile uint8_t *hva = memory_hva(table, 0);
 
 	install_over(SIG_DFL);
 	CHECK_EQ(ftruncate(file, 0), 0);
-	CHECK_EQ(fixture_filter(forbid_large_maps, RTE_DIM(forbid_large_maps)), 0);
+	CHECK_EQ(child_filter(forbid_large_maps, RTE_DIM(forbid_large_maps)), 0);
 	for (unsigned int i = 0; i < FILE_BYTES / PAGE_BYTES; i++) {
 		hva[i * PAGE_BYTES + 7] = (uint8_t)(i + 1);
 		CHECK_EQ(hva[i * PAGE_BYTES + 8], 0);
@@ -513,10 +513,10 @@ fault_without_room(void)
 	CHECK(vu_mem_table_has_failed(table));
 	CHECK(eventfd_was_signalled());
 	vu_mem_table_destroy(table);
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK_EQ(memory_mapped_bytes(), 0);
 }
 
 VU_TEST(mem_fault, page_by_page_where_memory_is_short)
 {
-	CHECK_EQ(fixture_run_child(fault_without_room), 0);
+	CHECK_EQ(child_run(fault_without_room), 0);
 }

@@ -20,30 +20,30 @@
 
 VU_TEST(mem_map, offset_need_not_be_page_aligned)
 {
-	int file = fixture_file(4 * PAGE_BYTES);
-	struct vu_mem_table *table = fixture_table(file, 0, PAGE_BYTES, PAGE_BYTES + 0x123);
+	int file = memory_file(4 * PAGE_BYTES);
+	struct vu_mem_table *table = memory_table(file, 0, PAGE_BYTES, PAGE_BYTES + 0x123);
 
 	CHECK(table != NULL);
 	CHECK_EQ(pwrite(file, "x", 1, PAGE_BYTES + 0x123), 1);
-	CHECK_EQ(*(char *)fixture_hva(table, 0), 'x');
+	CHECK_EQ(*(char *)memory_hva(table, 0), 'x');
 	CHECK_EQ(pwrite(file, "y", 1, 2 * PAGE_BYTES + 0x122), 1);
-	CHECK_EQ(*(char *)fixture_hva(table, PAGE_BYTES - 1), 'y');
-	CHECK(fixture_hva(table, PAGE_BYTES) == NULL);
-	CHECK_EQ(fixture_mapped_bytes(), 2 * PAGE_BYTES);
+	CHECK_EQ(*(char *)memory_hva(table, PAGE_BYTES - 1), 'y');
+	CHECK(memory_hva(table, PAGE_BYTES) == NULL);
+	CHECK_EQ(memory_mapped_bytes(), 2 * PAGE_BYTES);
 	vu_mem_table_destroy(table);
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK_EQ(memory_mapped_bytes(), 0);
 	vu_fd_close(&file);
 }
 
 VU_TEST(mem_map, last_page_of_file_may_be_incomplete)
 {
-	int file = fixture_file(PAGE_BYTES + 100);
-	struct vu_mem_table *table = fixture_table(file, 0, PAGE_BYTES + 100, 0);
+	int file = memory_file(PAGE_BYTES + 100);
+	struct vu_mem_table *table = memory_table(file, 0, PAGE_BYTES + 100, 0);
 
 	CHECK(table != NULL);
-	*(char *)fixture_hva(table, PAGE_BYTES + 99) = 1;
+	*(char *)memory_hva(table, PAGE_BYTES + 99) = 1;
 	vu_mem_table_destroy(table);
-	CHECK(fixture_table(file, 0, PAGE_BYTES + 101, 0) == NULL);
+	CHECK(memory_table(file, 0, PAGE_BYTES + 101, 0) == NULL);
 	CHECK_EQ(rte_errno, ERANGE);
 	vu_fd_close(&file);
 }
@@ -55,7 +55,7 @@ refusal_of(int fd)
 	int rc;
 
 	rte_errno = 0;
-	table = fixture_table(fd, 0, PAGE_BYTES, 0);
+	table = memory_table(fd, 0, PAGE_BYTES, 0);
 	rc = rte_errno;
 	vu_mem_table_destroy(table);
 	vu_fd_close(&fd);
@@ -64,7 +64,7 @@ refusal_of(int fd)
 
 VU_TEST(mem_map, refuses_what_is_not_a_writable_file)
 {
-	int file = fixture_file(PAGE_BYTES);
+	int file = memory_file(PAGE_BYTES);
 	char path[64];
 	int fds[2];
 
@@ -77,7 +77,7 @@ VU_TEST(mem_map, refuses_what_is_not_a_writable_file)
 	CHECK_EQ(refusal_of(fds[1]), EINVAL);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
 	CHECK_EQ(refusal_of(open(path, O_RDONLY | O_CLOEXEC)), EACCES);
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK_EQ(memory_mapped_bytes(), 0);
 	vu_fd_close(&file);
 }
 
@@ -91,11 +91,11 @@ allocated_bytes(int file)
 
 VU_TEST(mem_map, prefaults_when_asked)
 {
-	int file = fixture_file(16 * PAGE_BYTES);
-	struct vu_mem_region_conf region = fixture_region(file, 0, 8 * PAGE_BYTES, 0);
+	int file = memory_file(16 * PAGE_BYTES);
+	struct vu_mem_region_conf region = memory_region(file, 0, 8 * PAGE_BYTES, 0);
 	struct vu_mem_table *table;
 
-	table = fixture_table(file, 0, 16 * PAGE_BYTES, 0);
+	table = memory_table(file, 0, 16 * PAGE_BYTES, 0);
 	CHECK(table != NULL);
 	CHECK_EQ(allocated_bytes(file), 0);
 	vu_mem_table_destroy(table);
@@ -125,17 +125,17 @@ is_mapped(const void *hva)
 VU_TEST(mem_map, maps_pages_that_exist)
 {
 	const unsigned int written[] = { 0, 3, 4, 9000, 9999 };
-	int file = fixture_file(10000 * PAGE_BYTES);
+	int file = memory_file(10000 * PAGE_BYTES);
 	struct vu_mem_table *table;
 
 	for (unsigned int i = 0; i < RTE_DIM(written); i++)
 		CHECK_EQ(pwrite(file, "x", 1, (off_t)(written[i] * PAGE_BYTES)), 1);
-	table = fixture_table(file, 0, 10000 * PAGE_BYTES, 0);
+	table = memory_table(file, 0, 10000 * PAGE_BYTES, 0);
 	CHECK(table != NULL);
 	for (unsigned int i = 0; i < RTE_DIM(written); i++)
-		CHECK(is_mapped(fixture_hva(table, written[i] * PAGE_BYTES)) != 0);
-	CHECK(is_mapped(fixture_hva(table, PAGE_BYTES)) != 1);
-	CHECK(is_mapped(fixture_hva(table, 5 * PAGE_BYTES)) != 1);
+		CHECK(is_mapped(memory_hva(table, written[i] * PAGE_BYTES)) != 0);
+	CHECK(is_mapped(memory_hva(table, PAGE_BYTES)) != 1);
+	CHECK(is_mapped(memory_hva(table, 5 * PAGE_BYTES)) != 1);
 	CHECK_EQ(allocated_bytes(file), RTE_DIM(written) * PAGE_BYTES);
 	vu_mem_table_destroy(table);
 	vu_fd_close(&file);
@@ -144,7 +144,7 @@ VU_TEST(mem_map, maps_pages_that_exist)
 /* A front-end can share terabytes of nothing, in as many regions as it likes. */
 VU_TEST(mem_map, looks_for_pages_as_long_as_there_is_time)
 {
-	struct vu_mem_region_conf conf = { .len = PAGE_BYTES, .fd = fixture_file(PAGE_BYTES),
+	struct vu_mem_region_conf conf = { .len = PAGE_BYTES, .fd = memory_file(PAGE_BYTES),
 		.numa_node = VU_MEM_NODE_ANY };
 	struct mem_file file;
 	struct mem_map *map;
@@ -162,7 +162,7 @@ VU_TEST(mem_map, looks_for_pages_as_long_as_there_is_time)
 
 VU_TEST(mem_map, huge_pages_are_there_at_once)
 {
-	int probe = fixture_huge_file(2 * HUGE_BYTES);
+	int probe = memory_huge_file(2 * HUGE_BYTES);
 	struct vu_mem_table *table;
 	int file;
 
@@ -170,10 +170,10 @@ VU_TEST(mem_map, huge_pages_are_there_at_once)
 		expect_skip();
 	vu_fd_close(&probe);
 	file = vu_fd_memfd(FIXTURE_NAME, 2 * HUGE_BYTES, HUGE_BYTES);
-	table = fixture_table(file, 0, 2 * HUGE_BYTES, 0);
+	table = memory_table(file, 0, 2 * HUGE_BYTES, 0);
 	CHECK(table != NULL);
-	CHECK(is_mapped(fixture_hva(table, 0)) != 0);
-	CHECK(is_mapped(fixture_hva(table, HUGE_BYTES)) != 0);
+	CHECK(is_mapped(memory_hva(table, 0)) != 0);
+	CHECK(is_mapped(memory_hva(table, HUGE_BYTES)) != 0);
 	vu_mem_table_destroy(table);
 	vu_fd_close(&file);
 }
@@ -182,7 +182,7 @@ VU_TEST(mem_map, huge_pages_are_there_at_once)
 VU_TEST(mem_map, huge_pages_count_as_a_whole)
 {
 	int file = vu_fd_memfd(FIXTURE_NAME, 2 * HUGE_BYTES, HUGE_BYTES);
-	struct vu_mem_region_conf region = fixture_region(file, 0, 1, HUGE_BYTES - 1);
+	struct vu_mem_region_conf region = memory_region(file, 0, 1, HUGE_BYTES - 1);
 	struct vu_mem_table *table;
 
 	region.max_table_bytes = HUGE_BYTES - 1;
@@ -195,10 +195,10 @@ VU_TEST(mem_map, huge_pages_count_as_a_whole)
 
 VU_TEST(mem_map, huge_pages_with_offsets_inside_a_page)
 {
-	int file = fixture_huge_file(2 * HUGE_BYTES);
+	int file = memory_huge_file(2 * HUGE_BYTES);
 	struct vu_mem_region_conf regions[] = {
-		fixture_region(file, 0, 640 * KIB, 0),
-		fixture_region(file, 768 * KIB, 2 * HUGE_BYTES - 768 * KIB, 768 * KIB),
+		memory_region(file, 0, 640 * KIB, 0),
+		memory_region(file, 768 * KIB, 2 * HUGE_BYTES - 768 * KIB, 768 * KIB),
 	};
 	struct vu_mem_region_info info;
 	struct vu_mem_table *table;
@@ -212,18 +212,18 @@ VU_TEST(mem_map, huge_pages_with_offsets_inside_a_page)
 	CHECK(table != NULL);
 	CHECK_EQ(vu_mem_region_info_get(table, 1, &info), 0);
 	CHECK_EQ(info.page_bytes, HUGE_BYTES);
-	*(char *)fixture_hva(table, 640 * KIB - 1) = 'a';
-	*(char *)fixture_hva(table, 768 * KIB) = 'b';
-	*(char *)fixture_hva(table, 2 * HUGE_BYTES - 1) = 'c';
+	*(char *)memory_hva(table, 640 * KIB - 1) = 'a';
+	*(char *)memory_hva(table, 768 * KIB) = 'b';
+	*(char *)memory_hva(table, 2 * HUGE_BYTES - 1) = 'c';
 	CHECK_EQ(window[640 * KIB - 1], 'a');
 	CHECK_EQ(window[768 * KIB], 'b');
 	CHECK_EQ(window[2 * HUGE_BYTES - 1], 'c');
-	CHECK(fixture_hva(table, 640 * KIB) == NULL);
-	CHECK_EQ(fixture_mapped_bytes(), (2 + 1 + 2) * HUGE_BYTES);
+	CHECK(memory_hva(table, 640 * KIB) == NULL);
+	CHECK_EQ(memory_mapped_bytes(), (2 + 1 + 2) * HUGE_BYTES);
 	vu_mem_table_destroy(table);
 	CHECK_EQ(munmap(window, 2 * HUGE_BYTES), 0);
-	CHECK_EQ(fixture_mapped_bytes(), 0);
-	CHECK(fixture_table(file, 0, HUGE_BYTES + 1, HUGE_BYTES) == NULL);
+	CHECK_EQ(memory_mapped_bytes(), 0);
+	CHECK(memory_table(file, 0, HUGE_BYTES + 1, HUGE_BYTES) == NULL);
 	CHECK_EQ(rte_errno, ERANGE);
 	vu_fd_close(&file);
 }
@@ -239,16 +239,16 @@ VU_TEST(mem_map, huge_pages_that_are_missing_are_an_error)
 		vu_fd_close(&file);
 		expect_skip();
 	}
-	CHECK(fixture_table(file, 0, PAGE_BYTES, 0) == NULL);
+	CHECK(memory_table(file, 0, PAGE_BYTES, 0) == NULL);
 	CHECK(rte_errno == EFAULT || rte_errno == ENOMEM);
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK_EQ(memory_mapped_bytes(), 0);
 	vu_fd_close(&file);
 }
 
 VU_TEST(mem_map, knows_the_node_of_a_region)
 {
-	int file = fixture_file(PAGE_BYTES);
-	struct vu_mem_region_conf region = fixture_region(file, 0, PAGE_BYTES, 0);
+	int file = memory_file(PAGE_BYTES);
+	struct vu_mem_region_conf region = memory_region(file, 0, PAGE_BYTES, 0);
 	struct vu_mem_table *table;
 
 	region.numa_node = 0;
@@ -260,7 +260,7 @@ VU_TEST(mem_map, knows_the_node_of_a_region)
 	vu_mem_table_destroy(table);
 
 	/* A node that does not exist is a wish that cannot be granted. */
-	region = fixture_region(file, 0, PAGE_BYTES, 0);
+	region = memory_region(file, 0, PAGE_BYTES, 0);
 	region.numa_node = INT32_MAX;
 	table = vu_mem_table_create(&region, 1, "test");
 	CHECK(table != NULL);
@@ -279,11 +279,11 @@ static const struct sock_filter forbid_numa[] = {
 static void
 map_without_numa_rights(void)
 {
-	int file = fixture_file(PAGE_BYTES);
-	struct vu_mem_region_conf region = fixture_region(file, 0, PAGE_BYTES, 0);
+	int file = memory_file(PAGE_BYTES);
+	struct vu_mem_region_conf region = memory_region(file, 0, PAGE_BYTES, 0);
 	struct vu_mem_table *table;
 
-	CHECK_EQ(fixture_filter(forbid_numa, RTE_DIM(forbid_numa)), 0);
+	CHECK_EQ(child_filter(forbid_numa, RTE_DIM(forbid_numa)), 0);
 	region.numa_node = 0;
 	table = vu_mem_table_create(&region, 1, "test");
 	CHECK(table != NULL);
@@ -293,12 +293,12 @@ map_without_numa_rights(void)
 
 VU_TEST(mem_map, works_where_numa_calls_are_forbidden)
 {
-	CHECK_EQ(fixture_run_child(map_without_numa_rights), 0);
+	CHECK_EQ(child_run(map_without_numa_rights), 0);
 }
 
 VU_TEST(mem_map, references_are_counted)
 {
-	struct vu_mem_region_conf conf = { .len = PAGE_BYTES, .fd = fixture_file(PAGE_BYTES),
+	struct vu_mem_region_conf conf = { .len = PAGE_BYTES, .fd = memory_file(PAGE_BYTES),
 		.numa_node = VU_MEM_NODE_ANY };
 	struct vu_mem_region_conf other = conf;
 	struct mem_file file;
@@ -311,8 +311,8 @@ VU_TEST(mem_map, references_are_counted)
 	CHECK(!mem_map_matches(map, &other, &file));
 	CHECK(mem_map_get(map) == map);
 	mem_map_put(map);
-	CHECK_EQ(fixture_mapped_bytes(), PAGE_BYTES);
+	CHECK_EQ(memory_mapped_bytes(), PAGE_BYTES);
 	mem_map_put(map);
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK_EQ(memory_mapped_bytes(), 0);
 	vu_fd_close(&conf.fd);
 }

@@ -60,7 +60,7 @@ check_bad_pair(const struct bad_pair *pair, bool is_swapped)
 	struct vu_mem_region_conf regions[2] = {
 		pair->regions[is_swapped], pair->regions[!is_swapped],
 	};
-	int fds[2] = { fixture_file(FILE_BYTES), fixture_file(FILE_BYTES) };
+	int fds[2] = { memory_file(FILE_BYTES), memory_file(FILE_BYTES) };
 	struct vu_mem_table *table;
 
 	for (unsigned int i = 0; i < 2; i++) {
@@ -74,9 +74,9 @@ check_bad_pair(const struct bad_pair *pair, bool is_swapped)
 		printf("%s: rte_errno %d\n", pair->what, rte_errno);
 	CHECK(table == NULL);
 	CHECK_EQ(rte_errno, pair->error);
-	CHECK(!fixture_fd_is_open(fds[0]));
-	CHECK(!fixture_fd_is_open(fds[1]));
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK(!memory_fd_is_open(fds[0]));
+	CHECK(!memory_fd_is_open(fds[1]));
+	CHECK_EQ(memory_mapped_bytes(), 0);
 }
 
 VU_TEST(mem_table, refuses_bad_regions)
@@ -89,31 +89,31 @@ VU_TEST(mem_table, refuses_bad_regions)
 
 VU_TEST(mem_table, add_refuses_overlap_and_keeps_old)
 {
-	int file = fixture_file(FILE_BYTES);
-	struct vu_mem_table *table = fixture_table(file, 0x1000, 0x4000, 0);
+	int file = memory_file(FILE_BYTES);
+	struct vu_mem_table *table = memory_table(file, 0x1000, 0x4000, 0);
 	struct vu_mem_region_conf region;
 
 	CHECK(table != NULL);
-	region = fixture_region(file, 0x4000, 0x1000, 0x8000);
+	region = memory_region(file, 0x4000, 0x1000, 0x8000);
 	CHECK(vu_mem_table_add(table, &region) == NULL);
 	CHECK_EQ(rte_errno, EEXIST);
-	CHECK(!fixture_fd_is_open(region.fd));
-	region = fixture_region(file, 0x8000, 0x1000, 0x8000);
+	CHECK(!memory_fd_is_open(region.fd));
+	region = memory_region(file, 0x8000, 0x1000, 0x8000);
 	region.uva = 0x4000 + UVA_BASE;
 	CHECK(vu_mem_table_add(table, &region) == NULL);
 	CHECK_EQ(rte_errno, EEXIST);
-	CHECK(fixture_hva(table, 0x1000) != NULL);
-	CHECK_EQ(fixture_mapped_bytes(), 0x4000);
+	CHECK(memory_hva(table, 0x1000) != NULL);
+	CHECK_EQ(memory_mapped_bytes(), 0x4000);
 	vu_mem_table_destroy(table);
 	vu_fd_close(&file);
 }
 
 VU_TEST(mem_table, address_zero_and_touching_regions_are_legal)
 {
-	int file = fixture_file(FILE_BYTES);
+	int file = memory_file(FILE_BYTES);
 	struct vu_mem_region_conf regions[] = {
-		fixture_region(file, 0x2000, 0x1000, 0x1000),
-		fixture_region(file, 0, 0x2000, 0x2000),
+		memory_region(file, 0x2000, 0x1000, 0x1000),
+		memory_region(file, 0, 0x2000, 0x2000),
 	};
 	struct vu_mem_table *table;
 
@@ -121,9 +121,9 @@ VU_TEST(mem_table, address_zero_and_touching_regions_are_legal)
 	regions[1].uva = 0;
 	table = vu_mem_table_create(regions, 2, "test");
 	CHECK(table != NULL);
-	CHECK(fixture_hva(table, 0) != NULL);
-	CHECK(vu_mem_uva_to_hva(table, 0, 0x2000) == fixture_hva(table, 0));
-	CHECK(vu_mem_uva_to_hva(table, 0x2000, 0x1000) == fixture_hva(table, 0x2000));
+	CHECK(memory_hva(table, 0) != NULL);
+	CHECK(vu_mem_uva_to_hva(table, 0, 0x2000) == memory_hva(table, 0));
+	CHECK(vu_mem_uva_to_hva(table, 0x2000, 0x1000) == memory_hva(table, 0x2000));
 	vu_mem_table_destroy(table);
 	vu_fd_close(&file);
 }
@@ -135,7 +135,7 @@ VU_TEST(mem_table, empty_table)
 
 	CHECK(table != NULL);
 	CHECK_EQ(vu_mem_table_nb_regions(table), 0);
-	CHECK(fixture_hva(table, 0) == NULL);
+	CHECK(memory_hva(table, 0) == NULL);
 	CHECK(vu_mem_uva_to_hva(table, 0, 1) == NULL);
 	CHECK(!vu_mem_table_has_failed(table));
 	CHECK_EQ(vu_mem_region_info_get(table, 0, &info), -EINVAL);
@@ -151,7 +151,7 @@ fill_slots(struct vu_mem_region_conf *regions, unsigned int nb_regions, int file
 	for (unsigned int i = 0; i < nb_regions; i++) {
 		uint64_t place = (i * 7 + 3) % nb_regions;
 
-		regions[i] = fixture_region(file, place * 2 * PAGE_BYTES, PAGE_BYTES,
+		regions[i] = memory_region(file, place * 2 * PAGE_BYTES, PAGE_BYTES,
 			place * PAGE_BYTES);
 		regions[i].uva = UVA_BASE - place * PAGE_BYTES;
 	}
@@ -160,7 +160,7 @@ fill_slots(struct vu_mem_region_conf *regions, unsigned int nb_regions, int file
 VU_TEST(mem_table, all_slots_and_not_one_more)
 {
 	static struct vu_mem_region_conf regions[VU_MAX_MEM_SLOTS + 1];
-	int file = fixture_file((VU_MAX_MEM_SLOTS + 1) * PAGE_BYTES);
+	int file = memory_file((VU_MAX_MEM_SLOTS + 1) * PAGE_BYTES);
 	struct vu_mem_region_conf one_more;
 	struct vu_mem_table *table;
 
@@ -168,63 +168,63 @@ VU_TEST(mem_table, all_slots_and_not_one_more)
 	CHECK(vu_mem_table_create(regions, VU_MAX_MEM_SLOTS + 1, "test") == NULL);
 	CHECK_EQ(rte_errno, ENOSPC);
 	for (unsigned int i = 0; i <= VU_MAX_MEM_SLOTS; i++)
-		CHECK(!fixture_fd_is_open(regions[i].fd));
+		CHECK(!memory_fd_is_open(regions[i].fd));
 
 	fill_slots(regions, VU_MAX_MEM_SLOTS, file);
 	table = vu_mem_table_create(regions, VU_MAX_MEM_SLOTS, "test");
 	CHECK(table != NULL);
 	CHECK_EQ(vu_mem_table_nb_regions(table), VU_MAX_MEM_SLOTS);
 	for (uint64_t i = 0; i < VU_MAX_MEM_SLOTS; i++) {
-		void *hva = fixture_hva(table, i * 2 * PAGE_BYTES);
+		void *hva = memory_hva(table, i * 2 * PAGE_BYTES);
 
 		CHECK(hva != NULL);
 		CHECK(vu_mem_uva_to_hva(table, UVA_BASE - i * PAGE_BYTES, PAGE_BYTES) == hva);
-		CHECK(fixture_hva(table, (i * 2 + 1) * PAGE_BYTES) == NULL);
+		CHECK(memory_hva(table, (i * 2 + 1) * PAGE_BYTES) == NULL);
 	}
-	one_more = fixture_region(file, UINT64_C(1) << 40, PAGE_BYTES, 0);
+	one_more = memory_region(file, UINT64_C(1) << 40, PAGE_BYTES, 0);
 	CHECK(vu_mem_table_add(table, &one_more) == NULL);
 	CHECK_EQ(rte_errno, ENOSPC);
-	CHECK(!fixture_fd_is_open(one_more.fd));
+	CHECK(!memory_fd_is_open(one_more.fd));
 	vu_mem_table_destroy(table);
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK_EQ(memory_mapped_bytes(), 0);
 	vu_fd_close(&file);
 }
 
 VU_TEST(mem_table, derived_tables_share_mappings)
 {
-	int file = fixture_file(FILE_BYTES);
-	struct vu_mem_table *first = fixture_table(file, 0x10000, 0x4000, 0);
-	struct vu_mem_region_conf region = fixture_region(file, 0, 0x2000, 0x8000);
+	int file = memory_file(FILE_BYTES);
+	struct vu_mem_table *first = memory_table(file, 0x10000, 0x4000, 0);
+	struct vu_mem_region_conf region = memory_region(file, 0, 0x2000, 0x8000);
 	struct vu_mem_table *both, *second;
-	uint8_t *hva = fixture_hva(first, 0x10000);
+	uint8_t *hva = memory_hva(first, 0x10000);
 
 	CHECK(hva != NULL);
 	both = vu_mem_table_add(first, &region);
 	CHECK(both != NULL);
-	CHECK(!fixture_fd_is_open(region.fd));
+	CHECK(!memory_fd_is_open(region.fd));
 	CHECK_EQ(vu_mem_table_nb_regions(first), 1);
 	CHECK_EQ(vu_mem_table_nb_regions(both), 2);
-	CHECK(fixture_hva(both, 0x10000) == hva);
-	CHECK_EQ(fixture_mapped_bytes(), 0x6000);
+	CHECK(memory_hva(both, 0x10000) == hva);
+	CHECK_EQ(memory_mapped_bytes(), 0x6000);
 
 	second = vu_mem_table_remove(both, 0x10000, 0x10000 + UVA_BASE, 0x4000);
 	CHECK(second != NULL);
-	CHECK(fixture_hva(second, 0x10000) == NULL);
-	CHECK(fixture_hva(second, 0) == fixture_hva(both, 0));
+	CHECK(memory_hva(second, 0x10000) == NULL);
+	CHECK(memory_hva(second, 0) == memory_hva(both, 0));
 
 	vu_mem_table_destroy(first);
 	*hva = 1; /* still held by both */
 	vu_mem_table_destroy(both);
-	CHECK_EQ(fixture_mapped_bytes(), 0x2000);
+	CHECK_EQ(memory_mapped_bytes(), 0x2000);
 	vu_mem_table_destroy(second);
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK_EQ(memory_mapped_bytes(), 0);
 	vu_fd_close(&file);
 }
 
 VU_TEST(mem_table, remove_wants_all_three_values)
 {
-	int file = fixture_file(FILE_BYTES);
-	struct vu_mem_table *table = fixture_table(file, 0x1000, 0x4000, 0);
+	int file = memory_file(FILE_BYTES);
+	struct vu_mem_table *table = memory_table(file, 0x1000, 0x4000, 0);
 	struct vu_mem_table *empty;
 
 	CHECK(table != NULL);
@@ -238,69 +238,69 @@ VU_TEST(mem_table, remove_wants_all_three_values)
 	CHECK(empty != NULL);
 	CHECK_EQ(vu_mem_table_nb_regions(empty), 0);
 	vu_mem_table_destroy(table);
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK_EQ(memory_mapped_bytes(), 0);
 	vu_mem_table_destroy(empty);
 	vu_fd_close(&file);
 }
 
 VU_TEST(mem_table, replace_keeps_same_bytes_of_same_file)
 {
-	int file = fixture_file(FILE_BYTES), other_file = fixture_file(FILE_BYTES);
+	int file = memory_file(FILE_BYTES), other_file = memory_file(FILE_BYTES);
 	struct vu_mem_region_conf regions[] = {
-		fixture_region(file, 0x0000, 0x2000, 0x0000),
-		fixture_region(file, 0x4000, 0x2000, 0x2000),
-		fixture_region(file, 0x8000, 0x2000, 0x4000),
+		memory_region(file, 0x0000, 0x2000, 0x0000),
+		memory_region(file, 0x4000, 0x2000, 0x2000),
+		memory_region(file, 0x8000, 0x2000, 0x4000),
 	};
 	struct vu_mem_table *old = vu_mem_table_create(regions, 3, "test");
 	struct vu_mem_table *table;
 
 	CHECK(old != NULL);
-	regions[0] = fixture_region(file, 0x1000, 0x2000, 0x0000);       /* other address only */
-	regions[1] = fixture_region(file, 0x4000, 0x2000, 0x3000);       /* other bytes */
-	regions[2] = fixture_region(other_file, 0x8000, 0x2000, 0x4000); /* other file */
+	regions[0] = memory_region(file, 0x1000, 0x2000, 0x0000);       /* other address only */
+	regions[1] = memory_region(file, 0x4000, 0x2000, 0x3000);       /* other bytes */
+	regions[2] = memory_region(other_file, 0x8000, 0x2000, 0x4000); /* other file */
 	table = vu_mem_table_replace(old, regions, 3);
 	CHECK(table != NULL);
-	CHECK(fixture_hva(table, 0x1000) == fixture_hva(old, 0x0000));
-	CHECK(fixture_hva(table, 0x4000) != fixture_hva(old, 0x4000));
-	CHECK(fixture_hva(table, 0x8000) != fixture_hva(old, 0x8000));
-	CHECK_EQ(fixture_mapped_bytes(), 0xa000);
+	CHECK(memory_hva(table, 0x1000) == memory_hva(old, 0x0000));
+	CHECK(memory_hva(table, 0x4000) != memory_hva(old, 0x4000));
+	CHECK(memory_hva(table, 0x8000) != memory_hva(old, 0x8000));
+	CHECK_EQ(memory_mapped_bytes(), 0xa000);
 	vu_mem_table_destroy(old);
-	CHECK_EQ(fixture_mapped_bytes(), 0x6000);
-	*(uint8_t *)fixture_hva(table, 0x1000) = 1;
+	CHECK_EQ(memory_mapped_bytes(), 0x6000);
+	*(uint8_t *)memory_hva(table, 0x1000) = 1;
 	vu_mem_table_destroy(table);
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK_EQ(memory_mapped_bytes(), 0);
 	vu_fd_close(&file);
 	vu_fd_close(&other_file);
 }
 
 VU_TEST(mem_table, failed_replace_gives_back_what_it_took)
 {
-	int file = fixture_file(FILE_BYTES);
-	struct vu_mem_table *old = fixture_table(file, 0, 0x2000, 0);
+	int file = memory_file(FILE_BYTES);
+	struct vu_mem_table *old = memory_table(file, 0, 0x2000, 0);
 	struct vu_mem_region_conf regions[] = {
-		fixture_region(file, 0x0000, 0x2000, 0x0000),
-		fixture_region(file, 0x4000, 0x2000, 0x2000),
-		fixture_region(file, 0x8000, 0x2000, FILE_BYTES), /* the last to be mapped */
+		memory_region(file, 0x0000, 0x2000, 0x0000),
+		memory_region(file, 0x4000, 0x2000, 0x2000),
+		memory_region(file, 0x8000, 0x2000, FILE_BYTES), /* the last to be mapped */
 	};
 
 	CHECK(old != NULL);
 	CHECK(vu_mem_table_replace(old, regions, 3) == NULL);
 	CHECK_EQ(rte_errno, ERANGE);
 	for (unsigned int i = 0; i < RTE_DIM(regions); i++)
-		CHECK(!fixture_fd_is_open(regions[i].fd));
-	CHECK_EQ(fixture_mapped_bytes(), 0x2000);
-	*(uint8_t *)fixture_hva(old, 0) = 1;
+		CHECK(!memory_fd_is_open(regions[i].fd));
+	CHECK_EQ(memory_mapped_bytes(), 0x2000);
+	*(uint8_t *)memory_hva(old, 0) = 1;
 	vu_mem_table_destroy(old);
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK_EQ(memory_mapped_bytes(), 0);
 	vu_fd_close(&file);
 }
 
 VU_TEST(mem_table, region_info_in_order_of_gpa)
 {
-	int file = fixture_file(FILE_BYTES);
+	int file = memory_file(FILE_BYTES);
 	struct vu_mem_region_conf regions[] = {
-		fixture_region(file, 0x8000, 0x1800, 0x1000),
-		fixture_region(file, 0x0000, 0x1000, 0x0000),
+		memory_region(file, 0x8000, 0x1800, 0x1000),
+		memory_region(file, 0x0000, 0x1000, 0x0000),
 	};
 	struct vu_mem_table *table = vu_mem_table_create(regions, 2, "test");
 	struct vu_mem_region_info info;
@@ -322,7 +322,7 @@ VU_TEST(mem_table, region_info_in_order_of_gpa)
 static struct vu_mem_region_conf
 limited_region(int file, unsigned int i, uint64_t max_bytes)
 {
-	struct vu_mem_region_conf region = fixture_region(file, i * 8 * PAGE_BYTES, 8 * PAGE_BYTES,
+	struct vu_mem_region_conf region = memory_region(file, i * 8 * PAGE_BYTES, 8 * PAGE_BYTES,
 		i * 8 * PAGE_BYTES);
 
 	region.max_table_bytes = max_bytes;
@@ -332,7 +332,7 @@ limited_region(int file, unsigned int i, uint64_t max_bytes)
 VU_TEST(mem_table, all_regions_count_for_the_limit)
 {
 	const uint64_t max = 16 * PAGE_BYTES;
-	int file = fixture_file(32 * PAGE_BYTES);
+	int file = memory_file(32 * PAGE_BYTES);
 	struct vu_mem_region_conf regions[] = {
 		limited_region(file, 0, max), limited_region(file, 2, max),
 	};

@@ -21,9 +21,9 @@ static struct vu_mem_table *
 three_regions(int file)
 {
 	struct vu_mem_region_conf regions[] = {
-		fixture_region(file, 0x8000, 0x2000, 0x0000),
-		fixture_region(file, 0x2000, 0x3000, 0x8000),
-		fixture_region(file, 0x0000, 0x2000, 0x4000),
+		memory_region(file, 0x8000, 0x2000, 0x0000),
+		memory_region(file, 0x2000, 0x3000, 0x8000),
+		memory_region(file, 0x0000, 0x2000, 0x4000),
 	};
 
 	return vu_mem_table_create(regions, RTE_DIM(regions), "test");
@@ -39,7 +39,7 @@ translate(const struct vu_mem_table *table, uint64_t gpa, uint64_t *len_bytes)
 
 VU_TEST(mem_translate, shows_the_bytes_of_the_file)
 {
-	int file = fixture_file(0x10000);
+	int file = memory_file(0x10000);
 	struct vu_mem_table *table = three_regions(file);
 	uint64_t len_bytes = 4;
 	char *hva;
@@ -84,7 +84,7 @@ static const struct edge edges[] = {
 VU_TEST(mem_translate, edges_with_every_hint)
 {
 	static const uint16_t hints[] = { 0, 1, 2, 3, 4, 508, 509, UINT16_MAX };
-	int file = fixture_file(0x10000);
+	int file = memory_file(0x10000);
 	struct vu_mem_table *table = three_regions(file);
 
 	CHECK(table != NULL);
@@ -109,7 +109,7 @@ VU_TEST(mem_translate, edges_with_every_hint)
 
 VU_TEST(mem_translate, range_across_regions_in_pieces)
 {
-	int file = fixture_file(0x10000);
+	int file = memory_file(0x10000);
 	struct vu_mem_table *table = three_regions(file);
 	uint64_t len_bytes = 0x400;
 	uint16_t hint = 0;
@@ -135,7 +135,7 @@ VU_TEST(mem_translate, range_across_regions_in_pieces)
 
 VU_TEST(mem_translate, uva_whole_or_nothing)
 {
-	int file = fixture_file(0x10000);
+	int file = memory_file(0x10000);
 	struct vu_mem_table *table = three_regions(file);
 
 	CHECK(table != NULL);
@@ -183,7 +183,7 @@ random_regions(struct vu_mem_region_conf *regions, unsigned int nb_regions, int 
 	for (unsigned int i = 0; i < nb_regions; i++) {
 		uint64_t len = 1 + next_random(state) % (3 * PAGE_BYTES);
 
-		regions[i] = fixture_region(file, gpa, len, next_random(state) % PAGE_BYTES);
+		regions[i] = memory_region(file, gpa, len, next_random(state) % PAGE_BYTES);
 		gpa += len + next_random(state) % 3 * (PAGE_BYTES / 2);
 	}
 }
@@ -226,7 +226,7 @@ check_random_table(unsigned int nb_regions, int file, uint64_t *state)
 VU_TEST(mem_translate, random_tables)
 {
 	static const unsigned int sizes[] = { 1, 2, 3, 8, 63, VU_MAX_MEM_SLOTS };
-	int file = fixture_file(4 * PAGE_BYTES);
+	int file = memory_file(4 * PAGE_BYTES);
 	uint64_t state = 1;
 
 	CHECK(file >= 0);
@@ -238,7 +238,7 @@ VU_TEST(mem_translate, random_tables)
 VU_TEST_PERF(mem_translate, cycles)
 {
 	enum { NB_ROUNDS = 1000000 };
-	int file = fixture_file(0x10000);
+	int file = memory_file(0x10000);
 	struct vu_mem_table *table = three_regions(file);
 	uint16_t hint = 0;
 	uint64_t start_tsc, sum = 0;

@@ -86,7 +86,7 @@ stand_in_ioctl(int fd, unsigned long request, void *arg)
 	const struct mem_xen_unmap_grant *unmap = arg;
 
 	errno = EBADF;
-	if (!fixture_fd_is_open(fd))
+	if (!memory_fd_is_open(fd))
 		return -1;
 	if (request == MEM_XEN_UNMAP_GRANT && unmap->index == GRANT_INDEX) {
 		xen.nb_granted -= unmap->count;
@@ -133,7 +133,7 @@ stand_in_start(void)
 {
 	memset(&xen, 0, sizeof(xen));
 	xen.bad_frame = UINT32_MAX;
-	xen.memory = fixture_file(GUEST_PAGES * PAGE_BYTES);
+	xen.memory = memory_file(GUEST_PAGES * PAGE_BYTES);
 	CHECK(xen.memory >= 0);
 	for (uint64_t page = 0; page < GUEST_PAGES; page++)
 		CHECK_EQ(pwrite(xen.memory, &page, sizeof(page), (off_t)(page * PAGE_BYTES)),
@@ -145,11 +145,11 @@ stand_in_start(void)
 static void
 stand_in_stop(void)
 {
-	CHECK_EQ(fixture_mapped_bytes(), 0);
+	CHECK_EQ(memory_mapped_bytes(), 0);
 	CHECK_EQ(xen.nb_granted, 0);
 	vu_fd_close(&xen.memory);
 	for (unsigned int i = 0; i < xen.nb_opens; i++)
-		CHECK(!fixture_fd_is_open(xen.fds[i]));
+		CHECK(!memory_fd_is_open(xen.fds[i]));
 	mem_xen_ops_set(NULL);
 }
 
@@ -188,7 +188,7 @@ refusal_of_flags(uint32_t flags)
 static uint64_t
 page_at(const struct vu_mem_table *table, uint64_t gpa)
 {
-	const uint64_t *hva = fixture_hva(table, gpa);
+	const uint64_t *hva = memory_hva(table, gpa);
 
 	return hva != NULL ? *hva : UINT64_MAX;
 }
@@ -203,10 +203,10 @@ VU_TEST(mem_xen, foreign_maps_the_frames_of_the_region)
 	table = vu_mem_table_create(&conf, 1, "test");
 	CHECK(table != NULL);
 	CHECK_EQ(xen.domid, DOMID);
-	CHECK(!fixture_fd_is_open(xen.fds[0]));
+	CHECK(!memory_fd_is_open(xen.fds[0]));
 	for (uint64_t page = 3; page < 8; page++)
 		CHECK_EQ(page_at(table, page * PAGE_BYTES), page);
-	CHECK(fixture_hva(table, 8 * PAGE_BYTES) == NULL);
+	CHECK(memory_hva(table, 8 * PAGE_BYTES) == NULL);
 	vu_mem_table_destroy(table);
 	stand_in_stop();
 }
@@ -242,7 +242,7 @@ VU_TEST(mem_xen, region_may_start_and_end_inside_a_page)
 	CHECK(table != NULL);
 	CHECK_EQ(page_at(table, 2 * PAGE_BYTES + 0x800), 0x5a);
 	CHECK_EQ(page_at(table, 3 * PAGE_BYTES), 3);
-	CHECK_EQ(fixture_mapped_bytes(), 2 * PAGE_BYTES);
+	CHECK_EQ(memory_mapped_bytes(), 2 * PAGE_BYTES);
 	vu_mem_table_destroy(table);
 	stand_in_stop();
 }
@@ -296,7 +296,7 @@ VU_TEST(mem_xen, device_that_fails_leaves_nothing)
 		xen.mmap_errno = ENOMEM;
 		CHECK_EQ(refusal_of_flags(kinds[i]), ENOMEM);
 		xen.mmap_errno = 0;
-		CHECK_EQ(fixture_mapped_bytes(), 0);
+		CHECK_EQ(memory_mapped_bytes(), 0);
 		CHECK_EQ(xen.nb_granted, 0);
 	}
 	xen.bad_frame = 1;
@@ -336,7 +336,7 @@ VU_TEST(mem_xen, region_without_flags_shows_its_file)
 	struct vu_mem_table *table;
 
 	stand_in_start();
-	table = fixture_table(xen.memory, 0, PAGE_BYTES, 9 * PAGE_BYTES);
+	table = memory_table(xen.memory, 0, PAGE_BYTES, 9 * PAGE_BYTES);
 	CHECK(table != NULL);
 	CHECK_EQ(page_at(table, 0), 9);
 	CHECK_EQ(xen.nb_opens, 0);

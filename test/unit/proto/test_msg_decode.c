@@ -229,7 +229,7 @@ frame_fill_random(void)
 	bool is_backend = (dice & 1) != 0;
 	uint32_t nb = is_backend ? VHOST_USER_BACKEND_NB_REQUESTS : VHOST_USER_NB_REQUESTS;
 
-	frame_fill(is_backend ? VU_STREAM_BACKEND_REQUESTS : VU_STREAM_REQUESTS,
+	msg_frame_fill(is_backend ? VU_STREAM_BACKEND_REQUESTS : VU_STREAM_REQUESTS,
 		1 + (dice >> 8) % (nb - 1));
 	for (unsigned int i = 0; i < (dice >> 16) % 4; i++)
 		frame.payload.bytes[random_next() % 64] ^= random_next();

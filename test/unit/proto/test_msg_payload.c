@@ -35,7 +35,7 @@ VU_TEST(msg_payload, checks_vring_indices_in_full_width)
 static void
 vring_fd_check(enum vu_msg_stream stream, uint32_t request)
 {
-	frame_fill(stream, request);
+	msg_frame_fill(stream, request);
 	frame.payload.u64 = NB_QUEUES - 1;
 	CHECK_EQ(frame_rc(), 0);
 	CHECK_EQ(vu_msg_vring_idx(&msg), NB_QUEUES - 1);
@@ -66,7 +66,7 @@ VU_TEST(msg_payload, vring_fd_and_its_no_fd_bit)
 
 VU_TEST(msg_payload, host_notifier_area)
 {
-	frame_fill(VU_STREAM_BACKEND_REQUESTS, VHOST_USER_BACKEND_VRING_HOST_NOTIFIER_MSG);
+	msg_frame_fill(VU_STREAM_BACKEND_REQUESTS, VHOST_USER_BACKEND_VRING_HOST_NOTIFIER_MSG);
 	frame.payload.area.size = 0;
 	CHECK_EQ(frame_rc(), -EPROTO);
 	frame.payload.area.size = 0x1000;
@@ -281,7 +281,7 @@ VU_TEST(msg_payload, log_in_both_forms)
 static void
 iotlb_types_check(enum vu_msg_stream stream, uint32_t request, uint32_t types)
 {
-	frame_fill(stream, request);
+	msg_frame_fill(stream, request);
 	for (unsigned int type = 0; type < 256; type++) {
 		frame.payload.iotlb.type = type;
 		CHECK_EQ(frame_rc(), type < 32 && (types & RTE_BIT32(type)) != 0 ? 0 : -EPROTO);
@@ -447,7 +447,7 @@ mmap_check(uint32_t request, bool is_map)
 {
 	struct vhost_user_mmap *map = &frame.payload.mmap;
 
-	frame_fill(VU_STREAM_BACKEND_REQUESTS, request);
+	msg_frame_fill(VU_STREAM_BACKEND_REQUESTS, request);
 	map->flags = 1;
 	CHECK_EQ(frame_rc(), 0);
 	for (unsigned int bit = 1; bit < 64; bit++) {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/time.h>
 
 #include <rte_errno.h>
@@ -92,7 +93,7 @@ VU_TEST(vring, live_holds_what_was_configured)
 {
 	struct vring_fixture f;
 
-	fixture_start(&f, 64, F_EVENT_IDX);
+	vring_start(&f, 64, F_EVENT_IDX);
 	CHECK_EQ(f.snapshot->size, 64);
 	CHECK_EQ(f.snapshot->mask, 63);
 	CHECK(f.snapshot->has_event_idx && !f.snapshot->has_indirect && f.snapshot->is_enabled);
@@ -106,9 +107,9 @@ VU_TEST(vring, live_holds_what_was_configured)
 	CHECK_EQ(f.snapshot->avail->ring[63], 0x77);
 	CHECK_EQ(f.snapshot->used->ring[63].id, 0x55);
 	f.vring.enabled = false;
-	fixture_restart(&f, F_INDIRECT);
+	vring_restart(&f, F_INDIRECT);
 	CHECK(!f.snapshot->has_event_idx && f.snapshot->has_indirect && !f.snapshot->is_enabled);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring, incomplete_configuration_does_not_start)
@@ -116,7 +117,7 @@ VU_TEST(vring, incomplete_configuration_does_not_start)
 	static const struct fake_ring_place place = { FAKE_LOW, 64 };
 	struct vring_fixture f;
 
-	fixture_configure(&f, 256, &place);
+	vring_configure(&f, 256, &place);
 	CHECK_EQ(refusal(&f, NULL, 0), EINVAL);
 	f.vring.conf.size = 0;
 	CHECK_EQ(refusal(&f, f.mem, 0), EINVAL);
@@ -127,7 +128,7 @@ VU_TEST(vring, incomplete_configuration_does_not_start)
 	CHECK_EQ(refusal(&f, f.mem, 0), EINVAL);
 	f.vring.conf.has_addr = true;
 	CHECK_EQ(refusal(&f, f.mem, 0), 0);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring, misaligned_parts_are_refused)
@@ -135,7 +136,7 @@ VU_TEST(vring, misaligned_parts_are_refused)
 	static const struct fake_ring_place place = { FAKE_MID, 64 };
 	struct vring_fixture f;
 
-	fixture_configure(&f, 16, &place);
+	vring_configure(&f, 16, &place);
 	for (uint64_t shift = 1; shift < 16; shift++) {
 		f.vring.conf.desc_uva += shift;
 		CHECK_EQ(refusal(&f, f.mem, 0), EFAULT);
@@ -149,7 +150,7 @@ VU_TEST(vring, misaligned_parts_are_refused)
 	CHECK_EQ(refusal(&f, f.mem, 0), EFAULT);
 	f.vring.conf.used_uva += 2;
 	CHECK(starts(&f, 0));
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 /* Move one part so that its last byte is the region's last, then one alignment step further. */
@@ -175,14 +176,14 @@ VU_TEST(vring, parts_lie_whole_in_memory)
 	static const struct fake_ring_place place = { FAKE_MID, 64 };
 	struct vring_fixture f;
 
-	fixture_configure(&f, 256, &place);
+	vring_configure(&f, 256, &place);
 	check_region_end(&f, &f.vring.conf.desc_uva, 256 * 16, 16);
 	check_region_end(&f, &f.vring.conf.avail_uva, 6 + 256 * 2, 2);
 	check_region_end(&f, &f.vring.conf.used_uva, 6 + 256 * 8, 4);
 	/* Neighbours in the guest's memory, but not in ours. */
 	f.vring.conf.desc_uva = FAKE_MID_GPA + FAKE_UVA_OFFSET - 16;
 	CHECK_EQ(refusal(&f, f.mem, 0), EFAULT);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring, event_fields_need_memory_only_when_negotiated)
@@ -191,7 +192,7 @@ VU_TEST(vring, event_fields_need_memory_only_when_negotiated)
 	const uint64_t end = FAKE_HIGH_GPA + FAKE_HIGH_BYTES + FAKE_UVA_OFFSET;
 	struct vring_fixture f;
 
-	fixture_configure(&f, 256, &place);
+	vring_configure(&f, 256, &place);
 	f.vring.conf.avail_uva = end - (4 + 256 * 2);
 	CHECK(starts(&f, 0));
 	CHECK_EQ(refusal(&f, f.mem, F_EVENT_IDX), EFAULT);
@@ -199,20 +200,20 @@ VU_TEST(vring, event_fields_need_memory_only_when_negotiated)
 	f.vring.conf.used_uva = end - (4 + 256 * 8);
 	CHECK(starts(&f, 0));
 	CHECK_EQ(refusal(&f, f.mem, F_EVENT_IDX), EFAULT);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring, largest_and_smallest_ring)
 {
 	struct vring_fixture f;
 
-	fixture_start(&f, 32768, F_EVENT_IDX);
+	vring_start(&f, 32768, F_EVENT_IDX);
 	CHECK_EQ(f.snapshot->size, 32768);
 	CHECK_EQ(f.snapshot->mask, 32767);
-	fixture_stop(&f);
-	fixture_start(&f, 1, F_EVENT_IDX);
+	vring_stop(&f);
+	vring_start(&f, 1, F_EVENT_IDX);
 	CHECK_EQ(f.snapshot->mask, 0);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 static bool
@@ -227,7 +228,7 @@ VU_TEST(vring, seek_takes_base_and_used_index)
 {
 	struct vring_fixture f;
 
-	fixture_start(&f, 16, 0);
+	vring_start(&f, 16, 0);
 	f.vring.pos.fault = VU_VRING_BAD_HEAD;
 	f.vring.pos.signalled_used_valid = true;
 	CHECK(!seek(&f, 100, 100));
@@ -240,28 +241,28 @@ VU_TEST(vring, seek_takes_base_and_used_index)
 	CHECK(f.vring.pos.last_avail_idx == 116 && f.vring.pos.last_used_idx == 100);
 	CHECK(!seek(&f, 5, 65530));
 	CHECK(f.vring.pos.last_avail_idx == 5 && f.vring.pos.last_used_idx == 65530);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring, contradictory_base_yields_to_used_index)
 {
 	struct vring_fixture f;
 
-	fixture_start(&f, 16, 0);
+	vring_start(&f, 16, 0);
 	CHECK(seek(&f, 117, 100));
 	CHECK(f.vring.pos.last_avail_idx == 100 && f.vring.pos.last_used_idx == 100);
 	CHECK(seek(&f, 99, 100));
 	CHECK(f.vring.pos.last_avail_idx == 100 && f.vring.pos.last_used_idx == 100);
 	CHECK(seek(&f, 0, 32768));
 	CHECK(f.vring.pos.last_avail_idx == 32768 && f.vring.pos.last_used_idx == 32768);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring, packed_live_holds_what_was_configured)
 {
 	struct vring_fixture f;
 
-	fixture_start(&f, 100, F_PACKED | F_EVENT_IDX);
+	vring_start(&f, 100, F_PACKED | F_EVENT_IDX);
 	CHECK_EQ(f.snapshot->size, 100);
 	CHECK(f.snapshot->is_packed && f.snapshot->has_event_idx && !f.snapshot->has_indirect);
 	f.ring->packed_desc[99].gpa = 0x1234;
@@ -270,7 +271,7 @@ VU_TEST(vring, packed_live_holds_what_was_configured)
 	CHECK_EQ(f.snapshot->driver_event->position, 0x77);
 	CHECK_EQ(f.ring->device_event->flags, VU_PACKED_EVENT_DISABLE);
 	CHECK_EQ(f.snapshot->device_event->flags, VU_PACKED_EVENT_DISABLE);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring, packed_rings_have_any_size)
@@ -279,13 +280,13 @@ VU_TEST(vring, packed_rings_have_any_size)
 	struct vring_fixture f;
 
 	for (unsigned int i = 0; i < RTE_DIM(sizes); i++) {
-		fixture_start(&f, (uint16_t)sizes[i], F_PACKED);
+		vring_start(&f, (uint16_t)sizes[i], F_PACKED);
 		CHECK_EQ(f.snapshot->size, sizes[i]);
 		f.vring.conf.size = 32769;
 		CHECK_EQ(refusal(&f, f.mem, F_PACKED), EINVAL);
 		f.vring.conf.size = 0;
 		CHECK_EQ(refusal(&f, f.mem, F_PACKED), EINVAL);
-		fixture_stop(&f);
+		vring_stop(&f);
 	}
 }
 
@@ -312,11 +313,11 @@ VU_TEST(vring, packed_parts_lie_whole_and_aligned_in_memory)
 	static const struct fake_ring_place place = { FAKE_MID, 64, true };
 	struct vring_fixture f;
 
-	fixture_configure(&f, 100, &place);
+	vring_configure(&f, 100, &place);
 	check_packed_part(&f, &f.vring.conf.desc_uva, 100 * 16, 16);
 	check_packed_part(&f, &f.vring.conf.avail_uva, 4, 4);
 	check_packed_part(&f, &f.vring.conf.used_uva, 4, 4);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring, base_of_each_layout_is_checked)
@@ -358,7 +359,7 @@ VU_TEST(vring, packed_base_survives_start_and_stop)
 	};
 	struct vring_fixture f;
 
-	fixture_start(&f, 100, F_PACKED);
+	vring_start(&f, 100, F_PACKED);
 	for (unsigned int i = 0; i < RTE_DIM(bases); i++)
 		CHECK_EQ(packed_base_after(&f, bases[i]), bases[i]);
 	CHECK_EQ(packed_base_after(&f, 0x00008000), 0x80008000);
@@ -374,20 +375,20 @@ VU_TEST(vring, packed_base_survives_start_and_stop)
 	f.vring.conf.base = 0x80008000;
 	f.vring.conf.size = 64;
 	CHECK_EQ(refusal(&f, f.mem, 0), EINVAL);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring, start_suppresses_kicks)
 {
 	struct vring_fixture f;
 
-	fixture_start(&f, 16, 0);
+	vring_start(&f, 16, 0);
 	CHECK_EQ(f.ring->used->flags, VU_USED_F_NO_NOTIFY);
 	f.ring->used->flags = 0;
 	/* With EVENT_IDX the flags must stay 0. */
-	fixture_restart(&f, F_EVENT_IDX);
+	vring_restart(&f, F_EVENT_IDX);
 	CHECK_EQ(f.ring->used->flags, 0);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring, publish_returns_the_former_set_up)
@@ -395,14 +396,14 @@ VU_TEST(vring, publish_returns_the_former_set_up)
 	struct vring_fixture f;
 	struct vu_vring_snapshot *second;
 
-	fixture_start(&f, 16, 0);
+	vring_start(&f, 16, 0);
 	second = vu_vring_snapshot_create(&f.vring, f.mem, 0);
 	CHECK(second != NULL);
 	CHECK(vu_vring_publish(&f.vring, second) == f.snapshot);
 	CHECK(vu_vring_snapshot_load(&f.vring) == second);
 	vu_vring_snapshot_destroy(f.snapshot);
 	vu_vring_snapshot_destroy(NULL);
-	fixture_stop(&f);
+	vring_stop(&f);
 	CHECK(vu_vring_snapshot_load(&f.vring) == NULL);
 }
 
@@ -411,15 +412,15 @@ VU_TEST(vring, notify_writes_call_descriptor_and_counts)
 	struct vring_fixture f;
 	int pipe_fds[2];
 
-	fixture_start(&f, 16, 0);
+	vring_start(&f, 16, 0);
 	/* Without an fd the front-end polls: nothing happened, nothing is counted. */
 	vu_vring_notify(f.snapshot, &f.vring.pos);
 	CHECK_EQ(f.vring.pos.counters.nb_notifications, 0);
 	f.vring.call_fd = vu_fd_eventfd();
-	fixture_restart(&f, 0);
+	vring_restart(&f, 0);
 	vu_vring_notify(f.snapshot, &f.vring.pos);
 	vu_vring_notify(f.snapshot, &f.vring.pos);
-	CHECK_EQ(fixture_events(f.vring.call_fd), 2);
+	CHECK_EQ(rig_events(f.vring.call_fd), 2);
 	CHECK_EQ(f.vring.pos.counters.nb_notifications, 2);
 	/* A full eventfd will wake its reader all the same. */
 	CHECK(eventfd_write(f.vring.call_fd, UINT64_MAX - 1) == 0);
@@ -430,12 +431,12 @@ VU_TEST(vring, notify_writes_call_descriptor_and_counts)
 	CHECK(pipe(pipe_fds) == 0);
 	vu_fd_close(&f.vring.call_fd);
 	f.vring.call_fd = pipe_fds[0];
-	fixture_restart(&f, 0);
+	vring_restart(&f, 0);
 	vu_vring_notify(f.snapshot, &f.vring.pos);
 	CHECK_EQ(f.vring.pos.counters.nb_notifications, 3);
 	CHECK_EQ(f.vring.pos.counters.nb_notification_errors, 1);
 	close(pipe_fds[1]);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 static void
@@ -451,11 +452,11 @@ VU_TEST(vring, notification_that_blocks_and_is_interrupted_gives_the_ring_up)
 	struct sigaction action = { .sa_handler = ignore_signal }, before;
 	struct vring_fixture f;
 
-	fixture_start(&f, 16, 0);
+	vring_start(&f, 16, 0);
 	/* A front-end's own fd may be made blocking again behind our back. */
 	f.vring.call_fd = eventfd(0, EFD_CLOEXEC);
 	CHECK(eventfd_write(f.vring.call_fd, UINT64_MAX - 1) == 0);
-	fixture_restart(&f, 0);
+	vring_restart(&f, 0);
 	CHECK(sigaction(SIGALRM, &action, &before) == 0);
 	CHECK(setitimer(ITIMER_REAL, &interval, NULL) == 0);
 	vu_vring_notify(f.snapshot, &f.vring.pos);
@@ -464,7 +465,7 @@ VU_TEST(vring, notification_that_blocks_and_is_interrupted_gives_the_ring_up)
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_BAD_CALL);
 	CHECK_EQ(f.vring.pos.counters.nb_notification_errors, 1);
 	CHECK_EQ(f.vring.pos.counters.nb_notifications, 0);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring, every_fault_has_a_name_of_its_own)

@@ -54,13 +54,13 @@ VU_TEST(vring_chain, one_direct_descriptor)
 	struct vu_chain chain;
 	const struct fake_buf buf = read_buf(FAKE_HIGH_GPA + 8, 100);
 
-	fixture_start(&f, 8, 0);
+	vring_start(&f, 8, 0);
 	CHECK_EQ(walk(&f, (uint16_t)fake_ring_put(f.ring, &buf, 1), &chain), VU_VRING_OK);
 	CHECK(chain.nb_read == 1 && chain.nb_write == 0);
 	CHECK(chain.read_bytes == 100 && chain.write_bytes == 0);
 	CHECK(chain.seg[0].len_bytes == 100);
 	CHECK(chain.seg[0].hva == vu_mem_gpa_range_to_hva(f.mem, buf.gpa, 100));
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_chain, reads_then_writes)
@@ -72,14 +72,14 @@ VU_TEST(vring_chain, reads_then_writes)
 		write_buf(FAKE_MID_GPA + 0x100000, 30), write_buf(FAKE_HIGH_GPA + 64, 40),
 	};
 
-	fixture_start(&f, 8, 0);
+	vring_start(&f, 8, 0);
 	CHECK_EQ(walk(&f, (uint16_t)fake_ring_put(f.ring, bufs, 4), &chain), VU_VRING_OK);
 	CHECK(chain.nb_read == 2 && chain.nb_write == 2);
 	CHECK(chain.read_bytes == 30 && chain.write_bytes == 70);
 	for (unsigned int i = 0; i < 4; i++)
 		CHECK(chain.seg[i].hva == vu_mem_gpa_range_to_hva(f.mem, bufs[i].gpa, 1) &&
 			chain.seg[i].len_bytes == bufs[i].len_bytes);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_chain, zero_length_descriptors_add_nothing)
@@ -92,14 +92,14 @@ VU_TEST(vring_chain, zero_length_descriptors_add_nothing)
 		read_buf(UINT64_MAX, 0), write_buf(FAKE_HIGH_GPA + 64, 5), write_buf(0, 0),
 	};
 
-	fixture_start(&f, 8, 0);
+	vring_start(&f, 8, 0);
 	CHECK_EQ(walk(&f, (uint16_t)fake_ring_put(f.ring, bufs, 5), &chain), VU_VRING_OK);
 	CHECK(chain.nb_read == 1 && chain.nb_write == 1);
 	CHECK(chain.read_bytes == 10 && chain.write_bytes == 5);
 	CHECK_EQ(walk(&f, (uint16_t)fake_ring_put(f.ring, bufs, 1), &chain), VU_VRING_OK);
 	CHECK(chain.nb_read == 0 && chain.nb_write == 0);
 	CHECK(chain.read_bytes == 0 && chain.write_bytes == 0);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_chain, buffer_across_regions_becomes_pieces)
@@ -110,14 +110,14 @@ VU_TEST(vring_chain, buffer_across_regions_becomes_pieces)
 		read_buf(FAKE_MID_GPA - 1, 2), write_buf(FAKE_MID_GPA - 100, 1000),
 	};
 
-	fixture_start(&f, 8, 0);
+	vring_start(&f, 8, 0);
 	CHECK_EQ(walk(&f, (uint16_t)fake_ring_put(f.ring, bufs, 2), &chain), VU_VRING_OK);
 	CHECK(chain.nb_read == 2 && chain.nb_write == 2);
 	CHECK(chain.read_bytes == 2 && chain.write_bytes == 1000);
 	CHECK(chain.seg[0].len_bytes == 1 && chain.seg[1].len_bytes == 1);
 	CHECK(chain.seg[2].len_bytes == 100 && chain.seg[3].len_bytes == 900);
 	CHECK(chain.seg[3].hva == vu_mem_gpa_range_to_hva(f.mem, FAKE_MID_GPA, 1));
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_chain, indirect_tables_in_every_mixture)
@@ -128,7 +128,7 @@ VU_TEST(vring_chain, indirect_tables_in_every_mixture)
 	/* The second table lies across two regions, within one of its descriptors. */
 	const uint64_t tables[] = { TABLE_GPA, FAKE_MID_GPA - 24, TABLE_GPA + 4 };
 
-	fixture_start(&f, 16, F_INDIRECT);
+	vring_start(&f, 16, F_INDIRECT);
 	for (unsigned int i = 0; i < 6; i++)
 		bufs[i] = (struct fake_buf){ FAKE_HIGH_GPA + 256 * i, 10 + i, i >= 4 };
 	for (unsigned int i = 0; i < 3 * 6 * 2; i++) {
@@ -146,7 +146,7 @@ VU_TEST(vring_chain, indirect_tables_in_every_mixture)
 			CHECK(chain.seg[b].hva == vu_mem_gpa_range_to_hva(f.mem, bufs[b].gpa, 1) &&
 				chain.seg[b].len_bytes == bufs[b].len_bytes);
 	}
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_chain, flags_of_an_indirect_descriptor_but_next_mean_nothing)
@@ -155,13 +155,13 @@ VU_TEST(vring_chain, flags_of_an_indirect_descriptor_but_next_mean_nothing)
 	struct vu_chain chain;
 	const struct vu_split_desc entry = good_desc(VU_DESC_F_WRITE, 0);
 
-	fixture_start(&f, 8, F_INDIRECT);
+	vring_start(&f, 8, F_INDIRECT);
 	fake_guest_write(&f.guest, TABLE_GPA, &entry, sizeof(entry));
 	desc_set(&f, 0, (struct vu_split_desc){ TABLE_GPA, 16,
 		VU_DESC_F_INDIRECT | VU_DESC_F_WRITE, 7 });
 	CHECK_EQ(walk(&f, 0, &chain), VU_VRING_OK);
 	CHECK(chain.nb_write == 1 && chain.write_bytes == 64);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 /* A chain of nb buffers, the last nb - nb_direct ones in a table. */
@@ -188,7 +188,7 @@ VU_TEST(vring_chain, length_is_limited)
 {
 	struct vring_fixture f;
 
-	fixture_start(&f, 512, F_INDIRECT);
+	vring_start(&f, 512, F_INDIRECT);
 	for (uint32_t len_bytes = 0; len_bytes < 2; len_bytes++) {
 		CHECK_EQ(walk_of_length(&f, VU_MAX_CHAIN_SEGS, VU_MAX_CHAIN_SEGS, len_bytes),
 			VU_VRING_OK);
@@ -199,14 +199,14 @@ VU_TEST(vring_chain, length_is_limited)
 		CHECK_EQ(walk_of_length(&f, VU_MAX_CHAIN_SEGS + 2, VU_MAX_CHAIN_SEGS + 2,
 			len_bytes), VU_VRING_CHAIN_TOO_LONG);
 	}
-	fixture_stop(&f);
+	vring_stop(&f);
 	/* In a small ring the ring's size is the limit. */
-	fixture_start(&f, 8, F_INDIRECT);
+	vring_start(&f, 8, F_INDIRECT);
 	CHECK_EQ(walk_of_length(&f, 8, 8, 1), VU_VRING_OK);
 	CHECK_EQ(walk_of_length(&f, 8, 0, 1), VU_VRING_OK);
 	CHECK_EQ(walk_of_length(&f, 10, 0, 1), VU_VRING_CHAIN_TOO_LONG);
 	CHECK_EQ(walk_of_length(&f, 10, 5, 0), VU_VRING_CHAIN_TOO_LONG);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 /* ---- illegal chains ---- */
@@ -216,7 +216,7 @@ VU_TEST(vring_chain, loops_end)
 	struct vring_fixture f;
 	struct vu_chain chain;
 
-	fixture_start(&f, 8, F_INDIRECT);
+	vring_start(&f, 8, F_INDIRECT);
 	desc_set(&f, 0, good_desc(VU_DESC_F_NEXT, 0));
 	CHECK_EQ(walk(&f, 0, &chain), VU_VRING_CHAIN_TOO_LONG);
 	for (uint16_t i = 0; i < 8; i++)
@@ -230,7 +230,7 @@ VU_TEST(vring_chain, loops_end)
 		16);
 	desc_set(&f, 0, (struct vu_split_desc){ TABLE_GPA, 1600, VU_DESC_F_INDIRECT, 0 });
 	CHECK_EQ(walk(&f, 0, &chain), VU_VRING_CHAIN_TOO_LONG);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_chain, next_out_of_range)
@@ -239,7 +239,7 @@ VU_TEST(vring_chain, next_out_of_range)
 	struct vring_fixture f;
 	struct vu_chain chain;
 
-	fixture_start(&f, 8, F_INDIRECT);
+	vring_start(&f, 8, F_INDIRECT);
 	for (unsigned int i = 0; i < RTE_DIM(bad_next); i++) {
 		const struct vu_split_desc entry = good_desc(VU_DESC_F_NEXT, bad_next[i] - 6);
 
@@ -253,7 +253,7 @@ VU_TEST(vring_chain, next_out_of_range)
 	/* Without NEXT the field means nothing. */
 	desc_set(&f, 0, good_desc(0, 8));
 	CHECK_EQ(walk(&f, 0, &chain), VU_VRING_OK);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_chain, broken_indirect_tables)
@@ -264,7 +264,7 @@ VU_TEST(vring_chain, broken_indirect_tables)
 	const struct vu_split_desc nested = { TABLE_GPA, 16, VU_DESC_F_INDIRECT, 0 };
 	const struct vu_split_desc good = good_desc(0, 0);
 
-	fixture_start(&f, 8, F_INDIRECT);
+	vring_start(&f, 8, F_INDIRECT);
 	fake_guest_write(&f.guest, TABLE_GPA, &good, sizeof(good));
 	desc_set(&f, 0, nested);
 	CHECK_EQ(walk(&f, 0, &chain), VU_VRING_OK);
@@ -281,9 +281,9 @@ VU_TEST(vring_chain, broken_indirect_tables)
 	CHECK_EQ(walk(&f, 0, &chain), VU_VRING_BAD_INDIRECT);
 	/* The same good table without the feature. */
 	fake_guest_write(&f.guest, TABLE_GPA, &good, sizeof(good));
-	fixture_restart(&f, 0);
+	vring_restart(&f, 0);
 	CHECK_EQ(walk(&f, 0, &chain), VU_VRING_BAD_INDIRECT);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_chain, addresses_outside_memory)
@@ -309,7 +309,7 @@ VU_TEST(vring_chain, addresses_outside_memory)
 	struct vring_fixture f;
 	struct vu_chain chain;
 
-	fixture_start(&f, 8, F_INDIRECT);
+	vring_start(&f, 8, F_INDIRECT);
 	for (unsigned int i = 0; i < RTE_DIM(bad); i++) {
 		fake_ring_reset(f.ring);
 		CHECK_EQ(walk(&f, (uint16_t)fake_ring_put(f.ring, &bad[i], 1), &chain),
@@ -319,7 +319,7 @@ VU_TEST(vring_chain, addresses_outside_memory)
 		desc_set(&f, 0, (struct vu_split_desc){ bad_tables[i], 16, VU_DESC_F_INDIRECT, 0 });
 		CHECK_EQ(walk(&f, 0, &chain), VU_VRING_BAD_ADDRESS);
 	}
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_chain, readable_after_writable)
@@ -333,12 +333,12 @@ VU_TEST(vring_chain, readable_after_writable)
 		.bufs = &bufs[1], .nb_bufs = 2, .nb_direct = 1, .table_gpa = TABLE_GPA,
 	};
 
-	fixture_start(&f, 8, F_INDIRECT);
+	vring_start(&f, 8, F_INDIRECT);
 	CHECK_EQ(walk(&f, (uint16_t)fake_ring_put(f.ring, bufs, 3), &chain),
 		VU_VRING_BAD_DIRECTION);
 	CHECK_EQ(walk(&f, (uint16_t)fake_ring_add(f.ring, &indirect), &chain),
 		VU_VRING_BAD_DIRECTION);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_chain, total_length_fits_32_bits)
@@ -347,7 +347,7 @@ VU_TEST(vring_chain, total_length_fits_32_bits)
 	struct vu_chain chain;
 	struct fake_buf bufs[3];
 
-	fixture_start(&f, 8, 0);
+	vring_start(&f, 8, 0);
 	/* The sum is checked before the addresses, so the lengths need no memory. */
 	bufs[0] = write_buf(FAKE_HIGH_GPA, 0x1000);
 	bufs[1] = write_buf(FAKE_HIGH_GPA, UINT32_MAX - 0xfff);
@@ -358,7 +358,7 @@ VU_TEST(vring_chain, total_length_fits_32_bits)
 	bufs[0] = read_buf(FAKE_HIGH_GPA, 0x1000);
 	bufs[1] = write_buf(FAKE_HIGH_GPA, UINT32_MAX - 0xfff);
 	CHECK_EQ(walk(&f, (uint16_t)fake_ring_put(f.ring, bufs, 2), &chain), VU_VRING_BAD_ADDRESS);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 /* ---- cursor ---- */
@@ -462,7 +462,7 @@ VU_TEST(vring_chain, random_chains_are_what_the_guest_meant)
 	struct model model;
 	struct vu_chain chain;
 
-	fixture_start(&f, 64, F_INDIRECT);
+	vring_start(&f, 64, F_INDIRECT);
 	for (uint64_t gpa = FAKE_LOW_GPA; gpa < FAKE_MID_GPA + 4096; gpa += 8)
 		*(uint64_t *)fake_guest_ptr(&f.guest, gpa) = fake_rand_u64(&rand);
 	for (uint64_t gpa = FAKE_HIGH_GPA; gpa < FAKE_HIGH_GPA + 0x70000 + 400; gpa += 8)
@@ -484,7 +484,7 @@ VU_TEST(vring_chain, random_chains_are_what_the_guest_meant)
 			(uint16_t)fake_ring_add(f.ring, &shape), &chain), VU_VRING_OK);
 		model_check(&model, &chain);
 	}
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 /* ---- hostile tables ---- */
@@ -535,7 +535,7 @@ VU_TEST(vring_chain, hostile_tables_end_in_memory_or_in_a_fault)
 	unsigned int nb_seen[VU_VRING_NB_FAULTS] = { 0 };
 	struct vu_chain chain;
 
-	fixture_start(&f, 32, F_INDIRECT);
+	vring_start(&f, 32, F_INDIRECT);
 	for (unsigned int i = 0; i < 100000; i++) {
 		enum vu_vring_fault fault;
 		struct vu_split_desc desc = hostile_desc(&rand, 32);
@@ -552,5 +552,5 @@ VU_TEST(vring_chain, hostile_tables_end_in_memory_or_in_a_fault)
 	CHECK(nb_seen[VU_VRING_OK] != 0 && nb_seen[VU_VRING_BAD_NEXT] != 0);
 	CHECK(nb_seen[VU_VRING_CHAIN_TOO_LONG] != 0 && nb_seen[VU_VRING_BAD_INDIRECT] != 0);
 	CHECK(nb_seen[VU_VRING_BAD_ADDRESS] != 0 && nb_seen[VU_VRING_BAD_DIRECTION] != 0);
-	fixture_stop(&f);
+	vring_stop(&f);
 }

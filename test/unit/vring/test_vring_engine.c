@@ -5,32 +5,32 @@
  */
 #include "test.h"
 
-#include "engine_fixture.h"
+#include "vring_fixture.h"
 
 static const uint64_t layouts[] = { 0, F_PACKED };
 
 static void
 check_peek(uint64_t features)
 {
-	const struct fake_buf buf = buf_at(0x100, 60);
+	const struct fake_buf buf = engine_buf(0x100, 60);
 	struct vring_fixture f;
 	struct vu_burst burst;
 	int head;
 
-	fixture_start(&f, 8, features);
-	CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), 0);
+	vring_start(&f, 8, features);
+	CHECK_EQ(engine_peek(&f, &burst, VU_VRING_BURST), 0);
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
 	head = fake_ring_put(f.ring, &buf, 1);
 	fake_guest_write(&f.guest, buf.gpa, "hello", 5);
 	for (int i = 0; i < 2; i++) {
-		CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), 1);
+		CHECK_EQ(engine_peek(&f, &burst, VU_VRING_BURST), 1);
 		CHECK_EQ(burst.nb, 1);
 		CHECK_EQ(burst.head[0], head);
 		CHECK_EQ(burst.len_bytes[0], 60);
 		CHECK(burst.hva[0] != NULL && memcmp(burst.hva[0], "hello", 5) == 0);
 	}
 	CHECK_EQ(fake_ring_nb_used(f.ring), 0);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_engine, peek_translates_single_buffers_and_takes_nothing)
@@ -43,13 +43,15 @@ VU_TEST(vring_engine, peek_translates_single_buffers_and_takes_nothing)
 static int
 put_shapes(struct vring_fixture *f, int *heads)
 {
-	const struct fake_buf three[] = { buf_at(0, 10), buf_at(64, 10), buf_at(128, 10) };
-	const struct fake_buf empty = buf_at(0, 0), crossing = { FAKE_MID_GPA - 5, 10, false };
+	const struct fake_buf three[] = {
+		engine_buf(0, 10), engine_buf(64, 10), engine_buf(128, 10),
+	};
+	const struct fake_buf empty = engine_buf(0, 0), crossing = { FAKE_MID_GPA - 5, 10, false };
 	const struct fake_buf nowhere = { FAKE_NOWHERE_GPA, 10, false };
 	const struct fake_chain indirect = {
 		.bufs = three, .nb_bufs = 2, .nb_direct = 0, .table_gpa = FAKE_HIGH_GPA + 0x1000,
 	};
-	struct fake_buf write = buf_at(0, 10);
+	struct fake_buf write = engine_buf(0, 10);
 
 	write.is_write = true;
 	heads[0] = fake_ring_put(f->ring, three, 3);
@@ -70,9 +72,9 @@ check_shapes(uint64_t features)
 	struct vu_burst burst;
 	int heads[7], single;
 
-	fixture_start(&f, 16, features | F_INDIRECT);
+	vring_start(&f, 16, features | F_INDIRECT);
 	single = put_shapes(&f, heads);
-	CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), 7);
+	CHECK_EQ(engine_peek(&f, &burst, VU_VRING_BURST), 7);
 	for (int i = 0; i < 7; i++) {
 		CHECK((burst.hva[i] != NULL) == (i == single));
 		CHECK_EQ(burst.head[i], heads[i]);
@@ -81,10 +83,10 @@ check_shapes(uint64_t features)
 	}
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
 	/* The other direction: only the writable one is single. */
-	CHECK_EQ(peek_for(&f, &burst, 32, VU_DESC_F_WRITE), 7);
+	CHECK_EQ(engine_peek_for(&f, &burst, 32, VU_DESC_F_WRITE), 7);
 	for (int i = 0; i < 7; i++)
 		CHECK((burst.hva[i] != NULL) == (i == 2));
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_engine, peek_leaves_everything_else_to_the_chain_walk)
@@ -99,17 +101,17 @@ VU_TEST(vring_engine, peek_takes_at_most_max)
 		struct vring_fixture f;
 		struct vu_burst burst;
 
-		fixture_start(&f, 64, layouts[i]);
-		put_many(&f, 64);
-		CHECK_EQ(peek(&f, &burst, 1), 1);
-		CHECK_EQ(peek(&f, &burst, 31), 31);
-		CHECK_EQ(peek(&f, &burst, VU_VRING_BURST), VU_VRING_BURST);
-		CHECK_EQ(take(&f, VU_VRING_BURST), 32);
-		CHECK_EQ(take(&f, 20), 20);
-		CHECK_EQ(take(&f, VU_VRING_BURST), 12);
-		CHECK_EQ(take(&f, VU_VRING_BURST), 0);
+		vring_start(&f, 64, layouts[i]);
+		engine_put(&f, 64);
+		CHECK_EQ(engine_peek(&f, &burst, 1), 1);
+		CHECK_EQ(engine_peek(&f, &burst, 31), 31);
+		CHECK_EQ(engine_peek(&f, &burst, VU_VRING_BURST), VU_VRING_BURST);
+		CHECK_EQ(engine_take(&f, VU_VRING_BURST), 32);
+		CHECK_EQ(engine_take(&f, 20), 20);
+		CHECK_EQ(engine_take(&f, VU_VRING_BURST), 12);
+		CHECK_EQ(engine_take(&f, VU_VRING_BURST), 0);
 		CHECK_EQ(f.vring.pos.counters.nb_chains, 64);
-		fixture_stop(&f);
+		vring_stop(&f);
 	}
 }
 
@@ -121,29 +123,29 @@ check_used(uint64_t features)
 	struct vu_burst burst;
 	int heads[3];
 
-	fixture_start(&f, 4, features);
+	vring_start(&f, 4, features);
 	for (int i = 0; i < 3; i++) {
 		struct fake_buf buf = { FAKE_HIGH_GPA + 4096 * (uint64_t)i, 2000, true };
 
 		heads[i] = fake_ring_put(f.ring, &buf, 1);
 	}
-	CHECK_EQ(peek_for(&f, &burst, 32, VU_DESC_F_WRITE), 3);
+	CHECK_EQ(engine_peek_for(&f, &burst, 32, VU_DESC_F_WRITE), 3);
 	burst.used_bytes[0] = 0;
 	burst.used_bytes[1] = UINT32_MAX;
 	burst.used_bytes[2] = 77;
-	commit(&f, &burst, 2, true);
+	engine_commit(&f, &burst, 2, true);
 	CHECK_EQ(fake_ring_collect(f.ring, used, 4), 2);
 	CHECK(used[0].id == (uint32_t)heads[0] && used[0].len_bytes == 0);
 	CHECK(used[1].id == (uint32_t)heads[1] && used[1].len_bytes == UINT32_MAX);
 	/* The third is still there. Lengths that are not set count as 0. */
-	CHECK_EQ(peek_for(&f, &burst, 32, VU_DESC_F_WRITE), 1);
+	CHECK_EQ(engine_peek_for(&f, &burst, 32, VU_DESC_F_WRITE), 1);
 	burst.used_bytes[0] = 55;
-	commit(&f, &burst, 1, false);
+	engine_commit(&f, &burst, 1, false);
 	CHECK_EQ(fake_ring_collect(f.ring, used, 4), 1);
 	CHECK(used[0].id == (uint32_t)heads[2] && used[0].len_bytes == 0);
-	commit(&f, &burst, 0, true);
+	engine_commit(&f, &burst, 0, true);
 	CHECK_EQ(fake_ring_nb_used(f.ring), 0);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_engine, commit_reports_heads_and_lengths)
@@ -160,15 +162,15 @@ VU_TEST(vring_engine, stale_region_hint_is_harmless)
 		struct vring_fixture f;
 		struct vu_burst burst;
 
-		fixture_start(&f, 8, layouts[i]);
-		put_many(&f, 1);
+		vring_start(&f, 8, layouts[i]);
+		engine_put(&f, 1);
 		for (unsigned int k = 0; k < RTE_DIM(hints); k++) {
 			f.vring.pos.region_hint = hints[k];
-			CHECK_EQ(peek(&f, &burst, 1), 1);
+			CHECK_EQ(engine_peek(&f, &burst, 1), 1);
 			CHECK(burst.hva[0] != NULL && burst.hva[0] ==
 				vu_mem_gpa_range_to_hva(f.mem, FAKE_HIGH_GPA, 100));
 		}
-		fixture_stop(&f);
+		vring_stop(&f);
 	}
 }
 
@@ -188,17 +190,17 @@ check_first_notification(uint64_t features)
 {
 	struct vring_fixture f;
 
-	fixture_start(&f, 8, features);
+	vring_start(&f, 8, features);
 	for (int round = 0; round < 2; round++) {
 		look_away(f.ring, features);
-		put_many(&f, 2);
-		take(&f, 1);
-		CHECK(is_wanted(&f));
-		take(&f, 1);
-		CHECK(!is_wanted(&f));
-		start_at(&f, f.snapshot->is_packed ? 0x8003 : 3, features);
+		engine_put(&f, 2);
+		engine_take(&f, 1);
+		CHECK(engine_is_wanted(&f));
+		engine_take(&f, 1);
+		CHECK(!engine_is_wanted(&f));
+		engine_start_at(&f, f.snapshot->is_packed ? 0x8003 : 3, features);
 	}
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_engine, first_notification_after_start_is_unconditional)
@@ -215,20 +217,20 @@ check_signal(uint64_t features)
 	struct vring_fixture f;
 	const struct vu_vring_counters *counters = &f.vring.pos.counters;
 
-	fixture_start(&f, 8, features);
+	vring_start(&f, 8, features);
 	f.vring.call_fd = vu_fd_eventfd();
-	fixture_restart(&f, features);
-	put_many(&f, 3);
+	vring_restart(&f, features);
+	engine_put(&f, 3);
 	for (unsigned int i = 0; i < 3; i++) {
 		/* Wanted, not wanted, wanted again. */
 		fake_ring_set_no_interrupt(f.ring, i == 1);
-		take(&f, 1);
+		engine_take(&f, 1);
 		vu_ring_signal(f.snapshot, &f.vring.pos, f.snapshot->is_packed);
-		CHECK_EQ(fixture_events(f.vring.call_fd), i != 1);
+		CHECK_EQ(rig_events(f.vring.call_fd), i != 1);
 	}
 	CHECK_EQ(counters->nb_notifications, 2);
 	CHECK_EQ(counters->nb_notifications_suppressed, 1);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_engine, signal_counts_both_outcomes)

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -114,7 +115,7 @@ guest_offer(struct pair *pair, struct fake_rand *rand, uint64_t next)
 	uint32_t nb = fake_rand_in(rand, 1, MAX_ITEMS);
 
 	for (; nb != 0; nb--) {
-		struct vu_guest_buf bufs[] = { buf(&pair->f, next), buf(&pair->f, next) };
+		struct vu_guest_buf bufs[] = { pair_buf(&pair->f, next), pair_buf(&pair->f, next) };
 
 		if (fake_rand_one_in(rand, 3))
 			next += vu_vring_guest_add_chain(ring, bufs, 1, 1) == 0;

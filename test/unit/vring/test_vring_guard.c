@@ -91,7 +91,7 @@ static void
 guard_stop(struct vring_fixture *f, struct vu_vring_guard *guard)
 {
 	vu_vring_guard_destroy(guard);
-	fixture_stop(f);
+	vring_stop(f);
 }
 
 VU_TEST(vring_guard, buffers_of_a_devices_ring)
@@ -100,7 +100,7 @@ VU_TEST(vring_guard, buffers_of_a_devices_ring)
 	struct vu_vring_guard *guard;
 
 	for (unsigned int model = 0; model < VU_LOCK_NB_MODELS; model++) {
-		fixture_start(&f, RING_SIZE, F_INDIRECT);
+		vring_start(&f, RING_SIZE, F_INDIRECT);
 		guard = vu_vring_guard_attach(&f.vring, (enum vu_lock_model)model);
 		CHECK(guard != NULL);
 		CHECK(vu_vring_is_ready(guard));
@@ -109,7 +109,7 @@ VU_TEST(vring_guard, buffers_of_a_devices_ring)
 			check_buffers(&f, guard);
 		guard_stop(&f, guard);
 		/* A packed one, whose size its chains do not divide. */
-		fixture_start(&f, RING_SIZE + 5, F_INDIRECT | F_PACKED);
+		vring_start(&f, RING_SIZE + 5, F_INDIRECT | F_PACKED);
 		guard = vu_vring_guard_attach(&f.vring, (enum vu_lock_model)model);
 		for (unsigned int i = 0; i < 20; i++)
 			check_buffers(&f, guard);
@@ -126,7 +126,7 @@ VU_TEST(vring_guard, devices_ring_is_not_configured)
 	struct vu_vring_guard *guard;
 	int fd;
 
-	fixture_start(&f, RING_SIZE, 0);
+	vring_start(&f, RING_SIZE, 0);
 	guard = vu_vring_guard_attach(&f.vring, VU_LOCK_NONE);
 	CHECK_EQ(vu_vring_set_size(guard, 8), -EPERM);
 	CHECK_EQ(vu_vring_set_queue_info(guard, 0, 0, 0), -EPERM);
@@ -165,7 +165,7 @@ create_own(struct vring_fixture *f, enum vu_lock_model model)
 	static const struct fake_ring_place place = { FAKE_MID, 0 };
 	struct vu_vring_guard *guard;
 
-	fixture_configure(f, RING_SIZE, &place);
+	vring_configure(f, RING_SIZE, &place);
 	guard = vu_vring_guard_create(f->mem, RING_SIZE, model);
 	CHECK(guard != NULL);
 	configure_own(f, guard);
@@ -179,7 +179,7 @@ create_own_packed(struct vring_fixture *f)
 	static const struct fake_ring_place place = { FAKE_MID, 0, true };
 	struct vu_vring_guard *guard;
 
-	fixture_configure(f, RING_SIZE - 3, &place);
+	vring_configure(f, RING_SIZE - 3, &place);
 	guard = vu_vring_guard_create(f->mem, RING_SIZE, VU_LOCK_SPIN);
 	CHECK(guard != NULL);
 	CHECK(vu_vring_set_size(guard, RING_SIZE - 3) == -EINVAL);
@@ -349,10 +349,10 @@ VU_TEST(vring_guard, fds)
 	/* An fd that comes while the ring runs counts at once. */
 	CHECK_EQ(vu_vring_set_call(guard, dup(call_fd)), 0);
 	CHECK_EQ(vu_vring_signal_used(guard), 0);
-	CHECK_EQ(fixture_events(call_fd), 1);
+	CHECK_EQ(rig_events(call_fd), 1);
 	CHECK_EQ(vu_vring_set_call(guard, VU_FD_NONE), 0);
 	CHECK_EQ(vu_vring_signal_used(guard), 0);
-	CHECK_EQ(fixture_events(call_fd), 0);
+	CHECK_EQ(rig_events(call_fd), 0);
 	CHECK_EQ(vu_vring_set_err(guard, dup(call_fd)), 0);
 	CHECK_EQ(vu_vring_set_kick(guard, VU_FD_NONE), 0);
 	guard_stop(&f, guard);
@@ -418,7 +418,7 @@ VU_TEST(vring_guard, bad_chain_gives_up)
 	struct vu_vring_item items[4];
 	int head;
 
-	fixture_start(&f, RING_SIZE, 0);
+	vring_start(&f, RING_SIZE, 0);
 	guard = vu_vring_guard_attach(&f.vring, VU_LOCK_SPIN);
 	put(&f, 2);
 	head = f.ring->avail->ring[1];
@@ -429,7 +429,7 @@ VU_TEST(vring_guard, bad_chain_gives_up)
 	CHECK_EQ(vu_vring_push(guard, items, 1), -ESHUTDOWN);
 	CHECK(!vu_vring_is_ready(guard));
 	guard_stop(&f, guard);
-	fixture_start(&f, RING_SIZE, F_PACKED);
+	vring_start(&f, RING_SIZE, F_PACKED);
 	guard = vu_vring_guard_attach(&f.vring, VU_LOCK_SPIN);
 	put(&f, 2);
 	f.ring->packed_desc[3].gpa = FAKE_NOWHERE_GPA;
@@ -485,7 +485,7 @@ run_threads(enum vu_lock_model model, uint64_t features)
 	unsigned int nb_put = 0;
 	unsigned int nb_used = 0;
 
-	fixture_start(&f, RING_SIZE, features);
+	vring_start(&f, RING_SIZE, features);
 	shared.guard = vu_vring_guard_attach(&f.vring, model);
 	for (unsigned int i = 0; i < NB_THREADS; i++)
 		expect_thread_start(&threads[i], consumer_main, &shared);
@@ -503,7 +503,7 @@ run_threads(enum vu_lock_model model, uint64_t features)
 	CHECK_EQ(shared.nb_clashes, 0);
 	CHECK_EQ(f.vring.pos.counters.nb_chains, NB_CHAINS);
 	vu_vring_guard_destroy(shared.guard);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_guard, spinlock_between_threads)

@@ -68,12 +68,12 @@ check_many_rounds(uint64_t features)
 	WAIT_WHILE(back < 140000) {
 		uint16_t want = (uint16_t)(1 + next % 37), nb;
 
-		next += add(&f, next, want, true);
-		use(&f, (uint16_t)(1 + next % 29), (uint32_t)(next % 300), VU_DESC_F_WRITE);
+		next += pair_add(&f, next, want, true);
+		pair_use(&f, (uint16_t)(1 + next % 29), (uint32_t)(next % 300), VU_DESC_F_WRITE);
 		nb = vu_vring_guest_collect(f.ring, done, (uint16_t)(1 + next % 23));
 		CHECK(!f.ring->is_broken);
 		for (uint16_t i = 0; i < nb; i++) {
-			CHECK_EQ(number(&done[i]), back);
+			CHECK_EQ(pair_number(&done[i]), back);
 			CHECK(done[i].len_bytes <= BUF_BYTES);
 			back++;
 		}
@@ -94,8 +94,8 @@ VU_TEST(vring_guest, a_full_ring_takes_no_more)
 
 	for (unsigned int i = 0; i < RTE_DIM(layouts); i++) {
 		pair_start(&f, 8, layouts[i]);
-		CHECK_EQ(add(&f, 0, 10, false), 8);
-		CHECK_EQ(add(&f, 8, 1, false), 0);
+		CHECK_EQ(pair_add(&f, 0, 10, false), 8);
+		CHECK_EQ(pair_add(&f, 8, 1, false), 0);
 		CHECK_EQ(vu_vring_guest_nb_out(f.ring), 8);
 		pair_stop(&f);
 	}
@@ -108,8 +108,8 @@ VU_TEST(vring_guest, readable_buffers_report_no_bytes)
 
 	for (unsigned int i = 0; i < RTE_DIM(layouts); i++) {
 		pair_start(&f, 8, layouts[i]);
-		add(&f, 0, 1, false);
-		CHECK_EQ(use(&f, 1, 100, 0), 1);
+		pair_add(&f, 0, 1, false);
+		CHECK_EQ(pair_use(&f, 1, 100, 0), 1);
 		CHECK_EQ(vu_vring_guest_collect(f.ring, &done, 1), 1);
 		CHECK_EQ(done.len_bytes, 0);
 		pair_stop(&f);
@@ -128,7 +128,7 @@ check_chains(uint64_t features)
 	pair_start(&f, 8, features);
 	for (unsigned int round = 0; round < 50; round++) {
 		for (unsigned int i = 0; i < 4; i++)
-			bufs[i] = buf(&f, 4 * round + i);
+			bufs[i] = pair_buf(&f, 4 * round + i);
 		CHECK_EQ(vu_vring_guest_add_chain(f.ring, bufs, 2, 1), 0);
 		CHECK_EQ(vu_vring_guest_add_chain(f.ring, bufs, 0, 4), 0);
 		CHECK_EQ(vu_vring_guest_add_chain(f.ring, bufs, 1, 1), -ENOSPC);
@@ -147,7 +147,7 @@ check_chains(uint64_t features)
 		burst.used_bytes[1] = 1000;
 		vu_ring_commit(f.snapshot, &f.vring.pos, &burst, 2, true, f.snapshot->is_packed);
 		CHECK_EQ(vu_vring_guest_collect(f.ring, done, 4), 2);
-		CHECK_EQ(number(&done[0]), 4 * round);
+		CHECK_EQ(pair_number(&done[0]), 4 * round);
 		CHECK_EQ(done[0].len_bytes, BUF_BYTES);
 		CHECK_EQ(done[1].len_bytes, 1000);
 		CHECK_EQ(vu_vring_guest_nb_free(f.ring), 8);
@@ -190,7 +190,7 @@ check_lie(uint64_t features, uint32_t id, uint16_t nb)
 	struct vu_guest_done done[16];
 
 	pair_start(&f, 8, features);
-	add(&f, 0, 3, true);
+	pair_add(&f, 0, 3, true);
 	lie(&f, id, nb);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 16), 0);
 	CHECK(f.ring->is_broken);
@@ -226,8 +226,8 @@ VU_TEST(vring_guest, a_buffer_comes_back_only_once)
 	struct vu_guest_done done[4];
 
 	pair_start(&f, 8, F_VERSION_1);
-	add(&f, 0, 3, true);
-	use(&f, 1, 10, VU_DESC_F_WRITE);
+	pair_add(&f, 0, 3, true);
+	pair_use(&f, 1, 10, VU_DESC_F_WRITE);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 4), 1);
 	lie(&f, 7, 1);
 	lie(&f, f.ring->used->ring[0].id, 1);
@@ -245,7 +245,7 @@ VU_TEST(vring_guest, one_used_entry_ends_a_batch_in_order)
 	for (unsigned int round = 0; round < 20; round++) {
 		uint16_t idx = f.ring->used->idx;
 
-		add(&f, 5 * round, 5, true);
+		pair_add(&f, 5 * round, 5, true);
 		/* Four buffers with one entry that names the last of them, in the first's place. */
 		f.ring->used->ring[idx & 7].id = f.ring->avail->ring[(idx + 3) & 7];
 		f.ring->used->ring[idx & 7].len_bytes = 17;
@@ -253,7 +253,7 @@ VU_TEST(vring_guest, one_used_entry_ends_a_batch_in_order)
 		CHECK_EQ(vu_vring_guest_collect(f.ring, done, 3), 3);
 		CHECK_EQ(done[2].len_bytes, BUF_BYTES);
 		CHECK_EQ(vu_vring_guest_collect(f.ring, &done[3], 8), 1);
-		CHECK_EQ(number(&done[3]), 5 * round + 3);
+		CHECK_EQ(pair_number(&done[3]), 5 * round + 3);
 		CHECK_EQ(done[3].len_bytes, 17);
 		idx += 4;
 		f.ring->used->ring[idx & 7].id = f.ring->avail->ring[idx & 7];
@@ -287,18 +287,20 @@ check_batches(uint64_t features, uint16_t size)
 
 	pair_start(&f, size, features | F_IN_ORDER);
 	WAIT_WHILE(back < 100000) {
-		struct vu_guest_buf bufs[3] = { buf(&f, next), buf(&f, next), buf(&f, next) };
+		struct vu_guest_buf bufs[3] = {
+			pair_buf(&f, next), pair_buf(&f, next), pair_buf(&f, next),
+		};
 		uint16_t nb;
 
 		if (fake_rand_one_in(&rand, 4))
 			next += vu_vring_guest_add_chain(f.ring, bufs, 3, 0) == 0;
 		else
-			next += add(&f, next, (uint16_t)fake_rand_in(&rand, 1, 16), false);
+			next += pair_add(&f, next, (uint16_t)fake_rand_in(&rand, 1, 16), false);
 		vu_vring_guest_publish(f.ring);
 		use_batch(&f, (uint16_t)fake_rand_in(&rand, 1, 32));
 		nb = vu_vring_guest_collect(f.ring, done, (uint16_t)fake_rand_in(&rand, 1, 32));
 		for (uint16_t i = 0; i < nb; i++) {
-			CHECK_EQ(number(&done[i]), back);
+			CHECK_EQ(pair_number(&done[i]), back);
 			CHECK_EQ(done[i].len_bytes, 0);
 			back++;
 		}
@@ -325,7 +327,7 @@ check_restart_in_batch(uint64_t features)
 	struct vu_guest_done done[16];
 
 	pair_start(&f, 8, features | F_IN_ORDER);
-	add(&f, 0, 8, false);
+	pair_add(&f, 0, 8, false);
 	use_batch(&f, 3);
 	use_batch(&f, 2);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 1), 1);
@@ -334,7 +336,7 @@ check_restart_in_batch(uint64_t features)
 	CHECK_EQ(use_batch(&f, 16), 3);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, &done[5], 16), 3);
 	for (unsigned int i = 0; i < 8; i++)
-		CHECK_EQ(number(&done[i]), i);
+		CHECK_EQ(pair_number(&done[i]), i);
 	CHECK(!f.ring->is_broken);
 	pair_stop(&f);
 }
@@ -356,23 +358,23 @@ check_indirect(uint64_t features)
 	struct vu_chain chain;
 
 	pair_start(&f, 8, features);
-	table.memory = f.mem + DATA_OFFSET - 4096;
+	table.memory = f.guest.base + DATA_OFFSET - 4096;
 	table.gpa = (uintptr_t)table.memory;
 	for (unsigned int i = 0; i < RTE_DIM(bufs); i++)
-		bufs[i] = buf(&f, i);
+		bufs[i] = pair_buf(&f, i);
 	CHECK_EQ(vu_vring_guest_add_indirect(f.ring, bufs, 4, 2, &table),
 		(features & F_INDIRECT) != 0 ? 0 : -ENOTSUP);
 	if ((features & F_INDIRECT) != 0) {
-		CHECK_EQ(add(&f, 1, 8, false), 7);
+		CHECK_EQ(pair_add(&f, 1, 8, false), 7);
 		CHECK_EQ(vu_vring_guest_add_indirect(f.ring, bufs, 1, 0, &table), -ENOSPC);
 		CHECK_EQ(vu_ring_peek(f.snapshot, &f.vring.pos, &burst, 32, 0,
 			f.snapshot->is_packed), 8);
 		CHECK_EQ(vu_ring_chain(f.snapshot, &f.vring.pos, &burst, 0, &chain), VU_VRING_OK);
 		CHECK(chain.read_bytes == 4 * BUF_BYTES && chain.write_bytes == 2 * BUF_BYTES);
-		use(&f, 2, 10000, 0);
+		pair_use(&f, 2, 10000, 0);
 		CHECK_EQ(vu_vring_guest_collect(f.ring, done, 2), 2);
-		CHECK(number(&done[0]) == 0 && done[0].len_bytes == 2 * BUF_BYTES);
-		CHECK(number(&done[1]) == 1 && done[1].len_bytes == 0);
+		CHECK(pair_number(&done[0]) == 0 && done[0].len_bytes == 2 * BUF_BYTES);
+		CHECK(pair_number(&done[1]) == 1 && done[1].len_bytes == 0);
 	}
 	pair_stop(&f);
 }
@@ -392,10 +394,10 @@ VU_TEST(vring_guest, kicks_follow_the_flag)
 
 	pair_start(&f, 8, F_VERSION_1);
 	vu_store(&f.ring->used->flags, 0);
-	add(&f, 0, 1, false);
+	pair_add(&f, 0, 1, false);
 	CHECK(vu_vring_guest_wants_kick(f.ring));
 	vu_store(&f.ring->used->flags, VU_USED_F_NO_NOTIFY);
-	add(&f, 1, 1, false);
+	pair_add(&f, 1, 1, false);
 	CHECK(!vu_vring_guest_wants_kick(f.ring));
 	pair_stop(&f);
 }
@@ -413,13 +415,13 @@ VU_TEST(vring_guest, kicks_follow_the_event_structure)
 		event = f.snapshot->device_event;
 		event->flags = VU_PACKED_EVENT_DESC;
 		event->position = events[i].position;
-		add(&f, 0, 2, false);
+		pair_add(&f, 0, 2, false);
 		CHECK_EQ(vu_vring_guest_wants_kick(f.ring), events[i].is_wanted);
 		CHECK(!vu_vring_guest_wants_kick(f.ring));
 		event->flags = VU_PACKED_EVENT_ENABLE;
 		CHECK(vu_vring_guest_wants_kick(f.ring));
 		event->flags = VU_PACKED_EVENT_DISABLE;
-		add(&f, 2, 1, false);
+		pair_add(&f, 2, 1, false);
 		CHECK(!vu_vring_guest_wants_kick(f.ring));
 		pair_stop(&f);
 	}
@@ -433,16 +435,16 @@ VU_TEST(vring_guest, kicks_follow_the_event_index)
 	pair_start(&f, 8, F_VERSION_1 | F_EVENT_IDX);
 	event = (uint16_t *)(void *)&f.ring->used->ring[8];
 	*event = 1;
-	add(&f, 0, 1, false);
+	pair_add(&f, 0, 1, false);
 	CHECK(!vu_vring_guest_wants_kick(f.ring));
-	add(&f, 1, 1, false);
+	pair_add(&f, 1, 1, false);
 	CHECK(vu_vring_guest_wants_kick(f.ring));
-	add(&f, 2, 1, false);
+	pair_add(&f, 2, 1, false);
 	CHECK(!vu_vring_guest_wants_kick(f.ring));
 	/* Flags count for nothing then. */
 	vu_store(&f.ring->used->flags, VU_USED_F_NO_NOTIFY);
 	*event = 4;
-	add(&f, 3, 4, false);
+	pair_add(&f, 3, 4, false);
 	CHECK(vu_vring_guest_wants_kick(f.ring));
 	pair_stop(&f);
 }
@@ -454,17 +456,17 @@ check_calls(uint64_t features)
 	struct vu_guest_done done[8];
 
 	pair_start(&f, 8, features);
-	add(&f, 0, 8, true);
+	pair_add(&f, 0, 8, true);
 	vu_vring_guest_disarm(f.ring);
-	use(&f, 1, 0, VU_DESC_F_WRITE);
-	wants_notification(&f); /* first one after a start: always */
-	use(&f, 1, 0, VU_DESC_F_WRITE);
-	CHECK(!wants_notification(&f));
+	pair_use(&f, 1, 0, VU_DESC_F_WRITE);
+	pair_wants_notification(&f); /* first one after a start: always */
+	pair_use(&f, 1, 0, VU_DESC_F_WRITE);
+	CHECK(!pair_wants_notification(&f));
 	CHECK(!vu_vring_guest_arm(f.ring));
 	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 8), 2);
 	CHECK(vu_vring_guest_arm(f.ring));
-	use(&f, 1, 0, VU_DESC_F_WRITE);
-	CHECK(wants_notification(&f));
+	pair_use(&f, 1, 0, VU_DESC_F_WRITE);
+	CHECK(pair_wants_notification(&f));
 	pair_stop(&f);
 }
 
@@ -511,21 +513,21 @@ check_restart(uint64_t features, bool scribbles)
 
 	pair_start(&f, 16, features);
 	for (unsigned int round = 0; round < 12; round++) {
-		next += add(&f, next, 9, true);
-		use(&f, 5, 1, VU_DESC_F_WRITE);
+		next += pair_add(&f, next, 9, true);
+		pair_use(&f, 5, 1, VU_DESC_F_WRITE);
 		nb = vu_vring_guest_collect(f.ring, done, 2);
 		for (uint16_t i = 0; i < nb; i++)
-			seen[number(&done[i])]++;
+			seen[pair_number(&done[i])]++;
 		if (scribbles)
 			scribble(&f);
 		pair_restart(&f, features);
 	}
-	while (use(&f, 16, 1, VU_DESC_F_WRITE) != 0)
+	while (pair_use(&f, 16, 1, VU_DESC_F_WRITE) != 0)
 		;
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
 	nb = vu_vring_guest_collect(f.ring, done, 64);
 	for (uint16_t i = 0; i < nb; i++)
-		seen[number(&done[i])]++;
+		seen[pair_number(&done[i])]++;
 	CHECK(!f.ring->is_broken);
 	CHECK_EQ(vu_vring_guest_nb_free(f.ring), 16);
 	for (uintptr_t i = 0; i < next; i++)
@@ -549,15 +551,15 @@ check_restart_order(uint64_t features)
 
 	pair_start(&f, 8, features);
 	/* Shuffle the stack of free descriptors. */
-	add(&f, 0, 8, true);
-	use(&f, 5, 1, VU_DESC_F_WRITE);
+	pair_add(&f, 0, 8, true);
+	pair_use(&f, 5, 1, VU_DESC_F_WRITE);
 	vu_vring_guest_collect(f.ring, done, 5);
-	add(&f, 8, 5, true);
+	pair_add(&f, 8, 5, true);
 	pair_restart(&f, features);
-	CHECK_EQ(use(&f, 16, 1, VU_DESC_F_WRITE), 8);
+	CHECK_EQ(pair_use(&f, 16, 1, VU_DESC_F_WRITE), 8);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 16), 8);
 	for (unsigned int i = 0; i < 8; i++)
-		CHECK_EQ(number(&done[i]), 5 + i);
+		CHECK_EQ(pair_number(&done[i]), 5 + i);
 	pair_stop(&f);
 }
 
@@ -573,15 +575,15 @@ check_restart_after_nonsense(uint64_t features)
 	struct vu_guest_done done[16];
 
 	pair_start(&f, 8, features);
-	add(&f, 0, 6, true);
+	pair_add(&f, 0, 6, true);
 	lie(&f, 99, 40000);
 	vu_vring_guest_collect(f.ring, done, 16);
 	CHECK(f.ring->is_broken);
 	pair_restart(&f, features);
-	CHECK_EQ(use(&f, 16, 1, VU_DESC_F_WRITE), 6);
+	CHECK_EQ(pair_use(&f, 16, 1, VU_DESC_F_WRITE), 6);
 	CHECK_EQ(vu_vring_guest_collect(f.ring, done, 16), 6);
 	for (unsigned int i = 0; i < 6; i++)
-		CHECK_EQ(number(&done[i]), i);
+		CHECK_EQ(pair_number(&done[i]), i);
 	pair_stop(&f);
 }
 
@@ -601,14 +603,14 @@ measure(const char *what, uint64_t features)
 
 	pair_start(&f, 256, features);
 	for (unsigned int i = 0; i < RTE_DIM(bufs); i++)
-		bufs[i] = buf(&f, i);
+		bufs[i] = pair_buf(&f, i);
 	for (unsigned int round = 0; round < 200000; round++) {
 		uint64_t start = rte_rdtsc_precise(), added, used;
 
 		vu_vring_guest_add(f.ring, bufs, RTE_DIM(bufs), true);
 		vu_vring_guest_publish(f.ring);
 		added = rte_rdtsc_precise();
-		use(&f, RTE_DIM(bufs), 60, VU_DESC_F_WRITE);
+		pair_use(&f, RTE_DIM(bufs), 60, VU_DESC_F_WRITE);
 		used = rte_rdtsc_precise();
 		vu_vring_guest_collect(f.ring, done, RTE_DIM(done));
 		best_collect = RTE_MIN(best_collect, rte_rdtsc_precise() - used);

@@ -58,9 +58,9 @@ carry(struct guest_fixture *f, uint16_t nb)
 {
 	struct vu_guest_done done[RING_ENTRIES];
 
-	CHECK(add(f, 0, nb, false) == nb);
+	CHECK(pair_add(f, 0, nb, false) == nb);
 	vu_vring_guest_arm(f->ring);
-	CHECK(use(f, nb, 0, 0) == nb);
+	CHECK(pair_use(f, nb, 0, 0) == nb);
 	vu_ring_signal(f->snapshot, &f->vring.pos, f->snapshot->is_packed);
 	CHECK(vu_vring_guest_collect(f->ring, done, RING_ENTRIES) == nb);
 }
@@ -118,8 +118,8 @@ VU_TEST(vring_notify, what_waits_is_notified_though_the_guest_looked_away)
 		notify_start(&f, layouts[i], (struct vu_notify_conf){ 3, LONG_US });
 		carry(&f, 1);
 		vu_vring_guest_disarm(f.ring);
-		add(&f, 0, 2, false);
-		use(&f, 2, 0, 0);
+		pair_add(&f, 0, 2, false);
+		pair_use(&f, 2, 0, 0);
 		vu_ring_signal(f.snapshot, &f.vring.pos, f.snapshot->is_packed);
 		CHECK_EQ(events(&f), 1);
 		vu_vring_guest_collect(f.ring, done, RING_ENTRIES);
@@ -238,7 +238,7 @@ device_main(void *arg)
 	struct fake_rand rand = { 7 };
 
 	while (vu_load(&s->is_stopped) == 0 && !expect_has_failed()) {
-		if (use(&s->f, (uint16_t)fake_rand_in(&rand, 1, 32), 0, 0) != 0)
+		if (pair_use(&s->f, (uint16_t)fake_rand_in(&rand, 1, 32), 0, 0) != 0)
 			vu_ring_signal(s->f.snapshot, &s->f.vring.pos, s->f.snapshot->is_packed);
 		vu_vring_notify_check(s->f.snapshot, &s->f.vring.pos);
 	}
@@ -278,7 +278,7 @@ driver_step(struct sleeper *s, struct fake_rand *rand)
 	struct vu_guest_done done[RING_ENTRIES];
 
 	if (fake_rand_one_in(rand, 2))
-		add(&s->f, 0, (uint16_t)fake_rand_in(rand, 1, is_wide_awake ? 20 : 2), false);
+		pair_add(&s->f, 0, (uint16_t)fake_rand_in(rand, 1, is_wide_awake ? 20 : 2), false);
 	if (is_wide_awake)
 		vu_vring_guest_disarm(s->f.ring);
 	for (unsigned int n = fake_rand_in(rand, 0, 20); n != 0; n--)

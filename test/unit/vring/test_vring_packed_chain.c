@@ -18,7 +18,7 @@ struct packed_chain_fixture {
 static void
 start(struct packed_chain_fixture *c, uint16_t size, uint64_t features)
 {
-	fixture_start(&c->f, size, F_PACKED | features);
+	vring_start(&c->f, size, F_PACKED | features);
 }
 
 /* Walk the next entry. */
@@ -76,7 +76,7 @@ VU_TEST(vring_packed_chain, direct_chain_over_the_wrap)
 			CHECK_EQ(c.chain.seg[i].len_bytes, bufs[i].len_bytes);
 		}
 	}
-	fixture_stop(&c.f);
+	vring_stop(&c.f);
 }
 
 /* Entry i starts behind the slots of those before it. */
@@ -98,7 +98,7 @@ VU_TEST(vring_packed_chain, later_entries_of_a_burst)
 		CHECK_EQ(c.chain.nb_read, 1 + i % 3);
 		CHECK_EQ(c.chain.seg[0].len_bytes, 100u * i + 1);
 	}
-	fixture_stop(&c.f);
+	vring_stop(&c.f);
 }
 
 VU_TEST(vring_packed_chain, buffers_are_split_where_regions_end)
@@ -119,7 +119,7 @@ VU_TEST(vring_packed_chain, buffers_are_split_where_regions_end)
 	CHECK_EQ(walk_bufs(&c, &wrapping, 1), VU_VRING_BAD_ADDRESS);
 	CHECK_EQ(walk_bufs(&c, &empty, 1), VU_VRING_OK);
 	CHECK(c.chain.nb_read == 0 && c.chain.nb_write == 0);
-	fixture_stop(&c.f);
+	vring_stop(&c.f);
 }
 
 VU_TEST(vring_packed_chain, readable_after_writable_is_a_fault)
@@ -133,7 +133,7 @@ VU_TEST(vring_packed_chain, readable_after_writable_is_a_fault)
 	start(&c, 4, F_INDIRECT);
 	CHECK_EQ(walk_bufs(&c, bufs, 2), VU_VRING_BAD_DIRECTION);
 	CHECK_EQ(walk_chain(&c, &indirect), VU_VRING_BAD_DIRECTION);
-	fixture_stop(&c.f);
+	vring_stop(&c.f);
 }
 
 VU_TEST(vring_packed_chain, more_than_32_bits_of_bytes_is_a_fault)
@@ -145,7 +145,7 @@ VU_TEST(vring_packed_chain, more_than_32_bits_of_bytes_is_a_fault)
 
 	start(&c, 4, 0);
 	CHECK_EQ(walk_bufs(&c, bufs, 2), VU_VRING_BAD_LENGTH);
-	fixture_stop(&c.f);
+	vring_stop(&c.f);
 }
 
 VU_TEST(vring_packed_chain, indirect_table_longer_than_the_ring)
@@ -173,7 +173,7 @@ VU_TEST(vring_packed_chain, indirect_table_longer_than_the_ring)
 	CHECK_EQ(c.chain.nb_read, 100);
 	indirect.nb_bufs = VU_MAX_CHAIN_SEGS + 1;
 	CHECK_EQ(walk_chain(&c, &indirect), VU_VRING_CHAIN_TOO_LONG);
-	fixture_stop(&c.f);
+	vring_stop(&c.f);
 }
 
 /* All flags but WRITE are reserved there; a split driver's NEXT or a nested table would be one. */
@@ -195,7 +195,7 @@ VU_TEST(vring_packed_chain, flags_inside_an_indirect_table_are_ignored)
 	CHECK_EQ(walk(&c), VU_VRING_OK);
 	CHECK(c.chain.nb_read == 2 && c.chain.nb_write == 1);
 	CHECK(c.chain.read_bytes == 3 && c.chain.write_bytes == 3);
-	fixture_stop(&c.f);
+	vring_stop(&c.f);
 }
 
 VU_TEST(vring_packed_chain, broken_indirect_tables)
@@ -230,9 +230,9 @@ VU_TEST(vring_packed_chain, broken_indirect_tables)
 	c.f.ring->packed_desc[0].flags |= VU_DESC_F_INDIRECT;
 	CHECK_EQ(walk(&c), VU_VRING_BAD_INDIRECT);
 	/* Not negotiated. */
-	fixture_restart(&c.f, F_PACKED);
+	vring_restart(&c.f, F_PACKED);
 	CHECK_EQ(walk_chain(&c, &indirect), VU_VRING_BAD_INDIRECT);
-	fixture_stop(&c.f);
+	vring_stop(&c.f);
 }
 
 VU_TEST(vring_packed_chain, indirect_table_across_regions)
@@ -251,7 +251,7 @@ VU_TEST(vring_packed_chain, indirect_table_across_regions)
 		for (uint32_t i = 0; i < 4; i++)
 			CHECK_EQ(c.chain.seg[i].len_bytes, 10 + i);
 	}
-	fixture_stop(&c.f);
+	vring_stop(&c.f);
 }
 
 VU_TEST(vring_packed_chain, longest_chain)
@@ -272,7 +272,7 @@ VU_TEST(vring_packed_chain, longest_chain)
 	CHECK(fake_ring_put(c.f.ring, bufs, VU_MAX_CHAIN_SEGS + 1) >= 0);
 	CHECK_EQ(vu_packed_peek(c.f.snapshot, &c.f.vring.pos, &c.burst, 1, 0), 0);
 	CHECK_EQ(c.f.vring.pos.fault, VU_VRING_CHAIN_TOO_LONG);
-	fixture_stop(&c.f);
+	vring_stop(&c.f);
 }
 
 /* What the guest writes between the peek and the walk changes what is in the chain, not how far. */
@@ -293,5 +293,5 @@ VU_TEST(vring_packed_chain, guest_that_changes_its_mind_gains_nothing)
 	c.f.ring->packed_desc[1].flags |= VU_DESC_F_INDIRECT;
 	CHECK_EQ(vu_packed_chain(c.f.snapshot, &c.f.vring.pos, &c.burst, 0, &c.chain),
 		VU_VRING_BAD_INDIRECT);
-	fixture_stop(&c.f);
+	vring_stop(&c.f);
 }

@@ -5,7 +5,7 @@
  */
 #include "test.h"
 
-#include "engine_fixture.h"
+#include "vring_fixture.h"
 
 /* Run `nb` entries through a ring in bursts of changing size; all must come back in order. */
 static void
@@ -14,7 +14,7 @@ check_run(struct vring_fixture *f, unsigned int nb)
 	struct fake_rand rand = { 7 };
 	struct vu_split_used_elem used[32];
 	uint16_t heads[32];
-	const struct fake_buf buf = buf_at(0, 64);
+	const struct fake_buf buf = engine_buf(0, 64);
 
 	while (nb != 0) {
 		uint32_t max = RTE_MIN(RTE_MIN(32u, nb), f->ring->size);
@@ -22,7 +22,7 @@ check_run(struct vring_fixture *f, unsigned int nb)
 
 		for (uint32_t i = 0; i < nb_round; i++)
 			heads[i] = (uint16_t)fake_ring_put(f->ring, &buf, 1);
-		CHECK_EQ(take(f, 32), nb_round);
+		CHECK_EQ(engine_take(f, 32), nb_round);
 		CHECK_EQ(fake_ring_collect(f->ring, used, 32), nb_round);
 		for (uint32_t i = 0; i < nb_round; i++)
 			CHECK_EQ(used[i].id, heads[i]);
@@ -40,12 +40,12 @@ VU_TEST(vring_split, indices_wrap_at_65536)
 	for (unsigned int i = 0; i < RTE_DIM(sizes); i++) {
 		struct vring_fixture f;
 
-		fixture_start(&f, sizes[i], F_EVENT_IDX);
+		vring_start(&f, sizes[i], F_EVENT_IDX);
 		check_run(&f, 100);
-		start_at(&f, 65500, F_EVENT_IDX);
+		engine_start_at(&f, 65500, F_EVENT_IDX);
 		check_run(&f, 200);
 		CHECK_EQ(f.vring.pos.last_avail_idx, (uint16_t)(65500 + 200));
-		fixture_stop(&f);
+		vring_stop(&f);
 	}
 }
 
@@ -53,15 +53,15 @@ VU_TEST(vring_split, full_ring_at_the_wrap)
 {
 	struct vring_fixture f;
 
-	fixture_start(&f, 32768, 0);
-	start_at(&f, 40000, 0);
-	put_many(&f, 32768);
+	vring_start(&f, 32768, 0);
+	engine_start_at(&f, 40000, 0);
+	engine_put(&f, 32768);
 	CHECK_EQ(vu_split_nb_avail(f.snapshot, &f.vring.pos), 32768);
 	for (unsigned int i = 0; i < 32768 / 32; i++)
-		CHECK_EQ(take(&f, 32), 32);
+		CHECK_EQ(engine_take(&f, 32), 32);
 	CHECK_EQ(vu_split_nb_avail(f.snapshot, &f.vring.pos), 0);
 	CHECK_EQ(fake_ring_nb_used(f.ring), 32768);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_split, available_index_too_far_is_a_fault)
@@ -69,20 +69,20 @@ VU_TEST(vring_split, available_index_too_far_is_a_fault)
 	struct vring_fixture f;
 	struct vu_burst burst;
 
-	fixture_start(&f, 8, 0);
+	vring_start(&f, 8, 0);
 	f.ring->avail->idx = 8;
 	CHECK_EQ(vu_split_nb_avail(f.snapshot, &f.vring.pos), 8);
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
 	f.ring->avail->idx = 9;
-	CHECK_EQ(peek(&f, &burst, 32), 0);
+	CHECK_EQ(engine_peek(&f, &burst, 32), 0);
 	CHECK_EQ(burst.nb, 0);
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_BAD_AVAIL_IDX);
 	/* Behind our position is as wrong. */
 	f.vring.pos.fault = VU_VRING_OK;
 	f.ring->avail->idx = 65535;
-	CHECK_EQ(peek(&f, &burst, 32), 0);
+	CHECK_EQ(engine_peek(&f, &burst, 32), 0);
 	CHECK_EQ(f.vring.pos.fault, VU_VRING_BAD_AVAIL_IDX);
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_split, entries_before_a_bad_head_are_delivered)
@@ -91,41 +91,41 @@ VU_TEST(vring_split, entries_before_a_bad_head_are_delivered)
 	struct vring_fixture f;
 	struct vu_burst burst;
 
-	fixture_start(&f, 8, 0);
+	vring_start(&f, 8, 0);
 	for (unsigned int i = 0; i < RTE_DIM(bad_heads); i++) {
-		start_at(&f, 0, 0);
-		put_many(&f, 3);
+		engine_start_at(&f, 0, 0);
+		engine_put(&f, 3);
 		fake_ring_offer(f.ring, bad_heads[i]);
 		fake_ring_publish(f.ring);
-		put_many(&f, 1);
-		CHECK_EQ(peek(&f, &burst, 32), 3);
+		engine_put(&f, 1);
+		CHECK_EQ(engine_peek(&f, &burst, 32), 3);
 		CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
-		commit(&f, &burst, 3, false);
-		CHECK_EQ(peek(&f, &burst, 32), 0);
+		engine_commit(&f, &burst, 3, false);
+		CHECK_EQ(engine_peek(&f, &burst, 32), 0);
 		CHECK_EQ(f.vring.pos.fault, VU_VRING_BAD_HEAD);
 		CHECK_EQ(fake_ring_nb_used(f.ring), 3);
 	}
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_split, flags_switch_notifications)
 {
 	struct vring_fixture f;
 
-	fixture_start(&f, 8, 0);
-	put_many(&f, 4);
-	take(&f, 1);
-	is_wanted(&f);
-	take(&f, 1);
-	CHECK(is_wanted(&f));
+	vring_start(&f, 8, 0);
+	engine_put(&f, 4);
+	engine_take(&f, 1);
+	engine_is_wanted(&f);
+	engine_take(&f, 1);
+	CHECK(engine_is_wanted(&f));
 	fake_ring_set_no_interrupt(f.ring, true);
-	take(&f, 1);
-	CHECK(!is_wanted(&f));
+	engine_take(&f, 1);
+	CHECK(!engine_is_wanted(&f));
 	/* Bits other than the lowest mean nothing. */
 	f.ring->avail->flags = 0xfffe;
-	take(&f, 1);
-	CHECK(is_wanted(&f));
-	fixture_stop(&f);
+	engine_take(&f, 1);
+	CHECK(engine_is_wanted(&f));
+	vring_stop(&f);
 }
 
 /* Does the step from old to new pass the event, counted one by one? */
@@ -143,7 +143,7 @@ VU_TEST(vring_split, event_index_decides_as_counted_one_by_one)
 	static const uint16_t starts[] = { 0, 1, 100, 32767, 65530, 65535 };
 	struct vring_fixture f;
 
-	fixture_start(&f, 8, F_EVENT_IDX);
+	vring_start(&f, 8, F_EVENT_IDX);
 	for (unsigned int s = 0; s < RTE_DIM(starts); s++) {
 		for (uint16_t step = 1; step <= 8; step++) {
 			for (int event = -12; event < 12; event++) {
@@ -153,25 +153,26 @@ VU_TEST(vring_split, event_index_decides_as_counted_one_by_one)
 				f.vring.pos.signalled_used_valid = true;
 				f.vring.pos.last_used_idx = new;
 				fake_ring_set_used_event(f.ring, (uint16_t)(old + event));
-				CHECK_EQ(is_wanted(&f), passes(old, new, (uint16_t)(old + event)));
+				CHECK_EQ(engine_is_wanted(&f), passes(old, new,
+					(uint16_t)(old + event)));
 				CHECK_EQ(f.vring.pos.signalled_used, new);
 			}
 		}
 	}
-	fixture_stop(&f);
+	vring_stop(&f);
 }
 
 VU_TEST(vring_split, event_index_ignores_flags)
 {
 	struct vring_fixture f;
 
-	fixture_start(&f, 8, F_EVENT_IDX);
-	put_many(&f, 2);
-	take(&f, 1);
-	is_wanted(&f);
+	vring_start(&f, 8, F_EVENT_IDX);
+	engine_put(&f, 2);
+	engine_take(&f, 1);
+	engine_is_wanted(&f);
 	fake_ring_set_no_interrupt(f.ring, true);
 	fake_ring_set_used_event(f.ring, 1);
-	take(&f, 1);
-	CHECK(is_wanted(&f));
-	fixture_stop(&f);
+	engine_take(&f, 1);
+	CHECK(engine_is_wanted(&f));
+	vring_stop(&f);
 }

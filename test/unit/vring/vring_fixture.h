@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A started ring of a fake guest, as the owner lcore sees it; shared by the cases of lib/vring.
+ * A started ring of the rig's guest, as the owner lcore sees it, and its steps on a ring of either
+ * layout; shared by the cases of lib/vring.
  */
 #ifndef VRING_FIXTURE_H
 #define VRING_FIXTURE_H
 
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <rte_bitops.h>
@@ -14,11 +14,13 @@
 #include "expect.h"
 #include "fake_guest.h"
 #include "fake_rand.h"
+#include "rig.h"
 #include "vu_fd.h"
 #include "vu_mem_translate.h"
 #include "vu_virtio.h"
 #include "vu_vring.h"
 #include "vu_vring_chain.h"
+#include "vu_vring_layout.h"
 #include "vu_vring_snapshot.h"
 
 #define F_INDIRECT RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC)
@@ -33,57 +35,42 @@ struct vring_fixture {
 	struct vu_vring_snapshot *snapshot;
 };
 
-static inline void
-fixture_configure(struct vring_fixture *f, uint16_t size, const struct fake_ring_place *place)
-{
-	fake_guest_init(&f->guest);
-	/* Buffers of the cases cross the border of LOW and MID: keep the ring away from it. */
-	fake_guest_alloc(&f->guest, FAKE_MID, 0x10000, 1);
-	f->ring = fake_ring_create(&f->guest, size, place);
-	f->mem = fake_guest_mem(&f->guest);
-	f->snapshot = NULL;
-	vu_vring_init(&f->vring, 0);
-	f->vring.conf = fake_ring_conf(f->ring);
-	f->vring.enabled = true;
-}
+/** Guest, ring and configuration. */
+void vring_configure(struct vring_fixture *f, uint16_t size, const struct fake_ring_place *place);
 
-static inline void
-fixture_restart(struct vring_fixture *f, uint64_t features)
-{
-	vu_vring_snapshot_destroy(vu_vring_publish(&f->vring, NULL));
-	f->snapshot = vu_vring_snapshot_create(&f->vring, f->mem, features);
-	CHECK(f->snapshot != NULL);
-	vu_vring_seek(&f->vring, f->snapshot);
-	vu_vring_publish(&f->vring, f->snapshot);
-}
+/** Publish a new snapshot. */
+void vring_restart(struct vring_fixture *f, uint64_t features);
 
-/* Ring parts aligned no better than they must be. */
-static inline void
-fixture_start(struct vring_fixture *f, uint16_t size, uint64_t features)
-{
-	const struct fake_ring_place place = { FAKE_MID, 0, (features & F_PACKED) != 0 };
+/** Ring parts aligned no better than they must be. */
+void vring_start(struct vring_fixture *f, uint16_t size, uint64_t features);
 
-	fixture_configure(f, size, &place);
-	fixture_restart(f, features);
-}
+/** Free everything. */
+void vring_stop(struct vring_fixture *f);
 
-static inline void
-fixture_stop(struct vring_fixture *f)
-{
-	vu_vring_snapshot_destroy(vu_vring_publish(&f->vring, NULL));
-	vu_vring_reset(&f->vring);
-	vu_mem_table_destroy(f->mem);
-	fake_ring_destroy(f->ring);
-	fake_guest_fini(&f->guest);
-}
+/** A buffer in the HIGH region; readable if nothing else is said. */
+struct fake_buf engine_buf(uint32_t offset, uint32_t len_bytes);
 
-/* Events on an fd since the last call. */
-static inline uint64_t
-fixture_events(int fd)
-{
-	eventfd_t nb = 0;
+/** Offer buffers. */
+void engine_put(struct vring_fixture *f, unsigned int nb);
 
-	return eventfd_read(fd, &nb) == 0 ? nb : 0;
-}
+/** Entries of a direction. */
+uint16_t engine_peek_for(struct vring_fixture *f, struct vu_burst *burst, uint16_t max,
+	uint16_t direction);
+
+/** Entries to read. */
+uint16_t engine_peek(struct vring_fixture *f, struct vu_burst *burst, uint16_t max);
+
+/** Give entries of a burst back. */
+void engine_commit(struct vring_fixture *f, const struct vu_burst *burst, uint16_t nb,
+	bool has_bytes);
+
+/** Take and give back up to max entries as reads. */
+uint16_t engine_take(struct vring_fixture *f, uint16_t max);
+
+/** Must the guest be notified of what has been given back? */
+bool engine_is_wanted(struct vring_fixture *f);
+
+/** Start an empty ring again at an index or position that both sides agree on. */
+void engine_start_at(struct vring_fixture *f, uint16_t position, uint64_t features);
 
 #endif /* VRING_FIXTURE_H */
