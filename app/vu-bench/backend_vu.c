@@ -96,7 +96,9 @@ vu_open_device(struct vu_backend *vu, unsigned int idx)
 	if (served->dev == NULL)
 		return -rte_errno;
 	for (uint32_t i = 1; i < conf.nb_queues; i += 2) {
-		const struct vu_net_frames frames = { vu->conf.pool, RTE_MBUF_PORT_INVALID, false };
+		const struct vu_net_frames frames = {
+			.pool = vu->conf.pool, .port_id = RTE_MBUF_PORT_INVALID,
+		};
 
 		vu_net_set_frames(vu_device_queue(served->dev, i), &frames);
 		vu_net_set_direct(vu_device_queue(served->dev, i),

@@ -22,6 +22,11 @@ struct vu_net_frames {
 	/** a frame that is longer than one mbuf's room is dropped and counted, not spread */
 	bool is_linear;
 	/**
+	 * with is_linear: external buffers for such frames instead, vu_net_big_pool_create();
+	 * outlives the frames; NULL: none
+	 */
+	struct rte_mempool *big_pool;
+	/**
 	 * for vu_net_from_guest_burst(): frames as from a NIC, with receive flags in place of
 	 * transmit requests: RTE_MBUF_F_RX_L4_CKSUM_NONE for one whose checksum is partial,
 	 * _GOOD for one whose checksum was completed here, _LRO with tso_segsz for a large one
@@ -29,6 +34,17 @@ struct vu_net_frames {
 	bool has_rx_flags;
 	bool has_rx_checksum; /**< with has_rx_flags: partial checksums are the caller's work */
 };
+
+/**
+ * Create a pool of buffers that hold the longest frame in one piece.
+ *
+ * @param name       of the mempool, unique
+ * @param nb         buffers, of some 64 KiB each
+ * @param numa_node  SOCKET_ID_ANY: any
+ * @return mempool; NULL with rte_errno
+ * @context any thread
+ */
+struct rte_mempool *vu_net_big_pool_create(const char *name, unsigned int nb, int numa_node);
 
 /**
  * Have a queue make its frames of the caller's mbufs instead of those that all net devices of a

@@ -34,6 +34,8 @@ struct eth_conf {
 	bool is_client;
 	bool has_tso;
 	bool is_linear;        /* linear-buffer */
+	bool has_big;          /* ext-buffer */
+	bool has_partial;      /* partial-csum */
 	bool has_tx_flags;     /* legacy-ol-flags */
 	bool has_iommu;
 	bool has_postcopy;
@@ -75,6 +77,7 @@ struct eth_port {
 	struct vu_device *device;
 	struct vu_endpoint *endpoint;
 	struct eth_conf conf;
+	struct rte_mempool *big_pool;  /* with conf.has_big */
 	struct eth_queue *queues;      /* 2 * conf.nb_pairs, by virtqueue */
 	bool is_open;                  /* application: the endpoint serves */
 	sem_t closed;

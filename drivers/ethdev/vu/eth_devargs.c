@@ -81,9 +81,11 @@ static const struct vu_key eth_keys[] = {
 		"longest pause between attempts of a client, 1 to 60000", 1, MAX_RECONNECT_MS),
 	FLAG("tso", has_tso, "offer segmentation offloads"),
 	FLAG("linear-buffer", is_linear, "one mbuf a frame, even with RTE_ETH_RX_OFFLOAD_SCATTER"),
+	FLAG("ext-buffer", has_big, "one mbuf a frame, with an external buffer for a long one"),
+	FLAG("partial-csum", has_partial, "leave partial checksums to an application with Rx "
+		"checksum offloads, as RTE_MBUF_F_RX_L4_CKSUM_NONE"),
 	FLAG("legacy-ol-flags", has_tx_flags,
 		"transmit requests (RTE_MBUF_F_TX_*) on received frames"),
-	{ .name = "ext-buffer", .use = "0", .set = set_later },
 	{ .name = "iommu-support", .use = "0", .set = set_later },
 	{ .name = "postcopy-support", .use = "0", .set = set_later },
 };

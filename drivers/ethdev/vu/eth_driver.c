@@ -21,6 +21,7 @@
 #include "vu_parse.h"
 
 #define ERROR_BYTES 256
+#define BIG_BUFFERS 255 /* of a port with ext-buffer */
 
 /* Ports are plugged by several threads. */
 static pthread_mutex_t control_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -122,6 +123,11 @@ port_init(struct eth_port *port, const char *name, const struct vu_errmsg *errms
 		2 * port->conf.nb_pairs * sizeof(*port->queues), RTE_CACHE_LINE_SIZE);
 	if (port->queues == NULL || sem_init(&port->closed, 0, 0) != 0)
 		return -ENOMEM;
+	if (port->conf.has_big) {
+		port->big_pool = vu_net_big_pool_create(name, BIG_BUFFERS, SOCKET_ID_ANY);
+		if (port->big_pool == NULL)
+			return -rte_errno;
+	}
 	rc = control_acquire();
 	if (rc != 0)
 		return rc;
@@ -179,6 +185,7 @@ dev_create(struct rte_vdev_device *vdev, struct eth_conf *conf, const struct vu_
 	if (rc == 0)
 		rc = port_init(port, name, errmsg);
 	if (rc != 0) {
+		rte_mempool_free(port->big_pool);
 		rte_free(port->queues);
 		rte_eth_dev_release_port(dev);
 		return rc;
@@ -248,5 +255,5 @@ static struct rte_vdev_driver eth_vdev_driver = {
 RTE_PMD_REGISTER_VDEV(net_vu, eth_vdev_driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_vu,
 	"iface=PATH queues=N client=0|1 reconnect-ms=N tso=0|1 linear-buffer=0|1 "
-	"legacy-ol-flags=0|1 mac=ADDRESS mtu=N mrg=on|off event-idx=on|off packed=on|off "
+	"ext-buffer=0|1 partial-csum=0|1 legacy-ol-flags=0|1 mac=ADDRESS mtu=N mrg=on|off event-idx=on|off packed=on|off "
 	"in-order=on|off offloads=on|off");

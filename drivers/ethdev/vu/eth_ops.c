@@ -130,9 +130,11 @@ rx_queue_apply(struct rte_eth_dev *dev, struct eth_queue *eq)
 	const struct vu_net_frames frames = {
 		.pool = eq->pool,
 		.port_id = dev->data->port_id,
-		.is_linear = conf->is_linear || (offloads & RTE_ETH_RX_OFFLOAD_SCATTER) == 0,
+		.is_linear = conf->is_linear || conf->has_big ||
+			(offloads & RTE_ETH_RX_OFFLOAD_SCATTER) == 0,
+		.big_pool = eth_port(dev)->big_pool,
 		.has_rx_flags = !conf->has_tx_flags,
-		.has_rx_checksum = (offloads & RX_CHECKSUMS) == RX_CHECKSUMS,
+		.has_rx_checksum = conf->has_partial && (offloads & RX_CHECKSUMS) == RX_CHECKSUMS,
 	};
 
 	dev->data->scattered_rx = !frames.is_linear;
@@ -402,6 +404,7 @@ eth_close(struct rte_eth_dev *dev)
 	eth_control_release();
 	sem_destroy(&port->closed);
 	eth_conf_fini(&port->conf);
+	rte_mempool_free(port->big_pool);
 	rte_free(port->queues);
 	port->queues = NULL;
 	return 0;

@@ -108,7 +108,7 @@ VU_TEST(ethdev_offload, a_checksum_is_left_to_who_asked)
 	struct rte_mbuf *frame;
 	struct eth_fixture f;
 
-	ethdev_plug(&f, 1, "");
+	ethdev_plug(&f, 1, ",partial-csum=1");
 	f.conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
 	ethdev_start(&f);
 	ethdev_guest_come(&f, CSUM);

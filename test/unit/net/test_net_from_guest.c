@@ -226,8 +226,8 @@ VU_TEST(net_from_guest, frames_come_from_the_pool_that_was_set)
 	struct rte_mempool *no_room = rte_pktmbuf_pool_create("none", 63, 0, 0,
 		RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
 	struct rte_mbuf *frames[2];
-	const struct vu_net_frames bad = { no_room, RTE_MBUF_PORT_INVALID, false };
-	const struct vu_net_frames good = { pool, 7, false };
+	const struct vu_net_frames bad = { .pool = no_room, .port_id = 7 };
+	const struct vu_net_frames good = { .pool = pool, .port_id = 7 };
 	struct rig_port port;
 	struct vu_sched *sched = rig_sched_create(2);
 	uint8_t frame[300];
@@ -259,7 +259,7 @@ VU_TEST(net_from_guest, linear_frames_are_no_longer_than_an_mbuf)
 {
 	struct rte_mempool *pool = rte_pktmbuf_pool_create("own", 63, 0, 0,
 		RTE_PKTMBUF_HEADROOM + 256, SOCKET_ID_ANY);
-	const struct vu_net_frames linear = { pool, 7, true };
+	const struct vu_net_frames linear = { .pool = pool, .port_id = 7, .is_linear = true };
 	struct vu_sched *sched = rig_sched_create(2);
 	struct rte_mbuf *frames[4];
 	struct rig_port port;
@@ -281,6 +281,44 @@ VU_TEST(net_from_guest, linear_frames_are_no_longer_than_an_mbuf)
 	rig_port_close(&port);
 	CHECK_EQ(rte_mempool_avail_count(pool), pool->size);
 	rte_mempool_free(pool);
+	vu_sched_destroy(sched);
+}
+
+VU_TEST(net_from_guest, long_frames_have_external_buffers)
+{
+	struct rte_mempool *pool = rte_pktmbuf_pool_create("own", 63, 0, 0,
+		RTE_PKTMBUF_HEADROOM + 256, SOCKET_ID_ANY);
+	struct rte_mempool *big_pool = vu_net_big_pool_create("big", 1, SOCKET_ID_ANY);
+	const struct vu_net_frames linear = {
+		.pool = pool, .port_id = 7, .is_linear = true, .big_pool = big_pool,
+	};
+	struct vu_sched *sched = rig_sched_create(2);
+	struct rte_mbuf *frames[4];
+	struct rig_port port;
+	uint8_t frame[1000];
+
+	port_open(&port, sched, "forward=null");
+	CHECK_EQ(vu_net_set_frames(vu_device_queue(port.dev, 1), &linear), 0);
+	port_start(&port, F_MODERN);
+	frame_make(frame, sizeof(frame), 1);
+	CHECK(port_send(&port, 0, frame, 100) >= 0);
+	CHECK(port_send(&port, 0, frame, sizeof(frame)) >= 0);
+	CHECK(port_send(&port, 0, frame, 257) >= 0);
+	CHECK_EQ(vu_net_from_guest_burst(vu_device_queue(port.dev, 1), frames, 4), 2);
+	CHECK(!RTE_MBUF_HAS_EXTBUF(frames[0]));
+	CHECK(RTE_MBUF_HAS_EXTBUF(frames[1]));
+	CHECK_EQ(frames[1]->nb_segs, 1);
+	CHECK_EQ(frames[1]->data_len, sizeof(frame));
+	CHECK_EQ(frames[1]->data_off, RTE_PKTMBUF_HEADROOM);
+	CHECK(memcmp(rte_pktmbuf_mtod(frames[1], void *), frame, sizeof(frame)) == 0);
+	/* There is one buffer. */
+	CHECK_EQ(rig_port_stats(&port, 1).nb_drops[NET_DROP_NO_MBUF], 1);
+	rte_pktmbuf_free_bulk(frames, 2);
+	CHECK_EQ(rte_mempool_avail_count(big_pool), 1);
+	rig_port_close(&port);
+	CHECK_EQ(rte_mempool_avail_count(pool), pool->size);
+	rte_mempool_free(pool);
+	rte_mempool_free(big_pool);
 	vu_sched_destroy(sched);
 }
 

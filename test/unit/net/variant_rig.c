@@ -163,7 +163,7 @@ side_open_queue(struct rig_side *side, const struct rig_plan *plan)
 	struct vu_device_queue *queue = &side->queue;
 	struct net_queue *nq = &side->nq;
 	const struct vu_net_frames frames = {
-		side->pools[plan->pool], RTE_MBUF_PORT_INVALID, false,
+		.pool = side->pools[plan->pool], .port_id = RTE_MBUF_PORT_INVALID,
 	};
 
 	memset(queue, 0, sizeof(*queue));

@@ -178,7 +178,9 @@ static int
 net_queue_create_way(struct net_forward_queue *fq, bool is_to_guest)
 {
 	const int node = vu_device_queue_node(fq->ring.queue);
-	const struct vu_net_frames frames = { net_pool_get(node), RTE_MBUF_PORT_INVALID, false };
+	const struct vu_net_frames frames = {
+		.pool = net_pool_get(node), .port_id = RTE_MBUF_PORT_INVALID,
+	};
 	char name[RTE_RING_NAMESIZE];
 	int rc = net_queue_set_frames(&fq->ring, &frames);
 

@@ -85,13 +85,14 @@ frame_from_segs(struct net_queue *nq, const struct net_snapshot *ns, struct rte_
 		vu_device_queue_drop(nq->queue, VU_DROP_TOO_SHORT, 1);
 		return false;
 	}
-	if (total_bytes - ns->header_bytes >
-			(nq->is_linear ? nq->room_bytes : NET_MAX_FRAME_BYTES)) {
+	if (total_bytes - ns->header_bytes > nq->max_bytes) {
 		vu_device_queue_drop(nq->queue, VU_DROP_TOO_BIG, 1);
 		return false;
 	}
 	cursor_header(cursor, &header, ns->header_bytes);
-	if (!frame_fill(nq, ns, frame, cursor, total_bytes - ns->header_bytes)) {
+	if ((nq->big_pool != NULL &&
+			!net_big_attach(nq, frame, total_bytes - ns->header_bytes)) ||
+			!frame_fill(nq, ns, frame, cursor, total_bytes - ns->header_bytes)) {
 		vu_device_queue_drop(nq->queue, NET_DROP_NO_MBUF, 1);
 		return false;
 	}

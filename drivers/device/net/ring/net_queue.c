@@ -76,9 +76,12 @@ net_queue_set_frames(struct net_queue *nq, const struct vu_net_frames *frames)
 		return -ENOMEM;
 	memcpy(&nq->rearm, &fresh.rearm_data, sizeof(nq->rearm));
 	nq->port_id = frames->port_id;
-	nq->is_linear = frames->is_linear;
+	nq->big_pool = frames->is_linear ? frames->big_pool : NULL;
 	nq->has_rx_flags = frames->has_rx_flags;
 	nq->has_rx_checksum = frames->has_rx_checksum;
 	nq->room_bytes = rte_pktmbuf_data_room_size(frames->pool) - RTE_PKTMBUF_HEADROOM;
+	/* The length of one mbuf has 16 bits. */
+	nq->max_bytes = !frames->is_linear ? NET_MAX_FRAME_BYTES :
+		nq->big_pool != NULL ? UINT16_MAX : nq->room_bytes;
 	return 0;
 }

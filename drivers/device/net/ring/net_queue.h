@@ -36,7 +36,8 @@ struct net_queue {
 	struct vu_device_queue *queue;
 	uint32_t room_bytes;         /* from-guest only: what one mbuf holds */
 	uint16_t port_id;            /* from-guest only: mbuf.port */
-	bool is_linear;              /* from-guest only: a frame has one mbuf */
+	uint32_t max_bytes;          /* from-guest only: longer frames are dropped */
+	struct rte_mempool *big_pool; /* from-guest only: for longer ones; NULL: none */
 	bool has_rx_flags;           /* from-guest only: struct vu_net_frames */
 	bool has_rx_checksum;
 	uint64_t rearm;              /* from-guest only: mbuf.rearm_data of a new frame */
