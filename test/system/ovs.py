@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Open vSwitch with DPDK, as Debian built it, with files of its own and ports of net_vu."""
+import itertools
 import subprocess
 
 from common import Process, check, need_tool, wait_for
 from ethdev import net_vu_driver
 
+_serial = itertools.count()
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 VSWITCHD = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 
@@ -15,7 +17,7 @@ class Ovs:
     def __init__(self, test, **other_config):
         self._test = test
         self._socket = test.path("db.sock")
-        database = test.path("conf.db")
+        database = test.path(f"{next(_serial)}.db")
         self._run([need_tool("ovsdb-tool", "openvswitch-switch-dpdk"), "create", database, SCHEMA])
         self._database = Process(test, "ovsdb-server", [
             "env", f"OVS_RUNDIR={test.path('')}", "ovsdb-server", database,
@@ -41,6 +43,11 @@ class Ovs:
         """Leave as a service does; ports and flows stay in the database."""
         self.appctl("exit")
         self.switch.wait(20)
+
+    def close(self):
+        """End both."""
+        self.stop()
+        self._database.stop()
 
     def _run(self, argv):
         done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
