@@ -37,6 +37,7 @@ device_init(struct vu_device *dev, const struct vu_device_conf *conf)
 	dev->sched = conf->sched;
 	dev->app = conf->app;
 	dev->changed = conf->changed;
+	dev->kick_changed = conf->kick_changed;
 	dev->changed_arg = conf->changed_arg;
 	dev->notify = conf->notify;
 	dev->nb_queues = dev->ops->num_queues != NULL ? dev->ops->num_queues(conf) :

@@ -65,6 +65,7 @@ struct vu_device {
 	struct device_queue **queues;
 	struct vu_device_events events;
 	void (*changed)(void *arg);
+	void (*kick_changed)(void *arg, uint32_t queue_idx, int kick_fd);
 	void *changed_arg;
 	bool is_connected;
 	bool is_detached;

@@ -18,6 +18,8 @@
 #include <rte_errno.h>
 #include <rte_memory.h>
 
+#include "vu_fd.h"
+
 #define APP_POLL_MIN_US 2   /* a burst is far shorter */
 #define APP_POLL_MAX_US 256 /* a thread that lost its CPU in the middle of one */
 
@@ -170,6 +172,28 @@ app_move(struct device_queue *queue, unsigned int lcore_id)
 	return -ENOTSUP;
 }
 
+static void
+app_kick_add(struct device_queue *queue)
+{
+	const struct vu_device *dev = queue->head.dev;
+	const struct vu_vring *vring = &queue->head.vring;
+
+	if (queue->has_kick_interest || dev->kick_changed == NULL || vring->kick_fd == VU_FD_NONE)
+		return;
+	dev->kick_changed(dev->changed_arg, vring->idx, vring->kick_fd);
+	queue->has_kick_interest = true;
+}
+
+static void
+app_kick_remove(struct device_queue *queue)
+{
+	const struct vu_device *dev = queue->head.dev;
+
+	if (queue->has_kick_interest)
+		dev->kick_changed(dev->changed_arg, queue->head.vring.idx, VU_FD_NONE);
+	queue->has_kick_interest = false;
+}
+
 static bool
 app_is_moving(const struct device_queue *queue)
 {
@@ -201,6 +225,6 @@ const struct exec_ops exec_app_ops = {
 	.is_moving = app_is_moving,
 	.lcore = app_lcore,
 	.node = app_node,
-	.kick_add = app_nothing,
-	.kick_remove = app_nothing,
+	.kick_add = app_kick_add,
+	.kick_remove = app_kick_remove,
 };

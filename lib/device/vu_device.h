@@ -79,7 +79,12 @@ struct vu_device_conf {
 	 * NULL: nobody asks.
 	 */
 	void (*changed)(void *arg);
-	void *changed_arg;
+	/**
+	 * With app: the kicks of a queue arrive on this eventfd of the front-end, until another
+	 * call says VU_FD_NONE; it is not to be read. NULL: nobody waits for kicks.
+	 */
+	void (*kick_changed)(void *arg, uint32_t queue_idx, int kick_fd);
+	void *changed_arg; /**< of both */
 	const char *driver_args;    /**< key=value,... for the driver; NULL for none */
 	char *errmsg;               /**< one line, filled if the driver refuses its arguments */
 	size_t errmsg_bytes;

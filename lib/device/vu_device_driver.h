@@ -258,6 +258,18 @@ vu_device_queue_enter(struct vu_device_queue *queue)
 	return vu_vring_snapshot_load(&queue->vring);
 }
 
+/**
+ * vu_device_queue_enter() on a paused queue, for threads that take turns by a lock of their own.
+ * @context as there
+ */
+static __rte_always_inline const struct vu_vring_snapshot *
+vu_device_queue_enter_paused(struct vu_device_queue *queue)
+{
+	vu_store(&queue->turn, queue->turn + 1);
+	rte_compiler_barrier(); /* as there */
+	return vu_vring_snapshot_load(&queue->vring);
+}
+
 /** End of a burst, see vu_device_queue_enter(). @context as there */
 static __rte_always_inline void
 vu_device_queue_leave(struct vu_device_queue *queue)

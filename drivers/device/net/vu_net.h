@@ -96,6 +96,17 @@ void vu_net_learn(const struct vu_device_queue *queue, const struct rte_ether_ad
 uint16_t vu_net_nb_waiting(struct vu_device_queue *queue);
 
 /**
+ * Ask the guest to kick when it makes buffers available, or not to, as at first.
+ *
+ * @param queue       queue of a net device with vu_device_conf.kick_changed
+ * @param is_enabled  ask for kicks
+ * @return 1 buffers are available now, nobody kicks for these; 0; -ENOTSUP the front-end sends no
+ *         kicks
+ * @context thread of the application that polls the queue
+ */
+int vu_net_set_kicks(struct vu_device_queue *queue, bool is_enabled);
+
+/**
  * Take frames that the guest sent (a transmit queue, VIRTIO 1.2, 5.1.6.2). A ring that is not
  * snap, or was given up (queue->vring.pos.fault), has none.
  *
@@ -124,6 +135,14 @@ uint16_t vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf 
  * @context thread of the application that polls the queue, of a device with vu_device_conf.app
  */
 uint16_t vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames,
+	uint16_t nb_frames);
+
+/**
+ * The same on a paused queue, for callers that take turns: several threads, one at a time.
+ *
+ * @context any thread while no other one is in a burst call of the queue
+ */
+uint16_t vu_net_to_guest_burst_shared(struct vu_device_queue *queue, struct rte_mbuf **frames,
 	uint16_t nb_frames);
 
 #endif /* VU_NET_H */

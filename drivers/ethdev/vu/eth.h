@@ -7,12 +7,14 @@
 #ifndef ETH_H
 #define ETH_H
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <ethdev_driver.h>
 #include <rte_mbuf.h>
+#include <rte_power_intrinsics.h>
 #include <rte_spinlock.h>
 
 #include "vu_device.h"
@@ -36,6 +38,7 @@ struct eth_conf {
 	bool is_linear;        /* linear-buffer */
 	bool has_big;          /* ext-buffer */
 	bool has_partial;      /* partial-csum */
+	bool has_sizes;        /* size-xstats */
 	bool has_tx_flags;     /* legacy-ol-flags */
 	bool has_iommu;
 	bool has_postcopy;
@@ -44,6 +47,20 @@ struct eth_conf {
 };
 
 struct eth_port;
+
+/* Beside the net device's part of a burst; most ports have none. */
+enum eth_work {
+	ETH_WORK_VLAN = 1,    /* strip on receive, insert on transmit */
+	ETH_WORK_SIZES = 2,   /* count frames by length and address */
+	ETH_WORK_MONITOR = 4, /* rx: kicks were asked for to end a monitored sleep */
+};
+
+/* Frames by length and address, with size-xstats. */
+enum eth_size {
+	ETH_SIZE_MULTICAST, ETH_SIZE_BROADCAST, ETH_SIZE_UNDER, ETH_SIZE_64, ETH_SIZE_65,
+	ETH_SIZE_128, ETH_SIZE_256, ETH_SIZE_512, ETH_SIZE_1024, ETH_SIZE_1519,
+	ETH_NB_SIZES
+};
 
 /* What a queue has done; see eth_stats.c. */
 struct eth_counters {
@@ -54,13 +71,14 @@ struct eth_counters {
 	uint64_t nb_full;
 	uint64_t nb_vlan_drops;
 	uint64_t nb_drops[VU_MAX_DROPS];
+	uint64_t nb_sizes[ETH_NB_SIZES];
 };
 
 /* Receive queue i is virtqueue 2i + 1, transmit queue i is virtqueue 2i; see eth_burst.c. */
 struct eth_queue {
 	struct vu_device_queue *queue; /* fixed */
 	struct eth_port *port;         /* fixed */
-	bool has_vlan;                 /* strip on receive, insert on transmit; while stopped */
+	uint32_t work;                 /* enum eth_work: what a burst does beside */
 	bool is_fast_free;             /* while stopped */
 	bool is_set_up;                /* application */
 	bool is_started;               /* application */
@@ -68,6 +86,16 @@ struct eth_queue {
 	struct rte_mempool *pool;      /* application: of a receive queue */
 	uint64_t nb_full;              /* polling: frames that found no room */
 	uint64_t nb_vlan_drops;        /* polling: no room for a tag */
+	uint64_t nb_sizes[ETH_NB_SIZES]; /* polling, or who holds the lock of a shared queue */
+	/* eth_remap.c; with the port's lock */
+	struct eth_queue *to;          /* atomic: tx: whose ring takes the frames; NULL: its own */
+	bool is_shared;                /* tx, with `lock`: several send to it */
+	rte_spinlock_t lock;           /* tx: while it is shared */
+	/* eth_intr.c */
+	int intr_fd;                   /* rx: ours, an event for each kick; VU_FD_NONE */
+	uint32_t is_armed;             /* atomic: rx: the application may wait for intr_fd */
+	uint64_t wake_word;            /* atomic: rx: monitored; another value with each kick */
+	struct vu_reactor_fd *kick_source; /* control */
 	struct eth_counters base;      /* application: at the last reset */
 } __rte_cache_aligned;
 
@@ -81,6 +109,7 @@ struct eth_port {
 	struct eth_queue *queues;      /* 2 * conf.nb_pairs, by virtqueue */
 	bool is_open;                  /* application: the endpoint serves */
 	sem_t closed;
+	pthread_mutex_t remap_lock;       /* is_started, is_enabled, and all of eth_remap.c */
 	uint32_t events;               /* atomic: bits of enum eth_event that wait to be reported */
 	/* control: what was reported last */
 	uint64_t features;
@@ -115,6 +144,22 @@ int eth_stats_reset(struct rte_eth_dev *dev);
 int eth_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int max);
 int eth_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
 	unsigned int max);
+
+/* eth_remap.c. Start or stop a queue. Application. */
+void eth_queue_start(struct eth_queue *eq);
+void eth_queue_stop(struct eth_queue *eq);
+/* Set, for each virtqueue, whether its ring takes frames. Control. @return they changed */
+bool eth_set_enabled(struct eth_port *port, bool *is_any);
+
+/* eth_intr.c. Application; the last two: control. */
+int eth_intr_start(struct rte_eth_dev *dev);
+void eth_intr_fini(struct rte_eth_dev *dev);
+int eth_rx_intr_enable(struct rte_eth_dev *dev, uint16_t queue_id);
+int eth_rx_intr_disable(struct rte_eth_dev *dev, uint16_t queue_id);
+int eth_monitor_addr_get(void *rxq, struct rte_power_monitor_cond *condition);
+void eth_monitor_end(struct eth_queue *eq); /* polling: a burst came */
+void eth_kick_changed(void *arg, uint32_t queue_idx, int kick_fd);
+void eth_intr_wake(struct eth_queue *eq);
 
 /* eth_event.c. The device may be another one: compare, and report. Control. */
 void eth_changed(void *arg);

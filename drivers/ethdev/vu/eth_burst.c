@@ -14,21 +14,57 @@
 #include <rte_pause.h>
 #include <rte_tcp.h>
 
-static __rte_noinline void
-rx_strip(struct rte_mbuf **frames, uint16_t nb_frames)
+#include "vu_atomic.h"
+
+/* By rte_vhost's classes, which are RFC 2819's. */
+static inline enum eth_size
+size_class(uint32_t len_bytes)
 {
-	for (uint16_t i = 0; i < nb_frames; i++)
+	if (len_bytes < 64)
+		return ETH_SIZE_UNDER;
+	if (len_bytes == 64)
+		return ETH_SIZE_64;
+	if (len_bytes < 1024)
+		return ETH_SIZE_65 + (rte_fls_u32(len_bytes) - 7);
+	return len_bytes < 1519 ? ETH_SIZE_1024 : ETH_SIZE_1519;
+}
+
+static __rte_noinline void
+count_sizes(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	for (uint16_t i = 0; i < nb_frames; i++) {
+		const struct rte_ether_addr *to =
+			rte_pktmbuf_mtod(frames[i], const struct rte_ether_addr *);
+
+		vu_counter_add(&eq->nb_sizes[size_class(frames[i]->pkt_len)], 1);
+		if (rte_is_broadcast_ether_addr(to))
+			vu_counter_add(&eq->nb_sizes[ETH_SIZE_BROADCAST], 1);
+		else if (rte_is_multicast_ether_addr(to))
+			vu_counter_add(&eq->nb_sizes[ETH_SIZE_MULTICAST], 1);
+	}
+}
+
+static __rte_noinline void
+rx_work(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	const uint32_t work = vu_load(&eq->work);
+
+	if ((work & ETH_WORK_MONITOR) != 0)
+		eth_monitor_end(eq);
+	if ((work & ETH_WORK_SIZES) != 0)
+		count_sizes(eq, frames, nb_frames);
+	for (uint16_t i = 0; i < nb_frames && (work & ETH_WORK_VLAN) != 0; i++)
 		rte_vlan_strip(frames[i]);
 }
 
 uint16_t
 eth_rx_burst(void *rxq, struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	const struct eth_queue *eq = rxq;
+	struct eth_queue *eq = rxq;
 	uint16_t nb = vu_net_from_guest_burst(eq->queue, frames, nb_frames);
 
-	if (unlikely(eq->has_vlan))
-		rx_strip(frames, nb);
+	if (unlikely(vu_load(&eq->work) != 0))
+		rx_work(eq, frames, nb);
 	return nb;
 }
 
@@ -42,18 +78,33 @@ tx_free(const struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames
 		rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
+/* The ring that takes the frames is shared, its own or another one: eth_remap.c. */
+static uint16_t
+tx_shared(struct eth_queue *to, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	uint16_t nb = 0;
+
+	rte_spinlock_lock(&to->lock);
+	if (to->is_shared)
+		nb = vu_net_to_guest_burst_shared(to->queue, frames, nb_frames);
+	rte_spinlock_unlock(&to->lock);
+	return nb;
+}
+
 /*
- * The ring has no room for all: look again a few times, for callers that never try twice. The
- * application keeps the rest.
+ * The ring has no room for all, or is shared: look again a few times, for callers that never try
+ * twice. The application keeps the rest.
  */
 static __rte_noinline uint16_t
 tx_retry(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	uint16_t done = 0;
+	struct eth_queue *to = vu_load_acquire(&eq->to); /* pairs with the release in remap() */
+	uint16_t done = to != NULL ? tx_shared(to, frames, nb_frames) : 0;
 
 	for (unsigned int i = 0; i < ETH_TX_RETRIES && done < nb_frames; i++) {
 		rte_pause();
-		done += vu_net_to_guest_burst(eq->queue, &frames[done], nb_frames - done);
+		done += to != NULL ? tx_shared(to, &frames[done], nb_frames - done) :
+			vu_net_to_guest_burst(eq->queue, &frames[done], nb_frames - done);
 	}
 	eq->nb_full += nb_frames - done;
 	return done;
@@ -66,6 +117,8 @@ tx_send(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
 
 	if (unlikely(done != nb_frames))
 		done += tx_retry(eq, &frames[done], nb_frames - done);
+	if (unlikely((eq->work & ETH_WORK_SIZES) != 0))
+		count_sizes(eq, frames, done);
 	tx_free(eq, frames, done);
 	return done;
 }
@@ -96,7 +149,7 @@ eth_tx_burst(void *txq, struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	struct eth_queue *eq = txq;
 
-	if (unlikely(eq->has_vlan))
+	if (unlikely((eq->work & ETH_WORK_VLAN) != 0))
 		return tx_send_tagged(eq, frames, nb_frames);
 	return tx_send(eq, frames, nb_frames);
 }

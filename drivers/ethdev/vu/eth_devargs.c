@@ -84,6 +84,7 @@ static const struct vu_key eth_keys[] = {
 	FLAG("ext-buffer", has_big, "one mbuf a frame, with an external buffer for a long one"),
 	FLAG("partial-csum", has_partial, "leave partial checksums to an application with Rx "
 		"checksum offloads, as RTE_MBUF_F_RX_L4_CKSUM_NONE"),
+	FLAG("size-xstats", has_sizes, "count frames by length and address, as rte_vhost does"),
 	FLAG("legacy-ol-flags", has_tx_flags,
 		"transmit requests (RTE_MBUF_F_TX_*) on received frames"),
 	{ .name = "iommu-support", .use = "0", .set = set_later },

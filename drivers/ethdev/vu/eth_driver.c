@@ -68,7 +68,7 @@ create_device(struct create_call *call)
 	const struct vu_device_conf conf = {
 		.name = call->name, .nb_queues = 2 * port->conf.nb_pairs,
 		.max_queue_size = VU_MAX_QUEUE_SIZE, .numa_node = -1, .app = vu_control_exec(),
-		.changed = eth_changed, .changed_arg = port,
+		.changed = eth_changed, .kick_changed = eth_kick_changed, .changed_arg = port,
 		.driver_args = port->conf.driver_args,
 		.errmsg = call->errmsg.text, .errmsg_bytes = call->errmsg.bytes,
 	};
@@ -106,6 +106,7 @@ port_create(void *arg)
 	for (uint32_t i = 0; i < 2 * port->conf.nb_pairs; i++) {
 		port->queues[i].queue = vu_device_queue(port->device, i);
 		port->queues[i].port = port;
+		port->queues[i].intr_fd = VU_FD_NONE;
 	}
 	call->rc = create_endpoint(call);
 	if (call->rc != 0)
@@ -121,7 +122,8 @@ port_init(struct eth_port *port, const char *name, const struct vu_errmsg *errms
 
 	port->queues = rte_zmalloc("net_vu_queues",
 		2 * port->conf.nb_pairs * sizeof(*port->queues), RTE_CACHE_LINE_SIZE);
-	if (port->queues == NULL || sem_init(&port->closed, 0, 0) != 0)
+	if (port->queues == NULL || sem_init(&port->closed, 0, 0) != 0 ||
+			pthread_mutex_init(&port->remap_lock, NULL) != 0)
 		return -ENOMEM;
 	if (port->conf.has_big) {
 		port->big_pool = vu_net_big_pool_create(name, BIG_BUFFERS, SOCKET_ID_ANY);
@@ -255,5 +257,5 @@ static struct rte_vdev_driver eth_vdev_driver = {
 RTE_PMD_REGISTER_VDEV(net_vu, eth_vdev_driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_vu,
 	"iface=PATH queues=N client=0|1 reconnect-ms=N tso=0|1 linear-buffer=0|1 "
-	"ext-buffer=0|1 partial-csum=0|1 legacy-ol-flags=0|1 mac=ADDRESS mtu=N mrg=on|off event-idx=on|off packed=on|off "
-	"in-order=on|off offloads=on|off");
+	"ext-buffer=0|1 partial-csum=0|1 size-xstats=0|1 legacy-ol-flags=0|1 mac=ADDRESS "
+	"mtu=N mrg=on|off event-idx=on|off packed=on|off in-order=on|off offloads=on|off");

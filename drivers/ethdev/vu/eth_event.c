@@ -45,31 +45,12 @@ eth_events_stop(struct eth_port *port)
 	rte_eal_alarm_cancel(events_report, port);
 }
 
-static bool
-queue_is_enabled(const struct eth_queue *eq)
+/* Who sleeps did not ask the new rings for kicks. */
+static void
+wake_all(struct eth_port *port)
 {
-	const struct vu_vring *vring = &eq->queue->vring;
-
-	return vring->snapshot != NULL && vring->enabled;
-}
-
-static uint32_t
-compare_queues(struct eth_port *port, bool *is_link_up)
-{
-	uint32_t events = 0;
-
-	*is_link_up = false;
-	for (uint32_t i = 0; i < 2 * port->conf.nb_pairs; i++) {
-		const bool is_enabled = queue_is_enabled(&port->queues[i]);
-
-		*is_link_up |= is_enabled;
-		if (is_enabled == port->is_enabled[i])
-			continue;
-		port->is_enabled[i] = is_enabled;
-		vu_store(&port->is_changed[i], 1);
-		events = ETH_EVENT_QUEUE;
-	}
-	return events;
+	for (uint32_t i = 1; i < 2 * port->conf.nb_pairs; i += 2)
+		eth_intr_wake(&port->queues[i]);
 }
 
 void
@@ -82,8 +63,12 @@ eth_changed(void *arg)
 	};
 	const uint64_t features = vu_device_acked_features(port->device);
 	bool is_link_up;
-	uint32_t events = compare_queues(port, &is_link_up);
+	uint32_t events = 0;
 
+	if (eth_set_enabled(port, &is_link_up)) {
+		events |= ETH_EVENT_QUEUE;
+		wake_all(port);
+	}
 	/* The first front-end is no news, another one with other features is. */
 	if (is_link_up && features != port->features) {
 		if (port->features != 0)

@@ -75,24 +75,10 @@ eth_configure(struct rte_eth_dev *dev)
 	return call.rc;
 }
 
-static void
-queue_start(struct eth_queue *eq)
-{
-	eq->is_started = true;
-	vu_exec_app_resume(eq->queue);
-}
-
-static void
-queue_stop(struct eth_queue *eq)
-{
-	eq->is_started = false;
-	vu_exec_app_pause(eq->queue);
-}
-
 static int
 eth_rx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
 {
-	queue_start(eth_rx_queue(dev, queue_id));
+	eth_queue_start(eth_rx_queue(dev, queue_id));
 	dev->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STARTED;
 	return 0;
 }
@@ -100,7 +86,7 @@ eth_rx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
 static int
 eth_rx_queue_stop(struct rte_eth_dev *dev, uint16_t queue_id)
 {
-	queue_stop(eth_rx_queue(dev, queue_id));
+	eth_queue_stop(eth_rx_queue(dev, queue_id));
 	dev->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STOPPED;
 	return 0;
 }
@@ -108,7 +94,7 @@ eth_rx_queue_stop(struct rte_eth_dev *dev, uint16_t queue_id)
 static int
 eth_tx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
 {
-	queue_start(eth_tx_queue(dev, queue_id));
+	eth_queue_start(eth_tx_queue(dev, queue_id));
 	dev->data->tx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STARTED;
 	return 0;
 }
@@ -116,7 +102,7 @@ eth_tx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
 static int
 eth_tx_queue_stop(struct rte_eth_dev *dev, uint16_t queue_id)
 {
-	queue_stop(eth_tx_queue(dev, queue_id));
+	eth_queue_stop(eth_tx_queue(dev, queue_id));
 	dev->data->tx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STOPPED;
 	return 0;
 }
@@ -138,7 +124,8 @@ rx_queue_apply(struct rte_eth_dev *dev, struct eth_queue *eq)
 	};
 
 	dev->data->scattered_rx = !frames.is_linear;
-	eq->has_vlan = (offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
+	eq->work = ((offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0 ? ETH_WORK_VLAN : 0) |
+		(conf->has_sizes ? ETH_WORK_SIZES : 0);
 	return vu_net_set_frames(eq->queue, &frames);
 }
 
@@ -147,7 +134,8 @@ tx_queue_apply(const struct rte_eth_dev *dev, struct eth_queue *eq)
 {
 	const uint64_t offloads = dev->data->dev_conf.txmode.offloads;
 
-	eq->has_vlan = (offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
+	eq->work = ((offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0 ? ETH_WORK_VLAN : 0) |
+		(eq->port->conf.has_sizes ? ETH_WORK_SIZES : 0);
 	eq->is_fast_free = (offloads & (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE |
 		RTE_ETH_TX_OFFLOAD_MULTI_SEGS)) == RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 }
@@ -155,7 +143,7 @@ tx_queue_apply(const struct rte_eth_dev *dev, struct eth_queue *eq)
 static int
 eth_start(struct rte_eth_dev *dev)
 {
-	int rc = 0;
+	int rc = eth_intr_start(dev);
 
 	for (uint16_t i = 0; i < dev->data->nb_rx_queues && rc == 0; i++)
 		rc = rx_queue_apply(dev, eth_rx_queue(dev, i));
@@ -331,9 +319,15 @@ eth_vlan_offload_set(struct rte_eth_dev *dev, int mask)
 	const bool is_on = (dev->data->dev_conf.rxmode.offloads &
 		RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
 
-	for (uint16_t i = 0; i < dev->data->nb_rx_queues; i++)
-		if ((mask & RTE_ETH_VLAN_STRIP_MASK) != 0)
-			vu_store(&eth_rx_queue(dev, i)->has_vlan, is_on);
+	for (uint16_t i = 0; i < dev->data->nb_rx_queues &&
+			(mask & RTE_ETH_VLAN_STRIP_MASK) != 0; i++) {
+		uint32_t *work = &eth_rx_queue(dev, i)->work;
+
+		if (is_on)
+			__atomic_fetch_or(work, ETH_WORK_VLAN, __ATOMIC_RELAXED);
+		else
+			__atomic_fetch_and(work, ~(uint32_t)ETH_WORK_VLAN, __ATOMIC_RELAXED);
+	}
 	return 0;
 }
 
@@ -393,7 +387,7 @@ eth_close(struct rte_eth_dev *dev)
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY || port == NULL)
 		return 0;
 	for (uint32_t i = 0; i < 2 * port->conf.nb_pairs; i++)
-		queue_stop(&port->queues[i]);
+		eth_queue_stop(&port->queues[i]);
 	if (port->is_open) {
 		vu_control_call(close_endpoint, port);
 		while (sem_wait(&port->closed) != 0)
@@ -401,8 +395,10 @@ eth_close(struct rte_eth_dev *dev)
 	}
 	vu_control_call(destroy_device, port);
 	eth_events_stop(port);
+	eth_intr_fini(dev);
 	eth_control_release();
 	sem_destroy(&port->closed);
+	pthread_mutex_destroy(&port->remap_lock);
 	eth_conf_fini(&port->conf);
 	rte_mempool_free(port->big_pool);
 	rte_free(port->queues);
@@ -441,6 +437,9 @@ const struct eth_dev_ops eth_primary_ops = {
 	.tx_queue_stop = eth_tx_queue_stop,
 	.rx_queue_setup = eth_rx_queue_setup,
 	.tx_queue_setup = eth_tx_queue_setup,
+	.rx_queue_intr_enable = eth_rx_intr_enable,
+	.rx_queue_intr_disable = eth_rx_intr_disable,
+	.get_monitor_addr = eth_monitor_addr_get,
 	.tx_done_cleanup = eth_tx_done_cleanup,
 	.eth_dev_priv_dump = eth_priv_dump,
 };

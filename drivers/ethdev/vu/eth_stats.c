@@ -24,6 +24,19 @@ static const struct {
 	{ "drop_vlan", offsetof(struct eth_counters, nb_vlan_drops), true },
 };
 
+static const char *const size_names[ETH_NB_SIZES] = {
+	[ETH_SIZE_MULTICAST] = "multicast_packets",
+	[ETH_SIZE_BROADCAST] = "broadcast_packets",
+	[ETH_SIZE_UNDER] = "undersize_packets",
+	[ETH_SIZE_64] = "size_64_packets",
+	[ETH_SIZE_65] = "size_65_127_packets",
+	[ETH_SIZE_128] = "size_128_255_packets",
+	[ETH_SIZE_256] = "size_256_511_packets",
+	[ETH_SIZE_512] = "size_512_1023_packets",
+	[ETH_SIZE_1024] = "size_1024_1518_packets",
+	[ETH_SIZE_1519] = "size_1519_max_packets",
+};
+
 static void
 counters_read(const struct eth_queue *eq, struct eth_counters *counters)
 {
@@ -39,6 +52,8 @@ counters_read(const struct eth_queue *eq, struct eth_counters *counters)
 	for (unsigned int i = 0; i < VU_MAX_DROPS; i++)
 		counters->nb_drops[i] = vu_load(&queue->counters.nb_drops[i]) -
 			eq->base.nb_drops[i];
+	for (unsigned int i = 0; i < ETH_NB_SIZES; i++)
+		counters->nb_sizes[i] = vu_load(&eq->nb_sizes[i]) - eq->base.nb_sizes[i];
 }
 
 static uint64_t
@@ -128,11 +143,14 @@ static void
 xstats_add_queue(struct xstats_out *out, const struct rte_eth_dev *dev, uint16_t queue_id,
 	bool is_rx)
 {
+	const struct eth_port *port = dev->data->dev_private;
 	struct eth_counters counters;
 	char queue[16];
 
 	snprintf(queue, sizeof(queue), "%s_q%u", is_rx ? "rx" : "tx", queue_id);
 	counters_read(eth_virtqueue(dev, queue_id, is_rx), &counters);
+	for (unsigned int i = 0; i < ETH_NB_SIZES && port->conf.has_sizes; i++)
+		xstats_add(out, queue, "", size_names[i], counters.nb_sizes[i]);
 	for (unsigned int i = 0; i < RTE_DIM(eth_xstats); i++)
 		if (!is_rx || !eth_xstats[i].is_tx_only)
 			xstats_add(out, queue, "", eth_xstats[i].name,

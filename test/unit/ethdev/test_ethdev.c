@@ -318,3 +318,109 @@ VU_TEST(ethdev, fewer_queues_are_offered_than_the_port_has)
 	CHECK_EQ(vu_frontend_queue_num(f.guest.fe), 2);
 	ethdev_close(&f);
 }
+
+/* ---- fewer rings than transmit queues ---- */
+
+static uint32_t
+send_on(const struct eth_fixture *f, uint16_t queue_id, uint32_t nb)
+{
+	const uint8_t bytes[FRAME_BYTES] = { 0 };
+	uint32_t sent = 0;
+
+	for (uint32_t i = 0; i < nb; i++) {
+		struct rte_mbuf *frame = ethdev_frame(f, bytes, sizeof(bytes));
+
+		if (rte_eth_tx_burst(f->port_id, queue_id, &frame, 1) == 1)
+			sent++;
+		else
+			rte_pktmbuf_free(frame);
+	}
+	return sent;
+}
+
+static uint32_t
+received_on(struct eth_fixture *f, uint32_t pair)
+{
+	uint8_t frame[ETH_FRAME_MAX];
+	uint32_t nb = 0;
+
+	while (ethdev_guest_receive(&f->guest, pair, NULL, frame) != 0)
+		nb++;
+	return nb;
+}
+
+VU_TEST(ethdev, queues_without_a_ring_send_to_another_one)
+{
+	struct vu_ethdev_queue_event event;
+	struct eth_fixture f;
+
+	ethdev_open(&f, 2, "");
+	ethdev_guest_come(&f, RTE_BIT64(VIRTIO_NET_F_MQ));
+	ethdev_guest_offer(&f.guest, 0);
+	ethdev_guest_offer(&f.guest, 1);
+	CHECK_EQ(send_on(&f, 0, 3) + send_on(&f, 1, 4), 7);
+	CHECK_EQ(received_on(&f, 0), 3);
+	CHECK_EQ(received_on(&f, 1), 4);
+	/* The guest gives one of them up. */
+	while (vu_ethdev_queue_event_get(f.port_id, &event) == 0)
+		;
+	CHECK_EQ(vu_frontend_queue_enable(f.guest.fe, 2, false), 0);
+	WAIT_UNTIL(vu_ethdev_queue_event_get(f.port_id, &event) == 0);
+	CHECK_EQ(event.queue_id, 1);
+	CHECK(!event.is_rx && !event.is_enabled);
+	ethdev_guest_offer(&f.guest, 0);
+	CHECK_EQ(send_on(&f, 0, 3) + send_on(&f, 1, 4), 7);
+	CHECK_EQ(received_on(&f, 0), 7);
+	/* The application stops the one that is left, and starts it. */
+	ethdev_guest_offer(&f.guest, 0);
+	CHECK_EQ(rte_eth_dev_tx_queue_stop(f.port_id, 0), 0);
+	CHECK_EQ(send_on(&f, 1, 1), 0);
+	CHECK_EQ(rte_eth_dev_tx_queue_start(f.port_id, 0), 0);
+	CHECK_EQ(send_on(&f, 1, 1), 1);
+	/* The guest takes both again. */
+	CHECK_EQ(received_on(&f, 0), 1);
+	CHECK_EQ(vu_frontend_queue_enable(f.guest.fe, 2, true), 0);
+	WAIT_UNTIL(vu_ethdev_queue_event_get(f.port_id, &event) == 0);
+	CHECK_EQ(send_on(&f, 0, 3) + send_on(&f, 1, 4), 7);
+	CHECK_EQ(received_on(&f, 0), 3);
+	CHECK_EQ(received_on(&f, 1), 4);
+	ethdev_close(&f);
+}
+
+VU_TEST(ethdev, sizes_are_counted_on_request)
+{
+	static const struct {
+		uint32_t bytes;
+		const char *name;
+	} sizes[] = {
+		{ 60, "rx_q0_undersize_packets" }, { 64, "rx_q0_size_64_packets" },
+		{ 65, "rx_q0_size_65_127_packets" }, { 127, "rx_q0_size_65_127_packets" },
+		{ 128, "rx_q0_size_128_255_packets" }, { 511, "rx_q0_size_256_511_packets" },
+		{ 512, "rx_q0_size_512_1023_packets" }, { 1024, "rx_q0_size_1024_1518_packets" },
+		{ 1518, "rx_q0_size_1024_1518_packets" }, { 1519, "rx_q0_size_1519_max_packets" },
+	};
+	uint8_t frame[ETH_FRAME_MAX] = { 0x33, 0x33 };
+	struct rte_mbuf *received[RTE_DIM(sizes)];
+	struct eth_fixture f;
+	uint64_t id;
+
+	ethdev_open(&f, 1, ",size-xstats=1");
+	ethdev_guest_come(&f, 0);
+	for (unsigned int i = 0; i < RTE_DIM(sizes); i++) {
+		const uint64_t before = xstat(&f, sizes[i].name);
+
+		memset(frame, i == 0 ? 0xff : 0x33, RTE_ETHER_ADDR_LEN);
+		CHECK(ethdev_guest_send(&f.guest, 0, NULL, frame, sizes[i].bytes));
+		CHECK_EQ(receive(&f, 0, &received[i], 1), 1);
+		CHECK_EQ(xstat(&f, sizes[i].name), before + 1);
+	}
+	CHECK_EQ(xstat(&f, "rx_q0_broadcast_packets"), 1);
+	CHECK_EQ(xstat(&f, "rx_q0_multicast_packets"), RTE_DIM(sizes) - 1);
+	ethdev_guest_offer(&f.guest, 0);
+	CHECK_EQ(rte_eth_tx_burst(f.port_id, 0, received, RTE_DIM(sizes)), RTE_DIM(sizes));
+	CHECK_EQ(xstat(&f, "tx_q0_size_65_127_packets"), 2);
+	ethdev_close(&f);
+	ethdev_open(&f, 1, "");
+	CHECK(rte_eth_xstats_get_id_by_name(f.port_id, sizes[0].name, &id) < 0);
+	ethdev_close(&f);
+}

@@ -38,7 +38,7 @@ uint16_t net_dequeue_any(struct net_queue *nq, const struct vu_vring_snapshot *s
 uint16_t net_enqueue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames);
 
-/* net_big.c: have a frame of that length fit into one mbuf. @return false: no buffer. Owner lcore */
+/* net_big.c: have a frame of that length fit into one mbuf. Owner lcore. @return false: cannot */
 bool net_big_attach(const struct net_queue *nq, struct rte_mbuf *frame, uint32_t frame_bytes);
 
 /** A variant and where it can be used. */

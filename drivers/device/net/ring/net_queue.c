@@ -10,6 +10,7 @@
 #include "net_burst.h"
 #include "net_offload.h"
 #include "vu_net.h"
+#include "vu_vring_kick.h"
 
 #define NET_HEADER_LEGACY_BYTES 10
 #define NET_HEADER_BYTES 12
@@ -61,6 +62,28 @@ vu_net_nb_waiting(struct vu_device_queue *queue)
 			vu_split_nb_avail(snap, &pos);
 	vu_device_queue_leave(queue);
 	return nb;
+}
+
+int
+vu_net_set_kicks(struct vu_device_queue *queue, bool is_enabled)
+{
+	const struct vu_vring_snapshot *snap = vu_device_queue_enter(queue);
+	struct vu_vring_pos pos = queue->vring.pos;
+	int rc = 0;
+
+	if (snap != NULL && pos.fault == VU_VRING_OK && !snap->has_kick) {
+		rc = is_enabled ? -ENOTSUP : 0;
+	} else if (snap != NULL && pos.fault == VU_VRING_OK && is_enabled) {
+		vu_vring_enable_kicks(snap, &pos);
+		/* What came before is not kicked for (VIRTIO 1.2, 2.7.10). */
+		rte_smp_mb();
+		rc = (snap->is_packed ? packed_nb_waiting(snap, &pos) :
+			vu_split_nb_avail(snap, &pos)) != 0;
+	} else if (snap != NULL && pos.fault == VU_VRING_OK) {
+		vu_vring_disable_kicks(snap);
+	}
+	vu_device_queue_leave(queue);
+	return rc;
 }
 
 int

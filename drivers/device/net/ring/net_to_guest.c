@@ -330,16 +330,34 @@ net_enqueue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	return done;
 }
 
+static __rte_always_inline uint16_t
+burst_to_guest(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap,
+	struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	uint16_t nb;
+
+	if (unlikely(snap == NULL || !snap->is_enabled || queue->vring.pos.fault != VU_VRING_OK))
+		return 0;
+	nb = net_snapshot(snap)->burst->enqueue(queue->priv, snap, frames, nb_frames);
+	vu_device_queue_end_burst(queue, snap);
+	return nb;
+}
+
 uint16_t
 vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	const struct vu_vring_snapshot *snap = vu_device_queue_enter(queue);
-	uint16_t nb = 0;
+	uint16_t nb = burst_to_guest(queue, vu_device_queue_enter(queue), frames, nb_frames);
 
-	if (likely(snap != NULL && snap->is_enabled && queue->vring.pos.fault == VU_VRING_OK)) {
-		nb = net_snapshot(snap)->burst->enqueue(queue->priv, snap, frames, nb_frames);
-		vu_device_queue_end_burst(queue, snap);
-	}
+	vu_device_queue_leave(queue);
+	return nb;
+}
+
+uint16_t
+vu_net_to_guest_burst_shared(struct vu_device_queue *queue, struct rte_mbuf **frames,
+	uint16_t nb_frames)
+{
+	uint16_t nb = burst_to_guest(queue, vu_device_queue_enter_paused(queue), frames, nb_frames);
+
 	vu_device_queue_leave(queue);
 	return nb;
 }
