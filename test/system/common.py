@@ -78,6 +78,14 @@ def need_tool(name, package):
     return shutil.which(name) or skip(f"{name} is missing (package {package})")
 
 
+def tool_library(name, library):
+    """Path of a shared library that a program is linked with, or None."""
+    text = subprocess.run(["ldd", need_tool(name, "dpdk-dev")], capture_output=True, text=True,
+                          check=True).stdout
+    found = re.search(rf"{library}\S* => (\S+)", text)
+    return found and found[1]
+
+
 def file_prefix():
     """An EAL --file-prefix that no other process of this machine uses."""
     return f"vu{os.getpid()}n{next(_serial)}"

@@ -42,12 +42,12 @@ class EthTestpmd(Testpmd):
         check("packet forwarding - ports" in answer, f"{mode}: {answer}")
 
 
-def check_echo(eth, peer):
+def check_echo(eth, peer, since=None):
     """Both sides agree on every packet and byte of an echo; what testpmd could not send it says.
 
     Returns the packets and bytes that the peer sent.
     """
-    theirs, ours, found = peer.port_stats()[0], eth.port_stats()[0], totals(eth, 0)
+    theirs, ours, found = peer.port_stats()[0], eth.port_stats()[0], totals(eth, 0, since)
     dropped = eth.forward_stats()[0]["TX-dropped"]
     check(theirs["TX-packets"] > 0 and theirs["RX-packets"] > 0, f"no traffic: {theirs}")
     for direction, theirs_name, ours_name in (("from_guest", "TX", "RX"),

@@ -68,11 +68,30 @@ eth_rx_burst(void *rxq, struct rte_mbuf **frames, uint16_t nb_frames)
 	return nb;
 }
 
-/* Fast: all from one pool, each one mbuf that nobody else refers to. */
+/*
+ * Fast: all from one pool, each one mbuf that nobody else refers to. testpmd promises that by
+ * default and then sends chains, or what came with an external buffer.
+ */
+static inline bool
+tx_is_fast(const struct eth_queue *eq, struct rte_mbuf *const *frames, uint16_t nb_frames)
+{
+	uint64_t flags = 0;
+	uint32_t nb_segs = 0;
+
+	if (!eq->is_fast_free || nb_frames == 0)
+		return false;
+	for (uint16_t i = 0; i < nb_frames; i++) {
+		nb_segs += frames[i]->nb_segs;
+		flags |= frames[i]->ol_flags;
+	}
+	return nb_segs == nb_frames &&
+		(flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)) == 0;
+}
+
 static inline void
 tx_free(const struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	if (eq->is_fast_free && nb_frames != 0)
+	if (tx_is_fast(eq, frames, nb_frames))
 		rte_mempool_put_bulk(frames[0]->pool, (void **)frames, nb_frames);
 	else
 		rte_pktmbuf_free_bulk(frames, nb_frames);
@@ -211,7 +230,7 @@ eth_tx_prepare(void *txq, struct rte_mbuf **frames, uint16_t nb_frames)
 	return nb_frames;
 }
 
-vu_eth_queue_count
+uint32_t
 eth_rx_queue_count(void *rxq)
 {
 	const struct eth_queue *eq = rxq;
