@@ -15,6 +15,8 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
+#include "vu_export.h"
+
 #if defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__BMI2__)
 #include <immintrin.h>
 #define VU_COPY_VECTOR_BYTES 64
@@ -24,6 +26,8 @@
 #else
 #define VU_COPY_VECTOR_BYTES 16
 #endif
+
+VU_API_BEGIN
 
 /** 16 bytes at any address: one move, however the compiler expands memcpy. */
 typedef uint8_t vu_copy_16 __attribute__((vector_size(16), aligned(1), may_alias));
@@ -125,9 +129,11 @@ vu_copy(void *dst, const void *src, size_t len_bytes)
 	}
 #endif
 	if (likely(len_bytes >= VU_COPY_VECTOR_BYTES))
-		vu_copy_vectors(dst, src, len_bytes);
+		vu_copy_vectors((uint8_t *)dst, (const uint8_t *)src, len_bytes);
 	else
-		vu_copy_short(dst, src, len_bytes);
+		vu_copy_short((uint8_t *)dst, (const uint8_t *)src, len_bytes);
 }
+
+VU_API_END
 
 #endif /* VU_COPY_H */

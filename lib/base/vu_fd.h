@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 /** Value of an fd variable that owns nothing. */
 #define VU_FD_NONE (-1)
 
@@ -84,5 +88,7 @@ int vu_fd_set_nonblocking(int fd);
  * @context any thread
  */
 bool vu_fd_is_event(int fd);
+
+VU_API_END
 
 #endif /* VU_FD_H */

@@ -11,6 +11,10 @@
 
 #include <rte_log.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 /** Components that log; `--log-level=vu.mem:debug` addresses one of them. */
 enum vu_log_component {
 	VU_LOG_REACTOR,
@@ -83,5 +87,7 @@ void vu_log_line_limited(struct vu_log_limit *limit, enum vu_log_component compo
 /** Worker of VU_LOG(). @context control lcore */
 void vu_log_line(enum vu_log_component component, uint32_t level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+VU_API_END
 
 #endif /* VU_LOG_H */

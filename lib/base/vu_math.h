@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 /**
  * Add.
  *
@@ -74,5 +78,7 @@ vu_ranges_overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 {
 	return a_len != 0 && b_len != 0 && (a < b ? b - a < a_len : a - b < b_len);
 }
+
+VU_API_END
 
 #endif /* VU_MATH_H */

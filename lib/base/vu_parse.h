@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 /** A list of numbers. */
 struct vu_uint_list {
 	unsigned int *item;
@@ -129,5 +133,7 @@ int vu_key_set(const struct vu_key *key, const char *value, void *conf,
  */
 int vu_keys_parse(const struct vu_key *keys, const char *text, void *conf,
 	const struct vu_errmsg *errmsg);
+
+VU_API_END
 
 #endif /* VU_PARSE_H */

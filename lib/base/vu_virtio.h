@@ -10,14 +10,24 @@
 
 #include <stdint.h>
 
+/* Linux has a field named class, and inlines that are no C++. */
+#ifdef __cplusplus
+#define class virtio_class
+#define VIRTIO_RING_NO_LEGACY
+#endif
 #include <linux/vhost_types.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
+#undef class
 
 #include <rte_bitops.h>
+
+#include "vu_export.h"
+
+VU_API_BEGIN
 
 /* Every device (VIRTIO 1.3, 6; VIRTIO_F_SUSPEND: 1.4, 6). */
 #define VIRTIO_F_NOTIFICATION_DATA 38
@@ -50,5 +60,7 @@
  * @context any thread
  */
 const char *vu_virtio_feature_name(uint32_t virtio_id, unsigned int bit);
+
+VU_API_END
 
 #endif /* VU_VIRTIO_H */

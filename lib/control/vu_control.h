@@ -7,6 +7,10 @@
 #ifndef VU_CONTROL_H
 #define VU_CONTROL_H
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 struct vu_exec_app;
 struct vu_reactor;
 
@@ -42,5 +46,7 @@ struct vu_reactor *vu_control_reactor(void);
 
 /** Executor for devices of this process. @context any user's thread */
 struct vu_exec_app *vu_control_exec(void);
+
+VU_API_END
 
 #endif /* VU_CONTROL_H */

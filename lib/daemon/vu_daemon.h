@@ -11,9 +11,12 @@
 #include <stdint.h>
 
 #include "vu_endpoint.h"
+#include "vu_export.h"
 #include "vu_parse.h"
 #include "vu_sched.h"
 #include "vu_vring.h"
+
+VU_API_BEGIN
 
 struct vu_daemon;
 
@@ -171,5 +174,7 @@ void vu_daemon_stop(struct vu_daemon *daemon);
 
 /** Free a daemon that does not run; NULL is allowed. @context control lcore */
 void vu_daemon_destroy(struct vu_daemon *daemon);
+
+VU_API_END
 
 #endif /* VU_DAEMON_H */

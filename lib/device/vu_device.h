@@ -17,7 +17,10 @@
 
 #include <rte_bitops.h>
 
+#include "vu_export.h"
 #include "vu_vring.h"
+
+VU_API_BEGIN
 
 struct vu_channel_request;
 struct vu_device;
@@ -483,5 +486,7 @@ struct vu_device *vu_device_next(const struct vu_device *dev);
 uint32_t vu_device_id(const struct vu_device *dev);
 
 /** @} */
+
+VU_API_END
 
 #endif /* VU_DEVICE_H */

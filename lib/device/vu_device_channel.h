@@ -11,7 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vu_export.h"
 #include "vu_fd.h"
+
+VU_API_BEGIN
 
 struct vu_device;
 
@@ -120,5 +123,7 @@ int vu_device_channel_shmem_unmap(struct vu_device *dev, const struct vu_channel
 	const struct vu_channel_reply *reply);
 
 /** @} */
+
+VU_API_END
 
 #endif /* VU_DEVICE_CHANNEL_H */

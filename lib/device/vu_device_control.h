@@ -11,6 +11,9 @@
 #include <stdint.h>
 
 #include "vu_device.h"
+#include "vu_export.h"
+
+VU_API_BEGIN
 
 #define VU_DEVICE_MAX_SHMEM 256 /**< shared memory regions of one device */
 
@@ -166,5 +169,7 @@ void vu_device_handle_event(struct vu_device *dev, const struct vu_device_event 
 int vu_device_exit_event(struct vu_device *dev, unsigned int worker_idx);
 
 /** @} */
+
+VU_API_END
 
 #endif /* VU_DEVICE_CONTROL_H */

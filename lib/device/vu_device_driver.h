@@ -16,11 +16,14 @@
 #include "vu_atomic.h"
 #include "vu_device.h"
 #include "vu_device_control.h"
+#include "vu_export.h"
 #include "vu_sched.h"
 #include "vu_vring_notify.h"
 #include "vu_vring_packed.h"
 #include "vu_vring_poll.h"
 #include "vu_vring_split.h"
+
+VU_API_BEGIN
 
 struct vu_device_queue;
 
@@ -349,5 +352,7 @@ void vu_device_driver_register(const struct vu_device_ops *ops);
 	{ \
 		vu_device_driver_register(&ops); \
 	}
+
+VU_API_END
 
 #endif /* VU_DEVICE_DRIVER_H */

@@ -10,8 +10,11 @@
 
 #include <stdint.h>
 
+#include "vu_export.h"
 #include "vu_fd.h"
 #include "vu_wire_gpu.h"
+
+VU_API_BEGIN
 
 struct vu_device;
 
@@ -101,5 +104,7 @@ int vu_device_gpu_dmabuf_scanout2(struct vu_device *dev,
 	const struct vhost_user_gpu_dmabuf_scanout2 *scanout, int fd);
 
 /** @} */
+
+VU_API_END
 
 #endif /* VU_DEVICE_GPU_H */

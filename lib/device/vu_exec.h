@@ -9,6 +9,10 @@
 
 #include <stdint.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 struct vu_device_queue;
 struct vu_exec_app;
 
@@ -55,5 +59,7 @@ void vu_exec_app_pause(struct vu_device_queue *queue);
  * @context any thread
  */
 void vu_exec_app_resume(struct vu_device_queue *queue);
+
+VU_API_END
 
 #endif /* VU_EXEC_H */

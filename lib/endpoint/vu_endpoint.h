@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 struct vu_device;
 struct vu_endpoint;
 struct vu_errmsg;
@@ -75,5 +79,7 @@ void vu_endpoint_destroy(struct vu_endpoint *endpoint);
 
 /** End each session whose memory failed (vu_mem_fault.h). @context control lcore */
 void vu_endpoint_check_mem(void);
+
+VU_API_END
 
 #endif /* VU_ENDPOINT_H */

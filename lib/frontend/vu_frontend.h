@@ -13,7 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vu_export.h"
 #include "vu_vring_guest.h"
+
+VU_API_BEGIN
 
 struct vu_frontend;
 struct vu_reactor;
@@ -389,5 +392,7 @@ struct vu_frontend_call {
  * @context control lcore
  */
 int vu_frontend_request(struct vu_frontend *fe, struct vu_frontend_call *call);
+
+VU_API_END
 
 #endif /* VU_FRONTEND_H */

@@ -13,7 +13,10 @@
 
 #include <rte_common.h>
 
+#include "vu_export.h"
 #include "vu_frontend.h"
+
+VU_API_BEGIN
 
 #define VU_FRONTEND_MAX_FDS 2
 
@@ -113,5 +116,7 @@ void vu_frontend_driver_register(const struct vu_frontend_ops *ops);
 	{ \
 		vu_frontend_driver_register(&ops); \
 	}
+
+VU_API_END
 
 #endif /* VU_FRONTEND_DRIVER_H */

@@ -12,6 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 /** Snapshot of guest memory; immutable once created. */
 struct vu_mem_table;
 
@@ -168,5 +172,7 @@ int vu_mem_region_info_get(const struct vu_mem_table *table, unsigned int region
  * @context control lcore
  */
 int vu_mem_region_node(const struct vu_mem_table *table, unsigned int region_idx);
+
+VU_API_END
 
 #endif /* VU_MEM_H */

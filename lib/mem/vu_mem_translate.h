@@ -8,6 +8,7 @@
 #ifndef VU_MEM_TRANSLATE_H
 #define VU_MEM_TRANSLATE_H
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +16,10 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
+#include "vu_export.h"
 #include "vu_mem.h"
+
+VU_API_BEGIN
 
 /**
  * One region, laid out so that a hit costs one subtraction, two comparisons and one addition.
@@ -37,7 +41,7 @@ struct vu_mem_table {
 	struct mem_map **maps;    /**< mapping of each region; private to this folder */
 	const char *owner_name;   /**< for log lines */
 	/** In order of gpa; one region of length 0 follows the last one. */
-	_Alignas(RTE_CACHE_LINE_SIZE) struct vu_mem_region regions[];
+	alignas(RTE_CACHE_LINE_SIZE) struct vu_mem_region regions[];
 };
 
 /**
@@ -164,5 +168,7 @@ void *vu_mem_gpa_range_to_hva(const struct vu_mem_table *table, uint64_t gpa, ui
  * @context any thread that may use the table
  */
 void *vu_mem_uva_to_hva(const struct vu_mem_table *table, uint64_t uva, uint64_t len_bytes);
+
+VU_API_END
 
 #endif /* VU_MEM_TRANSLATE_H */

@@ -12,7 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vu_export.h"
 #include "vu_limits.h"
+
+VU_API_BEGIN
 
 /** Requests of the front-end. */
 enum vhost_user_request {
@@ -344,5 +347,7 @@ static_assert(offsetof(struct vhost_user_mmap, len) == 24, "mmap len");
 static_assert(offsetof(struct vhost_user_mmap, flags) == 32, "mmap flags");
 static_assert(sizeof(struct vhost_user_shmem_config) == 2056, "shmem config");
 static_assert(offsetof(struct vhost_user_shmem_config, sizes) == 8, "shmem config sizes");
+
+VU_API_END
 
 #endif /* VU_WIRE_H */

@@ -10,6 +10,10 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 /** Requests, spelled as in the specification. */
 enum vhost_user_gpu_request {
 	VHOST_USER_GPU_NONE = 0,
@@ -94,5 +98,7 @@ static_assert(sizeof(struct vhost_user_gpu_scanout) == 12, "scanout");
 static_assert(sizeof(struct vhost_user_gpu_update) == 20, "update");
 static_assert(sizeof(struct vhost_user_gpu_dmabuf_scanout) == 40, "dmabuf scanout");
 static_assert(sizeof(struct vhost_user_gpu_dmabuf_scanout2) == 48, "dmabuf scanout 2");
+
+VU_API_END
 
 #endif /* VU_WIRE_GPU_H */

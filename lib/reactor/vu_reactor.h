@@ -11,6 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 struct vu_reactor;
 struct vu_reactor_fd;
 struct vu_reactor_timer;
@@ -233,5 +237,7 @@ struct vu_reactor_poller *vu_reactor_poller_add(struct vu_reactor *reactor,
  * @context control lcore
  */
 void vu_reactor_poller_remove(struct vu_reactor_poller *poller);
+
+VU_API_END
 
 #endif /* VU_REACTOR_H */

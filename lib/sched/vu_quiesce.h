@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 struct vu_sched;
 struct vu_task;
 
@@ -77,5 +81,7 @@ void vu_quiesce_start(struct vu_sched *sched, struct vu_sched_wait *wait);
  * @context control lcore
  */
 void vu_quiesce_cancel(struct vu_sched *sched, struct vu_sched_wait *wait);
+
+VU_API_END
 
 #endif /* VU_QUIESCE_H */

@@ -8,13 +8,17 @@
 #ifndef VU_SCHED_H
 #define VU_SCHED_H
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_common.h>
 
+#include "vu_export.h"
 #include "vu_quiesce.h"
 #include "vu_sched_idle.h"
+
+VU_API_BEGIN
 
 struct vu_errmsg;
 struct vu_sched;
@@ -85,7 +89,7 @@ struct __rte_cache_aligned vu_task {
 	uint32_t slot;
 
 	/* Control lcore writes. */
-	_Alignas(RTE_CACHE_LINE_SIZE) struct vu_sched_worker *home; /**< where it was added */
+	alignas(RTE_CACHE_LINE_SIZE) struct vu_sched_worker *home; /**< where it was added */
 	struct vu_sched_worker *target; /**< where it is moving to, NULL = it is not moving */
 	int worker_idx;                 /**< what vu_task_worker() reports */
 	uint32_t is_wake_posted;        /**< 1 = a wake is in the mailbox; the owner clears it */
@@ -480,5 +484,7 @@ void vu_sched_gap_stop(struct vu_sched *sched);
  */
 int vu_sched_gap_get(const struct vu_sched *sched, unsigned int worker_idx,
 	struct vu_sched_gaps *gaps);
+
+VU_API_END
 
 #endif /* VU_SCHED_H */

@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 struct vu_sched;
 struct vu_task;
 
@@ -78,5 +82,7 @@ void vu_sched_kick_fd_remove(struct vu_sched *sched, unsigned int worker_idx, in
  * @context any thread
  */
 void vu_sched_lcore_wake(const struct vu_task *task);
+
+VU_API_END
 
 #endif /* VU_SCHED_IDLE_H */

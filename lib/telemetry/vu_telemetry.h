@@ -11,6 +11,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 struct rte_tel_data;
 struct vu_sched;
 
@@ -92,5 +96,7 @@ void vu_telemetry_table_destroy(struct vu_telemetry_table *table);
  * @context control lcore
  */
 void vu_telemetry_table_print(struct vu_telemetry_table *table, FILE *out);
+
+VU_API_END
 
 #endif /* VU_TELEMETRY_H */

@@ -9,8 +9,11 @@
 
 #include <rte_atomic.h>
 
+#include "vu_export.h"
 #include "vu_guest_ring.h"
 #include "vu_packed.h"
+
+VU_API_BEGIN
 
 /** The i-th id that is free, as seen from the next slot. @context thread of the driver half */
 static __rte_always_inline uint16_t
@@ -167,7 +170,7 @@ static __rte_always_inline struct guest_packed_cursor
 vu_guest_packed_cursor(uint16_t position)
 {
 	return (struct guest_packed_cursor){
-		position & VU_PACKED_SLOT, vu_packed_used_flags(position),
+		(uint16_t)(position & VU_PACKED_SLOT), vu_packed_used_flags(position),
 	};
 }
 
@@ -255,5 +258,7 @@ vu_guest_packed_disarm(struct vu_vring_guest *ring)
 {
 	vu_packed_event_set(ring->driver_event, 0, VU_PACKED_EVENT_DISABLE);
 }
+
+VU_API_END
 
 #endif /* VU_GUEST_PACKED_H */

@@ -12,7 +12,10 @@
 #include <rte_common.h>
 
 #include "vu_atomic.h"
+#include "vu_export.h"
 #include "vu_vring_snapshot.h"
+
+VU_API_BEGIN
 
 /** A buffer to make available. */
 struct vu_guest_buf {
@@ -107,5 +110,7 @@ vu_guest_free_chain(struct vu_vring_guest *ring, uint16_t head)
 		ring->free_ids[ring->nb_free++] = head;
 	}
 }
+
+VU_API_END
 
 #endif /* VU_GUEST_RING_H */

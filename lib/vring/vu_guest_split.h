@@ -7,7 +7,10 @@
 
 #include <rte_atomic.h>
 
+#include "vu_export.h"
 #include "vu_guest_ring.h"
+
+VU_API_BEGIN
 
 /** Buffers that are out. @context thread of the driver half */
 static inline uint16_t
@@ -56,7 +59,8 @@ vu_guest_split_add(struct vu_vring_guest *ring, const struct vu_guest_buf *bufs,
 		ring->desc[id] = (struct vu_split_desc){
 			.gpa = bufs[i].gpa,
 			.len_bytes = bufs[i].len_bytes,
-			.flags = is_writable ? VU_DESC_F_WRITE : 0,
+			.flags = (uint16_t)(is_writable ? VU_DESC_F_WRITE : 0),
+			.next = 0,
 		};
 		slot->cookie = bufs[i].cookie;
 		slot->write_bytes = is_writable ? bufs[i].len_bytes : 0;
@@ -162,5 +166,7 @@ vu_guest_split_disarm(struct vu_vring_guest *ring)
 	else
 		vu_store(&ring->avail->flags, VU_AVAIL_F_NO_INTERRUPT);
 }
+
+VU_API_END
 
 #endif /* VU_GUEST_SPLIT_H */

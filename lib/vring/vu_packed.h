@@ -12,7 +12,10 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
+#include "vu_export.h"
 #include "vu_vring_snapshot.h"
+
+VU_API_BEGIN
 
 /** Parts of a position. */
 #define VU_PACKED_SLOT 0x7fff
@@ -96,5 +99,7 @@ vu_packed_event_set(struct vu_packed_event *event, uint16_t position, uint16_t f
 {
 	vu_store((uint32_t *)(void *)event, position | (uint32_t)flags << 16);
 }
+
+VU_API_END
 
 #endif /* VU_PACKED_H */

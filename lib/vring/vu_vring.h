@@ -13,6 +13,10 @@
 #include <rte_common.h>
 #include <rte_spinlock.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 struct vu_mem_table;
 struct vu_vring_snapshot;
 
@@ -211,5 +215,7 @@ uint32_t vu_vring_base(const struct vu_vring *vring);
 
 /** Name of a fault for logs and telemetry. @context any thread */
 const char *vu_vring_fault_name(enum vu_vring_fault fault);
+
+VU_API_END
 
 #endif /* VU_VRING_H */

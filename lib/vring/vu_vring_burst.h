@@ -8,6 +8,10 @@
 
 #include <stdint.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 /** Entries that one peek prepares as a rule. */
 #define VU_VRING_BURST 32
 /** And at most: 64 KB in mergeable buffers of 1536 bytes, the least that Linux offers, need 43. */
@@ -28,5 +32,7 @@ struct vu_burst {
 	/** driver fills: bytes written, for the commit */
 	uint32_t used_bytes[VU_VRING_MAX_BURST];
 };
+
+VU_API_END
 
 #endif /* VU_VRING_BURST_H */

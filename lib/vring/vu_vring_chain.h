@@ -11,8 +11,11 @@
 
 #include <rte_common.h>
 
+#include "vu_export.h"
 #include "vu_limits.h"
 #include "vu_vring_snapshot.h"
+
+VU_API_BEGIN
 
 /** A run of guest memory that is contiguous in our address space. */
 struct vu_seg {
@@ -119,5 +122,7 @@ vu_seg_cursor_next(struct vu_seg_cursor *cursor, uint32_t max_bytes, uint32_t *p
 	}
 	return piece;
 }
+
+VU_API_END
 
 #endif /* VU_VRING_CHAIN_H */

@@ -9,9 +9,12 @@
 #ifndef VU_VRING_GUEST_H
 #define VU_VRING_GUEST_H
 
+#include "vu_export.h"
 #include "vu_guest_packed.h"
 #include "vu_guest_ring.h"
 #include "vu_guest_split.h"
+
+VU_API_BEGIN
 
 /** Where the parts of a ring lie in one piece of memory; all on cache lines of their own. */
 struct vu_guest_layout {
@@ -223,5 +226,7 @@ vu_vring_guest_disarm(struct vu_vring_guest *ring)
 	else
 		vu_guest_split_disarm(ring);
 }
+
+VU_API_END
 
 #endif /* VU_VRING_GUEST_H */

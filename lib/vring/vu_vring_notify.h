@@ -8,9 +8,12 @@
 #ifndef VU_VRING_NOTIFY_H
 #define VU_VRING_NOTIFY_H
 
+#include "vu_export.h"
 #include "vu_vring_snapshot.h"
 #include "vu_vring_packed.h"
 #include "vu_vring_split.h"
+
+VU_API_BEGIN
 
 /**
  * Write the call eventfd; the only system call of the data path. A write that was interrupted is a
@@ -102,5 +105,7 @@ vu_packed_signal(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos)
 	else
 		vu_counter_add(&pos->counters.nb_notifications_suppressed, 1);
 }
+
+VU_API_END
 
 #endif /* VU_VRING_NOTIFY_H */

@@ -15,10 +15,13 @@
 #ifndef VU_VRING_PACKED_H
 #define VU_VRING_PACKED_H
 
+#include <assert.h>
+
 #include <rte_atomic.h>
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 
+#include "vu_export.h"
 #include "vu_mem_translate.h"
 #include "vu_packed.h"
 #include "vu_vring_burst.h"
@@ -26,7 +29,9 @@
 #include "vu_vring_snapshot.h"
 #include "vu_vring_packed_avx512.h"
 
-_Static_assert(VU_VRING_MAX_PEEK_DESCS >= VU_MAX_CHAIN_SEGS, "the first chain is seen whole");
+VU_API_BEGIN
+
+static_assert(VU_VRING_MAX_PEEK_DESCS >= VU_MAX_CHAIN_SEGS, "the first chain is seen whole");
 
 /** Position `nb` slots further on; nb up to the ring size. @context owner lcore */
 static __rte_always_inline uint16_t
@@ -60,7 +65,7 @@ vu_packed_single_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_po
 
 	if (unlikely(((word >> 48) & flags) != direction || len_bytes == 0))
 		return NULL;
-	hva = vu_mem_gpa_to_hva(snap->mem, gpa, &len_bytes, &pos->region_hint);
+	hva = (uint8_t *)vu_mem_gpa_to_hva(snap->mem, gpa, &len_bytes, &pos->region_hint);
 	return likely(len_bytes == (uint32_t)word) ? hva : NULL;
 }
 
@@ -183,7 +188,7 @@ vu_packed_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
 		}
 		burst->head[i] = (uint16_t)(word >> 32);
 		burst->len_bytes[i] = (uint32_t)word;
-		burst->hva[i] = vu_mem_region_hva(&region, gpa);
+		burst->hva[i] = (uint8_t *)vu_mem_region_hva(&region, gpa);
 	}
 	burst->nb = i;
 	vu_burst_prefetch(burst, direction);
@@ -398,5 +403,7 @@ vu_packed_idle_word(const struct vu_vring_snapshot *snap, const struct vu_vring_
 		->packed_desc[pos->last_avail_idx & VU_PACKED_SLOT]
 		.id;
 }
+
+VU_API_END
 
 #endif /* VU_VRING_PACKED_H */

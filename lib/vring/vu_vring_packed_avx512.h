@@ -14,9 +14,12 @@
 
 #include <rte_atomic.h>
 
+#include "vu_export.h"
 #include "vu_mem_translate.h"
 #include "vu_vring_burst.h"
 #include "vu_vring_snapshot.h"
+
+VU_API_BEGIN
 
 /** Descriptors handled at once: two cache lines. */
 #define VU_PACKED_LANES 8
@@ -128,6 +131,8 @@ vu_packed_commit_eights(struct vu_packed_desc *descs, const struct vu_burst *bur
 	}
 	return i;
 }
+
+VU_API_END
 
 #else
 #define VU_PACKED_HAS_EIGHTS 0

@@ -15,8 +15,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vu_export.h"
 #include "vu_vring.h"
 #include "vu_vring_chain.h"
+
+VU_API_BEGIN
 
 /** How several threads share one ring. */
 enum vu_lock_model {
@@ -293,5 +296,7 @@ int vu_vring_set_call(struct vu_vring_guard *guard, int fd);
 int vu_vring_set_err(struct vu_vring_guard *guard, int fd);
 
 /** @} */
+
+VU_API_END
 
 #endif /* VU_VRING_POLL_H */

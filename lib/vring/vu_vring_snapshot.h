@@ -12,8 +12,11 @@
 #include <rte_common.h>
 
 #include "vu_atomic.h"
+#include "vu_export.h"
 #include "vu_mem.h"
 #include "vu_vring.h"
+
+VU_API_BEGIN
 
 /** Descriptor of the split layout (VIRTIO 1.2, 2.7.5); little-endian. */
 struct vu_split_desc {
@@ -125,5 +128,7 @@ vu_vring_snapshot_load(const struct vu_vring *vring)
 	/* Pairs with the release in vu_vring_publish(). */
 	return vu_load_acquire(&vring->snapshot);
 }
+
+VU_API_END
 
 #endif /* VU_VRING_SNAPSHOT_H */

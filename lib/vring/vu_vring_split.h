@@ -19,10 +19,13 @@
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 
+#include "vu_export.h"
 #include "vu_mem_translate.h"
 #include "vu_vring_burst.h"
 #include "vu_vring_chain.h"
 #include "vu_vring_snapshot.h"
+
+VU_API_BEGIN
 
 /**
  * Number of entries the guest has made available.
@@ -71,7 +74,7 @@ vu_split_single_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos
 
 	if (unlikely((desc->flags & flags) != direction || len_bytes == 0))
 		return NULL;
-	hva = vu_mem_gpa_to_hva(snap->mem, desc->gpa, &len_bytes, &pos->region_hint);
+	hva = (uint8_t *)vu_mem_gpa_to_hva(snap->mem, desc->gpa, &len_bytes, &pos->region_hint);
 	return likely(len_bytes == desc->len_bytes) ? hva : NULL;
 }
 
@@ -163,7 +166,7 @@ vu_split_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos *
 		}
 		burst->head[i] = head;
 		burst->len_bytes[i] = desc.len_bytes;
-		burst->hva[i] = vu_mem_region_hva(&region, desc.gpa);
+		burst->hva[i] = (uint8_t *)vu_mem_region_hva(&region, desc.gpa);
 		if (direction == VU_DESC_F_WRITE)
 			rte_prefetch0_write(burst->hva[i]);
 		else
@@ -312,5 +315,7 @@ vu_split_idle_word(const struct vu_vring_snapshot *snap, const struct vu_vring_p
 	*idle = (uint32_t)pos->last_avail_idx << 16;
 	return (const uint32_t *)(const void *)snap->avail;
 }
+
+VU_API_END
 
 #endif /* VU_VRING_SPLIT_H */

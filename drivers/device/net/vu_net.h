@@ -12,6 +12,10 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+#include "vu_export.h"
+
+VU_API_BEGIN
+
 struct vu_device;
 struct vu_device_queue;
 
@@ -144,5 +148,7 @@ uint16_t vu_net_to_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **
  */
 uint16_t vu_net_to_guest_burst_shared(struct vu_device_queue *queue, struct rte_mbuf **frames,
 	uint16_t nb_frames);
+
+VU_API_END
 
 #endif /* VU_NET_H */

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include "vu_export.h"
+
+VU_API_BEGIN
 
 /** A queue that the front-end enabled or disabled. */
 struct vu_ethdev_queue_event {
@@ -30,8 +30,6 @@ struct vu_ethdev_queue_event {
  */
 int vu_ethdev_queue_event_get(uint16_t port_id, struct vu_ethdev_queue_event *event);
 
-#ifdef __cplusplus
-}
-#endif
+VU_API_END
 
 #endif /* VU_ETHDEV_H */
