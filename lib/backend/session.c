@@ -13,6 +13,7 @@
 
 #include "vu_fd.h"
 #include "vu_mem.h"
+#include "vu_trace.h"
 
 /* Requests handled before other sources get their turn. */
 #define SESSION_BATCH 64
@@ -182,6 +183,7 @@ vu_backend_session_open(const struct vu_backend_conf *conf)
 		return NULL;
 	}
 	vu_device_connect(session->dev, &events);
+	vu_trace_session_open(vu_device_name(session->dev));
 	VU_LOG_LIMITED(vu_device_life_log(session->dev), BACKEND, INFO, "%s: front-end connected",
 		vu_device_name(session->dev));
 	return session;
@@ -205,6 +207,7 @@ vu_backend_session_close(struct vu_backend_session *session, const char *reason)
 	if (session->is_closing)
 		return;
 	session->is_closing = true;
+	vu_trace_session_close(vu_device_name(session->dev), reason);
 	VU_LOG_LIMITED(vu_device_life_log(session->dev), BACKEND, INFO, "%s: session ended: %s",
 		vu_device_name(session->dev), reason);
 	vu_reactor_fd_remove(session->source);

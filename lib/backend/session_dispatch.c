@@ -13,6 +13,7 @@
 #include <rte_errno.h>
 
 #include "vu_fd.h"
+#include "vu_trace.h"
 
 static const struct session_handler session_handlers[] = {
 	[VHOST_USER_GET_FEATURES] = { handle_nothing, reply_get_features },
@@ -186,6 +187,7 @@ session_dispatch(struct vu_backend_session *session, int rc)
 	VU_LOG(BACKEND, DEBUG, "%s: %s, %u bytes, %u fds", vu_device_name(session->dev),
 		vu_msg_name(msg), msg->size, msg->nb_fds);
 	session->result = session_handler_find(msg->request)->handle(session, msg);
+	vu_trace_request(vu_device_name(session->dev), msg->request, session->result);
 	if (session->is_parked)
 		return -EINPROGRESS;
 	if (vu_device_commit(session->dev, session_unpark, session) == -EINPROGRESS) {

@@ -13,6 +13,7 @@
 
 #include "vu_log.h"
 #include "vu_mem.h"
+#include "vu_trace.h"
 
 bool
 device_is_running(const struct vu_device *dev)
@@ -178,6 +179,7 @@ queue_start(struct device_queue *queue, struct vu_vring_snapshot *snap)
 	if (dev->ops->queue_start != NULL)
 		dev->ops->queue_start(&queue->head, snap);
 	vu_vring_publish(vring, snap);
+	vu_trace_ring_start(dev->name, vring->idx, snap->size);
 	VU_LOG_LIMITED(&dev->life_log, DEVICE, INFO, "%s: queue %u: started, %u entries, lcore %d",
 		dev->name, vring->idx, snap->size, dev->exec->lcore(queue));
 	if (dev->exec->attach(queue) != 0)
@@ -191,6 +193,7 @@ queue_stop(struct device_queue *queue)
 	struct vu_device *dev = queue->head.dev;
 
 	queue->retired_snapshot = vu_vring_publish(&queue->head.vring, NULL);
+	vu_trace_ring_stop(dev->name, queue->head.vring.idx);
 	VU_LOG_LIMITED(&dev->life_log, DEVICE, INFO, "%s: queue %u: stopped", dev->name,
 		queue->head.vring.idx);
 	change_wait_init(dev, &queue->removal);
