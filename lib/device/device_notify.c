@@ -6,6 +6,8 @@
  */
 #include "device.h"
 
+#include <errno.h>
+
 #include <rte_cycles.h>
 
 #include "vu_fd.h"
