@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 
+#include "dump.h"
 #include "prompt.h"
 #include "runner.h"
 #include "test.h"
@@ -28,10 +30,11 @@ static void
 usage(const char *program)
 {
 	printf("\nUsage: %s [EAL options] [test ...]\n"
-		"Tests: <unit>_autotest, fast_tests, perf_tests, stress_tests.\n"
+		"Tests: <unit>_autotest, fast_tests, perf_tests, stress_tests; dump_* commands.\n"
 		"Without a test: the RTE>> prompt. Without EAL options: no hugepages, no PCI,\n"
 		"256 MB, two lcores.\n"
-		"  DPDK_TEST         tests to run, comma separated, instead of those named\n"
+		"  DPDK_TEST         tests to run before those named, comma separated\n"
+		"  DPDK_TEST_SKIP    of them, those not to run, comma separated\n"
 		"  DPDK_TEST_SUITE   cases of <unit>_autotest: fast (default), perf, stress, all\n"
 		"  DPDK_TEST_PARAMS  further EAL options, blank separated\n"
 		"  VU_STRESS_SECONDS length of a stress case, 2 if unset\n"
@@ -133,6 +136,39 @@ args_fill(struct arg_list *args, int argc, char **argv)
 		args_add(args, argv[i]);
 }
 
+static bool
+is_skipped(const char *name)
+{
+	const char *text = getenv("DPDK_TEST_SKIP");
+	struct arg_list skipped = {0};
+	bool is_found = false;
+
+	if (text != NULL)
+		args_add_words(&skipped, text, ",");
+	for (int i = 0; i < skipped.argc; i++)
+		is_found |= strcmp(name, skipped.argv[i]) == 0;
+	args_free(&skipped);
+	return is_found;
+}
+
+/* A test, or another command of the prompt. */
+static int
+run_name(const char *name)
+{
+	int rc;
+
+	if (is_skipped(name)) {
+		printf("%s\nTest Skipped\n", name);
+		return TEST_SKIPPED;
+	}
+	rc = runner_run(name);
+	if (rc == -ENOENT)
+		rc = dump_run(name, NULL);
+	if (rc == -ENOENT)
+		fprintf(stderr, "vu-test: no test %s\n", name);
+	return rc;
+}
+
 /* Any failure wins, then any pass. */
 static int
 run_named(const struct arg_list *names)
@@ -140,10 +176,8 @@ run_named(const struct arg_list *names)
 	int result = TEST_SKIPPED;
 
 	for (int i = 0; i < names->argc; i++) {
-		int rc = runner_run(names->argv[i]);
+		int rc = run_name(names->argv[i]);
 
-		if (rc == -ENOENT)
-			fprintf(stderr, "vu-test: no test %s\n", names->argv[i]);
 		if (rc != TEST_SUCCESS && rc != TEST_SKIPPED)
 			result = TEST_FAILED;
 		else if (rc == TEST_SUCCESS && result == TEST_SKIPPED)
@@ -161,7 +195,7 @@ run_tests(int nb_names, char **argv_names)
 
 	if (env_names != NULL)
 		args_add_words(&names, env_names, ",");
-	for (int i = 0; names.argc == i && i < nb_names; i++)
+	for (int i = 0; i < nb_names; i++)
 		args_add(&names, argv_names[i]);
 	rc = names.argc == 0 ? prompt_run() : run_named(&names);
 	args_free(&names);
