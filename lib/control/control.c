@@ -6,7 +6,6 @@
 #include "vu_control.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,8 +13,8 @@
 
 #include <rte_debug.h>
 #include <rte_errno.h>
-#include <rte_lcore.h>
 
+#include "vu_compat.h"
 #include "vu_device.h"
 #include "vu_endpoint.h"
 #include "vu_exec.h"
@@ -32,7 +31,7 @@ static struct {
 	struct vu_exec_app *exec;
 	struct vu_reactor_poller *exec_poller;
 	struct vu_reactor_fd *mem_fault_source;
-	pthread_t thread;
+	vu_ctrl_thread thread;
 } control;
 
 static uint64_t
@@ -96,19 +95,19 @@ control_init(void)
 	return 0;
 }
 
-static void *
+static vu_ctrl_thread_return
 control_main(void *arg)
 {
 	(void)arg;
 	vu_reactor_run(control.reactor);
-	return NULL;
+	return 0;
 }
 
 /* DPDK places and names its control threads; ours is one. */
 static int
 control_start(void)
 {
-	return rte_ctrl_thread_create(&control.thread, THREAD_NAME, NULL, control_main, NULL);
+	return vu_ctrl_thread_create(&control.thread, THREAD_NAME, control_main, NULL);
 }
 
 static int
@@ -151,7 +150,7 @@ vu_control_release(void)
 	if (--control.nb_users != 0)
 		return;
 	vu_reactor_stop(control.reactor);
-	pthread_join(control.thread, NULL);
+	vu_ctrl_thread_join(control.thread);
 	/* A request of telemetry waits for the thread no longer. */
 	vu_reactor_shutdown(control.reactor);
 	control_fini();

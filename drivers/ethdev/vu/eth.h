@@ -17,6 +17,7 @@
 #include <rte_power_intrinsics.h>
 #include <rte_spinlock.h>
 
+#include "vu_compat.h"
 #include "vu_device.h"
 #include "vu_limits.h"
 #include "vu_net.h"
@@ -134,12 +135,12 @@ int eth_close(struct rte_eth_dev *dev);
 uint16_t eth_rx_burst(void *rxq, struct rte_mbuf **frames, uint16_t nb_frames);
 uint16_t eth_tx_burst(void *txq, struct rte_mbuf **frames, uint16_t nb_frames);
 uint16_t eth_tx_prepare(void *txq, struct rte_mbuf **frames, uint16_t nb_frames);
-uint32_t eth_rx_queue_count(void *rxq);
+vu_eth_queue_count eth_rx_queue_count(void *rxq);
 int eth_rx_descriptor_status(void *rxq, uint16_t offset);
 int eth_tx_descriptor_status(void *txq, uint16_t offset);
 
 /* eth_stats.c. Application; get and names in secondary processes, too. */
-int eth_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
+int eth_stats_get(VU_ETH_STATS_PARAMS(dev, stats, queue_stats));
 int eth_stats_reset(struct rte_eth_dev *dev);
 int eth_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int max);
 int eth_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,

@@ -230,7 +230,7 @@ eth_tx_prepare(void *txq, struct rte_mbuf **frames, uint16_t nb_frames)
 	return nb_frames;
 }
 
-uint32_t
+vu_eth_queue_count
 eth_rx_queue_count(void *rxq)
 {
 	const struct eth_queue *eq = rxq;

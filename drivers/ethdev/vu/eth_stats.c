@@ -76,8 +76,9 @@ eth_virtqueue(const struct rte_eth_dev *dev, uint16_t queue_id, bool is_rx)
 
 /* Frames for which there is no mbuf stay with the guest; only the rest of a long one is lost. */
 int
-eth_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
+eth_stats_get(VU_ETH_STATS_PARAMS(dev, stats, queue_stats))
 {
+	struct vu_eth_queue_stats *queues = VU_ETH_QUEUE_STATS(stats, queue_stats);
 	struct eth_counters counters;
 
 	for (uint16_t i = 0; i < dev->data->nb_rx_queues; i++) {
@@ -85,21 +86,21 @@ eth_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
 		stats->ipackets += counters.nb_packets;
 		stats->ibytes += counters.nb_bytes;
 		stats->ierrors += counters_nb_drops(&counters);
-		if (i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+		if (queues == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
 			continue;
-		stats->q_ipackets[i] = counters.nb_packets;
-		stats->q_ibytes[i] = counters.nb_bytes;
-		stats->q_errors[i] = counters_nb_drops(&counters);
+		queues->q_ipackets[i] = counters.nb_packets;
+		queues->q_ibytes[i] = counters.nb_bytes;
+		queues->q_errors[i] = counters_nb_drops(&counters);
 	}
 	for (uint16_t i = 0; i < dev->data->nb_tx_queues; i++) {
 		counters_read(eth_virtqueue(dev, i, false), &counters);
 		stats->opackets += counters.nb_packets;
 		stats->obytes += counters.nb_bytes;
 		stats->oerrors += counters_nb_drops(&counters);
-		if (i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+		if (queues == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
 			continue;
-		stats->q_opackets[i] = counters.nb_packets;
-		stats->q_obytes[i] = counters.nb_bytes;
+		queues->q_opackets[i] = counters.nb_packets;
+		queues->q_obytes[i] = counters.nb_bytes;
 	}
 	return 0;
 }
