@@ -32,7 +32,8 @@ struct device_queue {
 	unsigned int worker_idx;         /**< worker the queue is assigned to */
 	bool is_scheduled;               /**< the task was added to its worker */
 	bool has_kick_interest;          /**< a kick wakes the worker */
-	uint32_t app_turn;               /**< exec_app.c: the turn when the last wait began */
+	uint32_t app_turn;               /**< exec_app.c: the turns when the last wait began */
+	uint32_t app_shared_turn;
 	/* device_notify.c */
 	bool is_fault_reported;          /**< it was logged */
 	uint64_t nb_stalls;               /**< notifications that blocked, so far */

@@ -57,16 +57,22 @@ vu_exec_app_destroy(struct vu_exec_app *app)
 	free(app);
 }
 
-/* A turn that is odd, and still the one that was odd when the last wait began, is no end yet. */
+/* Odd, and still the one that was odd when the wait began? */
+static bool
+turn_is_held(const uint32_t *turn, uint32_t before)
+{
+	/* Pairs with the release in vu_device_queue_leave() and _leave_shared(). */
+	return (before & 1) != 0 && vu_load_acquire(turn) == before;
+}
+
 static bool
 app_is_inside(const struct vu_device *dev)
 {
 	for (uint32_t i = 0; i < dev->nb_queues; i++) {
 		const struct device_queue *queue = dev->queues[i];
 
-		/* Pairs with the release in vu_device_queue_leave(). */
-		if ((queue->app_turn & 1) != 0 &&
-				vu_load_acquire(&queue->head.turn) == queue->app_turn)
+		if (turn_is_held(&queue->head.turn, queue->app_turn) ||
+				turn_is_held(&queue->head.shared_turn, queue->app_shared_turn))
 			return true;
 	}
 	return false;
@@ -96,12 +102,19 @@ vu_exec_app_poll(struct vu_exec_app *app)
 }
 
 static void
+turns_read(struct device_queue *queue)
+{
+	queue->app_turn = vu_load_acquire(&queue->head.turn);
+	queue->app_shared_turn = vu_load_acquire(&queue->head.shared_turn);
+}
+
+static void
 app_quiesce(struct vu_device *dev, struct exec_wait *wait)
 {
 	/* Publication before turns; pairs with the order in vu_device_queue_enter(). */
 	RTE_VERIFY(membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0);
 	for (uint32_t i = 0; i < dev->nb_queues; i++)
-		dev->queues[i]->app_turn = vu_load_acquire(&dev->queues[i]->head.turn);
+		turns_read(dev->queues[i]);
 	wait->dev = dev;
 	TAILQ_INSERT_TAIL(&dev->app->waits, wait, link);
 }
@@ -115,7 +128,7 @@ vu_exec_app_pause(struct vu_device_queue *queue)
 	/* As in app_quiesce(). */
 	RTE_VERIFY(membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0);
 	turn = vu_load_acquire(&queue->turn);
-	while ((turn & 1) != 0 && vu_load_acquire(&queue->turn) == turn)
+	while (turn_is_held(&queue->turn, turn))
 		usleep(APP_POLL_MIN_US);
 }
 

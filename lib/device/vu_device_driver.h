@@ -63,7 +63,9 @@ struct vu_device_queue {
 	enum vu_device_queue_direction direction; /**< fixed after the driver's create op */
 	/** owner lcore: odd while a thread of the application is in a burst call */
 	uint32_t turn;
-	uint32_t is_paused;              /**< any thread: burst calls find no ring (vu_exec.h) */
+	uint32_t is_paused;              /**< any thread: burst calls find no ring */
+	/** who holds the lock of a shared queue: odd in a burst call */
+	uint32_t shared_turn;
 	struct vu_vring vring;
 	bool is_failed;                  /**< owner lcore: the fault was reported */
 	struct vu_device_queue_counters counters __rte_cache_aligned;
@@ -261,24 +263,34 @@ vu_device_queue_enter(struct vu_device_queue *queue)
 	return vu_vring_snapshot_load(&queue->vring);
 }
 
-/**
- * vu_device_queue_enter() on a paused queue, for threads that take turns by a lock of their own.
- * @context as there
- */
-static __rte_always_inline const struct vu_vring_snapshot *
-vu_device_queue_enter_paused(struct vu_device_queue *queue)
-{
-	vu_store(&queue->turn, queue->turn + 1);
-	rte_compiler_barrier(); /* as there */
-	return vu_vring_snapshot_load(&queue->vring);
-}
-
 /** End of a burst, see vu_device_queue_enter(). @context as there */
 static __rte_always_inline void
 vu_device_queue_leave(struct vu_device_queue *queue)
 {
 	/* Pairs with the acquire in exec_app.c: what used the snapshot is over. */
 	vu_store_release(&queue->turn, queue->turn + 1);
+}
+
+/**
+ * vu_device_queue_enter() on a paused queue, for threads that take turns by a lock of their own;
+ * vu_device_queue_leave_shared() follows. The owner of the queue may call the other one meanwhile,
+ * and finds no ring.
+ *
+ * @context any thread that holds the lock
+ */
+static __rte_always_inline const struct vu_vring_snapshot *
+vu_device_queue_enter_shared(struct vu_device_queue *queue)
+{
+	vu_store(&queue->shared_turn, queue->shared_turn + 1);
+	rte_compiler_barrier(); /* as there */
+	return vu_vring_snapshot_load(&queue->vring);
+}
+
+/** End of a burst, see vu_device_queue_enter_shared(). @context as there */
+static __rte_always_inline void
+vu_device_queue_leave_shared(struct vu_device_queue *queue)
+{
+	vu_store_release(&queue->shared_turn, queue->shared_turn + 1); /* pairs as above */
 }
 
 /**

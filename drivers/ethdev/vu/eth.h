@@ -15,7 +15,7 @@
 #include <ethdev_driver.h>
 #include <rte_mbuf.h>
 #include <rte_power_intrinsics.h>
-#include <rte_spinlock.h>
+#include <rte_ticketlock.h>
 
 #include "vu_compat.h"
 #include "vu_device.h"
@@ -91,7 +91,7 @@ struct eth_queue {
 	/* eth_remap.c; with the port's lock */
 	struct eth_queue *to;          /* atomic: tx: whose ring takes the frames; NULL: its own */
 	bool is_shared;                /* tx, with `lock`: several send to it */
-	rte_spinlock_t lock;           /* tx: while it is shared */
+	rte_ticketlock_t lock;         /* tx: while it is shared */
 	/* eth_intr.c */
 	int intr_fd;                   /* rx: ours, an event for each kick; VU_FD_NONE */
 	uint32_t is_armed;             /* atomic: rx: the application may wait for intr_fd */

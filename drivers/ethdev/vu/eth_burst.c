@@ -103,10 +103,10 @@ tx_shared(struct eth_queue *to, struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	uint16_t nb = 0;
 
-	rte_spinlock_lock(&to->lock);
+	rte_ticketlock_lock(&to->lock);
 	if (to->is_shared)
 		nb = vu_net_to_guest_burst_shared(to->queue, frames, nb_frames);
-	rte_spinlock_unlock(&to->lock);
+	rte_ticketlock_unlock(&to->lock);
 	return nb;
 }
 

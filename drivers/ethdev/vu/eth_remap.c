@@ -32,9 +32,9 @@ queue_set_shared(struct eth_queue *eq, bool is_shared)
 {
 	if (is_shared && !eq->is_shared)
 		vu_exec_app_pause(eq->queue);
-	rte_spinlock_lock(&eq->lock);
+	rte_ticketlock_lock(&eq->lock);
 	eq->is_shared = is_shared;
-	rte_spinlock_unlock(&eq->lock);
+	rte_ticketlock_unlock(&eq->lock);
 	if (!is_shared && eq->is_started)
 		vu_exec_app_resume(eq->queue);
 }

@@ -233,6 +233,33 @@ VU_TEST(exec_app, a_pause_waits_for_the_burst_under_way)
 	app_close(&f);
 }
 
+/* The owner knows nothing of those who share its queue, and does not disturb them. */
+VU_TEST(exec_app, a_change_waits_for_who_shares_a_paused_queue)
+{
+	const struct vu_vring_snapshot *snap;
+	struct vu_device_queue *queue;
+	struct app_fixture f;
+
+	app_open(&f);
+	app_connect(&f);
+	queue = vu_device_queue(f.dev, 0);
+	vu_exec_app_pause(queue);
+	snap = vu_device_queue_enter_shared(queue);
+	CHECK(snap != NULL);
+	vu_device_set_mem(f.dev, fake_guest_mem(&f.guest));
+	CHECK_EQ(vu_device_commit(f.dev, app_done, &f), -EINPROGRESS);
+	for (unsigned int i = 0; i < 3; i++) {
+		CHECK(vu_device_queue_enter(queue) == NULL);
+		vu_device_queue_leave(queue);
+		CHECK(vu_exec_app_poll(f.app) != UINT64_MAX);
+	}
+	CHECK_EQ(snap->size, RING_ENTRIES);
+	vu_device_queue_leave_shared(queue);
+	CHECK_EQ(vu_exec_app_poll(f.app), UINT64_MAX);
+	CHECK_EQ(f.nb_done, 1);
+	app_close(&f);
+}
+
 VU_TEST(exec_app, changes_are_reported_to_the_creator)
 {
 	struct app_fixture f;

@@ -151,9 +151,9 @@ VU_TEST(ethdev_intr, a_frame_changes_the_monitored_word)
 		CHECK_EQ(rte_eth_get_monitor_addr(f.port_id, 0, &condition), 0);
 		CHECK_EQ(condition.size, sizeof(*word));
 		word = condition.addr;
-		CHECK_EQ(condition.fn(*word, condition.opaque), 0);
+		CHECK_EQ(condition.fn(vu_load(word), condition.opaque), 0);
 		guest_sends(&f);
-		WAIT_UNTIL(condition.fn(*word, condition.opaque) != 0);
+		WAIT_UNTIL(condition.fn(vu_load(word), condition.opaque) != 0);
 		take_one(&f);
 		ethdev_guest_collect_sent(&f.guest, 0);
 	}
@@ -161,7 +161,7 @@ VU_TEST(ethdev_intr, a_frame_changes_the_monitored_word)
 	guest_sends(&f);
 	CHECK_EQ(rte_eth_get_monitor_addr(f.port_id, 0, &condition), 0);
 	word = condition.addr;
-	CHECK(condition.fn(*word, condition.opaque) != 0);
+	CHECK(condition.fn(vu_load(word), condition.opaque) != 0);
 	take_one(&f);
 	ethdev_close(&f);
 }

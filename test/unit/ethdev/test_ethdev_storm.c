@@ -109,15 +109,21 @@ storm_round(struct storm *storm)
 	const uint64_t seed = storm->seed++;
 
 	storm_traffic(storm);
-	switch (seed % 4) {
+	switch (seed % 5) {
 	case 0:
 		ethdev_guest_leave(&storm->f);
-		ethdev_guest_come(&storm->f, features[seed / 4 % RTE_DIM(features)]);
+		ethdev_guest_come(&storm->f, features[seed / 5 % RTE_DIM(features)]);
 		break;
 	case 1:
 		CHECK_EQ(vu_frontend_stop(storm->f.guest.fe), 0);
 		ethdev_guest_leave(&storm->f);
 		ethdev_guest_come(&storm->f, features[0]);
+		break;
+	case 2:
+		/* Two threads share a ring for a while. */
+		CHECK_EQ(vu_frontend_queue_enable(storm->f.guest.fe, 2, false), 0);
+		storm_traffic(storm);
+		CHECK_EQ(vu_frontend_queue_enable(storm->f.guest.fe, 2, true), 0);
 		break;
 	default:
 		storm_queue(storm, (uint16_t)(seed % NB_PAIRS));

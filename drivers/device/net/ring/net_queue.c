@@ -50,16 +50,27 @@ packed_nb_waiting(const struct vu_vring_snapshot *snap, const struct vu_vring_po
 	return nb;
 }
 
+/* A fault is the next burst's to find. Within a burst: until then control sets the position. */
+static uint16_t
+ring_nb_waiting(const struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+{
+	struct vu_vring_pos pos = queue->vring.pos;
+
+	return snap->is_packed ? packed_nb_waiting(snap, &pos) : vu_split_nb_avail(snap, &pos);
+}
+
+static inline bool
+ring_is_good(const struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+{
+	return snap != NULL && queue->vring.pos.fault == VU_VRING_OK;
+}
+
 uint16_t
 vu_net_nb_waiting(struct vu_device_queue *queue)
 {
 	const struct vu_vring_snapshot *snap = vu_device_queue_enter(queue);
-	struct vu_vring_pos pos = queue->vring.pos; /* a fault is the next burst's to find */
-	uint16_t nb = 0;
+	uint16_t nb = ring_is_good(queue, snap) ? ring_nb_waiting(queue, snap) : 0;
 
-	if (snap != NULL && pos.fault == VU_VRING_OK)
-		nb = snap->is_packed ? packed_nb_waiting(snap, &pos) :
-			vu_split_nb_avail(snap, &pos);
 	vu_device_queue_leave(queue);
 	return nb;
 }
@@ -68,18 +79,16 @@ int
 vu_net_set_kicks(struct vu_device_queue *queue, bool is_enabled)
 {
 	const struct vu_vring_snapshot *snap = vu_device_queue_enter(queue);
-	struct vu_vring_pos pos = queue->vring.pos;
 	int rc = 0;
 
-	if (snap != NULL && pos.fault == VU_VRING_OK && !snap->has_kick) {
+	if (ring_is_good(queue, snap) && !snap->has_kick) {
 		rc = is_enabled ? -ENOTSUP : 0;
-	} else if (snap != NULL && pos.fault == VU_VRING_OK && is_enabled) {
-		vu_vring_enable_kicks(snap, &pos);
+	} else if (ring_is_good(queue, snap) && is_enabled) {
+		vu_vring_enable_kicks(snap, &queue->vring.pos);
 		/* What came before is not kicked for (VIRTIO 1.2, 2.7.10). */
 		rte_smp_mb();
-		rc = (snap->is_packed ? packed_nb_waiting(snap, &pos) :
-			vu_split_nb_avail(snap, &pos)) != 0;
-	} else if (snap != NULL && pos.fault == VU_VRING_OK) {
+		rc = ring_nb_waiting(queue, snap) != 0;
+	} else if (ring_is_good(queue, snap)) {
 		vu_vring_disable_kicks(snap);
 	}
 	vu_device_queue_leave(queue);

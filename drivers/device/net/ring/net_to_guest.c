@@ -356,8 +356,8 @@ uint16_t
 vu_net_to_guest_burst_shared(struct vu_device_queue *queue, struct rte_mbuf **frames,
 	uint16_t nb_frames)
 {
-	uint16_t nb = burst_to_guest(queue, vu_device_queue_enter_paused(queue), frames, nb_frames);
+	uint16_t nb = burst_to_guest(queue, vu_device_queue_enter_shared(queue), frames, nb_frames);
 
-	vu_device_queue_leave(queue);
+	vu_device_queue_leave_shared(queue);
 	return nb;
 }
