@@ -96,6 +96,7 @@ struct eth_queue {
 	int intr_fd;                   /* rx: ours, an event for each kick; VU_FD_NONE */
 	uint32_t is_armed;             /* atomic: rx: the application may wait for intr_fd */
 	uint64_t wake_word;            /* atomic: rx: monitored; another value with each kick */
+	int kick_fd;                   /* control: rx: the front-end's */
 	struct vu_reactor_fd *kick_source; /* control */
 	struct eth_counters base;      /* application: at the last reset */
 } __rte_cache_aligned;
@@ -109,6 +110,7 @@ struct eth_port {
 	struct rte_mempool *big_pool;  /* with conf.has_big */
 	struct eth_queue *queues;      /* 2 * conf.nb_pairs, by virtqueue */
 	bool is_open;                  /* application: the endpoint serves */
+	uint32_t has_kicks;            /* atomic: somebody may sleep: kicks are waited for */
 	sem_t closed;
 	pthread_mutex_t remap_lock;       /* is_started, is_enabled, and all of eth_remap.c */
 	uint32_t events;               /* atomic: bits of enum eth_event that wait to be reported */

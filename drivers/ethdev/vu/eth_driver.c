@@ -107,6 +107,7 @@ port_create(void *arg)
 		port->queues[i].queue = vu_device_queue(port->device, i);
 		port->queues[i].port = port;
 		port->queues[i].intr_fd = VU_FD_NONE;
+		port->queues[i].kick_fd = VU_FD_NONE;
 	}
 	call->rc = create_endpoint(call);
 	if (call->rc != 0)

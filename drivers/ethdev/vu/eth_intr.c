@@ -47,17 +47,38 @@ kick_ready(void *arg, uint32_t epoll_events)
 	eth_intr_wake(arg);
 }
 
+/* While nobody sleeps a guest that kicks all the time wakes nobody. Control. */
+static void
+kick_set_interest(struct eth_queue *eq)
+{
+	vu_reactor_fd_remove(eq->kick_source);
+	eq->kick_source = NULL;
+	if (vu_load(&eq->port->has_kicks) != 0 && eq->kick_fd != VU_FD_NONE)
+		eq->kick_source = vu_reactor_fd_add(vu_control_reactor(), eq->kick_fd,
+			EPOLLIN | EPOLLET, kick_ready, eq);
+}
+
 void
 eth_kick_changed(void *arg, uint32_t queue_idx, int kick_fd)
 {
 	struct eth_port *port = arg;
 	struct eth_queue *eq = &port->queues[queue_idx];
 
-	vu_reactor_fd_remove(eq->kick_source);
-	eq->kick_source = NULL;
-	if (queue_idx % 2 != 0 && kick_fd != VU_FD_NONE)
-		eq->kick_source = vu_reactor_fd_add(vu_control_reactor(), kick_fd,
-			EPOLLIN | EPOLLET, kick_ready, eq);
+	if (queue_idx % 2 == 0)
+		return;
+	eq->kick_fd = kick_fd;
+	kick_set_interest(eq);
+}
+
+/* Control. */
+static void
+kicks_begin(void *arg)
+{
+	struct eth_port *port = arg;
+
+	vu_store(&port->has_kicks, 1);
+	for (uint32_t i = 1; i < 2 * port->conf.nb_pairs; i += 2)
+		kick_set_interest(&port->queues[i]);
 }
 
 /* One vector per receive queue, with an eventfd of ours. */
@@ -93,6 +114,7 @@ eth_intr_start(struct rte_eth_dev *dev)
 
 	if (dev->data->dev_conf.intr_conf.rxq == 0 || dev->intr_handle != NULL)
 		return 0;
+	vu_control_call(kicks_begin, dev->data->dev_private);
 	dev->intr_handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
 	rc = dev->intr_handle != NULL ? intr_fill(dev->intr_handle, dev) : -ENOMEM;
 	if (rc != 0)
@@ -149,9 +171,14 @@ int
 eth_monitor_addr_get(void *rxq, struct rte_power_monitor_cond *condition)
 {
 	struct eth_queue *eq = rxq;
-	const uint64_t word = vu_load_acquire(&eq->wake_word);
-	const int rc = vu_net_set_kicks(eq->queue, true);
+	uint64_t word;
+	int rc;
 
+	/* Once in the life of a port. */
+	if (vu_load(&eq->port->has_kicks) == 0)
+		vu_control_call(kicks_begin, eq->port);
+	word = vu_load_acquire(&eq->wake_word);
+	rc = vu_net_set_kicks(eq->queue, true);
 	if (rc < 0)
 		return rc;
 	vu_store(&eq->work, vu_load(&eq->work) | ETH_WORK_MONITOR);
