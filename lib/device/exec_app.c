@@ -135,7 +135,7 @@ vu_exec_app_pause(struct vu_device_queue *queue)
 void
 vu_exec_app_resume(struct vu_device_queue *queue)
 {
-	vu_store_release(&queue->is_paused, 0); /* pairs with the control dependency of a burst */
+	vu_store_release(&queue->is_paused, 0); /* pairs with vu_device_queue_enter() */
 }
 
 /* Any thread may call for any queue: there is nothing to assign. */

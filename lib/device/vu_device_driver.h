@@ -258,7 +258,8 @@ vu_device_queue_enter(struct vu_device_queue *queue)
 	vu_store(&queue->turn, queue->turn + 1);
 	/* Turn before the others: a compiler's order here, a processor's by membarrier() there. */
 	rte_compiler_barrier();
-	if (unlikely(vu_load(&queue->is_paused) != 0))
+	/* Pairs with the release in vu_exec_app_resume(): what was set up before is there. */
+	if (unlikely(vu_load_acquire(&queue->is_paused) != 0))
 		return NULL;
 	return vu_vring_snapshot_load(&queue->vring);
 }

@@ -41,8 +41,6 @@ struct eth_conf {
 	bool has_partial;      /* partial-csum */
 	bool has_sizes;        /* size-xstats */
 	bool has_tx_flags;     /* legacy-ol-flags */
-	bool has_iommu;
-	bool has_postcopy;
 	char *driver_args;     /* those of the net device */
 	const struct vu_errmsg *errmsg;
 };
@@ -81,7 +79,6 @@ struct eth_queue {
 	struct eth_port *port;         /* fixed */
 	uint32_t work;                 /* enum eth_work: what a burst does beside */
 	bool is_fast_free;             /* while stopped */
-	bool is_set_up;                /* application */
 	bool is_started;               /* application */
 	bool is_deferred;              /* application: not started with its port */
 	struct rte_mempool *pool;      /* application: of a receive queue */
@@ -116,10 +113,28 @@ struct eth_port {
 	uint32_t events;               /* atomic: bits of enum eth_event that wait to be reported */
 	/* control: what was reported last */
 	uint64_t features;
-	bool is_link_up;
+	bool is_link_up;               /* polling threads read it */
 	bool is_enabled[2 * ETH_MAX_PAIRS];
 	uint32_t is_changed[2 * ETH_MAX_PAIRS]; /* atomic: for vu_ethdev_queue_event_get() */
 };
+
+static inline struct eth_port *
+eth_port(const struct rte_eth_dev *dev)
+{
+	return dev->data->dev_private;
+}
+
+static inline struct eth_queue *
+eth_rx_queue(const struct rte_eth_dev *dev, uint16_t queue_id)
+{
+	return &eth_port(dev)->queues[2 * queue_id + 1];
+}
+
+static inline struct eth_queue *
+eth_tx_queue(const struct rte_eth_dev *dev, uint16_t queue_id)
+{
+	return &eth_port(dev)->queues[2 * queue_id];
+}
 
 /* eth_driver.c: one user less of the control thread. Application. */
 void eth_control_release(void);

@@ -44,6 +44,14 @@ count_sizes(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
 	}
 }
 
+/* A shorter frame has no tag, whatever the mbuf held before: a guest sends what it likes. */
+static inline void
+strip_tag(struct rte_mbuf *frame)
+{
+	if (frame->data_len >= RTE_ETHER_HDR_LEN + sizeof(struct rte_vlan_hdr))
+		rte_vlan_strip(frame);
+}
+
 static __rte_noinline void
 rx_work(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
 {
@@ -54,7 +62,7 @@ rx_work(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
 	if ((work & ETH_WORK_SIZES) != 0)
 		count_sizes(eq, frames, nb_frames);
 	for (uint16_t i = 0; i < nb_frames && (work & ETH_WORK_VLAN) != 0; i++)
-		rte_vlan_strip(frames[i]);
+		strip_tag(frames[i]);
 }
 
 uint16_t
@@ -119,8 +127,10 @@ tx_retry(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	struct eth_queue *to = vu_load_acquire(&eq->to); /* pairs with the release in remap() */
 	uint16_t done = to != NULL ? tx_shared(to, frames, nb_frames) : 0;
+	/* Nobody is there who would make room. */
+	const unsigned int nb_tries = vu_load(&eq->port->is_link_up) ? ETH_TX_RETRIES : 0;
 
-	for (unsigned int i = 0; i < ETH_TX_RETRIES && done < nb_frames; i++) {
+	for (unsigned int i = 0; i < nb_tries && done < nb_frames; i++) {
 		rte_pause();
 		done += to != NULL ? tx_shared(to, &frames[done], nb_frames - done) :
 			vu_net_to_guest_burst(eq->queue, &frames[done], nb_frames - done);

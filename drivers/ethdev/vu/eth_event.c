@@ -35,8 +35,11 @@ static void
 events_note(struct eth_port *port, uint32_t events)
 {
 	/* Pairs with the acquire above: who reports sees what is reported. */
-	if (events != 0 && __atomic_fetch_or(&port->events, events, __ATOMIC_RELEASE) == 0)
-		rte_eal_alarm_set(1, events_report, port);
+	if (events == 0 || __atomic_fetch_or(&port->events, events, __ATOMIC_RELEASE) != 0)
+		return;
+	/* Out of memory: this one is lost, the next one is not. */
+	if (rte_eal_alarm_set(1, events_report, port) != 0)
+		vu_store(&port->events, 0);
 }
 
 void
@@ -76,7 +79,7 @@ eth_changed(void *arg)
 		port->features = features;
 	}
 	if (is_link_up != port->is_link_up) {
-		port->is_link_up = is_link_up;
+		vu_store(&port->is_link_up, is_link_up);
 		link.link_status = is_link_up ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
 		rte_eth_linkstatus_set(port->dev, &link);
 		events |= ETH_EVENT_LINK;

@@ -8,7 +8,6 @@
 #include "eth.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -19,14 +18,6 @@
 #include "vu_fd.h"
 #include "vu_net.h"
 #include "vu_reactor.h"
-
-static struct eth_queue *
-rx_queue(const struct rte_eth_dev *dev, uint16_t queue_id)
-{
-	const struct eth_port *port = dev->data->dev_private;
-
-	return &port->queues[2 * queue_id + 1];
-}
 
 void
 eth_intr_wake(struct eth_queue *eq)
@@ -89,7 +80,7 @@ intr_fill(struct rte_intr_handle *handle, const struct rte_eth_dev *dev)
 	int rc = rte_intr_vec_list_alloc(handle, NULL, nb);
 
 	for (uint16_t i = 0; i < nb && rc == 0; i++) {
-		struct eth_queue *eq = rx_queue(dev, i);
+		struct eth_queue *eq = eth_rx_queue(dev, i);
 
 		if (eq->intr_fd == VU_FD_NONE)
 			eq->intr_fd = vu_fd_eventfd();
@@ -107,12 +98,27 @@ intr_fill(struct rte_intr_handle *handle, const struct rte_eth_dev *dev)
 	return rc;
 }
 
+static void
+intr_handle_free(struct rte_eth_dev *dev)
+{
+	if (dev->intr_handle == NULL)
+		return;
+	rte_intr_vec_list_free(dev->intr_handle);
+	rte_intr_instance_free(dev->intr_handle);
+	dev->intr_handle = NULL;
+}
+
 int
 eth_intr_start(struct rte_eth_dev *dev)
 {
 	int rc;
 
-	if (dev->data->dev_conf.intr_conf.rxq == 0 || dev->intr_handle != NULL)
+	/* Another configuration may have more queues, or none to wait for. */
+	if (dev->intr_handle != NULL && dev->data->dev_conf.intr_conf.rxq != 0 &&
+			rte_intr_nb_efd_get(dev->intr_handle) == dev->data->nb_rx_queues)
+		return 0;
+	intr_handle_free(dev);
+	if (dev->data->dev_conf.intr_conf.rxq == 0)
 		return 0;
 	vu_control_call(kicks_begin, dev->data->dev_private);
 	dev->intr_handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
@@ -127,11 +133,7 @@ eth_intr_fini(struct rte_eth_dev *dev)
 {
 	const struct eth_port *port = dev->data->dev_private;
 
-	if (dev->intr_handle != NULL) {
-		rte_intr_vec_list_free(dev->intr_handle);
-		rte_intr_instance_free(dev->intr_handle);
-		dev->intr_handle = NULL;
-	}
+	intr_handle_free(dev);
 	for (uint32_t i = 0; i < 2 * port->conf.nb_pairs; i++)
 		vu_fd_close(&port->queues[i].intr_fd);
 }
@@ -139,7 +141,7 @@ eth_intr_fini(struct rte_eth_dev *dev)
 int
 eth_rx_intr_enable(struct rte_eth_dev *dev, uint16_t queue_id)
 {
-	struct eth_queue *eq = rx_queue(dev, queue_id);
+	struct eth_queue *eq = eth_rx_queue(dev, queue_id);
 	int rc;
 
 	if (eq->intr_fd == VU_FD_NONE)
@@ -154,7 +156,7 @@ eth_rx_intr_enable(struct rte_eth_dev *dev, uint16_t queue_id)
 int
 eth_rx_intr_disable(struct rte_eth_dev *dev, uint16_t queue_id)
 {
-	struct eth_queue *eq = rx_queue(dev, queue_id);
+	struct eth_queue *eq = eth_rx_queue(dev, queue_id);
 
 	vu_store(&eq->is_armed, 0);
 	return vu_net_set_kicks(eq->queue, false);
@@ -181,7 +183,7 @@ eth_monitor_addr_get(void *rxq, struct rte_power_monitor_cond *condition)
 	rc = vu_net_set_kicks(eq->queue, true);
 	if (rc < 0)
 		return rc;
-	vu_store(&eq->work, vu_load(&eq->work) | ETH_WORK_MONITOR);
+	__atomic_fetch_or(&eq->work, ETH_WORK_MONITOR, __ATOMIC_RELAXED);
 	condition->addr = &eq->wake_word;
 	condition->size = sizeof(eq->wake_word);
 	condition->fn = monitor_compare;
@@ -193,6 +195,6 @@ eth_monitor_addr_get(void *rxq, struct rte_power_monitor_cond *condition)
 void
 eth_monitor_end(struct eth_queue *eq)
 {
-	vu_store(&eq->work, vu_load(&eq->work) & ~(uint32_t)ETH_WORK_MONITOR);
+	__atomic_fetch_and(&eq->work, ~(uint32_t)ETH_WORK_MONITOR, __ATOMIC_RELAXED);
 	vu_net_set_kicks(eq->queue, false);
 }

@@ -25,24 +25,6 @@
 	RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_VLAN_INSERT | \
 	RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE)
 
-static struct eth_port *
-eth_port(const struct rte_eth_dev *dev)
-{
-	return dev->data->dev_private;
-}
-
-static struct eth_queue *
-eth_rx_queue(const struct rte_eth_dev *dev, uint16_t queue_id)
-{
-	return &eth_port(dev)->queues[2 * queue_id + 1];
-}
-
-static struct eth_queue *
-eth_tx_queue(const struct rte_eth_dev *dev, uint16_t queue_id)
-{
-	return &eth_port(dev)->queues[2 * queue_id];
-}
-
 struct open_call {
 	struct eth_port *port;
 	uint32_t nb_pairs;

@@ -10,6 +10,7 @@
 #include "eth_fixture.h"
 
 #define PAYLOAD_BYTES 80
+#define POOL_ROUNDS 2048 /* more than the fixture's pool has mbufs */
 #define CSUM RTE_BIT64(VIRTIO_NET_F_CSUM)
 #define GUEST_CSUM RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM)
 
@@ -238,6 +239,30 @@ VU_TEST(ethdev_offload, unknown_requests_are_refused_by_prepare)
 	CHECK_EQ(rte_eth_tx_prepare(f.port_id, 0, &frame, 1), 0);
 	CHECK_EQ(rte_errno, EINVAL);
 	rte_pktmbuf_free(frame);
+	ethdev_close(&f);
+}
+
+/* The mbuf still holds the tag of the frame before: DPDK's function takes it for this one's. */
+VU_TEST(ethdev_offload, a_frame_too_short_for_a_tag_has_none)
+{
+	uint8_t tagged[64] = { [12] = 0x81 };
+	struct rte_mbuf *frame;
+	struct eth_fixture f;
+
+	ethdev_plug(&f, 1, "");
+	f.conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+	ethdev_start(&f);
+	ethdev_guest_come(&f, 0);
+	/* Each mbuf of the pool once, then short ones in all of them. */
+	for (unsigned int i = 0; i < 2 * POOL_ROUNDS; i++) {
+		const uint32_t len_bytes = i < POOL_ROUNDS ? sizeof(tagged) : 1 + i % 17;
+
+		CHECK(ethdev_guest_send(&f.guest, 0, NULL, tagged, len_bytes));
+		frame = receive_one(&f);
+		CHECK_EQ(frame->pkt_len, i < POOL_ROUNDS ? len_bytes - 4 : len_bytes);
+		rte_pktmbuf_free(frame);
+		ethdev_guest_collect_sent(&f.guest, 0);
+	}
 	ethdev_close(&f);
 }
 
