@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What no back-end can do without: allocate mbufs, copy, walk the same buffers in the same order.
- * From guest to guest that is one copy and no mbuf. No ring descriptors, no addresses to
- * translate; two counters show how far it got. Compiled once for each instruction set, with
+ * What no back-end can do without: allocate mbufs, copy, walk the same buffers in the same order;
+ * from guest to guest one copy and no mbuf. Compiled once for each instruction set, with
  * COPY_BACKEND as the name of the result, and once without copies (COPY_IS_COPYING): what mbufs
- * cost, and the application that is measured with it. The copies are those of our data path, the
- * best we have.
+ * cost, and the application that is measured with it. The copies are those of our data path.
  */
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -33,7 +30,7 @@ struct copy_queue {
 };
 
 struct copy_backend {
-	struct backend_conf conf;
+	const struct backend_conf *conf;
 	void *hva; /* of the guest memory */
 	struct copy_queue queues[2 * BENCH_MAX_PAIRS];
 };
@@ -43,14 +40,11 @@ struct copy_backend {
  * a line for two lines.
  */
 static int
-copy_open(const struct backend_conf *conf, void **backend)
+copy_open(void *backend, const struct backend_conf *conf)
 {
-	struct copy_backend *copy = calloc(1, sizeof(*copy));
+	struct copy_backend *copy = backend;
 
-	if (copy == NULL)
-		return -ENOMEM;
-	*backend = copy;
-	copy->conf = *conf;
+	copy->conf = conf;
 	copy->hva = mmap(NULL, conf->memory->bytes, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_POPULATE, conf->memory->fd, 0);
 	return copy->hva != MAP_FAILED ? 0 : -errno;
@@ -66,9 +60,9 @@ copy_queue(void *backend, struct gen_queue *gq)
 	struct copy_backend *copy = backend;
 	struct copy_queue *queue = &copy->queues[gq->idx];
 
-	queue->pool = copy->conf.pool;
+	queue->pool = copy->conf->pool;
 	queue->gq = gq;
-	queue->buffers = RTE_PTR_ADD(copy->hva, gq->buffers - copy->conf.memory->hva);
+	queue->buffers = RTE_PTR_ADD(copy->hva, gq->buffers - copy->conf->memory->hva);
 	memcpy(&queue->rearm, &fresh.data_off, sizeof(queue->rearm));
 	return queue;
 }
@@ -79,8 +73,7 @@ copy_close(void *backend)
 	struct copy_backend *copy = backend;
 
 	if (copy->hva != MAP_FAILED)
-		munmap(copy->hva, copy->conf.memory->bytes);
-	free(copy);
+		munmap(copy->hva, copy->conf->memory->bytes);
 }
 
 static __rte_always_inline void
@@ -96,7 +89,6 @@ copy_buffer(const struct copy_queue *queue, uint64_t number)
 	return queue->buffers + (number & (queue->gq->nb_buffers - 1)) * queue->gq->stride_bytes;
 }
 
-/* Bytes in a buffer, header included. */
 static __rte_always_inline uint32_t *
 copy_len(const struct gen_queue *gq, uint64_t number)
 {
@@ -171,7 +163,6 @@ copy_from_guest(void *handle, struct rte_mbuf **frames, uint16_t max)
 	return nb;
 }
 
-/* A driver reads the number of buffers, in the line that the frame begins in. */
 static __rte_always_inline void
 copy_set_nb_buffers(const struct gen_queue *gq, uint8_t *buffer, uint16_t nb)
 {
@@ -272,6 +263,7 @@ copy_forward(void *backend, void *from_handle, void *to_handle, uint16_t max)
 }
 
 const struct backend_ops COPY_BACKEND = {
+	.bytes = sizeof(struct copy_backend),
 	.open = copy_open,
 	.queue = copy_queue,
 	.close = copy_close,

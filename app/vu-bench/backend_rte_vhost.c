@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * DPDK's vhost library as a back-end, used as its net_vhost driver uses it, but without its
- * per-packet statistics: the faster of its two ways, see the option --rte-vhost-stats.
+ * per-packet statistics, which is faster.
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,10 +27,7 @@
 struct vhost_device {
 	char path[108];
 	bool is_registered;
-	uint32_t nb_queues;
-	/* The library's thread writes. */
-	int vid;             /* while the device is in use: ready, with its first two queues */
-	uint32_t nb_enabled; /* queues */
+	int vid; /* while the device is in use; the library's thread writes */
 };
 
 struct vhost_queue {
@@ -41,8 +37,7 @@ struct vhost_queue {
 };
 
 struct vhost_backend {
-	unsigned int nb_devices;
-	struct rte_mempool *pool;
+	const struct backend_conf *conf;
 	struct vhost_queue queues[2 * BENCH_MAX_PAIRS];
 };
 
@@ -68,16 +63,6 @@ vhost_new_device(int vid)
 	return 0;
 }
 
-static int
-vhost_queue_changed(int vid, uint16_t queue_idx, int is_enabled)
-{
-	struct vhost_device *device = vhost_find(vid);
-
-	(void)queue_idx;
-	vu_store_release(&device->nb_enabled, device->nb_enabled + (is_enabled != 0 ? 1 : -1u));
-	return 0;
-}
-
 static void
 vhost_destroy_device(int vid)
 {
@@ -87,30 +72,22 @@ vhost_destroy_device(int vid)
 static const struct rte_vhost_device_ops vhost_callbacks = {
 	.new_device = vhost_new_device,
 	.destroy_device = vhost_destroy_device,
-	.vring_state_changed = vhost_queue_changed,
 };
 
 static bool
-vhost_is_gone(const struct vhost_device *device)
+vhost_is_used(const struct vhost_device *device)
 {
-	return vu_load_acquire(&device->vid) == VHOST_NO_VID;
+	return vu_load_acquire(&device->vid) != VHOST_NO_VID;
 }
 
-static bool
-vhost_is_ready(const struct vhost_device *device)
-{
-	return !vhost_is_gone(device) &&
-		vu_load_acquire(&device->nb_enabled) >= device->nb_queues;
-}
-
-/* The library's thread notices what the front-ends do some time after their last message. */
+/* The library's thread says what the front-ends did some time after it has replied to them. */
 static int
-vhost_wait(const struct vhost_backend *vhost, bool (*is_done)(const struct vhost_device *device))
+vhost_wait(const struct vhost_backend *vhost, bool is_used)
 {
 	unsigned int ms = 0;
 
-	for (unsigned int i = 0; i < vhost->nb_devices; i++)
-		for (; !is_done(&vhost_devices[i]); ms++) {
+	for (unsigned int i = 0; i < gen_nb_devices(vhost->conf->point); i++)
+		for (; vhost_is_used(&vhost_devices[i]) != is_used; ms++) {
 			if (ms == VHOST_WAIT_MS)
 				return -ETIMEDOUT;
 			usleep(1000);
@@ -121,22 +98,18 @@ vhost_wait(const struct vhost_backend *vhost, bool (*is_done)(const struct vhost
 static void
 vhost_close(void *backend)
 {
-	vhost_wait(backend, vhost_is_gone);
-	free(backend);
+	vhost_wait(backend, false);
 }
 
 static int
-vhost_prepare(struct vhost_device *device, const struct backend_conf *conf, unsigned int idx)
+vhost_prepare(struct vhost_device *device, const char *folder, unsigned int idx)
 {
-	device->nb_enabled = 0;
-	device->nb_queues = 2 * gen_nb_pairs(conf->point, idx);
 	if (device->is_registered)
 		/* In use: the last close did not see the end of it. */
-		return vhost_is_gone(device) ? 0 : -EBUSY;
+		return vhost_is_used(device) ? -EBUSY : 0;
 	device->vid = VHOST_NO_VID;
-	snprintf(device->path, sizeof(device->path), "%s/rte_vhost%u", conf->folder, idx);
-	if (rte_vhost_driver_register(device->path, RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS |
-			(conf->has_vhost_stats ? RTE_VHOST_USER_NET_STATS_ENABLE : 0)) != 0)
+	snprintf(device->path, sizeof(device->path), "%s/rte_vhost%u", folder, idx);
+	if (rte_vhost_driver_register(device->path, RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS) != 0)
 		return -EINVAL;
 	device->is_registered = true;
 	return rte_vhost_driver_callback_register(device->path, &vhost_callbacks) == 0 &&
@@ -144,18 +117,14 @@ vhost_prepare(struct vhost_device *device, const struct backend_conf *conf, unsi
 }
 
 static int
-vhost_open(const struct backend_conf *conf, void **backend)
+vhost_open(void *backend, const struct backend_conf *conf)
 {
-	struct vhost_backend *vhost = calloc(1, sizeof(*vhost));
+	struct vhost_backend *vhost = backend;
 	int rc = 0;
 
-	if (vhost == NULL)
-		return -ENOMEM;
-	*backend = vhost;
-	vhost->pool = conf->pool;
-	vhost->nb_devices = gen_nb_devices(conf->point);
-	for (unsigned int i = 0; i < vhost->nb_devices && rc == 0; i++)
-		rc = vhost_prepare(&vhost_devices[i], conf, i);
+	vhost->conf = conf;
+	for (unsigned int i = 0; i < gen_nb_devices(conf->point) && rc == 0; i++)
+		rc = vhost_prepare(&vhost_devices[i], conf->folder, i);
 	return rc;
 }
 
@@ -179,7 +148,7 @@ vhost_endpoint(void *backend, unsigned int device_idx, struct vu_frontend_conf *
 static int
 vhost_ready(void *backend)
 {
-	return vhost_wait(backend, vhost_is_ready);
+	return vhost_wait(backend, true);
 }
 
 static void *
@@ -190,7 +159,7 @@ vhost_queue(void *backend, struct gen_queue *gq)
 
 	*queue = (struct vhost_queue){
 		.vid = vhost_devices[gq->device_idx].vid,
-		.queue_idx = (uint16_t)gq->queue_idx, .pool = vhost->pool,
+		.queue_idx = (uint16_t)gq->queue_idx, .pool = vhost->conf->pool,
 	};
 	/* Kicks are switched off as the library's driver does. */
 	rte_vhost_enable_guest_notification(queue->vid, queue->queue_idx, 0);
@@ -228,6 +197,7 @@ vhost_to_guest(void *queue, struct rte_mbuf **frames, uint16_t nb)
 }
 
 const struct backend_ops backend_rte_vhost = {
+	.bytes = sizeof(struct vhost_backend),
 	.open = vhost_open,
 	.endpoint = vhost_endpoint,
 	.ready = vhost_ready,

@@ -11,6 +11,8 @@
 #include <stdio.h>
 
 #include "args.h"
+#include "option_values.h"
+#include "stats.h"
 
 struct rte_mempool;
 
@@ -49,34 +51,6 @@ enum bench_direction {
 #define BENCH_SIZE_IMIX 0   /* 7 * 64, 4 * 594, 1 * 1518 bytes */
 #define BENCH_SIZE_RANDOM 1 /* 60 to 1518 bytes */
 
-/* One point of the axes; all members have one type, so that a table can fill them in. */
-struct bench_case {
-	uint32_t ring;         /* enum bench_ring */
-	uint32_t direction;    /* enum bench_direction */
-	uint32_t size_bytes;   /* of a frame, or BENCH_SIZE_* */
-	uint32_t burst;        /* frames per call, 1..BENCH_MAX_BURST */
-	uint32_t nb_pairs;     /* queue pairs of a guest; their queues are polled in turn */
-	uint32_t nb_cores;     /* 1: generator and back-end on one lcore */
-	uint32_t is_in_order;  /* 0 or 1, as the next ones */
-	uint32_t is_mergeable;
-	uint32_t has_offload;
-	uint32_t has_calls;    /* the generator asks for notifications */
-	uint32_t ring_size;    /* entries */
-};
-
-/* Does every frame that a guest sent come out at a guest? */
-static inline bool
-bench_is_through(const struct bench_case *point)
-{
-	return point->direction == BENCH_BOTH || point->direction == BENCH_GUEST_TO_GUEST;
-}
-
-/* ---- command line ---- */
-
-/** Result of options_parse(): go on. Other values are exit statuses. */
-#define OPTIONS_RUN ARGS_RUN
-#define OPTIONS_MAX_VALUES 32
-
 /** Options that have values. */
 enum option {
 	/* Axes; the one that is named last changes most slowly from row to row. */
@@ -98,30 +72,50 @@ enum option {
 	OPTION_ROUNDS,
 	OPTION_ROUND_US,
 	OPTION_TURNS,     /* of a round; 0: as many as OPTION_ROUND_US takes */
-	OPTION_VHOST_STATS,
 	OPTION_NB
 };
 
-/** Values of one option, in the order given. */
-struct value_list {
-	uint32_t item[OPTIONS_MAX_VALUES];
-	unsigned int nb;
+/** One point of the axes, in their order. */
+struct bench_case {
+	union {
+		struct {
+			uint32_t direction;    /* enum bench_direction */
+			uint32_t size_bytes;   /* of a frame, or BENCH_SIZE_* */
+			uint32_t burst;        /* frames per call */
+			uint32_t nb_pairs;     /* queue pairs of a guest, polled in turn */
+			uint32_t has_calls;    /* the generator asks for notifications */
+			uint32_t has_offload;
+			uint32_t is_mergeable;
+			uint32_t is_in_order;
+			uint32_t ring;         /* enum bench_ring */
+			uint32_t nb_cores;     /* 1: generator and back-end on one lcore */
+			uint32_t ring_size;    /* entries */
+		};
+		uint32_t axis[OPTION_NB_AXES];
+	};
 };
+
+/* Does every frame that a guest sent come out at a guest? */
+static inline bool
+bench_is_through(const struct bench_case *point)
+{
+	return point->direction == BENCH_BOTH || point->direction == BENCH_GUEST_TO_GUEST;
+}
+
+/* ---- command line ---- */
 
 struct options {
 	struct value_list lists[OPTION_NB];
 	enum bench_mode mode;
 	const char *json_path; /* NULL: none */
+	char *command;         /* as one string, by the program's own name; to be freed */
 	char **eal_argv;       /* NULL-terminated; to be freed */
 	int eal_argc;
 };
 
-/**
- * Take our options out of the command line.
- *
- * @return OPTIONS_RUN, or the status to exit with after something was printed
- */
+/** Take our options out of the command line. @return see args_parse() */
 int options_parse(struct options *options, int argc, char **argv);
+void options_free(struct options *options);
 
 /** First value of an option. */
 static inline uint32_t
@@ -132,15 +126,9 @@ options_value(const struct options *options, enum option option)
 
 bool options_has(const struct options *options, enum option option, uint32_t value);
 
-/** The command line as one string, by the program's own name however it was called; to be freed. */
-char *options_command(int argc, char **argv);
-
 /** The product of all axes: number of points, and one of them. */
 unsigned int options_nb_points(const struct options *options);
 struct bench_case options_point(const struct options *options, unsigned int i);
-
-/** Where the value of an axis is in a point. */
-uint32_t *options_axis(struct bench_case *point, enum option axis);
 
 /** Names as on the command line: of an option, without dashes; of a value, NULL of a number. */
 const char *options_name(enum option option);
@@ -148,21 +136,7 @@ const char *options_value_name(enum option option, uint32_t value);
 
 /* ---- measurement ---- */
 
-/* Fewer have no median and no spread to speak of. */
-#define MEASURE_MIN_ROUNDS 15
-
-/** Median and the values that a tenth of all are below and above. */
-struct stats_summary {
-	double median;
-	double p10;
-	double p90;
-};
-
-/** Value below which a fraction of ascending values are, interpolated between neighbours. */
-double stats_quantile(const double *values, unsigned int nb, double fraction);
-
-/** Sort values and summarise them; all zero if there are none. */
-struct stats_summary stats_summarise(double *values, unsigned int nb);
+#define MEASURE_MIN_ROUNDS 15 /* fewer have no median and no spread to speak of */
 
 /** What came out for one back-end. */
 struct measure_result {
@@ -201,19 +175,17 @@ struct measure_conf {
 	uint32_t nb_turns;       /* bursts of a round on one lcore; 0: by time */
 	struct rte_mempool *pool;
 	const char *folder;      /* for sockets */
-	bool has_vhost_stats;
-	void (*progress)(unsigned int round, unsigned int nb_rounds);
 };
 
 /** Measure a point. @return number of results, at most one for each back-end */
 unsigned int measure_run(const struct measure_conf *conf, const struct bench_case *point,
 	struct measure_result results[BENCH_NB_BACKENDS]);
 
-/**
- * Did the figures suffer from something else that ran on the same CPU? Other threads interrupted
- * more than one round of 20, or a tenth of the rounds took more than twice the median.
- */
+/** Did the figures suffer from something else on the same CPU? By rounds cut short, or spread. */
 bool measure_is_disturbed(const struct measure_result *result);
+
+/** Is a round trip of a cache line, 0 if it changed, of the same state as another one? */
+bool measure_is_alike(double line_ns, double usual_ns);
 
 /* ---- reports ---- */
 
@@ -222,18 +194,11 @@ void report_text_head(FILE *out, enum bench_mode mode);
 void report_text(FILE *out, const struct measure_result *results, unsigned int nb);
 void report_text_end(FILE *out, const struct measure_result *results, unsigned int nb);
 
-/**
- * Can report_json() write there? What exists is left as it is, and nothing is made.
- *
- * @return 0; -EISDIR a folder; -errno of the file or of its folder
- */
+/** Can report_json() write there? Leaves all as it is. @return 0, -EISDIR or other -errno */
 int report_json_probe(const char *path);
 
-/**
- * Write all results, and the command that made them, as JSON to options->json_path. What that held
- * before goes once all of it is at hand. @return 0 or -errno
- */
-int report_json(const struct options *options, const char *command,
-	const struct measure_result *results, unsigned int nb);
+/** Write all results to options->json_path, in place of what that held. @return 0 or -errno */
+int report_json(const struct options *options, const struct measure_result *results,
+	unsigned int nb);
 
 #endif /* BENCH_H */

@@ -21,15 +21,6 @@
 #define POOL_NB_MBUFS 16383
 #define POOL_CACHE_MBUFS 256
 
-static void
-show_progress(unsigned int round, unsigned int nb_rounds)
-{
-	if (round % 16 == 0 && round != nb_rounds)
-		fprintf(stderr, "\rround %u of %u ", round, nb_rounds);
-	if (round == nb_rounds)
-		fputs("\r\033[K", stderr);
-}
-
 /* Was the JSON written, or can it be? Reports why not. */
 static bool
 is_written(const struct options *options, int rc)
@@ -42,7 +33,7 @@ is_written(const struct options *options, int rc)
 
 /* Measure and report all points. @return exit status */
 static int
-run(const struct options *options, struct measure_conf *conf, const char *command)
+run(const struct options *options, struct measure_conf *conf)
 {
 	const unsigned int nb_points = options_nb_points(options);
 	struct measure_result *results = calloc((size_t)nb_points * BENCH_NB_BACKENDS,
@@ -67,14 +58,14 @@ run(const struct options *options, struct measure_conf *conf, const char *comman
 		is_good &= results[i].nb_lost == 0 &&
 			(results[i].rc == 0 || results[i].rc == -EOPNOTSUPP);
 	if (options->json_path != NULL)
-		is_good &= is_written(options, report_json(options, command, results, nb));
+		is_good &= is_written(options, report_json(options, results, nb));
 	free(results);
 	return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* @return exit status */
 static int
-start(const struct options *options, const char *command)
+start(const struct options *options)
 {
 	char folder[] = "/tmp/vu-bench.XXXXXX";
 	struct measure_conf conf = {
@@ -82,8 +73,6 @@ start(const struct options *options, const char *command)
 		.nb_rounds = options_value(options, OPTION_ROUNDS),
 		.round_us = options_value(options, OPTION_ROUND_US),
 		.nb_turns = options_value(options, OPTION_TURNS),
-		.has_vhost_stats = options_value(options, OPTION_VHOST_STATS) != 0,
-		.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
 	};
 	const uint32_t nb_seconds = options_value(options, OPTION_SECONDS);
 	int status;
@@ -103,7 +92,7 @@ start(const struct options *options, const char *command)
 	}
 	if (nb_seconds != 0)
 		conf.end_tsc = rte_rdtsc() + nb_seconds * rte_get_tsc_hz();
-	status = run(options, &conf, command);
+	status = run(options, &conf);
 	backend_rte_vhost_end();
 	rmdir(folder);
 	rte_mempool_free(conf.pool);
@@ -113,28 +102,24 @@ start(const struct options *options, const char *command)
 int
 main(int argc, char **argv)
 {
-	char *command = options_command(argc, argv);
 	struct options options;
 	int status = options_parse(&options, argc, argv);
 
-	if (status != OPTIONS_RUN) {
-		free(command);
+	if (status != ARGS_RUN)
 		return status;
-	}
 	/* The set-up of each back-end would fill the screen; --log-level brings it back. */
 	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_WARNING);
 	rte_log_set_level_pattern("vu.*", RTE_LOG_ERR);
 	status = EXIT_FAILURE;
 	/* What would be in vain is found before minutes are spent on it. */
-	if (command != NULL &&
+	if (options.command != NULL &&
 			eal_options_check("vu-bench", options.eal_argc, options.eal_argv) &&
 			(options.json_path == NULL ||
 				is_written(&options, report_json_probe(options.json_path))) &&
 			eal_options_start("vu-bench", options.eal_argc, options.eal_argv)) {
-		status = start(&options, command);
+		status = start(&options);
 		rte_eal_cleanup();
 	}
-	free(options.eal_argv);
-	free(command);
+	options_free(&options);
 	return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Results for people and for programs. A result becomes a JSON object, whose fields the manual page
- * names; the table shows some of those.
+ * Results for people and for programs. The manual page names the fields of the JSON objects;
+ * the table shows some of them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+#include <rte_common.h>
 #include <rte_cycles.h>
 #include <rte_version.h>
 
@@ -20,46 +21,11 @@
 
 #include "bench.h"
 
-#define IN_ALL_MODES BENCH_NB_MODES
-
-/* A column of the table: a field of a result. */
-struct column {
-	const char *head;
-	int width;        /* negative: flush left */
-	const char *key;
-	const char *part; /* of that field; NULL: the whole */
-	int nb_decimals;
-	const char *unit;
-	double scale;
-	unsigned int mode;
-};
-
-static const struct column point_columns[] = {
-	{ "ring", -6, "ring", NULL, 0, "", 1, IN_ALL_MODES },
-	{ "negotiated", -21, "negotiated", NULL, 0, "", 1, IN_ALL_MODES },
-	{ "direction", -14, "direction", NULL, 0, "", 1, IN_ALL_MODES },
-	{ "size", 6, "size", NULL, 0, "", 1, IN_ALL_MODES },
-	{ "burst", 5, "burst", NULL, 0, "", 1, IN_ALL_MODES },
-	{ "queues", 6, "queues", NULL, 0, "", 1, IN_ALL_MODES },
-	{ "cores", 5, "cores", NULL, 0, "", 1, IN_ALL_MODES },
-	{ "backend", -9, "backend", NULL, 0, "", 1, IN_ALL_MODES },
-	{ NULL },
-};
-
-static const struct column figure_columns[] = {
-	{ "cycles/pkt", 10, "cycles_per_packet", "median", 1, "", 1, BENCH_COST },
-	{ "p10", 7, "cycles_per_packet", "p10", 1, "", 1, BENCH_COST },
-	{ "p90", 7, "cycles_per_packet", "p90", 1, "", 1, BENCH_COST },
-	{ "Mpps", 6, "packets_per_second", NULL, 1, "", 1e-6, BENCH_COST },
-	{ "p50 ns", 9, "latency_ns", "p50", 0, "", 1, BENCH_LATENCY },
-	{ "p99 ns", 9, "latency_ns", "p99", 0, "", 1, BENCH_LATENCY },
-	{ "p99.9 ns", 9, "latency_ns", "p99.9", 0, "", 1, BENCH_LATENCY },
-	{ "rte_vhost", 9, "ratio_to_rte_vhost", NULL, 2, "x", 1, IN_ALL_MODES },
-	{ "copy", 7, "ratio_to_copy", NULL, 2, "x", 1, BENCH_COST },
-	{ "gen", 6, "generator_cycles_per_packet", "median", 1, "", 1, BENCH_COST },
-	{ "line ns", 7, "line_round_trip_ns", NULL, 0, "", 1, IN_ALL_MODES },
-	{ NULL },
-};
+static const char *
+result_error(const struct measure_result *result)
+{
+	return result->rc == -EOPNOTSUPP ? "not offered" : strerror(-result->rc);
+}
 
 /* ---- JSON ---- */
 
@@ -90,35 +56,25 @@ json_value(enum option option, uint32_t value)
 		json_string(name);
 }
 
-/* An object with a field for each axis, named like its option, with underscores. */
 static json_t *
-json_point(const struct measure_result *result)
+json_result(const struct measure_result *result)
 {
-	struct bench_case point = result->point;
+	const bool is_cost = result->mode == BENCH_COST;
+	const bool is_one_lcore = result->point.nb_cores == 1;
 	json_t *json = json_object();
 
 	json_object_set_new(json, "backend", json_value(OPTION_BACKEND, result->backend));
+	/* A field for each axis, named like its option, with underscores. */
 	for (unsigned int axis = 0; axis < OPTION_NB_AXES; axis++) {
 		char key[32];
 
 		snprintf(key, sizeof(key), "%s", options_name(axis));
 		for (char *dash = key; (dash = strchr(dash, '-')) != NULL;)
 			*dash = '_';
-		json_object_set_new(json, key, json_value(axis, *options_axis(&point, axis)));
+		json_object_set_new(json, key, json_value(axis, result->point.axis[axis]));
 	}
-	return json;
-}
-
-static json_t *
-json_result(const struct measure_result *result)
-{
-	const bool is_cost = result->mode == BENCH_COST;
-	const bool is_one_lcore = result->point.nb_cores == 1;
-	json_t *json = json_point(result);
-
 	if (result->rc != 0) {
-		json_object_set_new(json, "error", json_string(result->rc == -EOPNOTSUPP ?
-			"not offered" : strerror(-result->rc)));
+		json_object_set_new(json, "error", json_string(result_error(result)));
 		return json;
 	}
 	json_object_update_new(json, json_pack("{s:o*, s:o*, s:o*, s:o*, s:o*, s:o, s:o*}",
@@ -139,7 +95,7 @@ json_result(const struct measure_result *result)
 }
 
 static json_t *
-json_run(const struct options *options, const char *command)
+json_run(const struct options *options)
 {
 	FILE *file = fopen("/proc/cpuinfo", "r");
 	struct utsname uts = { 0 };
@@ -154,7 +110,7 @@ json_run(const struct options *options, const char *command)
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:i, s:i}",
 		"program", "vu-bench " VU_VERSION,
 		"mode", options->mode == BENCH_COST ? "cost" : "latency",
-		"dpdk", rte_version(), "command", command,
+		"dpdk", rte_version(), "command", options->command,
 		"cpu", cpu, "kernel", uts.release, "tsc_hz", (double)rte_get_tsc_hz(),
 		"seconds", (int)options_value(options, OPTION_SECONDS),
 		"rounds", (int)options_value(options, OPTION_ROUNDS),
@@ -181,10 +137,10 @@ report_json_probe(const char *path)
 }
 
 int
-report_json(const struct options *options, const char *command,
-	const struct measure_result *results, unsigned int nb)
+report_json(const struct options *options, const struct measure_result *results,
+	unsigned int nb)
 {
-	json_t *json = json_run(options, command);
+	json_t *json = json_run(options);
 	json_t *list = json_array();
 	int rc;
 
@@ -199,61 +155,73 @@ report_json(const struct options *options, const char *command,
 
 /* ---- the table ---- */
 
-/* One cell for each column of a mode: the heading of a result that is NULL. */
-static void
-text_cells(FILE *out, const struct column *column, enum bench_mode mode, const json_t *json)
-{
-	for (; column->head != NULL; column++) {
-		const json_t *value = json_object_get(json, column->key);
-		char text[32] = "-";
-
-		if (column->mode != mode && column->mode != IN_ALL_MODES)
-			continue;
-		if (column->part != NULL)
-			value = json_object_get(value, column->part);
-		if (json_is_string(value))
-			snprintf(text, sizeof(text), "%s", json_string_value(value));
-		else if (json_is_number(value))
-			snprintf(text, sizeof(text), "%.*f%s", column->nb_decimals,
-				json_number_value(value) * column->scale, column->unit);
-		fprintf(out, "%*s ", column->width, json != NULL ? text : column->head);
-	}
-}
-
 void
 report_text_head(FILE *out, enum bench_mode mode)
 {
-	text_cells(out, point_columns, mode, NULL);
-	text_cells(out, figure_columns, mode, NULL);
-	fputs("rounds\n", out);
+	fprintf(out, "%-6s %-21s %-14s %6s %5s %6s %5s %-9s %s rounds\n", "ring", "negotiated",
+		"direction", "size", "burst", "queues", "cores", "backend", mode == BENCH_COST ?
+		"cycles/pkt     p10     p90   Mpps rte_vhost    copy    gen line ns" :
+		"   p50 ns    p99 ns  p99.9 ns rte_vhost line ns");
+}
+
+/* 0 stands for a figure that there is not. */
+static void
+text_figure(FILE *out, int width, const char *format, double value)
+{
+	char text[32] = "-";
+
+	if (value > 0)
+		snprintf(text, sizeof(text), format, value);
+	fprintf(out, "%*s ", width, text);
+}
+
+static void
+text_figures(FILE *out, const struct measure_result *result)
+{
+	if (result->mode == BENCH_COST) {
+		text_figure(out, 10, "%.1f", result->cycles.median);
+		text_figure(out, 7, "%.1f", result->cycles.p10);
+		text_figure(out, 7, "%.1f", result->cycles.p90);
+		text_figure(out, 6, "%.1f", result->packets_per_second / 1e6);
+		text_figure(out, 9, "%.2fx", result->ratio_to_rte_vhost);
+		text_figure(out, 7, "%.2fx", result->ratio_to_copy);
+		text_figure(out, 6, "%.1f", result->gen_cycles.median);
+	} else {
+		text_figure(out, 9, "%.0f", result->p50_ns);
+		text_figure(out, 9, "%.0f", result->p99_ns);
+		text_figure(out, 9, "%.0f", result->p999_ns);
+		text_figure(out, 9, "%.2fx", result->ratio_to_rte_vhost);
+	}
+	text_figure(out, 7, "%.0f", result->line_ns);
+	/* report_text_end() explains the mark. */
+	fprintf(out, "%6u%s\n", result->nb_rounds, measure_is_disturbed(result) ? " *" : "");
 }
 
 static void
 text_row(FILE *out, const struct measure_result *result)
 {
 	const struct bench_case *point = &result->point;
-	json_t *json = json_result(result);
-	char negotiated[32];
+	const char *backend = options_value_name(OPTION_BACKEND, result->backend);
+	const char *size = options_value_name(OPTION_SIZE, point->size_bytes);
+	char negotiated[32], number[16];
 
+	snprintf(number, sizeof(number), "%u", point->size_bytes);
 	snprintf(negotiated, sizeof(negotiated), "%s%s%s%s", point->is_in_order ? "in-order " : "",
 		point->is_mergeable ? "mrg " : "", point->has_offload ? "offl " : "",
 		point->has_calls ? "calls" : "");
-	if (negotiated[0] != '\0')
-		json_object_set_new(json, "negotiated", json_string(negotiated));
-	text_cells(out, point_columns, result->mode, json);
-	if (result->rc != 0) {
-		fprintf(out, "%10s  %s\n", "-",
-			json_string_value(json_object_get(json, "error")));
-	} else {
-		text_cells(out, figure_columns, result->mode, json);
-		/* report_text_end() explains the mark. */
-		fprintf(out, "%6u%s\n", result->nb_rounds,
-			measure_is_disturbed(result) ? " *" : "");
-	}
+	fprintf(out, "%-6s %-21s %-14s %6s %5u %6u %5u %-9s ",
+		options_value_name(OPTION_RING, point->ring),
+		negotiated[0] != '\0' ? negotiated : "-",
+		options_value_name(OPTION_DIRECTION, point->direction),
+		size != NULL ? size : number, point->burst, point->nb_pairs, point->nb_cores,
+		backend);
+	if (result->rc != 0)
+		fprintf(out, "%s\n", result_error(result));
+	else
+		text_figures(out, result);
 	if (result->nb_lost != 0)
-		fprintf(out, "  %s: %" PRIu64 " frames were lost or came back wrong\n",
-			options_value_name(OPTION_BACKEND, result->backend), result->nb_lost);
-	json_decref(json);
+		fprintf(out, "  %s: %" PRIu64 " frames were lost or came back wrong\n", backend,
+			result->nb_lost);
 }
 
 void

@@ -4,7 +4,7 @@
  */
 #include "test.h"
 
-#include "generator.h"
+#include "subject.h"
 
 VU_TEST(bench_frame, sizes_are_those_asked_for)
 {

@@ -41,7 +41,7 @@ refuse(const char *text)
 
 	snprintf(line, sizeof(line), "vu-bench %s", text);
 	status = parse(&options, line);
-	free(options.eal_argv);
+	options_free(&options);
 	return status;
 }
 
@@ -51,7 +51,7 @@ VU_TEST(bench_options, defaults)
 	struct options options;
 	struct bench_case point;
 
-	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
+	CHECK_EQ(parse(&options, line), ARGS_RUN);
 	CHECK_EQ(options.mode, BENCH_COST);
 	CHECK_EQ(options.lists[OPTION_BACKEND].nb, 4);
 	CHECK_EQ(options_value(&options, OPTION_SECONDS), 0);
@@ -69,7 +69,7 @@ VU_TEST(bench_options, defaults)
 	CHECK_EQ(options_point(&options, 4).direction, BENCH_TO_GUEST);
 	CHECK_EQ(options_point(&options, 4).size_bytes, 1518);
 	CHECK_EQ(options_point(&options, 11).ring, BENCH_PACKED);
-	free(options.eal_argv);
+	options_free(&options);
 }
 
 VU_TEST(bench_options, lists_multiply)
@@ -81,7 +81,7 @@ VU_TEST(bench_options, lists_multiply)
 	bool seen[4] = { false };
 	unsigned int nb;
 
-	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
+	CHECK_EQ(parse(&options, line), ARGS_RUN);
 	nb = options_nb_points(&options);
 	CHECK_EQ(nb, 2 * 2 * 2 * 2 * 2 * 3 * 2 * 2 * 2);
 	/* Every combination once: here by four of the axes. */
@@ -95,7 +95,7 @@ VU_TEST(bench_options, lists_multiply)
 		seen[3] |= point.has_offload && point.size_bytes == 9000;
 	}
 	CHECK(seen[0] && seen[1] && seen[2] && seen[3]);
-	free(options.eal_argv);
+	options_free(&options);
 }
 
 VU_TEST(bench_options, two_directions_with_backends_that_were_named)
@@ -104,12 +104,12 @@ VU_TEST(bench_options, two_directions_with_backends_that_were_named)
 		"--burst 32 --json out.json";
 	struct options options;
 
-	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
+	CHECK_EQ(parse(&options, line), ARGS_RUN);
 	CHECK_EQ(options.lists[OPTION_DIRECTION].nb, 2);
 	CHECK_EQ(options.lists[OPTION_DIRECTION].item[0], BENCH_FROM_GUEST);
 	CHECK_EQ(options.lists[OPTION_DIRECTION].item[1], BENCH_TO_GUEST);
 	CHECK_EQ(options_nb_points(&options), 4);
-	free(options.eal_argv);
+	options_free(&options);
 }
 
 VU_TEST(bench_options, modes_have_defaults_of_their_own)
@@ -117,14 +117,14 @@ VU_TEST(bench_options, modes_have_defaults_of_their_own)
 	char latency[] = "vu-bench --latency";
 	struct options options;
 
-	CHECK_EQ(parse(&options, latency), OPTIONS_RUN);
+	CHECK_EQ(parse(&options, latency), ARGS_RUN);
 	CHECK_EQ(options.mode, BENCH_LATENCY);
 	CHECK_EQ(options.lists[OPTION_BACKEND].item[2], BENCH_EVENTFD);
 	CHECK_EQ(options_nb_points(&options), 2);
 	CHECK_EQ(options_point(&options, 0).nb_cores, 2);
 	CHECK_EQ(options_point(&options, 0).burst, 1);
 	CHECK_EQ(options_point(&options, 0).direction, BENCH_BOTH);
-	free(options.eal_argv);
+	options_free(&options);
 }
 
 VU_TEST(bench_options, eal_gets_the_rest)
@@ -134,7 +134,7 @@ VU_TEST(bench_options, eal_gets_the_rest)
 	struct options options;
 	bool has_lcores = false, has_memory = false;
 
-	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
+	CHECK_EQ(parse(&options, line), ARGS_RUN);
 	CHECK_EQ(options_value(&options, OPTION_SECONDS), 5);
 	CHECK_EQ(options_value(&options, OPTION_ROUNDS), 7);
 	CHECK_EQ(options_value(&options, OPTION_TURNS), 9);
@@ -148,7 +148,7 @@ VU_TEST(bench_options, eal_gets_the_rest)
 		CHECK(strcmp(options.eal_argv[i], "--in-memory") != 0);
 	}
 	CHECK(has_lcores && has_memory);
-	free(options.eal_argv);
+	options_free(&options);
 }
 
 /* Whatever it is called: which options EAL has is not known here. */
@@ -162,24 +162,24 @@ VU_TEST(bench_options, what_is_not_ours_goes_to_eal_as_it_is)
 	struct options options;
 	int first;
 
-	CHECK_EQ(parse(&options, line), OPTIONS_RUN);
+	CHECK_EQ(parse(&options, line), ARGS_RUN);
 	CHECK(options.mode == BENCH_LATENCY && options.lists[OPTION_SIZE].nb == 1);
 	/* Behind the defaults. */
 	first = options.eal_argc - (int)RTE_DIM(words);
 	CHECK(first > 0 && options.eal_argv[options.eal_argc] == NULL);
 	for (unsigned int i = 0; i < RTE_DIM(words); i++)
 		CHECK(strcmp(options.eal_argv[first + (int)i], words[i]) == 0);
-	free(options.eal_argv);
+	options_free(&options);
 }
 
 VU_TEST(bench_options, the_command_has_our_name)
 {
-	char program[] = "b", option[] = "--ring", value[] = "packed";
-	char *argv[] = { program, option, value, NULL };
-	char *command = options_command(3, argv);
+	char line[] = "b --ring packed";
+	struct options options;
 
-	CHECK(command != NULL && strcmp(command, "vu-bench --ring packed") == 0);
-	free(command);
+	CHECK_EQ(parse(&options, line), ARGS_RUN);
+	CHECK(strcmp(options.command, "vu-bench --ring packed") == 0);
+	options_free(&options);
 }
 
 VU_TEST(bench_options, what_cannot_be_is_refused)

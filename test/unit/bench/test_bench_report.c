@@ -38,14 +38,15 @@ static json_t *
 write_and_read(void)
 {
 	char path[] = "/tmp/vu-test.XXXXXX";
-	const struct options options = { .json_path = path };
+	char command[] = "vu-bench \"x\"";
+	const struct options options = { .json_path = path, .command = command };
 	int fd = mkstemp(path);
 	json_t *json = NULL;
 
 	if (fd < 0)
 		return NULL;
 	close(fd);
-	if (report_json(&options, "vu-bench \"x\"", results, RTE_DIM(results)) == 0)
+	if (report_json(&options, results, RTE_DIM(results)) == 0)
 		json = json_load_file(path, 0, NULL);
 	unlink(path);
 	return json;
@@ -193,14 +194,15 @@ VU_TEST(bench_report, a_probe_leaves_things_as_they_are)
 
 VU_TEST(bench_report, a_probe_says_why_not)
 {
-	const struct options folder = { .json_path = "/nonexistent/x.json" };
-	const struct options full = { .json_path = "/dev/full" };
+	char command[] = "vu-bench";
+	const struct options folder = { .json_path = "/nonexistent/x.json", .command = command };
+	const struct options full = { .json_path = "/dev/full", .command = command };
 
 	CHECK_EQ(report_json_probe("/nonexistent/x.json"), -ENOENT);
 	CHECK_EQ(report_json_probe("/tmp"), -EISDIR);
 	CHECK_EQ(report_json_probe("/dev/null/x.json"), -ENOTDIR);
-	CHECK_EQ(report_json(&folder, "vu-bench", results, 1), -ENOENT);
-	CHECK_EQ(report_json(&full, "vu-bench", results, 1), -ENOSPC);
+	CHECK_EQ(report_json(&folder, results, 1), -ENOENT);
+	CHECK_EQ(report_json(&full, results, 1), -ENOSPC);
 }
 
 VU_TEST(bench_report, table_has_every_row)

@@ -4,7 +4,7 @@
  */
 #include "test.h"
 
-#include "round.h"
+#include "bench.h"
 
 VU_TEST(bench_stats, quantiles_of_an_odd_number_are_values)
 {
@@ -43,11 +43,11 @@ VU_TEST(bench_stats, few_values)
 
 VU_TEST(bench_stats, lcores_are_as_near_as_usual_or_not)
 {
-	CHECK(round_is_alike(66, 70));
-	CHECK(round_is_alike(100, 66));
-	CHECK(round_is_alike(66, 100));
-	CHECK(!round_is_alike(66, 331));
-	CHECK(!round_is_alike(331, 66));
+	CHECK(measure_is_alike(66, 70));
+	CHECK(measure_is_alike(100, 66));
+	CHECK(measure_is_alike(66, 100));
+	CHECK(!measure_is_alike(66, 331));
+	CHECK(!measure_is_alike(331, 66));
 	/* It changed during the round. */
-	CHECK(!round_is_alike(0, 66));
+	CHECK(!measure_is_alike(0, 66));
 }

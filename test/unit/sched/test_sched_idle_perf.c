@@ -14,6 +14,7 @@
 #include <rte_lcore.h>
 
 #include "fake_task.h"
+#include "stats.h"
 #include "test.h"
 #include "vu_fd.h"
 
@@ -69,14 +70,6 @@ worker_poll(struct vu_task *task)
 	return worker->nb_items;
 }
 
-static int
-compare_double(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static double
 rounds_median(struct worker *worker)
 {
@@ -89,8 +82,7 @@ rounds_median(struct worker *worker)
 		vu_sched_loop(worker->sched, 0);
 		rounds[i] = (double)(rte_rdtsc() - start_tsc) / PERF_TURNS;
 	}
-	qsort(rounds, PERF_ROUNDS, sizeof(rounds[0]), compare_double);
-	return rounds[PERF_ROUNDS / 2];
+	return stats_summarise(rounds, PERF_ROUNDS).median;
 }
 
 /* Median of the cycles from one poll of the last task to the next. */
@@ -214,6 +206,7 @@ print_wake_latency(enum vu_idle_policy policy, unsigned int lcore_id)
 	struct vu_sched *sched = vu_sched_create(&lcore_id, 1);
 	struct vu_sched_lcore_stats stats;
 	static double samples[WAKE_SAMPLES];
+	double median;
 
 	*waker = (struct waker){ .fd = vu_fd_eventfd() };
 	vu_task_init(&waker->task, waker_poll, waker);
@@ -227,11 +220,10 @@ print_wake_latency(enum vu_idle_policy policy, unsigned int lcore_id)
 		for (unsigned int i = 0; i < WAKE_SAMPLES; i++)
 			samples[i] = wake_sample(waker);
 		vu_sched_stop(sched);
-		qsort(samples, WAKE_SAMPLES, sizeof(samples[0]), compare_double);
+		median = stats_summarise(samples, WAKE_SAMPLES).median;
 		vu_sched_lcore_stats_get(sched, 0, &stats);
 		printf("    %-9s %8.2f %8.2f %8" PRIu64 "\n", vu_idle_policy_name(policy),
-			samples[WAKE_SAMPLES / 2], samples[WAKE_SAMPLES * 99 / 100],
-			stats.nb_sleeps);
+			median, stats_quantile(samples, WAKE_SAMPLES, 0.99), stats.nb_sleeps);
 	}
 	vu_fd_close(&waker->fd);
 	vu_sched_destroy(sched);

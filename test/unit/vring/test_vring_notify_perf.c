@@ -5,7 +5,6 @@
  */
 #include "test.h"
 
-#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -14,6 +13,7 @@
 #include <rte_cycles.h>
 
 #include "guest_fixture.h"
+#include "stats.h"
 #include "vu_fd.h"
 #include "vu_vring_notify.h"
 
@@ -57,21 +57,6 @@ sleeper_main(void *arg)
 	return NULL;
 }
 
-static int
-compare_u64(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static uint64_t
-median(uint64_t *values, unsigned int nb)
-{
-	qsort(values, nb, sizeof(*values), compare_u64);
-	return values[nb / 2];
-}
-
 static void
 perf_start(struct perf *perf, enum way way)
 {
@@ -93,7 +78,7 @@ perf_start(struct perf *perf, enum way way)
 static void
 measure(enum way way)
 {
-	static uint64_t cost[NB_ROUNDS], delay[NB_ROUNDS];
+	static double cost[NB_ROUNDS], delay[NB_ROUNDS];
 	const bool has_thread = way == WAY_INLINE_WAKING;
 	/* Waking takes its time. */
 	const unsigned int nb_rounds = has_thread ? NB_ROUNDS / 20 : NB_ROUNDS;
@@ -110,10 +95,10 @@ measure(enum way way)
 		uint64_t start_tsc = rte_rdtsc_precise();
 
 		vu_split_signal(perf.f.snapshot, &perf.f.vring.pos);
-		cost[i] = rte_rdtsc_precise() - start_tsc;
+		cost[i] = (double)(rte_rdtsc_precise() - start_tsc);
 		WAIT_WHILE(has_thread && vu_load_acquire(&perf.nb_notified) != i + 1)
 			;
-		delay[i] = has_thread ? perf.notified_tsc - start_tsc : 0;
+		delay[i] = has_thread ? (double)(perf.notified_tsc - start_tsc) : 0;
 		/* Give a thread that sleeps the time to do so. */
 		if (has_thread)
 			rte_delay_us_block(20);
@@ -121,8 +106,8 @@ measure(enum way way)
 	vu_store(&perf.is_stopped, 1);
 	if (has_thread)
 		expect_thread_join(thread);
-	printf("    %-28s %8" PRIu64 " %8" PRIu64 "\n", way_names[way], median(cost, nb_rounds),
-		median(delay, nb_rounds));
+	printf("    %-28s %8.0f %8.0f\n", way_names[way], stats_summarise(cost, nb_rounds).median,
+		stats_summarise(delay, nb_rounds).median);
 	vu_fd_close(&perf.f.vring.call_fd);
 	pair_stop(&perf.f);
 }
