@@ -107,6 +107,29 @@ reply_get_queue_num(struct vu_backend_session *session, const struct vu_msg *msg
 	vu_reply_u64(reply, msg->request, vu_device_queue_num(session->dev));
 }
 
+static void
+session_stop_rings(struct vu_backend_session *session)
+{
+	for (uint32_t i = 0; i < vu_device_nb_queues(session->dev); i++)
+		vu_device_ring_stop(session->dev, i);
+}
+
+/*
+ * Deprecated. Treating it as a disconnect broke old front-ends, but all of them that send it are
+ * done with their rings.
+ */
+int
+handle_reset_owner(struct vu_backend_session *session, struct vu_msg *msg)
+{
+	(void)msg;
+	session_stop_rings(session);
+	/* Without SET_VRING_ENABLE nobody would enable them again. */
+	if ((session->features & RTE_BIT64(VHOST_USER_F_PROTOCOL_FEATURES)) != 0)
+		for (uint32_t i = 0; i < vu_device_nb_queues(session->dev); i++)
+			vu_device_ring_enable(session->dev, i, false);
+	return 0;
+}
+
 int
 handle_reset_device(struct vu_backend_session *session, struct vu_msg *msg)
 {
@@ -121,8 +144,7 @@ handle_set_status(struct vu_backend_session *session, struct vu_msg *msg)
 	vu_device_set_status(session->dev, (uint8_t)msg->payload.u64);
 	/* Status 0 is the driver's reset (VIRTIO 1.2, 2.1): no ring may be touched any more. */
 	if (msg->payload.u64 == 0)
-		for (uint32_t i = 0; i < vu_device_nb_queues(session->dev); i++)
-			vu_device_ring_stop(session->dev, i);
+		session_stop_rings(session);
 	return 0;
 }
 

@@ -94,13 +94,14 @@ void session_state_checked(void *arg, int rc);
 
 /* Handlers, in the order of their files. */
 session_handle_fn handle_set_features, handle_nothing, handle_set_protocol_features,
-	handle_reset_device, handle_set_status, handle_set_mem_table, handle_add_mem_reg,
-	handle_rem_mem_reg, handle_set_vring_num, handle_set_vring_addr, handle_set_vring_base,
-	handle_get_vring_base, handle_set_vring_kick, handle_set_vring_call, handle_set_vring_err,
-	handle_set_vring_enable, handle_get_config, handle_set_config, handle_net_set_mtu,
-	handle_send_rarp, handle_create_crypto_session, handle_close_crypto_session,
-	handle_get_shared_object, handle_set_device_state_fd, handle_check_device_state,
-	handle_set_backend_req_fd, handle_vring_kick, handle_gpu_set_socket;
+	handle_reset_owner, handle_reset_device, handle_set_status, handle_set_mem_table,
+	handle_add_mem_reg, handle_rem_mem_reg, handle_set_vring_num, handle_set_vring_addr,
+	handle_set_vring_base, handle_get_vring_base, handle_set_vring_kick, handle_set_vring_call,
+	handle_set_vring_err, handle_set_vring_enable, handle_get_config, handle_set_config,
+	handle_net_set_mtu, handle_send_rarp, handle_create_crypto_session,
+	handle_close_crypto_session, handle_get_shared_object, handle_set_device_state_fd,
+	handle_check_device_state, handle_set_backend_req_fd, handle_vring_kick,
+	handle_gpu_set_socket;
 session_reply_fn reply_get_features, reply_get_protocol_features, reply_get_queue_num,
 	reply_get_status, reply_get_max_mem_slots, reply_get_vring_base, reply_get_config,
 	reply_create_crypto_session, reply_get_shared_object, reply_get_shmem_config,

@@ -19,8 +19,7 @@ static const struct session_handler session_handlers[] = {
 	[VHOST_USER_GET_FEATURES] = { handle_nothing, reply_get_features },
 	[VHOST_USER_SET_FEATURES] = { handle_set_features, NULL },
 	[VHOST_USER_SET_OWNER] = { handle_nothing, NULL },
-	/* Deprecated; treating it as a disconnect broke old front-ends. */
-	[VHOST_USER_RESET_OWNER] = { handle_nothing, NULL },
+	[VHOST_USER_RESET_OWNER] = { handle_reset_owner, NULL },
 	[VHOST_USER_SET_MEM_TABLE] = { handle_set_mem_table, NULL },
 	[VHOST_USER_SET_VRING_NUM] = { handle_set_vring_num, NULL },
 	[VHOST_USER_SET_VRING_ADDR] = { handle_set_vring_addr, NULL },

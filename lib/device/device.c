@@ -285,6 +285,18 @@ vu_device_protocol_features(const struct vu_device *dev)
 	return dev->ops->protocol_features(dev) & possible;
 }
 
+/* Features that no running ring can change: all of them have to be over. */
+static int
+device_end_queues(struct vu_device *dev)
+{
+	for (uint32_t i = 0; i < dev->nb_queues; i++)
+		if (device_queue_is_in_use(dev->queues[i]))
+			return -EBUSY;
+	for (uint32_t i = 0; i < dev->nb_queues; i++)
+		device_queue_end(dev->queues[i]);
+	return 0;
+}
+
 int
 vu_device_set_features(struct vu_device *dev, uint64_t features)
 {
@@ -295,12 +307,12 @@ vu_device_set_features(struct vu_device *dev, uint64_t features)
 		return -EINVAL;
 	}
 	changed = features ^ dev->features;
-	if (changed != 0 && device_is_running(dev)) {
-		if ((changed & ~(dev->ops->running_features | RTE_BIT64(VHOST_F_LOG_ALL))) != 0)
-			return -EBUSY;
-		for (uint32_t i = 0; i < dev->nb_queues; i++)
-			dev->queues[i]->is_dirty |= dev->queues[i]->head.vring.snapshot != NULL;
-	}
+	if ((changed & ~(dev->ops->running_features | RTE_BIT64(VHOST_F_LOG_ALL))) != 0 &&
+			device_end_queues(dev) != 0)
+		return -EBUSY;
+	for (uint32_t i = 0; i < dev->nb_queues; i++)
+		dev->queues[i]->is_dirty |= changed != 0 &&
+			dev->queues[i]->head.vring.snapshot != NULL;
 	dev->features = features;
 	dev->has_features = true;
 	if (dev->ops->acked_features != NULL)

@@ -42,7 +42,10 @@ struct device_queue {
 	int retired_err_fd;
 	/* device_commit.c */
 	bool is_dirty;                   /**< a commit has to rebuild the snapshot */
+	bool is_over;                    /**< new values came: stopped until a kick fd or ENABLE */
+	bool has_new_base;               /**< they include the base: not the one where it stops */
 	bool is_draining;                /**< the driver owes vu_device_queue_drained() */
+	uint64_t nb_chains_at_start;     /**< counters.nb_chains when the ring started */
 	int refusal;                     /**< errno of a snapshot that could not be built */
 	struct exec_wait removal;
 	struct vu_vring_snapshot *retired_snapshot;
@@ -94,6 +97,20 @@ void device_changed(const struct vu_device *dev);
 
 /** Driver by name; NULL if unknown. */
 const struct vu_device_ops *device_driver_find(const char *name);
+
+/* device_ring.c */
+
+/** True if the packed layout was negotiated. */
+bool device_is_packed(const struct vu_device *dev);
+/** True if a ring runs that its front-end has not disabled and that was not given up. */
+bool device_queue_is_in_use(const struct device_queue *queue);
+/**
+ * New values come for a ring: with the next commit it stops, as if GET_VRING_BASE had been sent,
+ * and waits for a kick fd or for being enabled.
+ *
+ * @return 0, also if it does not run; -EBUSY it is in use
+ */
+int device_queue_end(struct device_queue *queue);
 
 /* device_queue.c */
 

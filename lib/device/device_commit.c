@@ -42,6 +42,20 @@ change_wait_init(struct vu_device *dev, struct exec_wait *wait)
 	dev->change.nb_waits++;
 }
 
+/* What a ring of the other layout has as base means nothing to the next one. */
+static void
+queue_record_base(struct device_queue *queue)
+{
+	struct vu_vring *vring = &queue->head.vring;
+	const bool is_packed = device_is_packed(queue->head.dev);
+
+	if (!queue->has_new_base) {
+		vring->conf.has_base = vring->pos.is_packed == is_packed;
+		vring->conf.base = vring->conf.has_base ? vu_vring_base(vring) : 0;
+	}
+	queue->has_new_base = false;
+}
+
 /* A ring that stopped is drained: record where. Nobody else writes the position now. */
 static void
 queue_release(struct device_queue *queue)
@@ -55,8 +69,7 @@ queue_release(struct device_queue *queue)
 		vu_counter_add(&head->vring.pos.counters.nb_notifications, 1);
 		head->vring.pos.is_delayed = false;
 	}
-	head->vring.conf.base = vu_vring_base(&head->vring);
-	head->vring.conf.has_base = true;
+	queue_record_base(queue);
 	if (head->dev->ops->queue_stop != NULL)
 		head->dev->ops->queue_stop(head);
 }
@@ -150,7 +163,8 @@ queue_prepare(struct device_queue *queue)
 	const struct vu_vring *vring = &queue->head.vring;
 	struct vu_vring_snapshot *snap;
 
-	if (!vring->started || vring->conf.size == 0 || !vring->conf.has_addr || dev->mem == NULL)
+	if (!vring->started || queue->is_over || vring->conf.size == 0 || !vring->conf.has_addr ||
+			dev->mem == NULL)
 		return NULL;
 	snap = vu_vring_snapshot_create(vring, dev->mem, dev->features);
 	if (snap == NULL) {
@@ -176,6 +190,7 @@ queue_start(struct device_queue *queue, struct vu_vring_snapshot *snap)
 			dev->name, vring->idx, vring->conf.base, vring->pos.last_used_idx);
 	queue->head.is_failed = false;
 	queue->is_fault_reported = false;
+	queue->nb_chains_at_start = vring->pos.counters.nb_chains;
 	if (dev->ops->queue_start != NULL)
 		dev->ops->queue_start(&queue->head, snap);
 	vu_vring_publish(vring, snap);

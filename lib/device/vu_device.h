@@ -252,8 +252,9 @@ uint64_t vu_device_protocol_features(const struct vu_device *dev);
  *
  * @param dev       device
  * @param features  feature word without vhost-user's own bits
- * @return 0; -EINVAL not a subset of what is offered; -EBUSY the rings that run do not allow
- *         it; the driver names the features that may change then, with the next commit
+ * @return 0; -EINVAL not a subset of what is offered; -EBUSY the rings that run and are enabled
+ *         do not allow it; the driver names the features that may change then, with the next
+ *         commit
  * @context control lcore
  */
 int vu_device_set_features(struct vu_device *dev, uint64_t features);
@@ -340,12 +341,19 @@ uint32_t vu_device_nb_queues(const struct vu_device *dev);
  */
 uint32_t vu_device_queue_num(const struct vu_device *dev);
 
-/** Set the ring size. @return 0; -EINVAL size; -EBUSY ring is running. @context control lcore */
+/**
+ * Set the ring size. A ring that runs but is disabled, or was given up, stops with the next commit
+ * when it gets another size, address or base, or the device other features; it runs again once it
+ * gets a kick fd or is enabled.
+ *
+ * @return 0; -EINVAL size; -EBUSY the ring is running and enabled.
+ * @context control lcore
+ */
 int vu_device_ring_set_size(struct vu_device *dev, uint32_t queue_idx, uint32_t size);
 
 /**
  * Set the ring addresses.
- * @return 0; -EBUSY other addresses while the ring is running.
+ * @return 0; -EBUSY other addresses while the ring is running and enabled.
  * @context control lcore
  */
 int vu_device_ring_set_addr(struct vu_device *dev, uint32_t queue_idx,
@@ -353,7 +361,8 @@ int vu_device_ring_set_addr(struct vu_device *dev, uint32_t queue_idx,
 
 /**
  * Set the vring base.
- * @return 0; -EINVAL not a position of this layout; -EBUSY ring is running.
+ * @return 0; -EINVAL not a position of this layout; -EBUSY not the one of a ring that is running
+ *         and enabled.
  * @context control lcore
  */
 int vu_device_ring_set_base(struct vu_device *dev, uint32_t queue_idx, uint32_t base);

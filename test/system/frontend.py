@@ -136,6 +136,12 @@ class Frontend:
             bases.append(struct.unpack("<II", self.reply(GET_VRING_BASE))[1])
         return bases
 
+    def forget(self, size):
+        """What a driver that starts does: rings of that size, all zero."""
+        self.SIZE = size
+        self.mem[:2 * _RING_BYTES] = bytes(2 * _RING_BYTES)
+        self.nb_received = 0
+
     # ---- the guest ----
 
     def post(self, frame):

@@ -15,6 +15,15 @@ get(struct session_port *fix, uint32_t request)
 	return fake_frontend_get_u64(&fix->frontend, request, &value) == 0 ? value : UINT64_MAX;
 }
 
+static int
+request(struct session_port *fix, uint32_t nr)
+{
+	struct vu_reply frame;
+
+	fake_frontend_begin(&fix->frontend, &frame, nr);
+	return fake_frontend_do(&fix->frontend, &frame);
+}
+
 VU_TEST(handle_feature, offers)
 {
 	struct session_port fix;
@@ -110,19 +119,80 @@ VU_TEST(handle_feature, queue_num)
 	fixture_destroy(&fix);
 }
 
-VU_TEST(handle_feature, owner_requests_change_nothing)
+VU_TEST(handle_feature, set_owner_changes_nothing)
 {
-	const uint32_t requests[] = { VHOST_USER_SET_OWNER, VHOST_USER_RESET_OWNER };
 	struct session_port fix;
-	struct vu_reply frame;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
-	for (unsigned int i = 0; i < RTE_DIM(requests); i++) {
-		fake_frontend_begin(&fix.frontend, &frame, requests[i]);
-		CHECK_EQ(fake_frontend_do(&fix.frontend, &frame), 0);
-		session_port_echo(&fix, (uint8_t)i);
+	CHECK_EQ(request(&fix, VHOST_USER_SET_OWNER), 0);
+	session_port_echo(&fix, 1);
+	fixture_destroy(&fix);
+}
+
+VU_TEST(handle_feature, reset_owner_ends_the_rings)
+{
+	struct session_port fix;
+	struct vu_device_queue_stats stats;
+
+	fixture_create(&fix, "forward=loopback");
+	fixture_start(&fix);
+	session_port_echo(&fix, 1);
+	CHECK_EQ(request(&fix, VHOST_USER_RESET_OWNER), 0);
+	for (uint32_t q = 0; q < 2; q++) {
+		vu_device_queue_stats_get(fix.dev, q, &stats);
+		CHECK(!stats.is_running && !stats.is_started && !stats.is_enabled);
 	}
+	CHECK(vu_device_mem(fix.dev) != NULL);
+	CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_FEATURES, BIT_PROTOCOL), 0);
+	fixture_start(&fix);
+	session_port_echo(&fix, 5);
+	fixture_destroy(&fix);
+}
+
+/* Without SET_VRING_ENABLE a ring is enabled from its start on, after RESET_OWNER too. */
+VU_TEST(handle_feature, reset_owner_without_protocol_features)
+{
+	struct session_port fix;
+
+	fixture_create(&fix, "forward=loopback");
+	fix.frontend.need_reply = false;
+	for (unsigned int i = 0; i < 2; i++) {
+		CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_FEATURES,
+			RTE_BIT64(VIRTIO_F_VERSION_1)), 0);
+		CHECK_EQ(session_port_set_mem(&fix), 0);
+		for (uint32_t q = 0; q < 2; q++) {
+			CHECK_EQ(session_port_configure_ring(&fix, q), 0);
+			CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_KICK, q,
+				VU_FD_NONE), 0);
+		}
+		CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+		session_port_echo(&fix, (uint8_t)i);
+		CHECK_EQ(request(&fix, VHOST_USER_RESET_OWNER), 0);
+		CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+		CHECK(!fixture_is_live(&fix, 0) && !fixture_is_live(&fix, 1));
+	}
+	fixture_destroy(&fix);
+}
+
+/* Some front-ends only disable their rings before the guest sets them up again. */
+VU_TEST(handle_feature, disabled_rings_take_other_features)
+{
+	struct session_port fix;
+	struct fake_frontend *frontend = &fix.frontend;
+
+	fixture_create(&fix, "forward=loopback");
+	fixture_start(&fix);
+	session_port_echo(&fix, 1);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 0, 0), 0);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, BIT_PROTOCOL), 1);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 1, 0), 0);
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, FEATURE_BITS), 0);
+	CHECK(fixture_is_live(&fix, 0) && fixture_is_live(&fix, 1));
+	CHECK_EQ(fake_frontend_do_u64(frontend, VHOST_USER_SET_FEATURES, BIT_PROTOCOL), 0);
+	CHECK(!fixture_is_live(&fix, 0) && !fixture_is_live(&fix, 1));
+	fixture_start(&fix);
+	session_port_echo(&fix, 5);
 	fixture_destroy(&fix);
 }
 
@@ -161,13 +231,11 @@ VU_TEST(handle_feature, reset_device)
 {
 	struct session_port fix;
 	struct vu_device_queue_stats stats;
-	struct vu_reply frame;
 
 	fixture_create(&fix, "forward=loopback");
 	fixture_start(&fix);
 	CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_STATUS, 0xf), 0);
-	fake_frontend_begin(&fix.frontend, &frame, VHOST_USER_RESET_DEVICE);
-	CHECK_EQ(fake_frontend_do(&fix.frontend, &frame), 0);
+	CHECK_EQ(request(&fix, VHOST_USER_RESET_DEVICE), 0);
 	CHECK_EQ(get(&fix, VHOST_USER_GET_STATUS), 0);
 	for (uint32_t q = 0; q < 2; q++) {
 		vu_device_queue_stats_get(fix.dev, q, &stats);

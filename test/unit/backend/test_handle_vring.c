@@ -61,6 +61,80 @@ VU_TEST(handle_vring, no_changes_while_running)
 	fixture_destroy(&fix);
 }
 
+/* Without GET_VRING_BASE: what comes for a disabled ring stops it, and it starts with that. */
+VU_TEST(handle_vring, disabled_ring_is_set_up_again)
+{
+	struct session_port fix;
+	struct fake_frontend *frontend = &fix.frontend;
+
+	fixture_create(&fix, "forward=loopback");
+	fixture_start(&fix);
+	session_port_echo(&fix, 1);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 1, 0), 0);
+	CHECK_EQ(session_port_set_mem(&fix), 0);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 1,
+		SESSION_RING_SIZE), 0);
+	CHECK(fixture_is_live(&fix, 1));
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_NUM, 1,
+		2 * SESSION_RING_SIZE), 0);
+	CHECK(!fixture_is_live(&fix, 1) && fixture_is_live(&fix, 0));
+	CHECK_EQ(session_port_start_ring(&fix, 1), 0);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 1, 1), 0);
+	session_port_echo(&fix, 2);
+	fixture_destroy(&fix);
+}
+
+/* The new base counts, not the one where the ring stopped for it; ENABLE alone starts it. */
+VU_TEST(handle_vring, disabled_ring_takes_a_base)
+{
+	struct session_port fix;
+	struct fake_frontend *frontend = &fix.frontend;
+	uint32_t base;
+
+	fixture_create(&fix, "forward=loopback");
+	fixture_start(&fix);
+	session_port_echo(&fix, 1);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 1, 0), 0);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, 1, 0), 0);
+	CHECK(!fixture_is_live(&fix, 1));
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, 1, 1), 0);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_ENABLE, 1, 1), 0);
+	CHECK(fixture_is_live(&fix, 1));
+	session_port_echo(&fix, 2);
+	CHECK_EQ(fake_frontend_get_base(frontend, 1, &base), 0);
+	CHECK_EQ(base, 2);
+	fixture_destroy(&fix);
+}
+
+VU_TEST(handle_vring, running_ring_takes_its_own_base)
+{
+	struct session_port fix;
+	struct fake_frontend *frontend = &fix.frontend;
+
+	fixture_create(&fix, "forward=loopback");
+	fixture_start(&fix);
+	session_port_echo(&fix, 1);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, 1, 1), 0);
+	CHECK_EQ(fake_frontend_do_state(frontend, VHOST_USER_SET_VRING_BASE, 1, 0), 1);
+	session_port_echo(&fix, 2);
+	fixture_destroy(&fix);
+}
+
+/* A guest that resets a driver whose ring we gave up. */
+VU_TEST(handle_vring, failed_ring_is_set_up_again)
+{
+	struct session_port fix;
+
+	fixture_create(&fix, "forward=loopback");
+	fixture_start(&fix);
+	session_port_echo(&fix, 1);
+	fix.base.rings[1].ring->avail->idx = 3 * SESSION_RING_SIZE;
+	event_wait(fix.base.rings[1].err_fd);
+	CHECK_EQ(session_port_start_ring(&fix, 1), 0);
+	session_port_echo(&fix, 2);
+	fixture_destroy(&fix);
+}
+
 VU_TEST(handle_vring, base)
 {
 	struct session_port fix;

@@ -51,6 +51,7 @@ valid_num(uint32_t request)
 	switch (request) {
 	case VHOST_USER_SET_VRING_NUM:
 		return SESSION_RING_SIZE / 2; /* not what a running ring has */
+	case VHOST_USER_SET_VRING_BASE: /* nor where it is */
 	case VHOST_USER_SET_VRING_ENABLE:
 		return 1;
 	default:
