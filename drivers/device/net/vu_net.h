@@ -19,6 +19,9 @@ VU_API_BEGIN
 struct vu_device;
 struct vu_device_queue;
 
+/** The longest frame of a queue: the longest IP packet, with Ethernet header and two VLAN tags. */
+#define VU_NET_MAX_FRAME_BYTES (65535 + 14 + 2 * 4)
+
 /** What the frames of a queue are made of. */
 struct vu_net_frames {
 	struct rte_mempool *pool; /**< outlives the device */

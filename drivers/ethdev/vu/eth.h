@@ -23,7 +23,6 @@
 #include "vu_net.h"
 
 #define ETH_MAX_PAIRS (VU_MAX_EVENTFD_QUEUES / 2)
-#define ETH_MAX_FRAME_BYTES (65535 + 14 + 2 * 4) /* the longest that the device carries */
 #define ETH_TX_RETRIES 8 /* looks at a full ring before the application gets frames back */
 
 struct vu_endpoint;

@@ -199,14 +199,14 @@ eth_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_mac_addrs = 1;
 	info->min_mtu = RTE_ETHER_MIN_MTU;
 	info->max_mtu = UINT16_MAX;
-	info->max_rx_pktlen = ETH_MAX_FRAME_BYTES;
+	info->max_rx_pktlen = VU_NET_MAX_FRAME_BYTES;
 	info->min_rx_bufsize = MIN_RX_BUF_BYTES;
 	info->max_rx_queues = (uint16_t)conf->nb_pairs;
 	info->max_tx_queues = (uint16_t)conf->nb_pairs;
 	info->rx_offload_capa = RX_OFFLOADS;
 	if (conf->has_tso) {
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_TCP_LRO;
-		info->max_lro_pkt_size = ETH_MAX_FRAME_BYTES;
+		info->max_lro_pkt_size = VU_NET_MAX_FRAME_BYTES;
 	}
 	info->tx_offload_capa = TX_OFFLOADS;
 	info->rx_desc_lim = lim;

@@ -30,7 +30,7 @@ struct offload_shape {
 };
 
 struct offload_frame {
-	uint8_t bytes[NET_MAX_FRAME_BYTES];
+	uint8_t bytes[VU_NET_MAX_FRAME_BYTES];
 	uint32_t len_bytes;
 	uint16_t l2_bytes;
 	uint16_t l3_bytes;

@@ -61,9 +61,9 @@ VU_TEST(net_from_guest, every_length)
 {
 	static const uint32_t lengths[] = { 1, 2, 13, 14, 15, 60, 63, 64, 65, 1514, 1518,
 		TAILROOM - 1, TAILROOM, TAILROOM + 1, 2 * TAILROOM - 1, 2 * TAILROOM,
-		2 * TAILROOM + 1, 9018, 8 * TAILROOM, 65535, NET_MAX_FRAME_BYTES };
+		2 * TAILROOM + 1, 9018, 8 * TAILROOM, 65535, VU_NET_MAX_FRAME_BYTES };
 	static const uint64_t features[] = { F_LEGACY, F_MODERN };
-	static uint8_t frame[NET_MAX_FRAME_BYTES];
+	static uint8_t frame[VU_NET_MAX_FRAME_BYTES];
 
 	for (unsigned int k = 0; k < RTE_DIM(features); k++) {
 		struct loopback l;
@@ -180,10 +180,10 @@ VU_TEST(net_from_guest, too_long_frames_are_dropped_and_given_back)
 	struct fake_buf bufs[2];
 
 	loopback_open(&l, "forward=loopback", F_MODERN);
-	bufs[0] = (struct fake_buf){ l.port.rings[1].big_gpa, NET_MAX_FRAME_BYTES + 13, false };
+	bufs[0] = (struct fake_buf){ l.port.rings[1].big_gpa, VU_NET_MAX_FRAME_BYTES + 13, false };
 	fake_ring_put(l.port.rings[1].ring, bufs, 1);
 	bufs[0].len_bytes = 12;
-	bufs[1] = (struct fake_buf){ l.port.rings[1].big_gpa, NET_MAX_FRAME_BYTES + 1, false };
+	bufs[1] = (struct fake_buf){ l.port.rings[1].big_gpa, VU_NET_MAX_FRAME_BYTES + 1, false };
 	fake_ring_put(l.port.rings[1].ring, bufs, 2);
 	port_send(&l.port, 0, frame, sizeof(frame));
 	port_offer(&l.port, 0, 1, SLOT_BYTES);

@@ -41,7 +41,7 @@ take(uint64_t offloads, struct rte_mbuf *mbuf, const struct net_header *header)
 static bool
 mbuf_is_frame(const struct rte_mbuf *mbuf)
 {
-	static uint8_t copy[NET_MAX_FRAME_BYTES];
+	static uint8_t copy[VU_NET_MAX_FRAME_BYTES];
 
 	return mbuf->pkt_len == frame.len_bytes && memcmp(frame.bytes,
 		rte_pktmbuf_read(mbuf, 0, mbuf->pkt_len, copy), mbuf->pkt_len) == 0;

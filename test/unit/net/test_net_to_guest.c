@@ -297,7 +297,7 @@ VU_TEST(net_to_guest, mergeable_frames_of_one_burst_follow_each_other)
 /* A segmentation offload's largest frame, in the smallest mergeable buffers that Linux offers. */
 VU_TEST(net_to_guest, largest_frames_fit_small_buffers)
 {
-	static uint8_t frame[NET_MAX_FRAME_BYTES];
+	static uint8_t frame[VU_NET_MAX_FRAME_BYTES];
 	struct pusher p;
 
 	frame_make(frame, sizeof(frame), 5);

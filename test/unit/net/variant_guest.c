@@ -47,7 +47,7 @@ pick_bytes(struct rig_side *side, const struct rig_plan *plan)
 	case 7:
 		if (!fake_rand_one_in(&side->rand, 8))
 			return 1526;
-		return NET_MAX_FRAME_BYTES + HEADER_BYTES + fake_rand_in(&side->rand, 0, 4) - 2;
+		return VU_NET_MAX_FRAME_BYTES + HEADER_BYTES + fake_rand_in(&side->rand, 0, 4) - 2;
 	default:
 		if (plan->is_single && !plan->is_from_guest)
 			return HEADER_BYTES + fake_rand_in(&side->rand, 200, 600);

@@ -9,7 +9,6 @@
 
 #include "net_burst.h"
 #include "net_offload.h"
-#include "vu_net.h"
 #include "vu_vring_kick.h"
 
 #define NET_HEADER_LEGACY_BYTES 10
@@ -113,7 +112,7 @@ net_queue_set_frames(struct net_queue *nq, const struct vu_net_frames *frames)
 	nq->has_rx_checksum = frames->has_rx_checksum;
 	nq->room_bytes = rte_pktmbuf_data_room_size(frames->pool) - RTE_PKTMBUF_HEADROOM;
 	/* The length of one mbuf has 16 bits. */
-	nq->max_bytes = !frames->is_linear ? NET_MAX_FRAME_BYTES :
+	nq->max_bytes = !frames->is_linear ? VU_NET_MAX_FRAME_BYTES :
 		nq->big_pool != NULL ? UINT16_MAX : nq->room_bytes;
 	return 0;
 }

@@ -11,11 +11,10 @@
 #include <rte_mbuf.h>
 
 #include "vu_device_driver.h"
+#include "vu_net.h"
 #include "vu_virtio.h"
 
 #define NET_MAX_BURST 32            /* frames handled at once */
-/* Longer frames are dropped: the longest IP packet, with an Ethernet header and two VLAN tags. */
-#define NET_MAX_FRAME_BYTES (65535 + 14 + 2 * 4)
 
 /* Why a frame was not carried on, beside enum vu_drop. */
 enum net_drop {
@@ -29,7 +28,6 @@ enum net_drop {
 };
 
 struct net_burst_ops;
-struct vu_net_frames;
 
 /* One virtqueue of a net device; even ones go to the guest, odd ones come from it. */
 struct net_queue {
