@@ -57,37 +57,20 @@ eth_configure(struct rte_eth_dev *dev)
 	return call.rc;
 }
 
-static int
-eth_rx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
-{
-	eth_queue_start(eth_rx_queue(dev, queue_id));
-	dev->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STARTED;
-	return 0;
+/* eth_rx_queue_start() and the like. */
+#define QUEUE_OP(way, verb, state) \
+static int \
+eth_##way##_queue_##verb(struct rte_eth_dev *dev, uint16_t queue_id) \
+{ \
+	eth_queue_##verb(eth_##way##_queue(dev, queue_id)); \
+	dev->data->way##_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_##state; \
+	return 0; \
 }
 
-static int
-eth_rx_queue_stop(struct rte_eth_dev *dev, uint16_t queue_id)
-{
-	eth_queue_stop(eth_rx_queue(dev, queue_id));
-	dev->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STOPPED;
-	return 0;
-}
-
-static int
-eth_tx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
-{
-	eth_queue_start(eth_tx_queue(dev, queue_id));
-	dev->data->tx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STARTED;
-	return 0;
-}
-
-static int
-eth_tx_queue_stop(struct rte_eth_dev *dev, uint16_t queue_id)
-{
-	eth_queue_stop(eth_tx_queue(dev, queue_id));
-	dev->data->tx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STOPPED;
-	return 0;
-}
+QUEUE_OP(rx, start, STARTED)
+QUEUE_OP(rx, stop, STOPPED)
+QUEUE_OP(tx, start, STARTED)
+QUEUE_OP(tx, stop, STOPPED)
 
 /* Frames are as the receive offloads say; the queue is paused. */
 static int
