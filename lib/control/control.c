@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The control thread: a reactor, the executor whose changes it completes, the memory guard and
- * telemetry. Users come and go on any thread, one at a time; all else is the control thread's.
+ * The control thread: its reactor, the executor whose changes it completes, the memory guard and
+ * telemetry. Users come and go on any thread, one at a time; the rest runs on the control thread.
  */
 #include "vu_control.h"
 
@@ -61,7 +61,7 @@ control_telemetry_call(void *call_arg, vu_telemetry_fn fn, void *arg)
 	return vu_reactor_call_sync(control.reactor, fn, arg);
 }
 
-/* Free what there is; the thread does not run. */
+/* Free all that exists; the thread does not run. */
 static void
 control_fini(void)
 {
@@ -73,7 +73,7 @@ control_fini(void)
 	memset(&control, 0, sizeof(control));
 }
 
-/* All that the thread works with. @return 0; -errno, then control_fini() is to follow */
+/* Create all that the thread works with. @return 0; -errno: call control_fini() */
 static int
 control_init(void)
 {
@@ -103,7 +103,7 @@ control_main(void *arg)
 	return 0;
 }
 
-/* DPDK places and names its control threads; ours is one. */
+/* A control thread of DPDK, which names it and chooses its CPUs. */
 static int
 control_start(void)
 {
@@ -151,7 +151,7 @@ vu_control_release(void)
 		return;
 	vu_reactor_stop(control.reactor);
 	vu_ctrl_thread_join(control.thread);
-	/* A request of telemetry waits for the thread no longer. */
+	/* Telemetry requests that still wait for the thread fail now. */
 	vu_reactor_shutdown(control.reactor);
 	control_fini();
 	vu_mem_fault_uninstall();

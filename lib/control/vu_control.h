@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A control thread for processes that have no control lcore: applications whose own threads poll
- * the queues (vu_exec.h). One per process, started for its first user and ended by the last. It is
- * what other headers call the control lcore; DPDK places it as all its control threads.
+ * A control thread for processes without a control lcore: applications whose own threads poll the
+ * queues (vu_exec.h). There is one per process; the first user starts it, the last one ends it.
+ * Other headers call it the control lcore. DPDK chooses its CPUs as for all its control threads.
  */
 #ifndef VU_CONTROL_H
 #define VU_CONTROL_H
@@ -15,27 +15,27 @@ struct vu_exec_app;
 struct vu_reactor;
 
 /**
- * Start the control thread, or count one more user of it.
+ * Become a user of the control thread; the first one starts it.
  *
- * @return 0; -EBUSY a daemon of this process (vu_daemon.h) has the control lcore; -ENOSYS or -EPERM
- *         the kernel lets us have no membarrier(2); other -errno
+ * @return 0; -EBUSY a daemon of this process (vu_daemon.h) is the control lcore; -ENOSYS or -EPERM
+ *         the kernel refuses membarrier(2); other -errno
  * @context any thread but the control thread; one at a time
  */
 int vu_control_acquire(void);
 
 /**
- * Count one user less; the last one ends the thread.
+ * Stop being a user; the last one ends the thread.
  *
  * @context any thread but the control thread; one at a time
  */
 void vu_control_release(void);
 
-/** To be run on the control thread. */
+/** A function to run on the control thread. */
 typedef void (*vu_control_fn)(void *arg);
 
 /**
- * Run a function on the control thread and wait until it has returned. On the control thread
- * itself it is called at once.
+ * Run a function on the control thread and wait until it has returned. A call from the control
+ * thread itself runs it at once.
  *
  * @context any user's thread; sleeps
  */

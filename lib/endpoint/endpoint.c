@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Connections come, a session serves one of them, the device stays. Control lcore.
+ * Accepts or makes connections; one session at a time serves the device, which stays. Control
+ * lcore.
  */
 #include "vu_endpoint.h"
 
@@ -72,14 +73,14 @@ endpoint_serve(struct vu_endpoint *endpoint, int fd)
 	return -rte_errno;
 }
 
-/* Keep interest in the listener only while there is a place for what it accepts. */
+/* Listen only while there is a place for the next connection. */
 static void
 endpoint_set_listen_interest(struct vu_endpoint *endpoint, bool is_interested)
 {
 	vu_reactor_fd_modify(endpoint->listen_source, is_interested ? EPOLLIN : 0);
 }
 
-/* A peer whose fds do not close may not send more of them. */
+/* No further connection while too many fds of earlier ones are still open. */
 static int
 endpoint_next_connection(struct vu_endpoint *endpoint)
 {
@@ -97,7 +98,7 @@ endpoint_accept(void *arg, uint32_t events)
 
 	(void)events;
 	if (fd < 0 && fd != -EAGAIN) {
-		/* Out of fds or memory: the front-end still waits, let it. */
+		/* Out of fds or memory: the front-end waits in the backlog until the retry. */
 		endpoint_set_listen_interest(endpoint, false);
 		vu_reactor_timer_start(endpoint->retry_timer, ACCEPT_PAUSE_US, 0);
 	}
@@ -114,7 +115,7 @@ endpoint_accept(void *arg, uint32_t events)
 	endpoint_set_listen_interest(endpoint, false);
 }
 
-/* A client tries for ever: a line when the outcome is another one, not for each attempt. */
+/* A client tries for ever: log an attempt only if its result differs from the last one. */
 static void
 endpoint_log_connect(struct vu_endpoint *endpoint, int result)
 {
@@ -203,7 +204,7 @@ vu_endpoint_check_mem(void)
 {
 	struct vu_endpoint *endpoint;
 
-	/* A session that ends closes no other endpoint than its own, and that later. */
+	/* Ending a session destroys no endpoint here: the list stays as it is. */
 	LIST_FOREACH(endpoint, &endpoint_list, link)
 		if (endpoint->session != NULL)
 			vu_backend_session_check_mem(endpoint->session);
@@ -246,7 +247,7 @@ vu_endpoint_open(struct vu_endpoint *endpoint, struct vu_device *dev, bool is_si
 	return 0;
 }
 
-/* Look at an inherited fd before anything is made for it. */
+/* Is an inherited fd a connected Unix stream socket? */
 static int
 endpoint_check_fd(const struct vu_endpoint *endpoint)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Where a device is reached: a socket that is listened on or connected to, again and again, or an
- * inherited connection. One session at a time serves the device, which stays; a second front-end
- * that connects to a server waits until the first is gone.
+ * Where a device is reached: a socket to listen on, one to connect to again and again, or an
+ * inherited connection. One session at a time serves the device, which outlives it; a second
+ * front-end that connects to a server waits until the first has left.
  */
 #ifndef VU_ENDPOINT_H
 #define VU_ENDPOINT_H

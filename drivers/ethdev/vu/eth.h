@@ -23,7 +23,7 @@
 #include "vu_net.h"
 
 #define ETH_MAX_PAIRS (VU_MAX_EVENTFD_QUEUES / 2)
-#define ETH_TX_RETRIES 8 /* looks at a full ring before the application gets frames back */
+#define ETH_TX_RETRIES 8 /* attempts on a full ring before the application gets frames back */
 
 struct vu_endpoint;
 struct vu_errmsg;
@@ -46,11 +46,11 @@ struct eth_conf {
 
 struct eth_port;
 
-/* Beside the net device's part of a burst; most ports have none. */
+/* Work of a burst in addition to the net device's; most ports have none. */
 enum eth_work {
 	ETH_WORK_VLAN = 1,    /* strip on receive, insert on transmit */
 	ETH_WORK_SIZES = 2,   /* count frames by length and address */
-	ETH_WORK_MONITOR = 4, /* rx: kicks were asked for to end a monitored sleep */
+	ETH_WORK_MONITOR = 4, /* rx: a monitored sleep asked for kicks: end that */
 };
 
 /* Frames by length and address, with size-xstats. */
@@ -60,7 +60,7 @@ enum eth_size {
 	ETH_NB_SIZES
 };
 
-/* What a queue has done; see eth_stats.c. */
+/* Counters of a queue; see eth_stats.c. */
 struct eth_counters {
 	uint64_t nb_packets;
 	uint64_t nb_bytes;
@@ -76,25 +76,25 @@ struct eth_counters {
 struct eth_queue {
 	struct vu_device_queue *queue; /* fixed */
 	struct eth_port *port;         /* fixed */
-	uint32_t work;                 /* enum eth_work: what a burst does beside */
-	bool is_fast_free;             /* while stopped */
+	uint32_t work;                 /* enum eth_work */
+	bool is_fast_free;             /* changes only while the queue is stopped */
 	bool is_started;               /* application */
 	bool is_deferred;              /* application: not started with its port */
 	struct rte_mempool *pool;      /* application: of a receive queue */
-	uint64_t nb_full;              /* polling: frames that found no room */
-	uint64_t nb_vlan_drops;        /* polling: no room for a tag */
-	uint64_t nb_sizes[ETH_NB_SIZES]; /* polling, or who holds the lock of a shared queue */
+	uint64_t nb_full;              /* polling: frames for which the ring had no room */
+	uint64_t nb_vlan_drops;        /* polling: frames without room for a tag */
+	uint64_t nb_sizes[ETH_NB_SIZES]; /* polling, or the holder of a shared lock */
 	/* eth_remap.c; with the port's lock */
-	struct eth_queue *to;          /* atomic: tx: whose ring takes the frames; NULL: its own */
+	struct eth_queue *to;          /* atomic: tx: whose ring takes frames; NULL: own */
 	bool is_shared;                /* tx, with `lock`: several send to it */
 	rte_ticketlock_t lock;         /* tx: while it is shared */
 	/* eth_intr.c */
-	int intr_fd;                   /* rx: ours, an event for each kick; VU_FD_NONE */
-	uint32_t is_armed;             /* atomic: rx: the application may wait for intr_fd */
-	uint64_t wake_word;            /* atomic: rx: monitored; another value with each kick */
-	int kick_fd;                   /* control: rx: the front-end's */
+	int intr_fd;                   /* rx: the driver's eventfd, or VU_FD_NONE */
+	uint32_t is_armed;             /* atomic: rx: kicks are written to intr_fd */
+	uint64_t wake_word;            /* atomic: rx: monitored; each kick changes it */
+	int kick_fd;                   /* control: rx: the front-end's kick fd */
 	struct vu_reactor_fd *kick_source; /* control */
-	struct eth_counters base;      /* application: at the last reset */
+	struct eth_counters base;      /* application: values at the last reset */
 } __rte_cache_aligned;
 
 /* A port: rte_eth_dev_data.dev_private, in memory that secondary processes see. */
@@ -106,11 +106,11 @@ struct eth_port {
 	struct rte_mempool *big_pool;  /* with conf.has_big */
 	struct eth_queue *queues;      /* 2 * conf.nb_pairs, by virtqueue */
 	bool is_open;                  /* application: the endpoint serves */
-	uint32_t has_kicks;            /* atomic: somebody may sleep: kicks are waited for */
+	uint32_t has_kicks;            /* atomic: a thread may sleep: wait for kicks */
 	sem_t closed;
 	pthread_mutex_t remap_lock;       /* is_started, is_enabled, and all of eth_remap.c */
-	uint32_t events;               /* atomic: bits of enum eth_event that wait to be reported */
-	/* control: what was reported last */
+	uint32_t events;               /* atomic: bits of enum eth_event to report */
+	/* control: the state that was reported last */
 	uint64_t features;
 	bool is_link_up;               /* polling threads read it */
 	bool is_enabled[2 * ETH_MAX_PAIRS];
@@ -135,7 +135,7 @@ eth_tx_queue(const struct rte_eth_dev *dev, uint16_t queue_id)
 	return &eth_port(dev)->queues[2 * queue_id];
 }
 
-/* eth_driver.c: one user less of the control thread. Application. */
+/* eth_driver.c: release the control thread. Application. */
 void eth_control_release(void);
 
 /* eth_devargs.c. Application. */
@@ -165,7 +165,7 @@ int eth_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *nam
 /* eth_remap.c. Start or stop a queue. Application. */
 void eth_queue_start(struct eth_queue *eq);
 void eth_queue_stop(struct eth_queue *eq);
-/* Set, for each virtqueue, whether its ring takes frames. Control. @return they changed */
+/* Note for each virtqueue whether its ring takes frames. Control. @return true: a change */
 bool eth_set_enabled(struct eth_port *port, bool *is_any);
 
 /* eth_intr.c. Application; the last two: control. */
@@ -174,13 +174,13 @@ void eth_intr_fini(struct rte_eth_dev *dev);
 int eth_rx_intr_enable(struct rte_eth_dev *dev, uint16_t queue_id);
 int eth_rx_intr_disable(struct rte_eth_dev *dev, uint16_t queue_id);
 int eth_monitor_addr_get(void *rxq, struct rte_power_monitor_cond *condition);
-void eth_monitor_end(struct eth_queue *eq); /* polling: a burst came */
+void eth_monitor_end(struct eth_queue *eq); /* polling: the thread is awake */
 void eth_kick_changed(void *arg, uint32_t queue_idx, int kick_fd);
 void eth_intr_wake(struct eth_queue *eq);
 
-/* eth_event.c. The device may be another one: compare, and report. Control. */
+/* eth_event.c. Compare the device with what was reported last, report changes. Control. */
 void eth_changed(void *arg);
-/* No report is under way any more, none follows. Application. */
+/* Wait for a report in progress; none follows. Application. */
 void eth_events_stop(struct eth_port *port);
 
 #endif /* ETH_H */

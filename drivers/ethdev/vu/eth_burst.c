@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Bursts of a port: the net device's, with what ethdev asks for beside. Polling.
+ * Bursts of a port: those of the net device, and what ethdev adds to them. Polling.
  */
 #include "eth.h"
 
@@ -16,7 +16,7 @@
 
 #include "vu_atomic.h"
 
-/* By rte_vhost's classes, which are RFC 2819's. */
+/* rte_vhost's size classes, which are those of RFC 2819. */
 static inline enum eth_size
 size_class(uint32_t len_bytes)
 {
@@ -44,7 +44,7 @@ count_sizes(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
 	}
 }
 
-/* A shorter frame has no tag, whatever the mbuf held before: a guest sends what it likes. */
+/* rte_vlan_strip() checks no length: in a shorter frame it finds what the mbuf held before. */
 static inline void
 strip_tag(struct rte_mbuf *frame)
 {
@@ -77,8 +77,8 @@ eth_rx_burst(void *rxq, struct rte_mbuf **frames, uint16_t nb_frames)
 }
 
 /*
- * Fast: all from one pool, each one mbuf that nobody else refers to. testpmd promises that by
- * default and then sends chains, or what came with an external buffer.
+ * MBUF_FAST_FREE promises direct mbufs of one segment, from one pool. testpmd sets it by default
+ * and still sends chains and external buffers.
  */
 static inline bool
 tx_is_fast(const struct eth_queue *eq, struct rte_mbuf *const *frames, uint16_t nb_frames)
@@ -105,7 +105,7 @@ tx_free(const struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames
 		rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 
-/* The ring that takes the frames is shared, its own or another one: eth_remap.c. */
+/* Send to a shared ring, the queue's own or another one: eth_remap.c. */
 static uint16_t
 tx_shared(struct eth_queue *to, struct rte_mbuf **frames, uint16_t nb_frames)
 {
@@ -119,15 +119,15 @@ tx_shared(struct eth_queue *to, struct rte_mbuf **frames, uint16_t nb_frames)
 }
 
 /*
- * The ring has no room for all, or is shared: look again a few times, for callers that never try
- * twice. The application keeps the rest.
+ * The ring is full or shared: try a few times, because applications such as Open vSwitch never try
+ * again. Frames that find no room stay with the application.
  */
 static __rte_noinline uint16_t
 tx_retry(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	struct eth_queue *to = vu_load_acquire(&eq->to); /* pairs with the release in remap() */
 	uint16_t done = to != NULL ? tx_shared(to, frames, nb_frames) : 0;
-	/* Nobody is there who would make room. */
+	/* Without a link nobody makes room. */
 	const unsigned int nb_tries = vu_load(&eq->port->is_link_up) ? ETH_TX_RETRIES : 0;
 
 	for (unsigned int i = 0; i < nb_tries && done < nb_frames; i++) {
@@ -152,7 +152,7 @@ tx_send(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
 	return done;
 }
 
-/* Frames up to the next one in which a tag does not fit; that one is dropped. */
+/* Insert tags; a frame that has no room for its tag is dropped. */
 static __rte_noinline uint16_t
 tx_send_tagged(struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames)
 {
@@ -184,8 +184,8 @@ eth_tx_burst(void *txq, struct rte_mbuf **frames, uint16_t nb_frames)
 }
 
 /*
- * What ethdev leaves open and a guest, or our software, needs: the checksum of the IP header, and
- * for a segmented frame a pseudo header with its length (VIRTIO 1.2, 5.1.6.2).
+ * Guests and our software offloads need two things that ethdev leaves open: the checksum of the IP
+ * header, and for a segmented frame a pseudo header with its length (VIRTIO 1.2, 5.1.6.2).
  */
 static void
 prepare_headers(struct rte_mbuf *frame)
@@ -257,7 +257,7 @@ eth_rx_descriptor_status(void *rxq, uint16_t offset)
 		RTE_ETH_RX_DESC_AVAIL;
 }
 
-/* A frame is the guest's as soon as it is sent: the ring holds none of ours. */
+/* Sent frames belong to the guest at once: no descriptor waits for completion. */
 int
 eth_tx_descriptor_status(void *txq, uint16_t offset)
 {

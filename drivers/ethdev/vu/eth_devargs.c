@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Device arguments: those of net_vhost by their names, then ours, then those of the net device,
- * which it checks itself. Application.
+ * Device arguments: those of net_vhost under the same names, the driver's own, and those of the net
+ * device, which checks them itself. Application.
  */
 #include "eth.h"
 
@@ -42,13 +42,13 @@ set_flag(void *arg, const struct vu_key *key, const char *value)
 }
 
 static int
-set_later(void *arg, const struct vu_key *key, const char *value)
+set_unsupported(void *arg, const struct vu_key *key, const char *value)
 {
 	struct eth_conf *conf = arg;
 
 	if (strcmp(value, "0") == 0)
 		return 0;
-	return vu_refuse(conf->errmsg, -ENOTSUP, "%s=%s: not there yet; leave it out", key->name,
+	return vu_refuse(conf->errmsg, -ENOTSUP, "%s=%s: not supported; leave it out", key->name,
 		value);
 }
 
@@ -87,11 +87,11 @@ static const struct vu_key eth_keys[] = {
 	FLAG("size-xstats", has_sizes, "count frames by length and address, as rte_vhost does"),
 	FLAG("legacy-ol-flags", has_tx_flags,
 		"transmit requests (RTE_MBUF_F_TX_*) on received frames"),
-	{ .name = "iommu-support", .use = "0", .set = set_later },
-	{ .name = "postcopy-support", .use = "0", .set = set_later },
+	{ .name = "iommu-support", .use = "0", .set = set_unsupported },
+	{ .name = "postcopy-support", .use = "0", .set = set_unsupported },
 };
 
-/* What only a switch of vu-pmd has a use for. */
+/* Keys for ports of vu-pmd only. */
 static bool
 is_hidden(const struct vu_key *key)
 {
@@ -99,7 +99,7 @@ is_hidden(const struct vu_key *key)
 		strcmp(key->name, "tso") == 0;
 }
 
-/* Our keys, and those of the net device, which are handed on. */
+/* The driver's keys, then those of the net device, which it passes on. */
 static void
 keys_fill(struct vu_key *keys)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The vdev driver net_vu: --vdev net_vu0,iface=PATH makes a port, hotplug as well. Application, or
- * whatever thread of DPDK's plugs devices.
+ * The vdev driver net_vu: --vdev net_vu0,iface=PATH and hotplug create ports. Application, or the
+ * DPDK thread that handles hotplug.
  */
 #include "eth.h"
 
@@ -23,7 +23,7 @@
 #define ERROR_BYTES 256
 #define BIG_BUFFERS 255 /* of a port with ext-buffer */
 
-/* Ports are plugged by several threads. */
+/* Several threads may add and remove ports. */
 static pthread_mutex_t control_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int
@@ -114,7 +114,7 @@ port_create(void *arg)
 		vu_device_destroy(port->device);
 }
 
-/* All of a port but its place in ethdev. */
+/* Create all of a port except its ethdev entry. */
 static int
 port_init(struct eth_port *port, const char *name, const struct vu_errmsg *errmsg)
 {
@@ -140,7 +140,7 @@ port_init(struct eth_port *port, const char *name, const struct vu_errmsg *errms
 	return call.rc;
 }
 
-/* Of the application's own interface; what the guest uses is mac=. */
+/* The application's address; the guest's is mac=. */
 static int
 dev_set_mac(struct rte_eth_dev *dev)
 {
@@ -243,7 +243,7 @@ eth_remove(struct rte_vdev_device *vdev)
 {
 	struct rte_eth_dev *dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
 
-	/* Closed and gone already. */
+	/* The application has closed it already. */
 	if (dev == NULL)
 		return 0;
 	eth_close(dev);

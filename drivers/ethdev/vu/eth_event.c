@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * From a change of the device to the callbacks of the application. The control thread compares and
- * notes; DPDK's interrupt thread calls, as it does for NICs: an application that takes its time
- * there keeps no socket waiting.
+ * Turns changes of the device into ethdev events. The control thread compares states and posts
+ * events; DPDK's interrupt thread runs the application's callbacks, as it does for NICs, so a slow
+ * callback delays no socket.
  */
 #include "eth.h"
 
@@ -32,12 +32,12 @@ events_report(void *arg)
 }
 
 static void
-events_note(struct eth_port *port, uint32_t events)
+events_post(struct eth_port *port, uint32_t events)
 {
-	/* Pairs with the acquire above: who reports sees what is reported. */
+	/* Pairs with the acquire above: callbacks find the state that the event is about. */
 	if (events == 0 || __atomic_fetch_or(&port->events, events, __ATOMIC_RELEASE) != 0)
 		return;
-	/* Out of memory: this one is lost, the next one is not. */
+	/* Out of memory: this event is lost, the next one is reported. */
 	if (rte_eal_alarm_set(1, events_report, port) != 0)
 		vu_store(&port->events, 0);
 }
@@ -48,7 +48,7 @@ eth_events_stop(struct eth_port *port)
 	rte_eal_alarm_cancel(events_report, port);
 }
 
-/* Who sleeps did not ask the new rings for kicks. */
+/* Threads that sleep have not asked the new rings for kicks. */
 static void
 wake_all(struct eth_port *port)
 {
@@ -72,7 +72,7 @@ eth_changed(void *arg)
 		events |= ETH_EVENT_QUEUE;
 		wake_all(port);
 	}
-	/* The first front-end is no news, another one with other features is. */
+	/* Only a front-end with other features than the last one asks for a reset. */
 	if (is_link_up && features != port->features) {
 		if (port->features != 0)
 			events |= ETH_EVENT_RESET;
@@ -84,7 +84,7 @@ eth_changed(void *arg)
 		rte_eth_linkstatus_set(port->dev, &link);
 		events |= ETH_EVENT_LINK;
 	}
-	events_note(port, events);
+	events_post(port, events);
 }
 
 int

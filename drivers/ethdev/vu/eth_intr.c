@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Sleep until a guest sends: receive interrupts, and the address of a word to monitor. The guest's
- * kick eventfd is the guest's to close, replace and misuse, and its ring is memory that it can take
- * away: an application waits for an eventfd and a word of ours, and the control thread passes kicks
- * on.
+ * Sleep until a guest sends: receive interrupts, and the address of a word to monitor. A guest can
+ * close, replace and misuse its kick eventfd, and take away the memory of its ring. So applications
+ * wait for an eventfd and a word of the driver, and the control thread forwards kicks to them.
  */
 #include "eth.h"
 
@@ -25,12 +24,12 @@ eth_intr_wake(struct eth_queue *eq)
 	const uint64_t one = 1;
 
 	__atomic_fetch_add(&eq->wake_word, 1, __ATOMIC_RELEASE);
-	/* Full: it is readable already. */
+	/* EAGAIN: the eventfd is readable already. */
 	if (vu_load(&eq->is_armed) != 0 && write(eq->intr_fd, &one, sizeof(one)) < 0)
 		return;
 }
 
-/* A kick. The eventfd is not read: each write to it is an edge. */
+/* A kick. Nobody reads the eventfd: each write to it is an edge. */
 static void
 kick_ready(void *arg, uint32_t epoll_events)
 {
@@ -38,7 +37,7 @@ kick_ready(void *arg, uint32_t epoll_events)
 	eth_intr_wake(arg);
 }
 
-/* While nobody sleeps a guest that kicks all the time wakes nobody. Control. */
+/* Only while a thread may sleep: a guest may kick all the time. Control. */
 static void
 kick_set_interest(struct eth_queue *eq)
 {
@@ -72,7 +71,7 @@ kicks_begin(void *arg)
 		kick_set_interest(&port->queues[i]);
 }
 
-/* One vector per receive queue, with an eventfd of ours. */
+/* One vector per receive queue, with an eventfd of the driver. */
 static int
 intr_fill(struct rte_intr_handle *handle, const struct rte_eth_dev *dev)
 {
@@ -113,7 +112,7 @@ eth_intr_start(struct rte_eth_dev *dev)
 {
 	int rc;
 
-	/* Another configuration may have more queues, or none to wait for. */
+	/* A new configuration may have another number of queues, or no interrupts. */
 	if (dev->intr_handle != NULL && dev->data->dev_conf.intr_conf.rxq != 0 &&
 			rte_intr_nb_efd_get(dev->intr_handle) == dev->data->nb_rx_queues)
 		return 0;
@@ -162,7 +161,7 @@ eth_rx_intr_disable(struct rte_eth_dev *dev, uint16_t queue_id)
 	return vu_net_set_kicks(eq->queue, false);
 }
 
-/* -1: do not sleep, there was a kick since the word was read. */
+/* -1: do not sleep, a kick changed the word since it was read. */
 static int
 monitor_compare(const uint64_t value, const uint64_t opaque[RTE_POWER_MONITOR_OPAQUE_SZ])
 {
@@ -176,7 +175,7 @@ eth_monitor_addr_get(void *rxq, struct rte_power_monitor_cond *condition)
 	uint64_t word;
 	int rc;
 
-	/* Once in the life of a port. */
+	/* Only the first call for a port. */
 	if (vu_load(&eq->port->has_kicks) == 0)
 		vu_control_call(kicks_begin, eq->port);
 	word = vu_load_acquire(&eq->wake_word);
@@ -187,7 +186,7 @@ eth_monitor_addr_get(void *rxq, struct rte_power_monitor_cond *condition)
 	condition->addr = &eq->wake_word;
 	condition->size = sizeof(eq->wake_word);
 	condition->fn = monitor_compare;
-	/* Frames are there: what is expected is the past. */
+	/* Frames wait already: expect an old value, and do not sleep. */
 	condition->opaque[0] = rc == 0 ? word : word - 1;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Operations of a port. Application. What belongs to the control thread is called there.
+ * Operations of a port. Application; parts run on the control thread through vu_control_call().
  */
 #include "eth.h"
 
@@ -42,7 +42,7 @@ open_endpoint(void *arg)
 		call->rc = vu_endpoint_open(call->port->endpoint, call->port->device, false);
 }
 
-/* A front-end is served from the first configuration on: it has to know how many queues to use. */
+/* The endpoint opens with the first configuration, which says how many queues to offer. */
 static int
 eth_configure(struct rte_eth_dev *dev)
 {
@@ -72,7 +72,7 @@ QUEUE_OP(rx, stop, STOPPED)
 QUEUE_OP(tx, start, STARTED)
 QUEUE_OP(tx, stop, STOPPED)
 
-/* Frames are as the receive offloads say; the queue is paused. */
+/* Apply the receive offloads to a paused queue. */
 static int
 rx_queue_apply(struct rte_eth_dev *dev, struct eth_queue *eq)
 {
@@ -135,7 +135,7 @@ eth_stop(struct rte_eth_dev *dev)
 	return 0;
 }
 
-/* The application configures again; the front-end is asked nothing. */
+/* Nothing to do: the application configures again, the front-end keeps its state. */
 static int
 eth_reset(struct rte_eth_dev *dev)
 {
@@ -223,7 +223,7 @@ eth_txq_info_get(struct rte_eth_dev *dev, uint16_t queue_id, struct rte_eth_txq_
 	info->conf.tx_deferred_start = eq->is_deferred;
 }
 
-/* The functions that were chosen for the ring of the front-end that is there, or was last. */
+/* Name of the burst variant that the current front-end's ring has, or the last one's had. */
 static int
 burst_mode(const struct eth_queue *eq, struct rte_eth_burst_mode *mode)
 {
@@ -254,7 +254,7 @@ eth_link_update(struct rte_eth_dev *dev, int wait_to_complete)
 	return 0; /* eth_event.c writes it */
 }
 
-/* A guest sends what it likes: all of it is received, whatever the filters. */
+/* There is no filter: a port receives every frame of its guest. */
 static int
 eth_filter_set(struct rte_eth_dev *dev)
 {
@@ -296,7 +296,7 @@ eth_vlan_offload_set(struct rte_eth_dev *dev, int mask)
 	return 0;
 }
 
-/* A frame that was sent is copied: there is nothing to free. */
+/* Sent frames are copied and freed at once. */
 static int
 eth_tx_done_cleanup(void *txq, uint32_t free_cnt)
 {
@@ -409,7 +409,7 @@ const struct eth_dev_ops eth_primary_ops = {
 	.eth_dev_priv_dump = eth_priv_dump,
 };
 
-/* What a secondary process may do: look. */
+/* A secondary process may only read. */
 const struct eth_dev_ops eth_secondary_ops = {
 	.link_update = eth_link_update,
 	.stats_get = eth_stats_get,

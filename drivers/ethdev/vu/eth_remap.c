@@ -2,10 +2,10 @@
  *
  * Which ring takes the frames of a transmit queue. An application such as Open vSwitch sends on
  * all its queues, while a guest may use fewer: a queue whose ring is disabled sends to another one,
- * and the threads that share that ring take turns by a lock. Nobody shares as long as every queue
- * has a ring: then there is no lock.
+ * and the threads that share that ring take a lock. While every queue has a ring of its own, no
+ * lock is taken.
  *
- * A shared queue is paused, so that its own thread finds no ring without the lock either.
+ * A shared queue is paused: its own thread, too, has to take the lock to find the ring.
  * Application or control, one at a time by the port's lock.
  */
 #include "eth.h"
@@ -39,7 +39,7 @@ queue_set_shared(struct eth_queue *eq, bool is_shared)
 		vu_exec_app_resume(eq->queue);
 }
 
-/* Rings in turn: the queues without one are spread over those that there are. */
+/* Spread the queues without a ring over the rings that there are. */
 static void
 remap(struct eth_port *port)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Counters of a port. Polling threads write them without locks, the application reads them, and
- * secondary processes do: they lie in memory that all of them map. A reset notes where they stand.
+ * Counters of a port. Polling threads write them without locks; the application and secondary
+ * processes read them in memory that all of them map. A reset saves the values to subtract.
  */
 #include "eth.h"
 
@@ -10,7 +10,7 @@
 
 #include "vu_device_driver.h"
 
-/* Beside the reasons of drops; names that rte_vhost has come first. */
+/* Counters other than drop reasons; rte_vhost's names come first. */
 static const struct {
 	const char *name;
 	size_t offset;
@@ -74,7 +74,7 @@ eth_virtqueue(const struct rte_eth_dev *dev, uint16_t queue_id, bool is_rx)
 	return &port->queues[2 * queue_id + is_rx];
 }
 
-/* Frames for which there is no mbuf stay with the guest; only the rest of a long one is lost. */
+/* A frame without an mbuf waits in the ring; only a long one that needs more mbufs is dropped. */
 int
 eth_stats_get(VU_ETH_STATS_PARAMS(dev, stats, queue_stats))
 {
@@ -120,7 +120,7 @@ eth_stats_reset(struct rte_eth_dev *dev)
 	return 0;
 }
 
-/* One value or name after the other, of all queues; `nb` counts them. */
+/* Values or names of all queues, one after the other; nb counts even those beyond max. */
 struct xstats_out {
 	struct rte_eth_xstat *values;
 	struct rte_eth_xstat_name *names;

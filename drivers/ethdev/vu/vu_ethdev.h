@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What an application may ask a net_vu port beside the ethdev API.
+ * Functions of net_vu ports that the ethdev API lacks.
  */
 #ifndef VU_ETHDEV_H
 #define VU_ETHDEV_H
@@ -16,12 +16,12 @@ VU_API_BEGIN
 struct vu_ethdev_queue_event {
 	uint16_t queue_id; /**< ethdev queue */
 	bool is_rx;        /**< receive queue: the guest's transmit queue */
-	bool is_enabled;   /**< as it is now */
+	bool is_enabled;   /**< current state */
 };
 
 /**
- * Next queue that changed, after an event RTE_ETH_EVENT_QUEUE_STATE: call until there is none. A
- * queue that changed several times since is reported once.
+ * Get the next queue that changed. Call it after RTE_ETH_EVENT_QUEUE_STATE until there is none. A
+ * queue that changed several times is reported once.
  *
  * @param port_id  ethdev port
  * @param event    filled
