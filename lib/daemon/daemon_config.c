@@ -19,6 +19,7 @@
 #include "vu_fd.h"
 #include "vu_limits.h"
 #include "vu_parse.h"
+#include "vu_sched_account.h"
 
 #define CONF_RECONNECT_MS 1000
 #define CONF_MAX_KEYS 64
@@ -273,6 +274,11 @@ static const struct vu_key port_keys[] = {
 		.help = "guest memory that a front-end may share, in whole pages of its files; "
 		"more is refused",
 		.set = port_set_uint, PORT_MEMBER(max_memory_mb), .min = 1, .max = UINT32_MAX },
+	{ .name = "weight", .form = "N", .initial = RTE_STR(VU_ACCOUNT_WEIGHT),
+		.help = "share of a data lcore's time, beside that of the other ports there; 1 to "
+		RTE_STR(VU_ACCOUNT_MAX_WEIGHT),
+		.set = port_set_uint, PORT_MEMBER(weight), .min = 1,
+		.max = VU_ACCOUNT_MAX_WEIGHT },
 	{ .name = "notify-coalesce", .form = "BUFFERS:US", .initial = "at once",
 		.help = "notify a guest once for so many used buffers (1 to 32768), or after so "
 		"many microseconds (1 to 100000)",

@@ -60,6 +60,7 @@ struct vu_device {
 	void *priv;
 	const struct exec_ops *exec;
 	struct vu_sched *sched;   /**< of exec_sched.c, else NULL */
+	struct vu_account *accounts; /**< exec_sched.c: of its queues, one for each worker */
 	struct vu_exec_app *app;  /**< of exec_app.c, else NULL */
 	struct vu_notify_conf notify;
 	uint32_t nb_queues;

@@ -93,4 +93,6 @@ device_queues_destroy(struct vu_device *dev)
 		rte_free(dev->queues[i]);
 	free(dev->queues);
 	dev->queues = NULL;
+	vu_sched_accounts_destroy(dev->accounts);
+	dev->accounts = NULL;
 }

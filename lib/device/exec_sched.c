@@ -78,6 +78,10 @@ sched_assign(struct vu_device *dev, const struct vu_device_conf *conf,
 	struct vu_assign_conf assign = *conf->assign;
 	unsigned int counts[RTE_MAX_LCORE];
 
+	dev->accounts = vu_sched_accounts_create(dev->sched,
+		conf->weight != 0 ? conf->weight : VU_ACCOUNT_WEIGHT);
+	if (dev->accounts == NULL)
+		return -ENOMEM;
 	assign.group = RTE_MAX(dev->ops->queue_group, 1U);
 	assign_ask_driver(&assign, dev, conf, counts);
 	return vu_sched_assign(dev->sched, &assign, dev->nb_queues, worker_of_queue);
@@ -90,6 +94,7 @@ sched_init(struct device_queue *queue)
 
 	vu_task_init(task, sched_poll, &queue->head);
 	task->arm = sched_arm;
+	task->accounts = queue->head.dev->accounts;
 	queue->head.may_sleep = vu_sched_may_sleep(queue->head.dev->sched);
 }
 

@@ -77,6 +77,8 @@ struct vu_device_conf {
 	const struct vu_assign_conf *assign; /**< placement of the queues; with a scheduler */
 	/** for queues whose tasks the scheduler polls; all zero: notify at once */
 	struct vu_notify_conf notify;
+	/** with a scheduler: share of a lcore's time, see vu_sched_account.h; 0: as everyone */
+	uint32_t weight;
 	/**
 	 * Called on the control lcore when rings, features or the front-end may be other ones;
 	 * NULL: nobody asks.

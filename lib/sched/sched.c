@@ -53,6 +53,7 @@ worker_create(struct vu_sched *sched, unsigned int lcore_id)
 	worker->numa_node = numa_node;
 	worker->epoll_fd = VU_FD_NONE;
 	worker->wake_fd = VU_FD_NONE;
+	accounts_init_worker(worker);
 	wait_list_init(&worker->waits);
 	/* Registered for good; it delays grace periods only between online and offline. */
 	rte_rcu_qsbr_thread_register(worker->qsbr, worker->idx);

@@ -37,6 +37,19 @@ vu_task_has_owner(const struct vu_task *task)
 	return vu_load(&task->owner) != NULL;
 }
 
+bool
+vu_account_pass(struct vu_task *task, struct vu_task **payer)
+{
+	return account_pass(worker_current, task, payer);
+}
+
+void
+vu_account_return(struct vu_task *payer)
+{
+	if (payer != NULL)
+		account_return(worker_current, payer);
+}
+
 int
 worker_claim(struct vu_sched_worker *worker, enum worker_state as)
 {
@@ -81,6 +94,7 @@ worker_enter(struct vu_sched *sched, unsigned int worker_idx, struct vu_sched_wo
 static void
 worker_leave(struct vu_sched_worker *worker)
 {
+	account_end(worker);
 	stats_leave(worker);
 	/* Its release pairs with the acquire in rte_rcu_qsbr_check(). */
 	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->idx);
@@ -92,8 +106,11 @@ static uint32_t
 task_poll(struct vu_sched_worker *worker, uint32_t slot)
 {
 	struct vu_task *task = worker->table->tasks[slot];
-	uint32_t nb_items = task->poll(task);
+	uint32_t nb_items;
 
+	if (unlikely(worker->payer != task) && !account_begin(worker, task))
+		return 0;
+	nb_items = task->poll(task);
 	worker->table->idle_words[slot] = task->idle_word;
 	vu_counter_add(&worker->nb_polls, 1);
 	return nb_items;
@@ -183,8 +200,12 @@ worker_turn(struct vu_sched_worker *worker)
 		mailbox_handle(worker);
 	/* 3. Never before 2: only now may idle words and tasks be touched. */
 	nb_items = tasks_poll_ready(worker);
+	if (unlikely(worker->nb_joined != 0 || worker->is_shared))
+		accounts_end_turn(worker, nb_items);
 	if (nb_items != 0)
 		vu_counter_add(&worker->nb_items, nb_items);
+	else if (unlikely(worker->payer != NULL))
+		account_end(worker);
 	if (unlikely((nb_items != 0) != worker->is_busy))
 		stats_flip_busy(worker);
 	return nb_items;

@@ -155,6 +155,9 @@ command_remove(struct vu_sched_worker *worker, struct vu_task *task)
 	memmove(&table->tasks[slot], &table->tasks[slot + 1], nb_after * sizeof(table->tasks[0]));
 	table->idle_words[last] = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
 	table->tasks[last] = NULL;
+	/* It may be gone before anyone else pays. */
+	if (worker->payer == task)
+		account_end(worker);
 	vu_store(&task->owner, NULL);
 	vu_store(&worker->nb_tasks, last);
 }

@@ -18,6 +18,18 @@
 #include "vu_atomic.h"
 #include "vu_sched.h"
 
+/* What a port has had of one worker's time; sched_account.c. */
+struct vu_account {
+	/* Fixed. */
+	uint32_t weight;
+	uint32_t price;      /* of a cycle on its clock */
+	/* Owner; the counters are read by any thread. */
+	uint64_t clock;      /* what it has had, by weight */
+	uint64_t turn;       /* the last one in which it wanted the lcore */
+	uint64_t joined_tsc; /* when that was */
+	uint64_t nb_holds;
+} __rte_cache_aligned;
+
 #define IDLE_WORD_GROUP 4      /* idle words tested with one branch */
 #define TABLE_MIN_CAPACITY 64u /* power of two, multiple of IDLE_WORD_GROUP */
 
@@ -89,6 +101,23 @@ struct vu_sched_worker {
 	uint64_t work_tsc;          /* time before the last poll of an idle worker */
 	uint64_t running_stopwatch; /* stopwatch of the loop */
 
+	/* Owner: time accounts. */
+	_Alignas(RTE_CACHE_LINE_SIZE) struct vu_task *payer; /* NULL: nobody pays */
+	uint64_t payer_tsc;         /* paid up to here */
+	uint64_t clock;             /* what each account had a right to, by weight */
+	uint32_t clock_price;       /* of a cycle on it */
+	uint32_t clock_weight;      /* sum of weights that the price is for */
+	uint32_t turn_weight;       /* sum of weights of this turn */
+	uint32_t nb_joined;         /* accounts that wanted the lcore in this turn */
+	bool is_shared;             /* so did several in the last one */
+	bool is_fair;               /* fixed while the loop runs */
+	bool is_held;               /* an account that wants it has had too much */
+	uint64_t held_clock;        /* least clock of those */
+	uint64_t turn;              /* their number, except those of a lone task */
+	uint64_t credit_cycles;     /* fixed */
+	uint64_t forget_cycles;     /* fixed */
+	struct vu_account others;   /* of tasks without accounts */
+
 	/* Owner sets, who wakes it clears. */
 	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t is_asleep; /* 1 = asleep or about to be */
 	/* Owner; the counters are read by any thread. */
@@ -149,6 +178,23 @@ idle_word_change(const struct vu_idle_word *idle_word)
 {
 	return (vu_load(idle_word->word) ^ idle_word->idle) & idle_word->mask;
 }
+
+/* sched_account.c */
+
+/* Control lcore: prepare an account, and the worker's own. */
+void account_init(struct vu_account *account, uint32_t weight);
+void accounts_init_worker(struct vu_sched_worker *worker);
+/* Owner: the task is about to be polled. @return false: its account is held, do not */
+bool account_begin(struct vu_sched_worker *worker, struct vu_task *task);
+/* Owner: nobody pays from here on. */
+void account_end(struct vu_sched_worker *worker);
+/* Owner: after each turn with more than one task that pays. */
+void accounts_end_turn(struct vu_sched_worker *worker, uint32_t nb_items);
+/* Owner: vu_account_pass() and vu_account_return(). */
+bool account_pass(struct vu_sched_worker *worker, struct vu_task *task, struct vu_task **payer);
+void account_return(struct vu_sched_worker *worker, struct vu_task *payer);
+/* Owner: charge a task for time; tests charge more than what passed. */
+void account_charge(struct vu_sched_worker *worker, struct vu_task *task, uint64_t cycles);
 
 /* sched_idle.c */
 

@@ -16,6 +16,7 @@
 
 #include "vu_export.h"
 #include "vu_quiesce.h"
+#include "vu_sched_account.h"
 #include "vu_sched_idle.h"
 
 VU_API_BEGIN
@@ -81,12 +82,14 @@ struct __rte_cache_aligned vu_task {
 	 * set before the task is added; NULL: its lcore sleeps only while the idle word has no mask
 	 */
 	vu_task_arm_fn arm;
+	struct vu_account *accounts; /**< of its port, set before the task is added; may be NULL */
 	/* Owner lcore. */
 	struct vu_idle_word idle_word; /**< written by poll; VU_IDLE_WORD_ALWAYS at first */
 	/* Private to lib/sched from here. Owner lcore writes: */
 	struct vu_sched_worker *owner; /**< worker that polls the task now, NULL = none */
 	/** place in the worker's arrays, never below the true one */
 	uint32_t slot;
+	uint64_t nb_cycles; /**< TSC cycles that it has paid for, see vu_task_cycles() */
 
 	/* Control lcore writes. */
 	alignas(RTE_CACHE_LINE_SIZE) struct vu_sched_worker *home; /**< where it was added */
@@ -136,6 +139,15 @@ int vu_task_worker(const struct vu_task *task);
  * @context any thread; may change at any time
  */
 bool vu_task_has_owner(const struct vu_task *task);
+
+/**
+ * Time that a task has paid for: its polls, and what vu_account_pass() made it pay.
+ *
+ * @param task  initialised task
+ * @return TSC cycles, roughly
+ * @context any thread
+ */
+uint64_t vu_task_cycles(const struct vu_task *task);
 
 /* ---- life cycle ---- */
 
