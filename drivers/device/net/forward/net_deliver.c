@@ -11,6 +11,15 @@
 
 #define DEFER_MS 2000 /* a move takes microseconds, or as long as lcores are without a CPU */
 
+/* Why a queue took no more of a burst. */
+static unsigned int
+enqueue_end_reason(const struct net_queue *nq, bool is_ok)
+{
+	if (!is_ok)
+		return VU_DROP_FAULT;
+	return nq->nb_descs < NET_BURST_WRITE_DESCS ? VU_DROP_RING_FULL : NET_DROP_LONG_CHAINS;
+}
+
 void
 net_to_guest_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames)
@@ -18,8 +27,8 @@ net_to_guest_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	uint16_t done = net_snapshot(snap)->burst->enqueue(nq, snap, frames, nb_frames);
 	bool is_ok = likely(nq->queue->vring.pos.fault == VU_VRING_OK);
 
-	vu_device_queue_drop(
-		nq->queue, is_ok ? VU_DROP_RING_FULL : VU_DROP_FAULT, nb_frames - done);
+	if (done != nb_frames)
+		vu_device_queue_drop(nq->queue, enqueue_end_reason(nq, is_ok), nb_frames - done);
 	/* The queue's own task is to look after a notification that was put off. */
 	if (unlikely(nq->queue->vring.pos.is_delayed))
 		vu_task_poll_next(&nq->queue->task);
@@ -47,6 +56,30 @@ push_handoff(struct net_forward_queue *to, const struct vu_vring_snapshot *snap)
 	uint16_t nb_frames = net_handoff_dequeue(to, frames);
 
 	net_to_guest_push(&to->ring, snap, frames, nb_frames);
+}
+
+/*
+ * Deliver frames to a queue of this lcore, whose port pays. @return false: not now, they are to
+ * wait in the handoff ring; *is_overdrawn: until that port has time again
+ */
+static inline bool
+deliver_now(struct net_forward_queue *to, const struct vu_vring_snapshot *snap,
+	struct rte_mbuf **frames, uint16_t nb_frames, bool *is_overdrawn)
+{
+	struct vu_task *payer;
+	bool is_done;
+
+	*is_overdrawn = !vu_account_pass(&to->ring.queue->task, &payer);
+	if (unlikely(*is_overdrawn))
+		return false;
+	if (unlikely(!rte_ring_empty(to->handoff)))
+		push_handoff(to, snap);
+	is_done = likely(rte_ring_empty(to->handoff) &&
+		to->ring.queue->vring.pos.fault == VU_VRING_OK);
+	if (is_done)
+		net_to_guest_push(&to->ring, snap, frames, nb_frames);
+	vu_account_return(payer);
+	return is_done;
 }
 
 /* ---- frames that wait ---- */
@@ -103,24 +136,22 @@ net_deliver(struct net_forward_queue *from, const struct net_forward_port *port,
 	struct net_forward_queue *to = net_receive_queue(port, from->pair, &snap);
 	unsigned int reason = NET_DROP_HANDOFF_FULL;
 	unsigned int nb_sent = 0;
+	bool is_overdrawn = false;
 
 	if (unlikely(to == NULL)) {
 		net_drop(from, NET_DROP_NO_PORT, frames, nb_frames);
 		return;
 	}
 	if (likely(!is_deferred_for(from, port))) {
-		const bool is_mine = vu_task_is_mine(&to->ring.queue->task);
-
-		if (is_mine && unlikely(!rte_ring_empty(to->handoff)))
-			push_handoff(to, snap);
-		if (is_mine && likely(rte_ring_empty(to->handoff) &&
-				to->ring.queue->vring.pos.fault == VU_VRING_OK)) {
-			net_to_guest_push(&to->ring, snap, frames, nb_frames);
+		if (vu_task_is_mine(&to->ring.queue->task) &&
+				deliver_now(to, snap, frames, nb_frames, &is_overdrawn))
 			return;
-		}
-		nb_sent = net_handoff_enqueue(from, to, frames, nb_frames, &reason);
+		/* One that owes time must not keep all the mbufs that this port may have there. */
+		if (likely(!is_overdrawn || rte_ring_count(to->handoff) < NET_OVERDRAWN_FRAMES))
+			nb_sent = net_handoff_enqueue(from, to, frames, nb_frames, &reason);
 	}
-	if (nb_sent < nb_frames)
+	/* Nor must it keep the sender waiting. */
+	if (nb_sent < nb_frames && likely(!is_overdrawn))
 		nb_sent += defer(from, port, to, &frames[nb_sent], nb_frames - nb_sent);
 	if (nb_sent < nb_frames)
 		net_drop(from, reason, &frames[nb_sent], nb_frames - nb_sent);

@@ -82,6 +82,7 @@ direct_chain(struct direct *direct, uint16_t i)
 	if (vu_ring_chain(direct->snapshot, &direct->from->ring.queue->vring.pos, &direct->burst, i,
 			&chain) != VU_VRING_OK || chain.nb_write != 0)
 		return NULL;
+	direct->from->ring.nb_descs += chain.nb_descs;
 	frame_bytes = direct_frame_bytes(direct, chain.read_bytes);
 	if (frame_bytes == 0 || chain.nb_read > DIRECT_MAX_VIEWS - direct->nb_views ||
 			direct_has_request(direct, chain.seg[0].hva, chain.seg[0].len_bytes))
@@ -154,14 +155,17 @@ static uint16_t
 direct_find(struct direct *direct, struct net_look *look)
 {
 	struct net_fdb_walk walk = net_fdb_walk_start(direct->from->port->port_id);
+	uint32_t nb_bytes = 0;
 	uint16_t i;
 
-	for (i = 0; i < direct->burst.nb; i++) {
+	for (i = 0; i < direct->burst.nb && nb_bytes < NET_BURST_BYTES &&
+			direct->from->ring.nb_descs < NET_BURST_DESCS; i++) {
 		struct rte_ether_hdr eth;
 
 		direct->frames[i] = direct_frame(direct, i);
 		if (unlikely(direct->frames[i] == NULL))
 			break;
+		nb_bytes += direct->frames[i]->pkt_len;
 		direct_read_addresses(&eth, direct->frames[i]);
 		look->ports[i] = net_fdb_walk_next(&walk, &eth);
 		look->nb_ports = i + 1;
@@ -180,6 +184,7 @@ direct_enqueue(struct direct *direct, uint16_t port_id, uint16_t start, uint16_t
 	const struct net_forward_port *port = net_switch_port(port_id);
 	const struct vu_vring_snapshot *snap;
 	struct net_forward_queue *to;
+	struct vu_task *payer;
 
 	if (port == NULL || port == direct->from->port)
 		return false;
@@ -187,7 +192,11 @@ direct_enqueue(struct direct *direct, uint16_t port_id, uint16_t start, uint16_t
 	/* Frames in the handoff ring may be older ones of the same flow. */
 	if (to == NULL || !vu_task_is_mine(&to->ring.queue->task) || !rte_ring_empty(to->handoff))
 		return false;
+	/* One that has no time left gets them when it has. */
+	if (unlikely(!vu_account_pass(&to->ring.queue->task, &payer)))
+		return false;
 	net_to_guest_enqueue(&to->ring, snap, &direct->frames[start], nb);
+	vu_account_return(payer);
 	return true;
 }
 
@@ -228,6 +237,7 @@ net_direct_forward(struct net_forward_queue *from, const struct vu_vring_snapsho
 	direct.from = from;
 	direct.snapshot = snap;
 	direct.nb_views = 0;
+	from->ring.nb_descs = 0;
 	direct.nb_bytes = 0;
 	if (likely(!look->is_empty))
 		nb = direct_enqueue_runs(&direct, look, direct_find(&direct, look));

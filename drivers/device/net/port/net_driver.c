@@ -316,6 +316,7 @@ static const char *const net_drop_names[NET_NB_DROPS - VU_NB_COMMON_DROPS] = {
 	[NET_DROP_HANDOFF_SHARE - VU_NB_COMMON_DROPS] = "handoff_share",
 	[NET_DROP_NO_PORT - VU_NB_COMMON_DROPS] = "no_port",
 	[NET_DROP_BAD_HEADER - VU_NB_COMMON_DROPS] = "bad_header",
+	[NET_DROP_LONG_CHAINS - VU_NB_COMMON_DROPS] = "long_chains",
 	[NET_DROP_NO_OFFLOAD - VU_NB_COMMON_DROPS] = "no_offload",
 };
 

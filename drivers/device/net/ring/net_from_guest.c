@@ -114,6 +114,7 @@ frame_from_chain(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 
 	if (fault != VU_VRING_OK)
 		return fault;
+	nq->nb_descs += chain.nb_descs;
 	if (chain.nb_write != 0)
 		return VU_VRING_BAD_DIRECTION;
 	vu_seg_cursor_init(&cursor, chain.seg, chain.nb_read);
@@ -163,14 +164,16 @@ frames_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf *unused[NET_MAX_BURST];
 	uint16_t nb_unused = 0;
 
-	for (; dequeued.nb_entries < burst->nb; dequeued.nb_entries++) {
+	nq->nb_descs = 0;
+	for (; dequeued.nb_entries < burst->nb && nq->nb_descs < NET_BURST_DESCS &&
+			dequeued.nb_bytes < NET_BURST_BYTES; dequeued.nb_entries++) {
 		struct rte_mbuf *frame = frames[dequeued.nb_entries];
 		bool is_kept = false;
 		enum vu_vring_fault fault =
 			frame_dequeue(nq, snap, burst, dequeued.nb_entries, frame, &is_kept);
 
 		if (unlikely(fault != VU_VRING_OK)) {
-			nq->queue->vring.pos.fault = (uint8_t)fault;
+			vu_store(&nq->queue->vring.pos.fault, (uint8_t)fault);
 			break;
 		}
 		if (likely(is_kept)) {

@@ -15,6 +15,13 @@
 #include "vu_virtio.h"
 
 #define NET_MAX_BURST 32            /* frames handled at once */
+/*
+ * What one burst may cost, whatever a guest makes of its descriptors: one that exceeds this ends
+ * with the frame that does. A frame takes no more than a few hundred descriptors.
+ */
+#define NET_BURST_BYTES (128u << 10)
+#define NET_BURST_DESCS 512u          /* from a guest: the next poll goes on */
+#define NET_BURST_WRITE_DESCS 2048u   /* to a guest: the others are dropped */
 
 /* Why a frame was not carried on, beside enum vu_drop. */
 enum net_drop {
@@ -23,6 +30,7 @@ enum net_drop {
 	NET_DROP_HANDOFF_SHARE, /* too much of this port's waits for other lcores */
 	NET_DROP_NO_PORT,       /* nowhere to send it */
 	NET_DROP_BAD_HEADER,    /* the guest's offload header contradicts the packet */
+	NET_DROP_LONG_CHAINS,   /* the receiver's chains are too long for more of a burst */
 	NET_DROP_NO_OFFLOAD,    /* asks for an offload that nobody does for this guest */
 	NET_NB_DROPS
 };
@@ -32,6 +40,7 @@ struct net_burst_ops;
 /* One virtqueue of a net device; even ones go to the guest, odd ones come from it. */
 struct net_queue {
 	struct vu_device_queue *queue;
+	uint32_t nb_descs;           /* owner lcore: followed in chains by this burst */
 	uint32_t room_bytes;         /* from-guest only: what one mbuf holds */
 	uint16_t port_id;            /* from-guest only: mbuf.port */
 	uint32_t max_bytes;          /* from-guest only: longer frames are dropped */

@@ -23,6 +23,13 @@
  */
 #define NET_MAX_FRAME_DESCS 512
 
+/* Did this burst follow so many descriptors that it has to end? */
+static inline bool
+is_over_budget(const struct net_queue *nq)
+{
+	return unlikely(nq->nb_descs >= NET_BURST_WRITE_DESCS);
+}
+
 static inline bool
 frame_needs_software(const struct net_snapshot *ns, const struct rte_mbuf *frame)
 {
@@ -101,7 +108,7 @@ entry_walk(struct net_queue *nq, const struct vu_vring_snapshot *snap, const str
 		fault = VU_VRING_BAD_DIRECTION;
 	else if (fault == VU_VRING_OK && chain->write_bytes < net_snapshot(snap)->header_bytes)
 		fault = VU_VRING_BAD_LENGTH;
-	pos->fault = (uint8_t)fault;
+	vu_store(&pos->fault, (uint8_t)fault);
 	return fault == VU_VRING_OK;
 }
 
@@ -124,6 +131,7 @@ frame_nb_entries(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 		if (!entry_walk(nq, snap, burst, i, &chain))
 			return 0;
 		nb_descs += chain.nb_descs;
+		nq->nb_descs += 2u * chain.nb_descs;
 		room_bytes += RTE_MIN(chain.write_bytes, total_bytes);
 		if (room_bytes >= total_bytes)
 			return i - first + 1;
@@ -170,7 +178,7 @@ frame_enqueue_slow(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 		left_bytes -= entry_fill(nq, snap, burst, i, &reader, left_bytes);
 	/* The guest shortened a buffer between the two walks. */
 	if (left_bytes != 0 && pos->fault == VU_VRING_OK)
-		pos->fault = VU_VRING_BAD_LENGTH;
+		vu_store(&pos->fault, VU_VRING_BAD_LENGTH);
 	return pos->fault == VU_VRING_OK ? nb_entries : 0;
 }
 
@@ -214,7 +222,8 @@ frames_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struc
 {
 	struct net_enqueued enqueued = { 0 };
 
-	while (enqueued.nb_frames < nb_frames && enqueued.nb_entries < burst->nb) {
+	while (enqueued.nb_frames < nb_frames && enqueued.nb_entries < burst->nb &&
+			!is_over_budget(nq)) {
 		const struct rte_mbuf *frame = frames[enqueued.nb_frames];
 		uint16_t nb_entries = frame_enqueue(nq, snap, burst, enqueued.nb_entries, frame);
 
@@ -250,7 +259,7 @@ enqueue_run(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct r
 	struct vu_burst burst;
 	uint16_t done = 0;
 
-	while (done < nb_frames && pos->fault == VU_VRING_OK &&
+	while (done < nb_frames && pos->fault == VU_VRING_OK && !is_over_budget(nq) &&
 			!frame_needs_software(ns, frames[done])) {
 		struct net_enqueued enqueued;
 
@@ -317,9 +326,10 @@ net_enqueue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	uint64_t nb_chains = pos->counters.nb_chains;
 	uint16_t done = 0;
 
+	nq->nb_descs = 0;
 	for (;;) {
 		done += enqueue_run(nq, snap, &frames[done], nb_frames - done);
-		if (done == nb_frames || pos->fault != VU_VRING_OK ||
+		if (done == nb_frames || pos->fault != VU_VRING_OK || is_over_budget(nq) ||
 				!frame_needs_software(net_snapshot(snap), frames[done]) ||
 				!enqueue_in_software(nq, snap, frames[done]))
 			break;
