@@ -22,8 +22,8 @@ split_pop(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	for (uint16_t i = 0; i < nb; i++) {
 		uint16_t head = vu_load(&snap->avail->ring[pos->last_avail_idx & snap->mask]);
 
-		pos->fault = (uint8_t)(unlikely(head >= snap->size) ? VU_VRING_BAD_HEAD :
-			vu_split_chain(snap, pos, head, &items[i].chain));
+		vu_store(&pos->fault, (uint8_t)(unlikely(head >= snap->size) ? VU_VRING_BAD_HEAD :
+			vu_split_chain(snap, pos, head, &items[i].chain)));
 		if (unlikely(pos->fault != VU_VRING_OK))
 			return i;
 		items[i].head = head;
@@ -65,7 +65,7 @@ packed_pop_one(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 
 	if (vu_packed_peek(snap, pos, &burst, 1, 0) == 0)
 		return false;
-	pos->fault = (uint8_t)vu_packed_chain(snap, pos, &burst, 0, &item->chain);
+	vu_store(&pos->fault, (uint8_t)vu_packed_chain(snap, pos, &burst, 0, &item->chain));
 	if (unlikely(pos->fault != VU_VRING_OK))
 		return false;
 	item->head = burst.head[0];

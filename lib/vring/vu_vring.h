@@ -86,7 +86,6 @@ struct vu_vring_pos {
 	uint8_t fault;         /**< enum vu_vring_fault; set by the owner lcore */
 	uint16_t region_hint;  /**< last region hit; always re-checked against the table */
 	bool is_delayed;       /**< a notification was put off until delayed_tsc */
-	uint8_t nb_slow_calls; /**< grows with each write that took long, falls with the others */
 	uint64_t delayed_tsc;
 	uint64_t notified_chains; /**< counters.nb_chains at the last notification */
 	struct vu_vring_counters counters;

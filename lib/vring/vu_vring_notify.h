@@ -17,7 +17,7 @@ VU_API_BEGIN
 
 /**
  * Write the call eventfd; the only system call of the data path. A write that was interrupted is a
- * fault of the ring, for the caller to find in pos->fault, and so are many that took long.
+ * fault of the ring, for the caller to find in pos->fault.
  *
  * @param snap      snapshot of the ring; without a call fd the front-end polls and nothing
  *                  happens
@@ -27,8 +27,8 @@ VU_API_BEGIN
 void vu_vring_call(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos);
 
 /**
- * Write the error eventfd of a ring that is given up. A write that was interrupted or took long
- * counts as a notification error.
+ * Write the error eventfd of a ring that is given up. A write that was interrupted counts as a
+ * notification error.
  *
  * @param snap  snapshot of the ring
  * @param pos   for the counter

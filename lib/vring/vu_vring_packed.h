@@ -113,7 +113,7 @@ vu_packed_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 			nb_descs = vu_packed_follow(snap, slot, room, &burst->head[nb]);
 			if (nb_descs == 0) {
 				if (nb == 0)
-					pos->fault = VU_VRING_CHAIN_TOO_LONG;
+					vu_store(&pos->fault, VU_VRING_CHAIN_TOO_LONG);
 				break;
 			}
 		}

@@ -40,7 +40,7 @@ vu_split_nb_avail(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos
 	uint16_t nb = (uint16_t)(vu_load_acquire(&snap->avail->idx) - pos->last_avail_idx);
 
 	if (unlikely(nb > snap->size)) {
-		pos->fault = VU_VRING_BAD_AVAIL_IDX;
+		vu_store(&pos->fault, VU_VRING_BAD_AVAIL_IDX);
 		return 0;
 	}
 	return nb;
@@ -102,7 +102,7 @@ vu_split_peek(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 			&snap->avail->ring[(uint16_t)(pos->last_avail_idx + i) & snap->mask]);
 		if (unlikely(burst->head[i] >= snap->size)) {
 			if (i == 0)
-				pos->fault = VU_VRING_BAD_HEAD;
+				vu_store(&pos->fault, VU_VRING_BAD_HEAD);
 			nb = i;
 			break;
 		}

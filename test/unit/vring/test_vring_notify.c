@@ -9,9 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -145,69 +143,6 @@ VU_TEST(vring_notify, waits_no_longer_than_a_time)
 		CHECK(!f.vring.pos.is_delayed);
 		notify_stop(&f);
 	}
-}
-
-#define NB_WAITERS 8000 /* a write that wakes them takes more than a millisecond */
-#define NB_WRITES 300
-
-/* How many of NB_WRITES notifications there are before the ring is given up. */
-static unsigned int
-count_writes(struct guest_fixture *f)
-{
-	unsigned int nb = 0;
-
-	for (; nb < NB_WRITES && f->vring.pos.fault == VU_VRING_OK; nb++) {
-		vu_vring_call(f->snapshot, &f->vring.pos);
-		events(f);
-	}
-	return nb;
-}
-
-/* Epoll instances that are woken with each write, one by one; -EMFILE, or 0. */
-static int
-wait_for_call(struct guest_fixture *f, int *waiters)
-{
-	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-
-	for (unsigned int i = 0; i < NB_WAITERS; i++) {
-		waiters[i] = epoll_create1(EPOLL_CLOEXEC);
-		if (waiters[i] < 0)
-			return -EMFILE;
-		CHECK(epoll_ctl(waiters[i], EPOLL_CTL_ADD, f->vring.call_fd, &event) == 0);
-	}
-	return 0;
-}
-
-VU_TEST(vring_notify, a_crowd_behind_the_call_descriptor_ends_the_ring)
-{
-	static int waiters[NB_WAITERS];
-	struct rlimit limit, more;
-	struct guest_fixture f;
-	unsigned int nb = 0;
-	int rc;
-
-	notify_start(&f, 0, (struct vu_notify_conf){ 0 });
-	CHECK_EQ(count_writes(&f), NB_WRITES);
-	CHECK_EQ(f.vring.pos.fault, VU_VRING_OK);
-	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
-	more = limit;
-	more.rlim_cur = more.rlim_max;
-	CHECK(setrlimit(RLIMIT_NOFILE, &more) == 0);
-	memset(waiters, 0xff, sizeof(waiters));
-	rc = wait_for_call(&f, waiters);
-	if (rc == 0)
-		nb = count_writes(&f);
-	for (unsigned int i = 0; i < NB_WAITERS; i++)
-		vu_fd_close(&waiters[i]);
-	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-	if (rc == 0) {
-		CHECK(nb < NB_WRITES);
-		CHECK_EQ(f.vring.pos.fault, VU_VRING_BAD_CALL);
-		CHECK_EQ(f.vring.pos.counters.nb_notification_errors, 1);
-	}
-	notify_stop(&f);
-	if (rc != 0)
-		expect_skip();
 }
 
 VU_TEST(vring_notify, a_front_end_that_polls_is_not_waited_for)
