@@ -305,6 +305,8 @@ device_disconnected(struct vu_device *dev)
 	dev->disconnected = NULL;
 	if (dev->ops->acked_features != NULL)
 		dev->ops->acked_features(dev, 0);
+	if (dev->ops->disconnected != NULL)
+		dev->ops->disconnected(dev);
 	device_changed(dev);
 	done(dev->disconnected_arg);
 }

@@ -93,3 +93,10 @@ vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
 	stats->state_node = queue_state_node(queue);
 	stats->variant = queue->variant != NULL ? queue->variant : "";
 }
+
+void
+vu_device_figures(const struct vu_device *dev, vu_device_figure_fn *add, void *arg)
+{
+	if (dev->ops->figures != NULL)
+		dev->ops->figures(dev, add, arg);
+}

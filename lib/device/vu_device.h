@@ -473,6 +473,12 @@ int vu_device_queue_move(struct vu_device *dev, uint32_t queue_idx, unsigned int
 /** Check whether a move is not completed by vu_sched_poll() yet. @context control lcore */
 bool vu_device_queue_is_moving(const struct vu_device *dev, uint32_t queue_idx);
 
+/** Takes a number by its name, which is static. */
+typedef void vu_device_figure_fn(void *arg, const char *name, uint64_t value);
+
+/** Numbers of the driver's own, for /vu/info. @context control lcore */
+void vu_device_figures(const struct vu_device *dev, vu_device_figure_fn *add, void *arg);
+
 /**
  * Counters and state of one queue.
  *

@@ -189,6 +189,10 @@ struct vu_device_ops {
 	int (*queue_drain)(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
 	/** A ring is quiet and drained; what the driver held for it is released. */
 	void (*queue_stop)(struct vu_device_queue *queue);
+	/** The front-end left and no lcore works for it any more. Default: nothing. */
+	void (*disconnected)(struct vu_device *dev);
+	/** Numbers of the driver's own for /vu/info: call `add` for each. Default: none. */
+	void (*figures)(const struct vu_device *dev, vu_device_figure_fn *add, void *arg);
 	/**
 	 * Features that may change while rings run: their snapshots are replaced. Default: only
 	 * VHOST_F_LOG_ALL.

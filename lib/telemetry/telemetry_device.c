@@ -27,6 +27,12 @@ telemetry_list(struct vu_sched *sched, const char *params, struct rte_tel_data *
 	return 0;
 }
 
+static void
+info_add_figure(void *data, const char *name, uint64_t value)
+{
+	telemetry_add_uint(data, name, value);
+}
+
 int
 telemetry_info(struct vu_sched *sched, const char *params, struct rte_tel_data *data)
 {
@@ -47,6 +53,7 @@ telemetry_info(struct vu_sched *sched, const char *params, struct rte_tel_data *
 	telemetry_add_uint(data, "nb_mem_regions", mem != NULL ? vu_mem_table_nb_regions(mem) : 0);
 	telemetry_add_uint(data, "closing_fds",
 		vu_fd_budget_nb_closing(vu_device_fd_budget(dev)));
+	vu_device_figures(dev, info_add_figure, data);
 	return 0;
 }
 

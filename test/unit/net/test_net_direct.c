@@ -260,6 +260,7 @@ VU_TEST(net_direct, buffers_at_the_borders_of_regions)
 	/* Without the buffers that are there. */
 	port_stop(&f->net.ports[1]);
 	port_start(&f->net.ports[1], F_MERGEABLE);
+	ports_learn(&f->net);
 	for (unsigned int i = 0; i < RTE_DIM(places) * RTE_DIM(places); i++) {
 		struct net_chain from = { .nb_bufs = 1 }, to = { .nb_bufs = 1 };
 
@@ -450,6 +451,7 @@ VU_TEST(net_direct, a_receiver_that_is_away_is_counted_at_the_sender)
 	net_turn(f->net.sched);
 	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_drops[NET_DROP_NO_PORT], 1);
 	port_stop(&f->net.ports[1]);
+	ports_learn(&f->net);
 	send_frame(&f->net, 0, 1, 0, 2);
 	net_turn(f->net.sched);
 	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_drops[NET_DROP_NO_PORT], 2);

@@ -7,7 +7,8 @@
 
 #include "net_ports.h"
 
-#define MAX_AGE 20 /* ticks */
+#define MAX_AGE 24 /* ticks */
+#define HOLD_AGE 2
 #define AGES 64    /* then they come round again */
 #define NB_SLOTS 8192
 
@@ -89,17 +90,74 @@ VU_TEST(net_fdb, group_and_zero_addresses_are_not_learned)
 	}
 }
 
-VU_TEST(net_fdb, address_moves_with_its_last_frame)
+/* The clock of these cases goes on from one run to the next, as the real one does. */
+static uint64_t
+far_future(void)
+{
+	static uint64_t tick = UINT64_C(1) << 40;
+
+	return tick += 1000;
+}
+
+/* Its port keeps an address while frames from it come; a guest that went elsewhere is silent. */
+VU_TEST(net_fdb, address_moves_once_its_guest_is_silent)
 {
 	fdb_forget_all();
 	learn(1, 3, 0);
-	learn(1, 4, 0);
-	CHECK_EQ(lookup(1, 0), 4);
+	for (unsigned int age = 0; age < AGES + HOLD_AGE; age++) {
+		learn(1, 4, age);
+		CHECK_EQ(lookup(1, age), 3);
+		learn(1, 3, age);
+	}
+	learn(1, 4, 2 * HOLD_AGE + 1);
+	CHECK_EQ(lookup(1, 2 * HOLD_AGE + 1), 4);
 	/* The old port holds nothing of it any more. */
 	net_fdb_forget_port(3);
-	CHECK_EQ(lookup(1, 0), 4);
+	CHECK_EQ(lookup(1, 2 * HOLD_AGE + 1), 4);
 	net_fdb_forget_port(4);
+	CHECK_EQ(lookup(1, 2 * HOLD_AGE + 1), NET_FDB_UNKNOWN);
+}
+
+VU_TEST(net_fdb, address_of_a_port_that_stopped_moves_at_once)
+{
+	uint16_t age = net_fdb_age_now();
+
+	fdb_forget_all();
+	learn(1, 3, age);
+	learn(2, 5, age);
+	net_fdb_release_port(3);
+	CHECK_EQ(lookup(1, net_fdb_age_now()), 3);
+	age = net_fdb_age_now();
+	learn(1, 4, age);
+	learn(2, 4, age);
+	CHECK_EQ(lookup(1, age), 4);
+	CHECK_EQ(lookup(2, age), 5);
+	fdb_forget_all();
+}
+
+VU_TEST(net_fdb, pinned_address_stays)
+{
+	const struct rte_ether_addr mac = mac_of(1);
+	struct rte_ether_addr group = mac;
+
+	fdb_forget_all();
+	learn(1, 4, 0);
+	CHECK(net_fdb_pin(&mac, 3));
+	CHECK(!net_fdb_pin(&mac, 4));
+	CHECK_EQ(net_fdb_usage(4).nb, 0);
+	for (unsigned int age = 0; age < 2 * AGES; age++) {
+		learn(1, 4, age);
+		CHECK_EQ(lookup(1, age), 3);
+	}
+	net_fdb_forget_learned(3);
+	net_fdb_tick(far_future());
+	CHECK_EQ(lookup(1, 0), 3);
+	/* The group address that differs in that one bit is not taken for it. */
+	group.addr_bytes[0] |= 1;
+	CHECK_EQ(net_fdb_lookup(&group, 0), NET_FDB_UNKNOWN);
+	net_fdb_forget_port(3);
 	CHECK_EQ(lookup(1, 0), NET_FDB_UNKNOWN);
+	CHECK_EQ(net_fdb_usage(3).nb, 0);
 }
 
 VU_TEST(net_fdb, entries_age)
@@ -116,15 +174,6 @@ VU_TEST(net_fdb, entries_age)
 		CHECK_EQ(lookup(1, born + 2 * MAX_AGE), 9);
 	}
 	fdb_forget_all();
-}
-
-/* The clock of these cases goes on from one run to the next, as the real one does. */
-static uint64_t
-far_future(void)
-{
-	static uint64_t tick = UINT64_C(1) << 40;
-
-	return tick += 1000;
 }
 
 VU_TEST(net_fdb, expired_entries_do_not_come_back_with_their_age)
@@ -148,7 +197,7 @@ VU_TEST(net_fdb, expired_entries_do_not_come_back_with_their_age)
 
 VU_TEST(net_fdb, nobody_looks_for_a_while)
 {
-	static const unsigned int pauses[] = { 1, 20, 21, 43, 44, 63, 64, 65, 84, 85, 128, 500 };
+	static const unsigned int pauses[] = { 1, 24, 25, 39, 40, 63, 64, 65, 84, 85, 128, 500 };
 
 	for (unsigned int i = 0; i < RTE_DIM(pauses); i++) {
 		uint64_t tick = far_future();

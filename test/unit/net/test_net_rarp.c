@@ -10,6 +10,20 @@
 
 static const uint8_t mac[6] = { 0x02, 0, 0, 0, 0, 9 };
 
+struct wanted_figure {
+	const char *name;
+	uint64_t value;
+};
+
+static void
+figure_take(void *arg, const char *name, uint64_t value)
+{
+	struct wanted_figure *wanted = arg;
+
+	if (strcmp(name, wanted->name) == 0)
+		wanted->value = value;
+}
+
 /* What RFC 903 and SEND_RARP make of the address above. */
 static void
 expected_frame(uint8_t *frame)
@@ -68,6 +82,67 @@ VU_TEST(net_rarp, refused)
 	vu_sched_destroy(sched);
 }
 
+static uint64_t
+figure(const struct rig_port *port, const char *name)
+{
+	struct wanted_figure wanted = { .name = name, .value = UINT64_MAX };
+
+	vu_device_figures(port->dev, figure_take, &wanted);
+	return wanted.value;
+}
+
+/* QEMU repeats it for each queue pair; a flood of them would be everybody's. */
+VU_TEST(net_rarp, one_in_a_while)
+{
+	struct net_ports n;
+
+	ports_init(&n, 2);
+	for (unsigned int i = 0; i < n.nb_ports; i++) {
+		port_open(&n.ports[i], n.sched, "forward=switch,rarp-ms=60000");
+		port_start(&n.ports[i], F_MODERN);
+		port_offer(&n.ports[i], 0, 4, 2048);
+	}
+	for (unsigned int i = 0; i < 10; i++)
+		CHECK_EQ(vu_device_send_rarp(n.ports[0].dev, mac), 0);
+	net_turn(n.sched);
+	CHECK(port_receive(&n.ports[1], 0, n.received));
+	CHECK(!port_receive(&n.ports[1], 0, n.received));
+	CHECK_EQ(figure(&n.ports[0], "rarp_dropped"), 9);
+	ports_close(&n);
+}
+
+/* An address that another guest uses, or that mac= gave to another port, stays there. */
+VU_TEST(net_rarp, only_its_own_address)
+{
+	static const uint8_t pinned[6] = { 0x02, 0, 0, 0, 0, 7 };
+	const struct rte_ether_addr *addr = (const struct rte_ether_addr *)mac;
+	struct net_ports n;
+	uint16_t first;
+
+	ports_init(&n, 2);
+	port_open(&n.ports[0], n.sched, "forward=switch,rarp-ms=0,mac=02:00:00:00:00:07");
+	port_open(&n.ports[1], n.sched, "forward=switch,rarp-ms=0");
+	for (unsigned int i = 0; i < n.nb_ports; i++) {
+		port_start(&n.ports[i], F_MODERN);
+		port_offer(&n.ports[i], 0, 4, 2048);
+	}
+	first = port_number(&n.ports[0]);
+	CHECK(net_fdb_learn(addr, first, net_fdb_age_now()));
+	CHECK_EQ(vu_device_send_rarp(n.ports[1].dev, mac), 0);
+	CHECK_EQ(vu_device_send_rarp(n.ports[1].dev, pinned), 0);
+	CHECK_EQ(vu_device_send_rarp(n.ports[0].dev, mac), 0);
+	net_turn(n.sched);
+	CHECK(!port_receive(&n.ports[0], 0, n.received));
+	CHECK(!port_receive(&n.ports[1], 0, n.received));
+	CHECK_EQ(net_fdb_lookup(addr, net_fdb_age_now()), first);
+	CHECK_EQ(vu_device_send_rarp(n.ports[0].dev, pinned), 0);
+	net_turn(n.sched);
+	CHECK(port_receive(&n.ports[1], 0, n.received));
+	CHECK_EQ(figure(&n.ports[1], "rarp_dropped"), 2);
+	CHECK_EQ(figure(&n.ports[0], "rarp_dropped"), 1);
+	ports_close(&n);
+}
+
 /* A receive queue whose lcore does not come: the ring to it fills up, the rest is counted. */
 VU_TEST(net_rarp, handoff_full)
 {
@@ -76,7 +151,7 @@ VU_TEST(net_rarp, handoff_full)
 	struct rig_port ports[2];
 
 	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
-		port_open(&ports[i], sched, "forward=switch");
+		port_open(&ports[i], sched, "forward=switch,rarp-ms=0");
 		port_start(&ports[i], F_MODERN);
 	}
 	for (unsigned int i = 0; i < 2 * NET_HANDOFF_FRAMES; i++)

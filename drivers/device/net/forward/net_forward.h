@@ -54,8 +54,11 @@ struct net_forward_ops {
 	 */
 	void (*join)(struct net_forward_port *port);
 	void (*leave)(struct net_forward_port *port);
-	/* Optional: broadcast a frame in the name of the guest; takes it. Control lcore. */
-	void (*announce)(struct net_forward_port *from, struct rte_mbuf *frame);
+	/*
+	 * Optional: broadcast a frame in the name of the guest; takes it. False: it is not sent,
+	 * its source address is another port's. Control lcore.
+	 */
+	bool (*announce)(struct net_forward_port *from, struct rte_mbuf *frame);
 };
 
 extern const struct net_forward_ops net_forward_switch, net_forward_loopback,
@@ -88,6 +91,7 @@ struct net_forward_port {
 	uint32_t nb_pairs;           /* fixed */
 	uint16_t port_id;            /* fixed: number among all net devices, and in the switch */
 	uint32_t serial;             /* fixed: the same among all that there ever were */
+	uint32_t max_addresses;      /* fixed: that the switch learns, 0: any number */
 	struct net_forward_queue *queues; /* 2 * nb_pairs */
 };
 
@@ -209,9 +213,26 @@ void net_switch_leave(struct net_forward_port *port);
 #define NET_FDB_UNKNOWN UINT16_MAX
 uint16_t net_fdb_age_now(void);
 uint16_t net_fdb_tick(uint64_t tick); /* what net_fdb_age_now() does with the time; for tests */
-void net_fdb_learn(const struct rte_ether_addr *mac, uint16_t port_id, uint16_t age);
+/* False: it is at another port whose guest uses it, or this one has as many as it may have. */
+bool net_fdb_learn(const struct rte_ether_addr *mac, uint16_t port_id, uint16_t age);
 uint16_t net_fdb_lookup(const struct rte_ether_addr *mac, uint16_t age);
+
+/* Control lcore. */
+
+/* The address stays at this port. False: it does at another one, or there is no room. */
+bool net_fdb_pin(const struct rte_ether_addr *mac, uint16_t port_id);
+/* All addresses of a port, or those not pinned. */
 void net_fdb_forget_port(uint16_t port_id);
+void net_fdb_forget_learned(uint16_t port_id);
+/* The port's guest sends no more: its addresses may turn up elsewhere at once. */
+void net_fdb_release_port(uint16_t port_id);
+
+struct net_fdb_usage {
+	uint32_t nb;         /* addresses in the table */
+	uint32_t max;
+	uint64_t nb_refused; /* frames whose source address was not learned */
+};
+struct net_fdb_usage net_fdb_usage(uint16_t port_id);
 
 /*
  * Look up where a frame goes and learn where it came from, one frame of a burst after the other:

@@ -84,12 +84,15 @@ switch_send(struct net_forward_queue *from, struct rte_mbuf **frames, uint16_t n
 }
 
 /* The control lcore owns no queue: the frame waits for those that do. */
-static void
+static bool
 switch_announce(struct net_forward_port *from, struct rte_mbuf *frame)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(frame, const struct rte_ether_hdr *);
 
-	net_fdb_learn(&eth->src_addr, from->port_id, net_fdb_age_now());
+	if (!net_fdb_learn(&eth->src_addr, from->port_id, net_fdb_age_now())) {
+		rte_pktmbuf_free(frame);
+		return false;
+	}
 	for (uint16_t id = 0; id < net_switch_end_port; id++) {
 		const struct net_forward_port *port = net_switch_port(id);
 		const struct vu_vring_snapshot *snap;
@@ -107,6 +110,7 @@ switch_announce(struct net_forward_port *from, struct rte_mbuf *frame)
 		}
 	}
 	rte_pktmbuf_free(frame);
+	return true;
 }
 
 const struct net_forward_ops net_forward_switch = {

@@ -50,6 +50,14 @@ const struct vu_key net_conf_keys[] = {
 		.help = "MTU offered to the guest, 68 to 65535", .set = vu_key_set_uint,
 		.offset = offsetof(struct net_conf, mtu_bytes), .min = NET_MTU_MIN,
 		.max = NET_MTU_MAX },
+	{ .name = "macs", .form = "N", .initial = "256",
+		.help = "most MAC addresses that the switch learns behind the port, 0 = any number",
+		.set = vu_key_set_uint, .offset = offsetof(struct net_conf, max_macs),
+		.max = 8192 },
+	{ .name = "rarp-ms", .form = "N", .initial = "1000",
+		.help = "milliseconds between two announcements of a guest that migrated here "
+		"(SEND_RARP), 0 to 60000; others are dropped", .set = vu_key_set_uint,
+		.offset = offsetof(struct net_conf, rarp_ms), .max = 60000 },
 	SWITCH("mrg", has_mrg, "offer mergeable receive buffers"),
 	SWITCH("event-idx", has_event_idx, "offer event indices for notifications"),
 	SWITCH("packed", has_packed, "offer the packed ring layout; the front-end decides"),
@@ -64,8 +72,9 @@ int
 net_conf_parse(struct net_conf *conf, const char *args, char *errmsg, size_t errmsg_bytes)
 {
 	*conf = (struct net_conf){
-		.forward = &net_forward_switch, .has_mrg = true, .has_event_idx = true,
-		.has_packed = true, .has_in_order = true, .has_offloads = true, .has_tso = true,
+		.forward = &net_forward_switch, .max_macs = 256, .rarp_ms = 1000, .has_mrg = true,
+		.has_event_idx = true, .has_packed = true, .has_in_order = true,
+		.has_offloads = true, .has_tso = true,
 	};
 	return vu_keys_parse(net_conf_keys, args, conf,
 		&(const struct vu_errmsg){ errmsg, errmsg_bytes });

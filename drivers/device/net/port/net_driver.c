@@ -159,11 +159,49 @@ net_acked_features(struct vu_device *dev, uint64_t features)
 			"without those they need", vu_device_name(dev), ignored);
 }
 
+static bool
+net_is_silent(const struct net_device *net)
+{
+	for (uint32_t i = 1; i < 2 * net->port.nb_pairs; i += 2)
+		if (vu_device_queue(net->dev, i)->vring.snapshot != NULL)
+			return false;
+	return true;
+}
+
 /* No lcore uses the queue. */
 static void
 net_queue_stop(struct vu_device_queue *queue)
 {
+	const struct net_device *net = vu_device_priv(queue->dev);
+
 	net_forward_drain(queue->priv, VU_DROP_DISABLED);
+	if (queue->direction == VU_DEVICE_QUEUE_FROM_GUEST && net->port.ops->join != NULL &&
+			net_is_silent(net))
+		net_fdb_release_port(net->port.port_id);
+}
+
+/* Its guest may come back behind another port, and be silent there. */
+static void
+net_disconnected(struct vu_device *dev)
+{
+	const struct net_device *net = vu_device_priv(dev);
+
+	if (net->port.ops->join != NULL)
+		net_fdb_forget_learned(net->port.port_id);
+}
+
+static void
+net_figures(const struct vu_device *dev, vu_device_figure_fn *add, void *arg)
+{
+	const struct net_device *net = vu_device_priv(dev);
+	const struct net_fdb_usage usage = net_fdb_usage(net->port.port_id);
+
+	if (net->port.ops->join == NULL)
+		return;
+	add(arg, "macs", usage.nb);
+	add(arg, "macs_max", usage.max);
+	add(arg, "macs_refused", usage.nb_refused);
+	add(arg, "rarp_dropped", net->nb_rarp_dropped);
 }
 
 /* Owner lcore: what waits for a dead ring would keep mbufs from the other ports. */
@@ -255,6 +293,19 @@ net_number(struct net_forward_port *port)
 	return -ENOSPC;
 }
 
+static void
+net_join(struct net_device *net)
+{
+	if (net->port.ops->join == NULL)
+		return;
+	net->port.max_addresses = net->conf.max_macs;
+	net->port.ops->join(&net->port);
+	if (net->conf.has_mac && !net_fdb_pin(&net->conf.mac, net->port.port_id))
+		VU_LOG(NET, WARNING, "%s: mac=" RTE_ETHER_ADDR_PRT_FMT " is another port's too, "
+			"which keeps it", vu_device_name(net->dev),
+			RTE_ETHER_ADDR_BYTES(&net->conf.mac));
+}
+
 static int
 net_create(struct vu_device *dev, const struct vu_device_conf *conf)
 {
@@ -284,8 +335,7 @@ net_create(struct vu_device *dev, const struct vu_device_conf *conf)
 	}
 	net->mtu_bytes = (uint16_t)net->conf.mtu_bytes;
 	vu_device_set_priv(dev, net);
-	if (net->port.ops->join != NULL)
-		net->port.ops->join(&net->port);
+	net_join(net);
 	return 0;
 }
 
@@ -294,7 +344,8 @@ net_destroy(struct vu_device *dev)
 {
 	struct net_device *net = vu_device_priv(dev);
 
-	/* No data lcore can know the number any more. */
+	/* No data lcore can know the number any more, nor learn an address for it. */
+	net_fdb_forget_port(net->port.port_id);
 	net_is_taken[net->port.port_id] = false;
 	net_destroy_queues(net);
 	free(net);
@@ -348,6 +399,8 @@ static const struct vu_device_ops net_ops = {
 		RTE_BIT64(VIRTIO_NET_F_GUEST_ECN),
 	.queue_fault = net_queue_fault,
 	.queue_stop = net_queue_stop,
+	.disconnected = net_disconnected,
+	.figures = net_figures,
 };
 
 VU_DEVICE_DRIVER(net_ops)

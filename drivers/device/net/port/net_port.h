@@ -24,6 +24,8 @@ struct net_conf {
 	bool has_mac;
 	struct rte_ether_addr mac;
 	uint32_t mtu_bytes;  /* 0 = not offered */
+	uint32_t max_macs;   /* that the switch learns; 0 = any number */
+	uint32_t rarp_ms;    /* between two announcements */
 	bool has_mrg;        /* offer mergeable receive buffers */
 	bool has_event_idx;
 	bool has_packed;     /* offer packed rings */
@@ -38,6 +40,8 @@ struct net_device {
 	struct net_conf conf;
 	uint32_t nb_offered_pairs;
 	uint16_t mtu_bytes;          /* NET_SET_MTU or conf */
+	uint64_t rarp_tsc;           /* of the last announcement, 0: none */
+	uint64_t nb_rarp_dropped;    /* announcements too early, or of another's address */
 };
 
 /* net_conf.c: parse "key=value,..."; after a failure one line in `errmsg`. Control lcore. */

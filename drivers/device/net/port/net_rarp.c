@@ -10,6 +10,9 @@
 #include <string.h>
 
 #include <rte_arp.h>
+#include <rte_cycles.h>
+
+#include "vu_log.h"
 
 static void
 rarp_fill(struct rte_mbuf *frame, const struct rte_ether_addr *mac)
@@ -30,6 +33,34 @@ rarp_fill(struct rte_mbuf *frame, const struct rte_ether_addr *mac)
 	rte_ether_addr_copy(mac, &rarp->arp_data.arp_tha);
 }
 
+/* A front-end repeats an announcement for each queue pair, or as often as it likes. */
+static bool
+rarp_is_due(struct net_device *net)
+{
+	const uint64_t now = rte_rdtsc();
+
+	if (net->rarp_tsc != 0 &&
+			now - net->rarp_tsc < net->conf.rarp_ms * rte_get_tsc_hz() / MS_PER_S)
+		return false;
+	net->rarp_tsc = now;
+	return true;
+}
+
+/* Another port's address is its guest's to announce; with mac= there is only one. */
+static bool
+rarp_send(struct net_device *net, const struct rte_ether_addr *addr, struct rte_mbuf *frame)
+{
+	if (net->conf.has_mac && !rte_is_same_ether_addr(addr, &net->conf.mac)) {
+		rte_pktmbuf_free(frame);
+		return false;
+	}
+	/* Shortest Ethernet frame, without its check sequence. */
+	frame->data_len = RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN;
+	frame->pkt_len = frame->data_len;
+	rarp_fill(frame, addr);
+	return net->port.ops->announce(&net->port, frame);
+}
+
 int
 net_send_rarp(struct vu_device *dev, const uint8_t *mac)
 {
@@ -42,13 +73,18 @@ net_send_rarp(struct vu_device *dev, const uint8_t *mac)
 		return -EOPNOTSUPP;
 	if (!rte_is_valid_assigned_ether_addr(&addr))
 		return -EINVAL;
+	if (!rarp_is_due(net)) {
+		net->nb_rarp_dropped++;
+		return 0;
+	}
 	frame = rte_pktmbuf_alloc(net->port.queues[1].ring.pool);
 	if (frame == NULL)
 		return -ENOMEM;
-	/* Shortest Ethernet frame, without its check sequence. */
-	frame->data_len = RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN;
-	frame->pkt_len = frame->data_len;
-	rarp_fill(frame, &addr);
-	net->port.ops->announce(&net->port, frame);
+	if (rarp_send(net, &addr, frame))
+		return 0;
+	net->nb_rarp_dropped++;
+	VU_LOG_LIMITED(vu_device_fault_log(dev), NET, WARNING,
+		"%s: SEND_RARP not announced: " RTE_ETHER_ADDR_PRT_FMT " is not this port's",
+		vu_device_name(dev), RTE_ETHER_ADDR_BYTES(&addr));
 	return 0;
 }
