@@ -125,6 +125,16 @@ compare_uva(const void *a, const void *b, void *plan_regions)
 	return compare_u64(regions[*x].uva, regions[*y].uva);
 }
 
+static int
+compare_hva(const void *a, const void *b, void *table_regions)
+{
+	const struct vu_mem_region *regions = table_regions;
+	const uint16_t *x = a, *y = b;
+
+	return compare_u64((uintptr_t)region_hva(&regions[*x]),
+		(uintptr_t)region_hva(&regions[*y]));
+}
+
 /* Sorts the plan by gpa and an index by uva; neighbours in either order must not overlap. */
 static int
 plan_check(struct plan *plan, uint16_t *by_uva)
@@ -221,7 +231,7 @@ table_alloc(unsigned int nb_regions, const char *owner_name)
 {
 	size_t regions_bytes = (nb_regions + 1) * sizeof(struct vu_mem_region);
 	size_t maps_bytes = nb_regions * sizeof(struct mem_map *);
-	size_t order_bytes = nb_regions * sizeof(uint16_t);
+	size_t order_bytes = 2 * nb_regions * sizeof(uint16_t); /* by uva and by hva */
 	size_t name_bytes = strlen(owner_name) + 1;
 	size_t bytes = sizeof(struct vu_mem_table) + regions_bytes + maps_bytes + order_bytes +
 		name_bytes;
@@ -234,6 +244,7 @@ table_alloc(unsigned int nb_regions, const char *owner_name)
 	tail = (uint8_t *)&table->regions[nb_regions + 1];
 	table->maps = (struct mem_map **)tail;
 	table->by_uva = (uint16_t *)(tail + maps_bytes);
+	table->by_hva = table->by_uva + nb_regions;
 	table->owner_name = memcpy(tail + maps_bytes + order_bytes, owner_name, name_bytes);
 	return table;
 }
@@ -262,7 +273,10 @@ table_fill(struct vu_mem_table *table, struct plan *plan)
 			.hva_minus_gpa = (uintptr_t)table->maps[i]->hva - region->gpa,
 			.uva = region->uva,
 		};
+		table->by_hva[i] = (uint16_t)i;
 	}
+	qsort_r(table->by_hva, table->nb_regions, sizeof(*table->by_hva), compare_hva,
+		table->regions);
 	return 0;
 }
 
@@ -459,27 +473,58 @@ vu_mem_gpa_range_to_hva(const struct vu_mem_table *table, uint64_t gpa, uint64_t
 	return contiguous_bytes == len_bytes ? hva : NULL;
 }
 
-void *
-vu_mem_uva_to_hva(const struct vu_mem_table *table, uint64_t uva, uint64_t len_bytes)
+/* Address of a region in one of the orders that are not that of gpa. */
+static uint64_t
+region_uva(const struct vu_mem_region *region)
 {
-	const struct vu_mem_region *region;
+	return region->uva;
+}
+
+static uint64_t
+region_hva_number(const struct vu_mem_region *region)
+{
+	return (uintptr_t)region_hva(region);
+}
+
+/* The last region, in an order, that starts at or before an address; NULL if there is none. */
+static __rte_always_inline const struct vu_mem_region *
+region_before(const struct vu_mem_table *table, const uint16_t *order, uint64_t address,
+		uint64_t (*start)(const struct vu_mem_region *region))
+{
 	uint32_t low = 0, nb_left = table->nb_regions;
 
-	/* Number of regions that start at or before uva. */
 	while (nb_left > 0) {
 		uint32_t half = nb_left / 2;
 
-		if (table->regions[table->by_uva[low + half]].uva <= uva) {
+		if (start(&table->regions[order[low + half]]) <= address) {
 			low += half + 1;
 			nb_left -= half + 1;
 		} else {
 			nb_left = half;
 		}
 	}
-	if (low == 0)
-		return NULL;
-	region = &table->regions[table->by_uva[low - 1]];
-	if (!vu_range_inside(uva, len_bytes, region->uva, region->len))
+	return low != 0 ? &table->regions[order[low - 1]] : NULL;
+}
+
+void *
+vu_mem_uva_to_hva(const struct vu_mem_table *table, uint64_t uva, uint64_t len_bytes)
+{
+	const struct vu_mem_region *region = region_before(table, table->by_uva, uva, region_uva);
+
+	if (region == NULL || !vu_range_inside(uva, len_bytes, region->uva, region->len))
 		return NULL;
 	return RTE_PTR_ADD(region_hva(region), uva - region->uva);
+}
+
+uint64_t
+vu_mem_hva_find(const struct vu_mem_table *table, const void *hva)
+{
+	const struct vu_mem_region *region = region_before(table, table->by_hva, (uintptr_t)hva,
+		region_hva_number);
+	uint64_t gpa;
+
+	if (region == NULL)
+		return UINT64_MAX;
+	gpa = (uintptr_t)hva - region->hva_minus_gpa;
+	return gpa < region->gpa_end ? gpa : UINT64_MAX;
 }

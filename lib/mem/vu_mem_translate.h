@@ -38,6 +38,7 @@ struct mem_map;
 struct vu_mem_table {
 	uint32_t nb_regions;      /**< 0..VU_MAX_MEM_SLOTS */
 	uint16_t *by_uva;         /**< region indices in order of uva */
+	uint16_t *by_hva;         /**< and of our own addresses */
 	struct mem_map **maps;    /**< mapping of each region; private to this folder */
 	const char *owner_name;   /**< for log lines */
 	/** In order of gpa; one region of length 0 follows the last one. */
@@ -168,6 +169,32 @@ void *vu_mem_gpa_range_to_hva(const struct vu_mem_table *table, uint64_t gpa, ui
  * @context any thread that may use the table
  */
 void *vu_mem_uva_to_hva(const struct vu_mem_table *table, uint64_t uva, uint64_t len_bytes);
+
+/**
+ * Worker of vu_mem_hva_to_gpa(): binary search. Same parameters and result.
+ *
+ * @context any thread that may use the table
+ */
+uint64_t vu_mem_hva_find(const struct vu_mem_table *table, const void *hva);
+
+/**
+ * Guest-physical address of memory that a translation with this table found, whatever address the
+ * guest names it by.
+ *
+ * @param table        table
+ * @param hva          our address
+ * @param hint_region  index of the region to try first, any value
+ * @return guest-physical address; UINT64_MAX if hva is no guest memory
+ * @context any thread that may use the table
+ */
+static inline uint64_t
+vu_mem_hva_to_gpa(const struct vu_mem_table *table, const void *hva, uint16_t hint_region)
+{
+	const struct vu_mem_region *region = vu_mem_region_hinted(table, hint_region);
+	uint64_t gpa = (uintptr_t)hva - region->hva_minus_gpa;
+
+	return vu_mem_region_has(region, gpa, 1) ? gpa : vu_mem_hva_find(table, hva);
+}
 
 VU_API_END
 

@@ -21,6 +21,7 @@
 #include "vu_mem_translate.h"
 #include "vu_virtio.h"
 #include "vu_vring_snapshot.h"
+#include "vu_vring_log.h"
 #include "vu_vring_notify.h"
 #include "vu_vring_packed.h"
 #include "vu_vring_split.h"
@@ -70,6 +71,7 @@ vu_vring_reset(struct vu_vring *vring)
 	vring->conf = (struct vu_vring_conf){ .size = 0 };
 	vring->started = false;
 	vring->enabled = false;
+	vring->log = NULL;
 	vring->pos = (struct vu_vring_pos){ .counters = counters };
 }
 
@@ -166,6 +168,20 @@ vu_vring_check_base(uint32_t base, bool is_packed, uint32_t size)
 	return vu_vring_check_pos(&pos, size);
 }
 
+/* LOG_ALL is about buffers; marks of the ring itself are switched by its own flag. */
+static void
+vring_snapshot_set_log(struct vu_vring_snapshot *snap, const struct vu_vring *vring)
+{
+	if (vring->log == NULL)
+		return;
+	snap->logs_buffers = vring_has_feature(snap->features, VHOST_F_LOG_ALL);
+	snap->logs_used = (vring->conf.flags & VU_VRING_F_LOG) != 0;
+	if (snap->logs_buffers || snap->logs_used)
+		snap->log = vring->log;
+	snap->log_used_gpa = vring->conf.log_gpa;
+	snap->log_desc_gpa = vu_mem_hva_to_gpa(snap->mem, snap->desc, 0);
+}
+
 static int
 vring_snapshot_fill(struct vu_vring_snapshot *snap, const struct vu_vring *vring,
 	const struct vu_mem_table *mem, uint64_t features)
@@ -196,7 +212,10 @@ vring_snapshot_fill(struct vu_vring_snapshot *snap, const struct vu_vring *vring
 	};
 	is_mapped = is_packed ? vring_snapshot_map_packed(snap, conf) :
 		vring_snapshot_map_split(snap, conf);
-	return is_mapped ? 0 : -EFAULT;
+	if (!is_mapped)
+		return -EFAULT;
+	vring_snapshot_set_log(snap, vring);
+	return 0;
 }
 
 struct vu_vring_snapshot *
@@ -260,6 +279,7 @@ vu_vring_seek(struct vu_vring *vring, const struct vu_vring_snapshot *snap)
 		pos->signalled_used = pos->last_used_idx;
 		vu_split_suppress_kicks(snap);
 	}
+	vu_vring_log_kicks(snap);
 	return is_inconsistent;
 }
 

@@ -34,6 +34,15 @@ split_pop(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	return nb;
 }
 
+/* What was written to the chains, before they are given back. */
+static __rte_noinline void
+items_log(const struct vu_vring_snapshot *snap, const struct vu_vring_item *items, uint16_t nb)
+{
+	for (uint16_t i = 0; i < nb; i++)
+		vu_vring_log_segs(snap, &items[i].chain.seg[items[i].chain.nb_read],
+			items[i].chain.nb_write, items[i].used_bytes);
+}
+
 /* Used elements first, then the index, once. */
 static __rte_always_inline int
 split_push(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
@@ -146,8 +155,16 @@ static __rte_always_inline int
 ring_push(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_vring_item *items, uint16_t nb)
 {
-	return snap->is_packed ? packed_push(snap, pos, items, nb) :
+	const uint16_t old_used_idx = pos->last_used_idx;
+	int rc;
+
+	if (unlikely(snap->log != NULL))
+		items_log(snap, items, nb);
+	rc = snap->is_packed ? packed_push(snap, pos, items, nb) :
 		split_push(snap, pos, items, nb);
+	if (unlikely(snap->log != NULL))
+		vu_vring_log_used(snap, pos, old_used_idx);
+	return rc;
 }
 
 static __rte_always_inline int

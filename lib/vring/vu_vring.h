@@ -17,6 +17,7 @@
 
 VU_API_BEGIN
 
+struct vu_mem_log;
 struct vu_mem_table;
 struct vu_vring_snapshot;
 
@@ -39,14 +40,17 @@ enum vu_vring_fault {
 /** Base of a packed ring that was never used: both wrap counters set. */
 #define VU_PACKED_FRESH_BASE UINT32_C(0x80008000)
 
+/** Flag of a ring's configuration: mark what is written to the ring itself. */
+#define VU_VRING_F_LOG 1
+
 /** What the front-end configured; host byte order, as received. */
 struct vu_vring_conf {
 	uint32_t size;      /**< entries, 1..32768; 0 = not set */
 	uint64_t desc_uva;  /**< front-end addresses, translated when the ring starts */
 	uint64_t avail_uva;
 	uint64_t used_uva;
-	uint64_t log_gpa;
-	uint32_t flags;     /**< VRING_ADDR flags, bit 0 = log */
+	uint64_t log_gpa;   /**< of the used ring, packed: of the device event; for the dirty log */
+	uint32_t flags;     /**< VU_VRING_F_* */
 	uint32_t base;      /**< vring base, encoding of the layout; if has_base */
 	bool has_addr;
 	bool has_base;      /**< false: the ring starts as a fresh one does */
@@ -98,6 +102,8 @@ struct vu_vring {
 	int numa_node; /**< where snapshots are to be; SOCKET_ID_ANY unless the owner sets it */
 	struct vu_notify_conf notify; /**< all zero unless the owner sets it */
 	uint32_t priv_bytes; /**< of each snapshot, the driver's; 0 unless the owner sets it */
+	/** of snapshots to come, if features or flags ask for it; NULL unless the owner sets it */
+	struct vu_mem_log *log;
 
 	/* Control lcore only. */
 	struct vu_vring_conf conf;

@@ -6,6 +6,7 @@
 #ifndef VU_VRING_KICK_H
 #define VU_VRING_KICK_H
 
+#include "vu_vring_log.h"
 #include "vu_vring_packed.h"
 #include "vu_vring_split.h"
 
@@ -27,6 +28,7 @@ vu_vring_enable_kicks(const struct vu_vring_snapshot *snap, const struct vu_vrin
 		vu_store((uint16_t *)(void *)&snap->used->ring[snap->size], pos->last_avail_idx);
 	else
 		vu_store(&snap->used->flags, 0);
+	vu_vring_log_kicks(snap);
 }
 
 /**
@@ -43,6 +45,7 @@ vu_vring_disable_kicks(const struct vu_vring_snapshot *snap)
 		vu_packed_suppress_kicks(snap);
 	else
 		vu_split_suppress_kicks(snap);
+	vu_vring_log_kicks(snap);
 }
 
 #endif /* VU_VRING_KICK_H */

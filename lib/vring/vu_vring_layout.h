@@ -6,6 +6,7 @@
 #ifndef VU_VRING_LAYOUT_H
 #define VU_VRING_LAYOUT_H
 
+#include "vu_vring_log.h"
 #include "vu_vring_notify.h"
 #include "vu_vring_packed.h"
 #include "vu_vring_split.h"
@@ -43,18 +44,23 @@ vu_ring_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	return vu_split_chain(snap, pos, burst->head[i], chain);
 }
 
-/** vu_split_commit() or vu_packed_commit(). @context owner lcore */
+/** vu_split_commit() or vu_packed_commit(), with or without a dirty log. @context owner lcore */
 static __rte_always_inline void
 vu_ring_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool has_bytes, const bool is_packed)
 {
-	if (is_packed)
+	if (unlikely(snap->log != NULL))
+		vu_vring_log_commit(snap, pos, burst, nb, has_bytes);
+	else if (is_packed)
 		vu_packed_commit(snap, pos, burst, nb, has_bytes);
 	else
 		vu_split_commit(snap, pos, burst, nb, has_bytes);
 }
 
-/** The same for at least one entry of vu_ring_peek_single(). @context owner lcore */
+/**
+ * The same for at least one entry of vu_ring_peek_single(), on a ring without a dirty log.
+ * @context owner lcore
+ */
 static __rte_always_inline void
 vu_ring_commit_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool has_bytes, const bool is_packed)
@@ -65,7 +71,10 @@ vu_ring_commit_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
 		vu_split_commit(snap, pos, burst, nb, has_bytes);
 }
 
-/** vu_split_commit_batch() or vu_packed_commit_batch(). @context owner lcore */
+/**
+ * vu_split_commit_batch() or vu_packed_commit_batch(), on a ring without a dirty log.
+ * @context owner lcore
+ */
 static __rte_always_inline void
 vu_ring_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t nb, const bool is_single, const bool is_packed)

@@ -107,7 +107,8 @@ uint16_t vu_vring_pop(struct vu_vring_guard *guard, struct vu_vring_item *items,
  * Give chains back, in any order, with one update of the used index; does not notify.
  *
  * @param guard  ring
- * @param items  as taken, except used_bytes; `chain` does not count
+ * @param items  as taken, except used_bytes; `chain` counts for the dirty log: the first used_bytes
+ *               of its writable segments are marked, see vu_vring_log_segs() for others
  * @param nb     0..65535
  * @return 0; -EINVAL split: a head not below the ring size, packed: more slots than were taken;
  *         nothing is given back; -ESHUTDOWN

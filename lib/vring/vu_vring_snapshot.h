@@ -18,6 +18,8 @@
 
 VU_API_BEGIN
 
+struct vu_mem_log;
+
 /** Descriptor of the split layout (VIRTIO 1.2, 2.7.5); little-endian. */
 struct vu_split_desc {
 	uint64_t gpa;
@@ -102,6 +104,11 @@ struct vu_vring_snapshot {
 	int err_fd;
 	uint32_t notify_buffers; /**< struct vu_notify_conf */
 	uint64_t notify_cycles;  /**< the same in TSC cycles */
+	struct vu_mem_log *log;  /**< NULL: nothing is to be marked; see vu_vring_log.h */
+	bool logs_buffers;       /**< mark what is written to buffers */
+	bool logs_used;          /**< and to the ring itself */
+	uint64_t log_used_gpa;   /**< of the used ring or the device event, if logs_used */
+	uint64_t log_desc_gpa;   /**< packed: of the descriptors, if logs_used */
 } __rte_cache_aligned;
 
 /**
