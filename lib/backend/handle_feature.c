@@ -8,6 +8,7 @@
 
 #include <rte_common.h>
 
+#include "vu_device_control.h"
 #include "vu_virtio.h"
 
 uint64_t
@@ -96,6 +97,7 @@ handle_set_protocol_features(struct vu_backend_session *session, struct vu_msg *
 	if ((msg->payload.u64 & inband) != 0 && (msg->payload.u64 & inband_needs) != inband_needs)
 		return -EBADMSG;
 	session->protocol_features = msg->payload.u64;
+	vu_device_set_protocol_features(session->dev, msg->payload.u64);
 	return 0;
 }
 

@@ -11,8 +11,10 @@
 
 #include <rte_errno.h>
 
+#include "vu_device_control.h"
 #include "vu_fd.h"
 #include "vu_mem.h"
+#include "vu_mem_log.h"
 #include "vu_trace.h"
 
 /* Requests handled before other sources get their turn. */
@@ -226,7 +228,10 @@ void
 vu_backend_session_check_mem(struct vu_backend_session *session)
 {
 	const struct vu_mem_table *mem = vu_device_mem(session->dev);
+	const struct vu_mem_log *log = vu_device_log(session->dev);
 
 	if (mem != NULL && vu_mem_table_has_failed(mem))
 		vu_backend_session_close(session, "front-end shrank a memory file that it shares");
+	else if (log != NULL && vu_mem_log_has_failed(log))
+		vu_backend_session_close(session, "front-end shrank the dirty log");
 }

@@ -21,6 +21,9 @@ static const struct session_handler session_handlers[] = {
 	[VHOST_USER_SET_OWNER] = { handle_nothing, NULL },
 	[VHOST_USER_RESET_OWNER] = { handle_reset_owner, NULL },
 	[VHOST_USER_SET_MEM_TABLE] = { handle_set_mem_table, NULL },
+	[VHOST_USER_SET_LOG_BASE] = { handle_set_log_base, reply_set_log_base,
+		.reply_protocol_features = RTE_BIT64(VHOST_USER_PROTOCOL_F_LOG_SHMFD) },
+	[VHOST_USER_SET_LOG_FD] = { handle_set_log_fd, NULL },
 	[VHOST_USER_SET_VRING_NUM] = { handle_set_vring_num, NULL },
 	[VHOST_USER_SET_VRING_ADDR] = { handle_set_vring_addr, NULL },
 	[VHOST_USER_SET_VRING_BASE] = { handle_set_vring_base, NULL },
@@ -147,17 +150,30 @@ session_refuse(struct vu_backend_session *session, int rc)
 	return session_send(session, &reply);
 }
 
+/* reply() of a request that has one now; it reports a failure too, unless it is conditional. */
+static session_reply_fn *
+session_reply_of(const struct vu_backend_session *session, const struct session_handler *handler)
+{
+	const uint64_t needed = handler->reply_protocol_features;
+
+	if (needed != 0 && ((session->protocol_features & needed) != needed ||
+			session->result != 0))
+		return NULL;
+	return handler->reply;
+}
+
 int
 session_answer(struct vu_backend_session *session)
 {
 	const struct session_handler *handler = session_handler_find(session->msg.request);
+	session_reply_fn *build_reply = session_reply_of(session, handler);
 	struct vu_reply reply;
 
-	if (handler->reply == NULL && session->result != 0)
+	if (build_reply == NULL && session->result != 0)
 		return session_refuse(session, session->result);
 	vu_msg_release(&session->msg);
-	if (handler->reply != NULL)
-		handler->reply(session, &session->msg, session->result, &reply);
+	if (build_reply != NULL)
+		build_reply(session, &session->msg, session->result, &reply);
 	else if (session_can_ack(session))
 		vu_reply_ack(&reply, session->msg.request, 0);
 	else

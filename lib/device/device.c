@@ -313,6 +313,7 @@ vu_device_set_features(struct vu_device *dev, uint64_t features)
 	for (uint32_t i = 0; i < dev->nb_queues; i++)
 		dev->queues[i]->is_dirty |= changed != 0 &&
 			dev->queues[i]->head.vring.snapshot != NULL;
+	device_log_features(dev, features);
 	dev->features = features;
 	dev->has_features = true;
 	if (dev->ops->acked_features != NULL)
@@ -320,6 +321,12 @@ vu_device_set_features(struct vu_device *dev, uint64_t features)
 	if (dev->ops->set_event_idx != NULL)
 		dev->ops->set_event_idx(dev, (features & RTE_BIT64(VIRTIO_RING_F_EVENT_IDX)) != 0);
 	return 0;
+}
+
+void
+vu_device_set_protocol_features(struct vu_device *dev, uint64_t protocol_features)
+{
+	dev->protocol_features = protocol_features;
 }
 
 uint8_t

@@ -23,6 +23,7 @@ struct device_change {
 	void *arg;
 	struct exec_wait grace;
 	struct vu_mem_table *retired_mem;
+	struct vu_mem_log *retired_log;
 };
 
 /** A queue with what its driver does not see. Control lcore. */
@@ -79,6 +80,10 @@ struct vu_device {
 	uint64_t features;        /**< negotiated */
 	uint8_t status;
 	struct vu_mem_table *mem;
+	uint64_t protocol_features; /**< acknowledged */
+	struct vu_mem_log *log;   /**< dirty log; NULL: none so far */
+	bool is_log_used;         /**< a ring has run with it */
+	uint64_t nb_log_misses;   /**< of logs that are gone */
 	struct device_change change;
 	uint32_t nb_stalls;        /**< notifications that blocked, see vu_device_refuses_calls() */
 	uint64_t stall_tsc;        /**< of the last one */
@@ -129,6 +134,15 @@ uint64_t device_possible_protocol_features(const struct vu_device *dev);
 
 /** True if some ring has a published snapshot. */
 bool device_is_running(const struct vu_device *dev);
+
+/* device_log.c */
+
+/** Features or rings changed: is the dirty log still that of this migration? */
+void device_log_features(struct vu_device *dev, uint64_t features);
+/** Log for a ring's next snapshot in `log`. @return false: it must not run before one is there */
+bool device_log_prepare(struct vu_device *dev, struct vu_mem_log **log);
+/** Unmap what no snapshot refers to any more. */
+void device_log_release(struct vu_device *dev);
 
 /* device_notify.c */
 

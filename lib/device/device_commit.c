@@ -105,6 +105,7 @@ change_release(struct vu_device *dev)
 	}
 	vu_mem_table_destroy(dev->change.retired_mem);
 	dev->change.retired_mem = NULL;
+	device_log_release(dev);
 }
 
 /* Nobody is in a burst with what was retired: ask for the requests that are in flight. */
@@ -160,11 +161,13 @@ static struct vu_vring_snapshot *
 queue_prepare(struct device_queue *queue)
 {
 	struct vu_device *dev = queue->head.dev;
-	const struct vu_vring *vring = &queue->head.vring;
+	struct vu_vring *vring = &queue->head.vring;
 	struct vu_vring_snapshot *snap;
 
 	if (!vring->started || queue->is_over || vring->conf.size == 0 || !vring->conf.has_addr ||
 			dev->mem == NULL)
+		return NULL;
+	if (!device_log_prepare(dev, &vring->log))
 		return NULL;
 	snap = vu_vring_snapshot_create(vring, dev->mem, dev->features);
 	if (snap == NULL) {
@@ -301,6 +304,7 @@ device_disconnected(struct vu_device *dev)
 	dev->is_connected = false;
 	dev->has_features = false;
 	dev->features = 0;
+	dev->protocol_features = 0;
 	dev->status = 0;
 	dev->disconnected = NULL;
 	if (dev->ops->acked_features != NULL)
@@ -320,6 +324,7 @@ device_disconnect_step(struct vu_device *dev)
 		vu_device_update_memory(dev, NULL);
 		vu_device_set_mem(dev, NULL);
 	}
+	vu_device_set_log(dev, NULL);
 	if (device_publish(dev) == 0)
 		device_disconnected(dev);
 }

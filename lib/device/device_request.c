@@ -12,6 +12,7 @@
 #include <rte_bitops.h>
 
 #include "vu_fd.h"
+#include "vu_virtio.h"
 
 #include "device.h"
 #include "vu_wire.h"
@@ -21,6 +22,10 @@ device_possible_protocol_features(const struct vu_device *dev)
 {
 	const struct vu_device_ops *ops = dev->ops;
 	uint64_t bits = 0;
+
+	/* QEMU does not migrate a guest whose device has one without the other. */
+	if ((vu_device_features(dev) & RTE_BIT64(VHOST_F_LOG_ALL)) != 0)
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_LOG_SHMFD);
 
 	if (ops->send_rarp != NULL)
 		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_RARP);

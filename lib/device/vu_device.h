@@ -490,6 +490,12 @@ void vu_device_figures(const struct vu_device *dev, vu_device_figure_fn *add, vo
 void vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
 	struct vu_device_queue_stats *stats);
 
+/**
+ * Pages that were written while dirty logs of the device had no bit for them.
+ * @context control lcore
+ */
+uint64_t vu_device_nb_log_misses(const struct vu_device *dev);
+
 /** First device of the process, in order of creation; NULL without any. @context control lcore */
 struct vu_device *vu_device_first(void);
 

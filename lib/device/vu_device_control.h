@@ -15,6 +15,8 @@
 
 VU_API_BEGIN
 
+struct vu_mem_log;
+
 #define VU_DEVICE_MAX_SHMEM 256 /**< shared memory regions of one device */
 
 /** Direction of a device state transfer, numbered as in the specification. */
@@ -55,6 +57,22 @@ bool vu_device_ring_is_started(const struct vu_device *dev, uint32_t queue_idx);
 
 /** Have a ring polled once, whatever its idle word holds (VRING_KICK). @context control lcore */
 void vu_device_ring_kick(struct vu_device *dev, uint32_t queue_idx);
+
+/** The front-end acknowledged protocol features; 0 after its end. @context control lcore */
+void vu_device_set_protocol_features(struct vu_device *dev, uint64_t protocol_features);
+
+/**
+ * Replace the dirty log (vu_mem_log.h). Rings mark in it from the next commit on, as far as LOG_ALL
+ * and their flags ask for it.
+ *
+ * @param dev  device
+ * @param log  taken; NULL for none. The former one is unmapped once the next commit is complete
+ * @context control lcore
+ */
+void vu_device_set_log(struct vu_device *dev, struct vu_mem_log *log);
+
+/** Dirty log of the device; NULL for none. @context control lcore */
+const struct vu_mem_log *vu_device_log(const struct vu_device *dev);
 
 /** @} */
 /** @name Channels

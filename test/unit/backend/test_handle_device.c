@@ -31,14 +31,15 @@ VU_TEST(handle_device, offers_follow_the_ops)
 {
 	const uint64_t net_bits = RTE_BIT64(VHOST_USER_PROTOCOL_F_MTU) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG);
+	const uint64_t log_bit = RTE_BIT64(VHOST_USER_PROTOCOL_F_LOG_SHMFD);
 	struct channel_fixture f;
 	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
-	CHECK_EQ(session_protocol_features(fix.session), own_bits() | net_bits);
+	CHECK_EQ(session_protocol_features(fix.session), own_bits() | net_bits | log_bit);
 	fixture_destroy(&fix);
 	fixture_create(&fix, "forward=switch");
-	CHECK_EQ(session_protocol_features(fix.session), own_bits() | net_bits |
+	CHECK_EQ(session_protocol_features(fix.session), own_bits() | net_bits | log_bit |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_RARP));
 	fixture_destroy(&fix);
 	CHECK_EQ(channel_create(&f, 0), 0);

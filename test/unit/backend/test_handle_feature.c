@@ -32,8 +32,10 @@ VU_TEST(handle_feature, offers)
 	fixture_create(&fix, "forward=loopback");
 	features = get(&fix, VHOST_USER_GET_FEATURES);
 	CHECK_EQ(features, vu_device_features(fix.dev) | BIT_PROTOCOL);
-	CHECK((features & RTE_BIT64(VHOST_F_LOG_ALL)) == 0);
 	protocol = get(&fix, VHOST_USER_GET_PROTOCOL_FEATURES);
+	/* Without either, QEMU does not migrate. */
+	CHECK((features & RTE_BIT64(VHOST_F_LOG_ALL)) != 0);
+	CHECK((protocol & RTE_BIT64(VHOST_USER_PROTOCOL_F_LOG_SHMFD)) != 0);
 	CHECK_EQ(protocol & PROTOCOL_BITS, PROTOCOL_BITS);
 	CHECK_EQ(protocol, session_protocol_features(fix.session));
 	fixture_destroy(&fix);

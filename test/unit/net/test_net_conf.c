@@ -114,7 +114,8 @@ VU_TEST(net_conf, listed_keys_are_the_known_ones)
 VU_TEST(net_conf, arguments_decide_features)
 {
 	const uint64_t always = RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_NET_F_STATUS) |
-		RTE_BIT64(VIRTIO_F_ANY_LAYOUT) | RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC);
+		RTE_BIT64(VIRTIO_F_ANY_LAYOUT) | RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) |
+		RTE_BIT64(VHOST_F_LOG_ALL) | RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE);
 	const uint64_t optional = RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
 		RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) |
 		RTE_BIT64(VIRTIO_F_RING_PACKED) | RTE_BIT64(VIRTIO_F_IN_ORDER) |
@@ -147,8 +148,9 @@ VU_TEST(net_conf, arguments_decide_features)
 	port_open(&port, sched, NULL);
 	CHECK_EQ(vu_device_features(port.dev), always | optional);
 	CHECK_EQ(vu_device_virtio_id(port.dev), VIRTIO_ID_NET);
-	/* RARP (for the switch only), MTU and CONFIG. */
+	/* RARP (for the switch only), MTU, CONFIG and LOG_SHMFD. */
 	CHECK_EQ(vu_device_protocol_features(port.dev), RTE_BIT64(VHOST_USER_PROTOCOL_F_RARP) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_LOG_SHMFD) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_MTU) | RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG));
 	rig_port_close(&port);
 	vu_sched_destroy(sched);

@@ -19,6 +19,7 @@
 
 #include "net_fixture.h"
 #include "offload_fixture.h"
+#include "variant_log.h"
 #include "variant_rig.h"
 #include "vu_net.h"
 
@@ -499,6 +500,48 @@ VU_TEST(net_variants, a_ring_with_a_fault_is_left_alone)
 VU_TEST(net_variants, all_do_the_same)
 {
 	check_variants(first_seed(1), NB_FAST_SCENARIOS, 0);
+}
+
+static void
+check_logged(uint64_t seed, unsigned int nb_scenarios, uint64_t end_tsc)
+{
+	static struct variant_rig rig;
+	const uint64_t offered = offered_features();
+	unsigned int nb_variants;
+	const struct net_variant *variants = net_variant_list(&nb_variants);
+	const uint64_t end = seed + nb_scenarios;
+
+	rig_open(&rig);
+	for (; seed < end || rte_rdtsc() < end_tsc; seed++) {
+		struct rig_plan plan = plan_make(seed, offered);
+		struct variant_log log;
+
+		variant_log_open(&log, seed * 4099 % 20000);
+		log.is_anywhere = plan.is_hostile;
+		plan.log = log.log;
+		CHECK(rig_begin(&rig, &plan, &variant_logged));
+		/* The others do not know of it. */
+		CHECK(net_variant_choose(rig.side[1].snapshot) == &net_burst_any);
+		for (unsigned int i = 0; i + 1 < nb_variants; i++)
+			CHECK(!variants[i].is_fit(rig.side[1].snapshot));
+		check_scenario(&rig);
+		rig_end(&rig);
+		variant_log_close(&log);
+	}
+	rig_close(&rig);
+}
+
+/* The oracle is guest memory before and after each burst. */
+VU_TEST(net_variants, a_log_has_all_that_is_written)
+{
+	check_logged(first_seed(1), 100, 0);
+}
+
+VU_TEST_STRESS(net_variants, a_log_has_all_that_is_written_for_long)
+{
+	const uint64_t now = rte_rdtsc();
+
+	check_logged(first_seed(now), 1, now + test_stress_seconds() * rte_get_tsc_hz());
 }
 
 VU_TEST_STRESS(net_variants, all_do_the_same_for_long)

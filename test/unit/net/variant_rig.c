@@ -157,14 +157,29 @@ side_hold(struct rig_side *side, const struct rig_plan *plan)
 		pos->last_used_idx -= plan->nb_held;
 }
 
+/* Marks of all kinds in a log; returns the features of such a ring. */
+static uint64_t
+side_set_log(struct rig_side *side, const struct rig_plan *plan, struct vu_mem_log *log)
+{
+	struct vu_vring *vring = &side->queue.vring;
+
+	vring->log = log;
+	if (log == NULL)
+		return plan->features;
+	vring->conf.flags |= VU_VRING_F_LOG;
+	vring->conf.log_gpa = side->ring->used_gpa;
+	return plan->features | RTE_BIT64(VHOST_F_LOG_ALL);
+}
+
 static void
-side_open_queue(struct rig_side *side, const struct rig_plan *plan)
+side_open_queue(struct rig_side *side, const struct rig_plan *plan, struct vu_mem_log *log)
 {
 	struct vu_device_queue *queue = &side->queue;
 	struct net_queue *nq = &side->nq;
 	const struct vu_net_frames frames = {
 		.pool = side->pools[plan->pool], .port_id = RTE_MBUF_PORT_INVALID,
 	};
+	uint64_t features;
 
 	memset(queue, 0, sizeof(*queue));
 	memset(nq, 0, sizeof(*nq));
@@ -176,7 +191,8 @@ side_open_queue(struct rig_side *side, const struct rig_plan *plan)
 	nq->queue = queue;
 	CHECK(net_queue_set_frames(nq, &frames) == 0);
 	queue->vring.priv_bytes = sizeof(struct net_snapshot);
-	side->snapshot = vu_vring_snapshot_create(&queue->vring, side->mem, plan->features);
+	features = side_set_log(side, plan, log);
+	side->snapshot = vu_vring_snapshot_create(&queue->vring, side->mem, features);
 	CHECK(side->snapshot != NULL);
 	net_snapshot_init(queue, side->snapshot);
 	((struct net_snapshot *)vu_vring_snapshot_priv(side->snapshot))->burst = side->ops;
@@ -202,7 +218,7 @@ rig_begin(struct variant_rig *rig, const struct rig_plan *plan, const struct net
 		memset(side->next_byte, 0, sizeof(side->next_byte));
 		side_fill_memory(side);
 		side_open_ring(side, plan);
-		side_open_queue(side, plan);
+		side_open_queue(side, plan, i == 1 ? plan->log : NULL);
 	}
 	if (variant->is_fit(rig->side[1].snapshot))
 		return true;

@@ -79,6 +79,7 @@ struct rig_plan {
 	bool is_from_guest;
 	bool is_hostile;      /* breaks its ring; after every step it is set up again */
 	bool is_single;       /* mostly what the fast variants are made for */
+	struct vu_mem_log *log; /* of the variant's ring, if not NULL */
 };
 
 struct variant_rig {

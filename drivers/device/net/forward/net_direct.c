@@ -230,7 +230,8 @@ net_direct_forward(struct net_forward_queue *from, const struct vu_vring_snapsho
 
 	if (max == 0 || net_switch_is_alone() || unlikely(!snap->is_enabled))
 		return 0;
-	is_single = vu_ring_peek_single(snap, pos, &direct.burst, max, 0, snap->is_packed) != 0;
+	is_single = likely(snap->log == NULL) &&
+		vu_ring_peek_single(snap, pos, &direct.burst, max, 0, snap->is_packed) != 0;
 	if (!is_single)
 		vu_ring_peek(snap, pos, &direct.burst, max, 0, snap->is_packed);
 	look->is_empty = direct.burst.nb == 0;

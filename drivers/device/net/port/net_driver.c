@@ -47,7 +47,8 @@ net_features(const struct vu_device *dev)
 {
 	const struct net_device *net = vu_device_priv(dev);
 	uint64_t features = RTE_BIT64(VIRTIO_NET_F_STATUS) | RTE_BIT64(VIRTIO_F_ANY_LAYOUT) |
-		RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) | RTE_BIT64(VIRTIO_F_VERSION_1);
+		RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) | RTE_BIT64(VIRTIO_F_VERSION_1) |
+		RTE_BIT64(VHOST_F_LOG_ALL) | RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE);
 
 	if (net->conf.has_mac)
 		features |= RTE_BIT64(VIRTIO_NET_F_MAC);
@@ -75,7 +76,8 @@ net_protocol_features(const struct vu_device *dev)
 {
 	const struct net_device *net = vu_device_priv(dev);
 	uint64_t bits = RTE_BIT64(VHOST_USER_PROTOCOL_F_MTU) |
-		RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG);
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_LOG_SHMFD);
 
 	/* Elsewhere there is nobody to announce a guest to. */
 	if (net->port.ops->announce != NULL)

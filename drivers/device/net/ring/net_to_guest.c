@@ -156,6 +156,9 @@ entry_fill(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct vu
 		done_bytes += nb;
 	}
 	burst->used_bytes[i] = done_bytes;
+	/* Even if the frame ends in a fault and is not committed. */
+	if (unlikely(snap->log != NULL))
+		vu_vring_log_segs(snap, chain.seg, chain.nb_write, done_bytes);
 	return done_bytes;
 }
 

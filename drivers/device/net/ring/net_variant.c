@@ -36,11 +36,11 @@ fits_every_ring(const struct vu_vring_snapshot *snap)
 	return true;
 }
 
-/* The fast ones know the 12-byte header only. */
+/* The fast ones know the 12-byte header only, and no dirty log. */
 static bool
-has_long_header(const struct vu_vring_snapshot *snap)
+is_plain(const struct vu_vring_snapshot *snap)
 {
-	return (snap->features & (RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
+	return snap->log == NULL && (snap->features & (RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
 		RTE_BIT64(VIRTIO_F_VERSION_1))) != 0;
 }
 
@@ -53,13 +53,13 @@ has_offloads(const struct vu_vring_snapshot *snap)
 static bool
 fits_split_offload(const struct vu_vring_snapshot *snap)
 {
-	return !snap->is_packed && has_long_header(snap);
+	return !snap->is_packed && is_plain(snap);
 }
 
 static bool
 fits_packed_offload(const struct vu_vring_snapshot *snap)
 {
-	return snap->is_packed && has_long_header(snap);
+	return snap->is_packed && is_plain(snap);
 }
 
 static bool
