@@ -9,9 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-
-#include <rte_errno.h>
 
 #include "vu_device_control.h"
 #include "vu_fd.h"
@@ -26,8 +23,7 @@ struct channel_pending {
 
 struct backend_channel {
 	struct vu_backend_session *session;
-	struct vu_conn *conn;
-	struct vu_reactor_fd *source;
+	struct door_line *line;
 	struct vu_reactor_call broken_call; /* closes the channel, but not under a caller's feet */
 	bool is_broken;
 	unsigned int first;                 /* oldest pending request */
@@ -73,13 +69,6 @@ channel_pop(struct backend_channel *channel)
 	channel->first = (channel->first + 1) % CHANNEL_MAX_PENDING;
 	channel->nb_pending--;
 	return pending;
-}
-
-static void
-channel_update_interest(struct backend_channel *channel)
-{
-	vu_reactor_fd_modify(channel->source,
-		EPOLLIN | (vu_conn_wants_write(channel->conn) ? EPOLLOUT : 0));
 }
 
 static void
@@ -129,81 +118,36 @@ channel_answer(struct backend_channel *channel, struct vu_msg *msg)
 }
 
 static void
-channel_receive(struct backend_channel *channel)
-{
-	const struct vu_msg_limits limits = {
-		.stream = VU_STREAM_BACKEND_REPLIES,
-		.nb_queues = channel->session->limits.nb_queues,
-	};
-	struct vu_msg msg;
-	int rc = 1;
-
-	while (rc > 0 && !channel->is_broken) {
-		rc = vu_conn_receive(channel->conn, &msg, &limits);
-		if (rc == 0)
-			break;
-		if (rc < 0) {
-			vu_msg_release(&msg);
-			channel_break(channel, rc == -ECONNRESET ? "closed by the front-end" :
-				"malformed reply");
-		} else if (!channel_answer(channel, &msg)) {
-			channel_break(channel, "reply that nobody waits for");
-		}
-	}
-	if (!channel->is_broken)
-		inband_flush(channel->session);
-}
-
-static void
-channel_ready(void *arg, uint32_t events)
+channel_message(void *arg, struct door_message *message)
 {
 	struct backend_channel *channel = arg;
 
-	if ((events & EPOLLOUT) != 0 && vu_conn_flush(channel->conn) < 0)
-		channel_break(channel, "cannot send");
-	if (!channel->is_broken)
-		channel_receive(channel);
 	if (channel->is_broken)
-		vu_reactor_fd_modify(channel->source, 0);
-	else
-		channel_update_interest(channel);
-}
-
-static int
-channel_attach(struct backend_channel *channel, int fd)
-{
-	int rc;
-
-	channel->conn = vu_conn_create(fd,
-		vu_device_fd_budget(channel->session->dev));
-	if (channel->conn == NULL)
-		return -rte_errno;
-	channel->source = vu_reactor_fd_add(channel->session->conf.reactor,
-		vu_conn_fd(channel->conn), EPOLLIN, channel_ready, channel);
-	if (channel->source != NULL)
-		return 0;
-	rc = -rte_errno;
-	vu_conn_destroy(channel->conn);
-	return rc;
+		return;
+	if (message->rc < 0)
+		channel_break(channel, message->rc == -ECONNRESET ? "closed by the front-end" :
+			message->rc == -ENOBUFS ? "front-end does not read it" : "malformed reply");
+	else if (!channel_answer(channel, &message->msg))
+		channel_break(channel, "reply that nobody waits for");
+	if (channel->is_broken)
+		return;
+	door_line_next(channel->line);
+	inband_flush(channel->session);
 }
 
 int
-backend_channel_open(struct vu_backend_session *session, int fd)
+backend_channel_open(struct vu_backend_session *session, struct door_line *line)
 {
 	struct backend_channel *channel = calloc(1, sizeof(*channel));
-	int rc;
 
 	backend_channel_close(session);
 	if (channel == NULL) {
-		vu_fd_close(&fd);
+		door_line_close(line);
 		return -ENOMEM;
 	}
 	channel->session = session;
-	rc = channel_attach(channel, fd);
-	if (rc != 0) {
-		free(channel);
-		return rc;
-	}
+	channel->line = line;
+	door_line_start(line, false, channel_message, channel);
 	vu_reactor_call_init(&channel->broken_call, channel_close_broken, channel);
 	session->channel = channel;
 	inband_flush(session);
@@ -220,8 +164,7 @@ backend_channel_close(struct vu_backend_session *session)
 		return;
 	session->channel = NULL;
 	vu_reactor_call_cancel(session->conf.reactor, &channel->broken_call);
-	vu_reactor_fd_remove(channel->source);
-	vu_conn_destroy(channel->conn);
+	door_line_close(channel->line);
 	while (channel->nb_pending != 0) {
 		struct channel_pending pending = channel_pop(channel);
 
@@ -252,20 +195,26 @@ channel_admit(const struct vu_backend_session *session, uint32_t request)
 	return channel->nb_pending < CHANNEL_MAX_PENDING ? 0 : -EAGAIN;
 }
 
+/* Takes fd. */
 static int
 channel_send_frame(struct backend_channel *channel, uint32_t request,
-	const struct vu_reply *frame, const struct vu_channel_reply *reply)
+	const struct vu_reply *frame, int fd, const struct vu_channel_reply *reply)
 {
-	bool is_answered = channel_has_ack(channel->session) ||
+	const bool is_answered = channel_has_ack(channel->session) ||
 		vu_msg_spec_backend(request)->reply == VU_REPLY_ALWAYS;
-	int rc = vu_conn_send(channel->conn, frame);
+	const struct iovec iov = {
+		.iov_base = (void *)(uintptr_t)frame->bytes, .iov_len = frame->len,
+	};
+	const struct vu_conn_parts parts = {
+		.iov = &iov, .nb_iov = 1, .fds = frame->fds, .nb_fds = frame->nb_fds,
+	};
+	int rc = door_line_send(channel->line, &parts, fd, 0, -1);
 
 	if (rc < 0) {
 		channel_break(channel, rc == -ENOBUFS ? "front-end does not read it" :
 			"cannot send");
 		return rc;
 	}
-	channel_update_interest(channel);
 	if (is_answered)
 		channel_push(channel, request, reply);
 	else
@@ -337,7 +286,8 @@ backend_channel_send(void *arg, const struct vu_channel_request *request)
 		frame_append_payload(&frame, request);
 		if (fd != VU_FD_NONE)
 			vu_reply_add_fd(&frame, fd);
-		rc = channel_send_frame(session->channel, id, &frame, &request->reply);
+		rc = channel_send_frame(session->channel, id, &frame, vu_fd_take(&fd),
+			&request->reply);
 	}
 	vu_fd_close(&fd);
 	return rc;
@@ -354,14 +304,12 @@ backend_channel_notify(struct vu_backend_session *session, uint32_t request, uin
 		return rc;
 	vu_request_begin(&frame, request, channel_has_ack(session));
 	vu_request_append_state(&frame, queue_idx, 0);
-	return channel_send_frame(session->channel, request, &frame, reply);
+	return channel_send_frame(session->channel, request, &frame, VU_FD_NONE, reply);
 }
 
 int
 handle_set_backend_req_fd(struct vu_backend_session *session, struct vu_msg *msg)
 {
-	int fd;
-	int rc = session_take_kept_fd(session, msg, &fd);
-
-	return rc != 0 ? rc : backend_channel_open(session, fd);
+	(void)msg;
+	return backend_channel_open(session, session_take_line(session));
 }

@@ -12,8 +12,8 @@
 
 #include "session.h"
 
-/** Serve a new channel in place of any former one. Takes fd. @return 0 or -errno */
-int backend_channel_open(struct vu_backend_session *session, int fd);
+/** Serve a new channel in place of any former one. Takes line. @return 0 or -errno */
+int backend_channel_open(struct vu_backend_session *session, struct door_line *line);
 
 /** Drop the channel; who waits for a reply gets -ECONNRESET. Harmless without a channel. */
 void backend_channel_close(struct vu_backend_session *session);
@@ -45,8 +45,8 @@ void inband_flush(struct vu_backend_session *session);
 /** Drop all lines; after backend_channel_close(). */
 void inband_close(struct vu_backend_session *session);
 
-/** Use a new GPU socket in place of any former one. Takes fd. @return 0 or -errno */
-int backend_gpu_open(struct vu_backend_session *session, int fd);
+/** Use a new GPU socket in place of any former one. Takes line. @return 0 or -errno */
+int backend_gpu_open(struct vu_backend_session *session, struct door_line *line);
 
 /** Drop the GPU socket; who waits for a reply gets -ECONNRESET. Harmless without one. */
 void backend_gpu_close(struct vu_backend_session *session);

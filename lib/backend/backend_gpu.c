@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 
 #include <rte_common.h>
 #include <rte_errno.h>
@@ -27,8 +26,7 @@ struct gpu_pending {
 
 struct backend_gpu {
 	struct vu_backend_session *session;
-	struct vu_conn *conn;
-	struct vu_reactor_fd *source;
+	struct door_line *line;
 	struct vu_reactor_call broken_call;
 	bool is_broken;
 	unsigned int first;
@@ -74,14 +72,6 @@ gpu_close_broken(void *arg)
 }
 
 static void
-gpu_update_interest(struct backend_gpu *gpu)
-{
-	uint32_t events = EPOLLIN | (vu_conn_wants_write(gpu->conn) ? EPOLLOUT : 0);
-
-	vu_reactor_fd_modify(gpu->source, gpu->is_broken ? 0 : events);
-}
-
-static void
 gpu_push(struct backend_gpu *gpu, uint32_t request, const struct vu_gpu_reply *reply)
 {
 	struct gpu_pending *pending =
@@ -101,84 +91,42 @@ gpu_pop(struct backend_gpu *gpu)
 	return pending;
 }
 
-/* Is this how the reply to the oldest request begins? */
-static bool
-gpu_is_reply(void *arg, const struct vhost_user_header *header)
-{
-	const struct backend_gpu *gpu = arg;
-
-	return gpu->nb_pending != 0 && header->request == gpu->pending[gpu->first].request &&
-		header->flags == VHOST_USER_REPLY_MASK &&
-		(int64_t)header->size == gpu_reply_bytes(header->request);
-}
-
 static void
-gpu_receive(struct backend_gpu *gpu)
-{
-	struct vu_frame frame;
-	int rc = 1;
-
-	while (rc > 0 && !gpu->is_broken) {
-		rc = vu_conn_receive_frame(gpu->conn, &frame, gpu_is_reply, gpu);
-		if (rc > 0) {
-			struct gpu_pending pending = gpu_pop(gpu);
-
-			if (pending.reply.done != NULL)
-				pending.reply.done(pending.reply.arg, 0, frame.payload,
-					frame.header.size);
-		} else if (rc < 0) {
-			gpu_break(gpu, rc == -EBADMSG ? "malformed reply" :
-				"closed by the front-end");
-		}
-	}
-}
-
-static void
-gpu_ready(void *arg, uint32_t events)
+gpu_message(void *arg, struct door_message *message)
 {
 	struct backend_gpu *gpu = arg;
+	struct gpu_pending pending;
 
-	if ((events & EPOLLOUT) != 0 && vu_conn_flush(gpu->conn) < 0)
-		gpu_break(gpu, "cannot send");
+	if (gpu->is_broken)
+		return;
+	if (message->rc < 0) {
+		gpu_break(gpu, message->rc == -EBADMSG ? "malformed reply" :
+			message->rc == -ECONNRESET ? "closed by the front-end" :
+			rte_strerror(-message->rc));
+		return;
+	}
+	pending = gpu_pop(gpu);
+	if (pending.reply.done != NULL)
+		pending.reply.done(pending.reply.arg, 0, message->frame.payload,
+			message->frame.header.size);
 	if (!gpu->is_broken)
-		gpu_receive(gpu);
-	gpu_update_interest(gpu);
-}
-
-static int
-gpu_attach(struct backend_gpu *gpu, int fd)
-{
-	int rc;
-
-	gpu->conn = vu_conn_create(fd, vu_device_fd_budget(gpu->session->dev));
-	if (gpu->conn == NULL)
-		return -rte_errno;
-	gpu->source = vu_reactor_fd_add(gpu->session->conf.reactor, vu_conn_fd(gpu->conn), EPOLLIN,
-		gpu_ready, gpu);
-	if (gpu->source != NULL)
-		return 0;
-	rc = -rte_errno;
-	vu_conn_destroy(gpu->conn);
-	return rc;
+		door_line_next(gpu->line);
 }
 
 int
-backend_gpu_open(struct vu_backend_session *session, int fd)
+backend_gpu_open(struct vu_backend_session *session, struct door_line *line)
 {
 	struct backend_gpu *gpu = calloc(1, sizeof(*gpu));
 	int rc;
 
 	backend_gpu_close(session);
 	if (gpu == NULL) {
-		vu_fd_close(&fd);
+		door_line_close(line);
 		return -ENOMEM;
 	}
 	gpu->session = session;
-	rc = gpu_attach(gpu, fd);
-	if (rc != 0) {
-		free(gpu);
-		return rc;
-	}
+	gpu->line = line;
+	door_line_start(line, true, gpu_message, gpu);
 	vu_reactor_call_init(&gpu->broken_call, gpu_close_broken, gpu);
 	session->gpu = gpu;
 	rc = vu_device_set_gpu_socket(session->dev, true);
@@ -196,8 +144,7 @@ backend_gpu_close(struct vu_backend_session *session)
 		return;
 	session->gpu = NULL;
 	vu_reactor_call_cancel(session->conf.reactor, &gpu->broken_call);
-	vu_reactor_fd_remove(gpu->source);
-	vu_conn_destroy(gpu->conn);
+	door_line_close(gpu->line);
 	while (gpu->nb_pending != 0) {
 		struct gpu_pending pending = gpu_pop(gpu);
 
@@ -218,7 +165,7 @@ gpu_admit(const struct backend_gpu *gpu, const struct vu_gpu_request *request)
 		return -ENOTCONN;
 	if (gpu_reply_bytes(request->request) >= 0 && gpu->nb_pending == GPU_MAX_PENDING)
 		return -EAGAIN;
-	queued_bytes = vu_conn_queued_bytes(gpu->conn);
+	queued_bytes = door_line_queued_bytes(gpu->line);
 	return queued_bytes == 0 || queued_bytes + len <= GPU_MAX_QUEUED_BYTES ? 0 : -EAGAIN;
 }
 
@@ -237,17 +184,18 @@ backend_gpu_send(void *arg, const struct vu_gpu_request *request)
 	};
 	int fd = request->fd;
 	const struct vu_conn_parts parts = {
-		.iov = iov, .nb_iov = RTE_DIM(iov), .fds = &fd, .nb_fds = fd != VU_FD_NONE ? 1 : 0,
+		.iov = iov, .nb_iov = RTE_DIM(iov), .fds = &request->fd,
+		.nb_fds = fd != VU_FD_NONE ? 1 : 0,
 	};
 	int rc = gpu_admit(gpu, request);
 
 	if (rc == 0) {
-		rc = vu_conn_send_parts(gpu->conn, &parts);
-		if (rc == 0 && gpu_reply_bytes(request->request) >= 0)
+		rc = door_line_send(gpu->line, &parts, vu_fd_take(&fd), request->request,
+			gpu_reply_bytes(request->request));
+		if (rc == -ENOBUFS)
+			rc = -EAGAIN;
+		else if (rc == 0 && gpu_reply_bytes(request->request) >= 0)
 			gpu_push(gpu, request->request, &request->reply);
-		else if (rc != 0 && rc != -ENOMEM && rc != -EMFILE)
-			gpu_break(gpu, rte_strerror(-rc));
-		gpu_update_interest(gpu);
 	}
 	vu_fd_close(&fd);
 	return rc;
@@ -256,10 +204,8 @@ backend_gpu_send(void *arg, const struct vu_gpu_request *request)
 int
 handle_gpu_set_socket(struct vu_backend_session *session, struct vu_msg *msg)
 {
-	int fd, rc;
-
+	(void)msg;
 	if (!vu_device_has_gpu(session->dev))
 		return -EOPNOTSUPP;
-	rc = session_take_kept_fd(session, msg, &fd);
-	return rc != 0 ? rc : backend_gpu_open(session, fd);
+	return backend_gpu_open(session, session_take_line(session));
 }

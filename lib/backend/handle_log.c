@@ -8,7 +8,6 @@
 #include <errno.h>
 
 #include <rte_bitops.h>
-#include <rte_errno.h>
 
 #include "vu_device_control.h"
 #include "vu_mem_log.h"
@@ -24,19 +23,14 @@ int
 handle_set_log_base(struct vu_backend_session *session, struct vu_msg *msg)
 {
 	const uint64_t shmfd = RTE_BIT64(VHOST_USER_PROTOCOL_F_LOG_SHMFD);
-	const struct vhost_user_log *conf = &msg->payload.log;
-	struct vu_mem_log *log;
 
 	if (!log_is_offered(session))
 		return -EOPNOTSUPP;
 	/* The message then names an address in the front-end's process: no log for us. */
 	if (msg->nb_fds == 0)
 		return (session->protocol_features & shmfd) == 0 ? 0 : -EINVAL;
-	session->is_turn_over = true;
-	log = vu_mem_log_create(vu_msg_take_fd(msg, 0), conf->size, conf->offset);
-	if (log == NULL)
-		return -rte_errno;
-	vu_device_set_log(session->dev, log);
+	vu_device_set_log(session->dev, session->request->log);
+	session->request->log = NULL;
 	return 0;
 }
 

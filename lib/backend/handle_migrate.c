@@ -25,13 +25,11 @@ migrate_is_stopped(const struct vu_device *dev)
 int
 handle_set_device_state_fd(struct vu_backend_session *session, struct vu_msg *msg)
 {
-	int fd, rc;
-
 	if (!migrate_is_stopped(session->dev))
 		return -EBUSY;
-	rc = session_take_kept_fd(session, msg, &fd);
-	return rc != 0 ? rc : vu_device_set_state_fd(session->dev,
-		(enum vu_state_direction)msg->payload.transfer.direction, fd, &session->reply_fd);
+	return vu_device_set_state_fd(session->dev,
+		(enum vu_state_direction)msg->payload.transfer.direction, vu_msg_take_fd(msg, 0),
+		&session->reply_fd);
 }
 
 void

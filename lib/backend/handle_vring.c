@@ -57,44 +57,22 @@ reply_get_vring_base(struct vu_backend_session *session, const struct vu_msg *ms
 	vu_reply_state(reply, msg->request, idx, vu_device_ring_base(session->dev, idx));
 }
 
-/*
- * Data lcores write to call and err: an fd that could block them is refused. A kick that is
- * no eventfd is refused too: it could be the front-end's end of this very connection, which then
- * never ends.
- */
-static int
-vring_take_event_fd(struct vu_msg *msg, int *fd)
-{
-	*fd = vu_msg_take_fd(msg, 0);
-	if (*fd == VU_FD_NONE)
-		return 0;
-	return vu_fd_is_event(*fd) ? vu_fd_set_nonblocking(*fd) : -EINVAL;
-}
-
 /* One that we shall write to; not from front-ends whose fds blocked us. */
 static int
 vring_take_written_fd(struct vu_backend_session *session, struct vu_msg *msg, int *fd)
 {
-	int rc = vring_take_event_fd(msg, fd);
-
-	if (rc == 0 && *fd != VU_FD_NONE && vu_device_refuses_calls(session->dev))
-		rc = -EACCES;
-	return rc;
+	*fd = vu_msg_take_fd(msg, 0);
+	return *fd != VU_FD_NONE && vu_device_refuses_calls(session->dev) ? -EACCES : 0;
 }
 
 int
 handle_set_vring_kick(struct vu_backend_session *session, struct vu_msg *msg)
 {
 	uint32_t idx = vu_msg_vring_idx(msg);
-	int fd;
-	int rc = vring_take_event_fd(msg, &fd);
+	int rc = inband_start_ring(session, idx);
 
 	if (rc == 0)
-		rc = inband_start_ring(session, idx);
-	if (rc == 0)
-		vu_device_ring_start(session->dev, idx, fd);
-	else
-		vu_fd_close(&fd);
+		vu_device_ring_start(session->dev, idx, vu_msg_take_fd(msg, 0));
 	return rc;
 }
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One connection: receive, dispatch, send what the socket did not take, and close. Nothing here
- * blocks.
+ * One connection, as the control lcore sees it: requests that the door has made ready come, answers
+ * go back to it.
  */
 #include "backend_channel.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 
 #include <rte_errno.h>
 
@@ -17,18 +16,9 @@
 #include "vu_mem_log.h"
 #include "vu_trace.h"
 
-/* Requests handled before other sources get their turn. */
-#define SESSION_BATCH 64
-
-static void
-session_update_interest(struct vu_backend_session *session)
-{
-	uint32_t events = session->is_parked ? 0 : EPOLLIN;
-
-	if (vu_conn_wants_write(session->conn))
-		events |= EPOLLOUT;
-	vu_reactor_fd_modify(session->source, events);
-}
+/* How often the door has to show that it is not stuck, and how often it may fail to. */
+#define CHECK_MS 2000
+#define MAX_MISSED 3
 
 static const char *
 session_end_reason(int rc)
@@ -38,8 +28,8 @@ session_end_reason(int rc)
 		return "front-end disconnected";
 	case -EBADMSG:
 		return "malformed message";
-	case -EDQUOT:
-		return "it sent too many fds that take long to close";
+	case -ETIMEDOUT:
+		return "the rest of a message does not arrive";
 	case -ENOBUFS:
 		return "front-end does not read our replies";
 	default:
@@ -47,50 +37,49 @@ session_end_reason(int rc)
 	}
 }
 
-/* Handle what has arrived; false if the session was closed. */
 static bool
-session_receive(struct vu_backend_session *session)
+session_can_refuse(int rc)
 {
-	int rc = 0;
-
-	session->is_turn_over = false;
-	for (unsigned int i = 0; i < SESSION_BATCH && rc == 0 && !session->is_turn_over; i++) {
-		rc = vu_conn_receive(session->conn, &session->msg, &session->limits);
-		if (rc == 0)
-			return true;
-		if (rc < 0 && rc != -EPROTO && rc != -ENOTSUP && rc != -EBADMSG) {
-			vu_backend_session_close(session, session_end_reason(rc));
-			return false;
-		}
-		rc = session_dispatch(session, rc);
-	}
-	if (rc != 0 && rc != -EINPROGRESS) {
-		vu_backend_session_close(session, session_end_reason(rc));
-		return false;
-	}
-	return true;
+	return rc >= 0 || rc == -EPROTO || rc == -ENOTSUP || rc == -EBADMSG;
 }
 
 static void
-session_ready(void *arg, uint32_t events)
+session_request(void *arg, struct door_request *request)
 {
 	struct vu_backend_session *session = arg;
-	int rc = 0;
+	int rc = request->rc;
 
-	if ((events & EPOLLOUT) != 0)
-		rc = vu_conn_flush(session->conn);
-	if (rc < 0 && rc != -EAGAIN) {
+	session->request = request;
+	if (session_can_refuse(rc))
+		rc = session_dispatch(session);
+	if (rc != 0 && rc != -EINPROGRESS)
 		vu_backend_session_close(session, session_end_reason(rc));
-		return;
-	}
-	/* A hang-up cannot be masked: it would be reported in every turn until the wait is over. */
-	if (session->is_parked && (events & (EPOLLHUP | EPOLLERR)) != 0) {
-		vu_backend_session_close(session, session_end_reason(-ECONNRESET));
-		return;
-	}
-	if (!session->is_parked && !session_receive(session))
-		return;
-	session_update_interest(session);
+}
+
+static void
+session_hung_up(void *arg)
+{
+	vu_backend_session_close(arg, session_end_reason(-ECONNRESET));
+}
+
+static struct door_view
+session_view(const struct vu_backend_session *session)
+{
+	return (struct door_view){
+		.features = session_features(session),
+		.features_acked = session->features,
+		.protocol_features = session->protocol_features,
+		.mem = vu_device_mem(session->dev),
+	};
+}
+
+void
+session_reply(struct vu_backend_session *session, const struct vu_reply *reply)
+{
+	const struct door_view view = session_view(session);
+
+	session->request = NULL;
+	door_answer(session->door, reply, vu_fd_take(&session->reply_fd), &view);
 }
 
 void
@@ -101,22 +90,27 @@ session_unpark(void *arg)
 
 	session->is_parked = false;
 	rc = session_answer(session);
-	if (rc != 0) {
+	if (rc != 0)
 		vu_backend_session_close(session, session_end_reason(rc));
-		return;
-	}
-	if (session_receive(session))
-		session_update_interest(session);
 }
 
-int
-session_take_kept_fd(const struct vu_backend_session *session, struct vu_msg *msg, int *fd)
+struct door_line *
+session_take_line(struct vu_backend_session *session)
 {
-	*fd = vu_msg_take_fd(msg, 0);
-	if (!vu_conn_is_own_end(session->conn, *fd))
-		return 0;
-	vu_fd_close(fd);
-	return -EINVAL;
+	struct door_line *line = session->request->line;
+
+	session->request->line = NULL;
+	return line;
+}
+
+/* A door that is stuck costs its own port only, and that not for ever. */
+static void
+session_check_door(void *arg)
+{
+	struct vu_backend_session *session = arg;
+
+	if (door_check(session->door) >= MAX_MISSED)
+		vu_backend_session_close(session, "something that it sent makes us wait");
 }
 
 /* Data lcore: a ring was given up or has to be. */
@@ -142,16 +136,31 @@ session_look_at_faults(void *arg)
 static int
 session_attach(struct vu_backend_session *session)
 {
-	session->conn = vu_conn_create(session->conf.fd,
-		vu_device_fd_budget(session->dev));
-	if (session->conn == NULL)
-		return -rte_errno;
-	session->source = vu_reactor_fd_add(session->conf.reactor, vu_conn_fd(session->conn),
-		EPOLLIN, session_ready, session);
-	if (session->source == NULL) {
-		vu_conn_destroy(session->conn);
+	const struct vu_device *dev = session->dev;
+	const struct door_conf conf = {
+		.control = session->conf.reactor, .peers = vu_device_peers(dev),
+		.fd = session->conf.fd, .is_threadless = session->conf.is_threadless,
+		.frame_ms = session->conf.frame_ms, .nb_queues = session->limits.nb_queues,
+		.name = vu_device_name(dev), .numa_node = vu_device_numa_node(dev),
+		.max_mem_bytes = vu_device_max_mem_bytes(dev), .view = session_view(session),
+		.request = session_request, .hung_up = session_hung_up, .arg = session,
+	};
+	uint64_t check_us;
+	int fd = conf.fd;
+
+	session->check_timer = vu_reactor_timer_create(conf.control, session_check_door, session);
+	if (session->check_timer == NULL) {
+		vu_fd_close(&fd);
 		return -rte_errno;
 	}
+	session->door = door_open(&conf);
+	if (session->door == NULL) {
+		vu_reactor_timer_destroy(session->check_timer);
+		return -rte_errno;
+	}
+	check_us = UINT64_C(1000) * (session->conf.check_ms != 0 ? session->conf.check_ms :
+		CHECK_MS);
+	vu_reactor_timer_start(session->check_timer, check_us, check_us);
 	return 0;
 }
 
@@ -212,15 +221,13 @@ vu_backend_session_close(struct vu_backend_session *session, const char *reason)
 	vu_trace_session_close(vu_device_name(session->dev), reason);
 	VU_LOG_LIMITED(vu_device_life_log(session->dev), BACKEND, INFO, "%s: session ended: %s",
 		vu_device_name(session->dev), reason);
-	vu_reactor_fd_remove(session->source);
-	vu_conn_destroy(session->conn);
-	if (session->is_parked)
-		vu_msg_release(&session->msg);
+	vu_reactor_timer_destroy(session->check_timer);
 	vu_reactor_call_cancel(session->conf.reactor, &session->state_call);
 	vu_fd_close(&session->reply_fd);
 	backend_channel_close(session);
 	backend_gpu_close(session);
 	inband_close(session);
+	door_close(session->door);
 	vu_device_disconnect(session->dev, session_disconnected, session);
 }
 

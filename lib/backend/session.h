@@ -6,7 +6,7 @@
 #define SESSION_H
 
 #include "vu_backend.h"
-#include "vu_conn.h"
+#include "door.h"
 #include "vu_device.h"
 #include "vu_log.h"
 #include "vu_msg.h"
@@ -17,21 +17,20 @@ struct backend_gpu;
 struct inband_line;
 
 struct vu_backend_session {
-	struct vu_backend_conf conf;       /* fd belongs to conn */
+	struct vu_backend_conf conf;       /* fd belongs to the door */
 	struct vu_device *dev;
-	struct vu_conn *conn;
-	struct vu_reactor_fd *source;
+	struct door *door;
+	struct vu_reactor_timer *check_timer;
 	struct vu_reactor_call fault_call; /* posted by data lcores */
 	struct vu_msg_limits limits;
 	uint64_t protocol_features;        /* acknowledged */
 	uint64_t features;                 /* acknowledged, vhost-user's own bits included */
 	bool is_parked;                    /* msg waits for the data lcores */
 	bool is_closing;
-	bool is_turn_over;                 /* what was handled took its time: others come first */
-	struct vu_msg msg;                 /* being handled */
+	struct door_request *request;      /* being handled; NULL: the door has it */
 	int result;                        /* of the handler, for the reply after a parked commit */
 	struct vu_reactor_call state_call; /* end of a state check that was waited for */
-	int reply_fd;                      /* goes with the reply; closed when it is sent */
+	int reply_fd;                      /* goes with the reply */
 	struct backend_channel *channel;   /* to the front-end; NULL without */
 	struct inband_line *inband;        /* notifications without fds; NULL without */
 	struct backend_gpu *gpu;           /* display of the front-end; NULL without */
@@ -61,12 +60,11 @@ struct session_handler {
 const struct session_handler *session_handler_find(uint32_t request);
 
 /**
- * Check and handle session->msg.
+ * Check and handle session->request.
  *
- * @param rc  result of receiving it
- * @return 0 go on; -EINPROGRESS parked; another -errno: the session has to end
+ * @return 0 answered; -EINPROGRESS parked; another -errno: the session has to end
  */
-int session_dispatch(struct vu_backend_session *session, int rc);
+int session_dispatch(struct vu_backend_session *session);
 
 /**
  * The commit that a parked request waited for is complete: answer.
@@ -74,16 +72,14 @@ int session_dispatch(struct vu_backend_session *session, int rc);
  */
 int session_answer(struct vu_backend_session *session);
 
+/** Give the request back to the door. @param reply  NULL: none */
+void session_reply(struct vu_backend_session *session, const struct vu_reply *reply);
+
 /** Go on after a parked request. */
 void session_unpark(void *arg);
 
-/**
- * Take the first fd of a request to keep it for longer than the request. The other end of
- * the connection itself is refused: with it in our hands, the connection would never end.
- *
- * @return 0; -EINVAL, and it is closed
- */
-int session_take_kept_fd(const struct vu_backend_session *session, struct vu_msg *msg, int *fd);
+/** Take the line on the socket that a request brought. */
+struct door_line *session_take_line(struct vu_backend_session *session);
 
 /** Protocol features this back-end offers for the session's device. */
 uint64_t session_protocol_features(const struct vu_backend_session *session);
@@ -96,9 +92,9 @@ void session_state_checked(void *arg, int rc);
 
 /* Handlers, in the order of their files. */
 session_handle_fn handle_set_features, handle_nothing, handle_set_protocol_features,
-	handle_reset_owner, handle_reset_device, handle_set_status, handle_set_mem_table,
-	handle_add_mem_reg, handle_rem_mem_reg, handle_set_vring_num, handle_set_vring_addr,
-	handle_set_vring_base, handle_get_vring_base, handle_set_vring_kick, handle_set_vring_call,
+	handle_reset_owner, handle_reset_device, handle_set_status, handle_new_mem,
+	handle_set_vring_num, handle_set_vring_addr, handle_set_vring_base,
+	handle_get_vring_base, handle_set_vring_kick, handle_set_vring_call,
 	handle_set_vring_err, handle_set_vring_enable, handle_get_config, handle_set_config,
 	handle_net_set_mtu, handle_send_rarp, handle_create_crypto_session,
 	handle_close_crypto_session, handle_get_shared_object, handle_set_device_state_fd,

@@ -12,7 +12,6 @@
 #include <rte_common.h>
 #include <rte_errno.h>
 
-#include "vu_fd.h"
 #include "vu_trace.h"
 
 static const struct session_handler session_handlers[] = {
@@ -20,7 +19,7 @@ static const struct session_handler session_handlers[] = {
 	[VHOST_USER_SET_FEATURES] = { handle_set_features, NULL },
 	[VHOST_USER_SET_OWNER] = { handle_nothing, NULL },
 	[VHOST_USER_RESET_OWNER] = { handle_reset_owner, NULL },
-	[VHOST_USER_SET_MEM_TABLE] = { handle_set_mem_table, NULL },
+	[VHOST_USER_SET_MEM_TABLE] = { handle_new_mem, NULL },
 	[VHOST_USER_SET_LOG_BASE] = { handle_set_log_base, reply_set_log_base,
 		.reply_protocol_features = RTE_BIT64(VHOST_USER_PROTOCOL_F_LOG_SHMFD) },
 	[VHOST_USER_SET_LOG_FD] = { handle_set_log_fd, NULL },
@@ -47,8 +46,8 @@ static const struct session_handler session_handlers[] = {
 	[VHOST_USER_RESET_DEVICE] = { handle_reset_device, NULL },
 	[VHOST_USER_VRING_KICK] = { handle_vring_kick, NULL },
 	[VHOST_USER_GET_MAX_MEM_SLOTS] = { handle_nothing, reply_get_max_mem_slots },
-	[VHOST_USER_ADD_MEM_REG] = { handle_add_mem_reg, NULL },
-	[VHOST_USER_REM_MEM_REG] = { handle_rem_mem_reg, NULL },
+	[VHOST_USER_ADD_MEM_REG] = { handle_new_mem, NULL },
+	[VHOST_USER_REM_MEM_REG] = { handle_new_mem, NULL },
 	[VHOST_USER_SET_STATUS] = { handle_set_status, NULL },
 	[VHOST_USER_GET_STATUS] = { handle_nothing, reply_get_status },
 	[VHOST_USER_GET_SHARED_OBJECT] = { handle_get_shared_object, reply_get_shared_object,
@@ -69,22 +68,13 @@ session_handler_find(uint32_t request)
 	return &session_handlers[request];
 }
 
-static int
-session_send(struct vu_backend_session *session, const struct vu_reply *reply)
-{
-	int rc = vu_conn_send(session->conn, reply);
-
-	vu_fd_close(&session->reply_fd);
-	return rc < 0 ? rc : 0;
-}
-
 /* For a request with a reply of its own need_reply means nothing: the front-end would take an
  * acknowledgement for that reply.
  */
 static bool
 session_can_ack(const struct vu_backend_session *session)
 {
-	const struct vu_msg *msg = &session->msg;
+	const struct vu_msg *msg = &session->request->msg;
 
 	return msg->need_reply && (msg->spec == NULL || msg->spec->reply != VU_REPLY_ALWAYS) &&
 		(session->protocol_features & RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK)) != 0;
@@ -100,8 +90,8 @@ session_explain_ring(const struct vu_backend_session *session, int rc, char *tex
 	int len;
 
 	text[0] = '\0';
-	if (rc == -EPROTO && session->msg.spec != NULL)
-		idx = vu_msg_vring_idx(&session->msg);
+	if (rc == -EPROTO && session->request->msg.spec != NULL)
+		idx = vu_msg_vring_idx(&session->request->msg);
 	if (idx == UINT32_MAX || idx < nb_queues)
 		return;
 	len = snprintf(text, bytes, ": no queue %u, the port has queues 0 to %u", idx,
@@ -114,40 +104,40 @@ session_explain_ring(const struct vu_backend_session *session, int rc, char *tex
 static void
 session_log_refusal(struct vu_backend_session *session, int rc)
 {
+	const struct vu_msg *msg = &session->request->msg;
 	char ring[100];
 
 	session_explain_ring(session, rc, ring, sizeof(ring));
 	VU_LOG_LIMITED(vu_device_fault_log(session->dev), BACKEND, WARNING,
 		"%s: %s (request %u, %u bytes, %u fds) refused: %s%s", vu_device_name(session->dev),
-		vu_msg_name(&session->msg), session->msg.request, session->msg.size,
-		session->msg.nb_fds, rte_strerror(-rc), ring);
+		vu_msg_name(msg), msg->request, msg->size, msg->nb_fds, rte_strerror(-rc), ring);
 }
 
 static bool
 session_is_allowed(const struct vu_backend_session *session)
 {
-	return vu_msg_is_allowed(session->msg.spec, session_features(session), session->features,
-		session->protocol_features);
+	return vu_msg_is_allowed(session->request->msg.spec, session_features(session),
+		session->features, session->protocol_features);
 }
 
 /* Refuse: by a reply or acknowledgement if there is one, else by the end of the connection. */
 static int
 session_refuse(struct vu_backend_session *session, int rc)
 {
-	const struct session_handler *handler = session_handler_find(session->msg.request);
+	const struct session_handler *handler = session_handler_find(session->request->msg.request);
 	struct vu_reply reply;
 
 	session_log_refusal(session, rc);
-	vu_msg_release(&session->msg);
 	if (rc == -EBADMSG)
 		return rc;
 	if (handler != NULL && handler->has_error_reply && session_is_allowed(session))
-		handler->reply(session, &session->msg, rc, &reply);
+		handler->reply(session, &session->request->msg, rc, &reply);
 	else if (session_can_ack(session))
-		vu_reply_ack(&reply, session->msg.request, rc);
+		vu_reply_ack(&reply, session->request->msg.request, rc);
 	else
 		return rc;
-	return session_send(session, &reply);
+	session_reply(session, &reply);
+	return 0;
 }
 
 /* reply() of a request that has one now; it reports a failure too, unless it is conditional. */
@@ -165,35 +155,37 @@ session_reply_of(const struct vu_backend_session *session, const struct session_
 int
 session_answer(struct vu_backend_session *session)
 {
-	const struct session_handler *handler = session_handler_find(session->msg.request);
+	const struct session_handler *handler = session_handler_find(session->request->msg.request);
 	session_reply_fn *build_reply = session_reply_of(session, handler);
 	struct vu_reply reply;
+	bool is_silent = false;
 
 	if (build_reply == NULL && session->result != 0)
 		return session_refuse(session, session->result);
-	vu_msg_release(&session->msg);
 	if (build_reply != NULL)
-		build_reply(session, &session->msg, session->result, &reply);
+		build_reply(session, &session->request->msg, session->result, &reply);
 	else if (session_can_ack(session))
-		vu_reply_ack(&reply, session->msg.request, 0);
+		vu_reply_ack(&reply, session->request->msg.request, 0);
 	else
-		return 0;
-	return session_send(session, &reply);
+		is_silent = true;
+	session_reply(session, is_silent ? NULL : &reply);
+	return 0;
 }
 
 /* A request that is legal now and that we have a handler for; 0 or -errno. */
 static int
 session_admit(const struct vu_backend_session *session)
 {
-	if (session_handler_find(session->msg.request) == NULL)
+	if (session_handler_find(session->request->msg.request) == NULL)
 		return -EOPNOTSUPP;
 	return session_is_allowed(session) ? 0 : -EPERM;
 }
 
 int
-session_dispatch(struct vu_backend_session *session, int rc)
+session_dispatch(struct vu_backend_session *session)
 {
-	struct vu_msg *msg = &session->msg;
+	struct vu_msg *msg = &session->request->msg;
+	int rc = session->request->rc;
 
 	if (rc >= 0)
 		rc = session_admit(session);
@@ -201,7 +193,9 @@ session_dispatch(struct vu_backend_session *session, int rc)
 		return session_refuse(session, rc);
 	VU_LOG(BACKEND, DEBUG, "%s: %s, %u bytes, %u fds", vu_device_name(session->dev),
 		vu_msg_name(msg), msg->size, msg->nb_fds);
-	session->result = session_handler_find(msg->request)->handle(session, msg);
+	session->result = session->request->prepared;
+	if (session->result == 0)
+		session->result = session_handler_find(msg->request)->handle(session, msg);
 	vu_trace_request(vu_device_name(session->dev), msg->request, session->result);
 	if (session->is_parked)
 		return -EINPROGRESS;

@@ -2,7 +2,8 @@
  *
  * The back-end side of one vhost-user connection: receives requests, checks them, applies them to a
  * device, replies. Requests are handled strictly in order; while one waits for the data lcores,
- * later ones stay in the socket.
+ * later ones stay in the socket. A thread of its own waits for the front-end, the control lcore
+ * never does.
  */
 #ifndef VU_BACKEND_H
 #define VU_BACKEND_H
@@ -24,6 +25,10 @@ struct vu_backend_conf {
 	struct vu_reactor *reactor; /**< waits for the socket; outlives the session */
 	struct vu_device *dev;      /**< idle device, outlives the session */
 	int fd;                     /**< connected stream socket; taken */
+	bool is_threadless;         /**< for tests: no thread of its own, the caller may wait */
+	uint32_t frame_ms;          /**< for the rest of a message to arrive; 0 = 10 s */
+	/** How often the connection's thread has to show that it is not stuck; 0 = 2 s. */
+	uint32_t check_ms;
 	vu_backend_closed_fn closed;
 	void *arg;
 };

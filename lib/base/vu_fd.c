@@ -7,22 +7,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "fd_peer.h"
-
-#define FD_PATIENCE_NS 10000000 /* 10 ms */
+#include "peer.h"
 
 void
 vu_fd_close(int *fd)
 {
-	if (*fd >= 0 && !fd_peer_take(*fd))
+	if (*fd >= 0 && !peer_take_fd(*fd))
 		close(*fd);
 	*fd = VU_FD_NONE;
 }
@@ -74,51 +70,6 @@ vu_fd_signal(int fd)
 	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
 		rc = -errno;
 	errno = saved_errno;
-	return rc;
-}
-
-/* Its arrival alone ends a blocked write with EINTR. */
-static void
-fd_wake(int signum)
-{
-	(void)signum;
-}
-
-int
-fd_alarm_start(timer_t *alarm)
-{
-	const struct sigaction wake = { .sa_handler = fd_wake }; /* no SA_RESTART */
-	/* Again and again: the first one may come before the call. */
-	const struct itimerspec soon = { { 0, FD_PATIENCE_NS }, { 0, FD_PATIENCE_NS } };
-	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGURG };
-
-	event._sigev_un._tid = gettid();
-	sigaction(SIGURG, &wake, NULL);
-	if (timer_create(CLOCK_MONOTONIC, &event, alarm) < 0)
-		return -errno;
-	timer_settime(*alarm, 0, &soon, NULL);
-	return 0;
-}
-
-void
-fd_alarm_stop(timer_t alarm)
-{
-	timer_delete(alarm);
-}
-
-int
-vu_fd_signal_bounded(int fd)
-{
-	timer_t alarm;
-	int rc;
-
-	if (fd < 0)
-		return 0;
-	rc = fd_alarm_start(&alarm);
-	if (rc != 0)
-		return rc;
-	rc = vu_fd_signal(fd);
-	fd_alarm_stop(alarm);
 	return rc;
 }
 

@@ -16,8 +16,8 @@ VU_API_BEGIN
 #define VU_FD_NONE (-1)
 
 /**
- * Close an fd and clear the variable. One that a peer sent is closed later if closing could wait,
- * see vu_fd_peer.h.
+ * Close an fd and clear the variable. One that a peer sent is closed later, by the peer's thread:
+ * vu_peer.h.
  *
  * @param fd  variable that owns an fd or VU_FD_NONE; VU_FD_NONE afterwards
  * @context any thread
@@ -60,16 +60,6 @@ int vu_fd_memfd(const char *name, uint64_t len_bytes, uint64_t page_bytes);
  * @context any thread, signal-safe
  */
 int vu_fd_signal(int fd);
-
-/**
- * Signal an eventfd that a peer shares, in bounded time: O_NONBLOCK belongs to the peer as well,
- * and a full counter would block us for ever. Slower than vu_fd_signal(); SIGURG must be unblocked.
- *
- * @param fd  eventfd, or VU_FD_NONE for nothing to do
- * @return 0, or -errno (-EINTR: the write blocked)
- * @context control lcore
- */
-int vu_fd_signal_bounded(int fd);
 
 /**
  * Set O_NONBLOCK.

@@ -29,10 +29,10 @@ struct queued_frame {
 
 struct vu_conn {
 	int fd;
-	struct vu_fd_budget *budget; /* of the fds that come */
-	bool is_broken;              /* framing is lost: nothing more is read */
-	struct conn_fds fds;         /* came with the first byte of the frame in hand */
-	size_t nb_bytes;             /* of that frame, so far */
+	struct vu_peer *peer; /* whose the fds are */
+	bool is_broken;       /* framing is lost: nothing more is read */
+	struct conn_fds fds;  /* came with the first byte of the frame in hand */
+	size_t nb_bytes;      /* of that frame, so far */
 	uint8_t frame[VHOST_USER_HEADER_BYTES + VU_MAX_MSG_BYTES];
 	STAILQ_HEAD(, queued_frame) queue;
 	unsigned int nb_queued;
@@ -52,13 +52,11 @@ socket_check(int fd)
 }
 
 struct vu_conn *
-vu_conn_create(int fd, struct vu_fd_budget *budget)
+vu_conn_create(int fd, struct vu_peer *peer)
 {
 	struct vu_conn *conn;
 	int rc = socket_check(fd);
 
-	/* Fds may be in it already. */
-	vu_fd_track(fd, budget);
 	if (rc == 0)
 		rc = vu_fd_set_nonblocking(fd);
 	if (rc < 0)
@@ -69,7 +67,7 @@ vu_conn_create(int fd, struct vu_fd_budget *budget)
 		goto close_fd;
 	}
 	conn->fd = fd;
-	conn->budget = budget;
+	conn->peer = peer;
 	STAILQ_INIT(&conn->queue);
 	return conn;
 
@@ -99,7 +97,9 @@ vu_conn_destroy(struct vu_conn *conn)
 	while (!STAILQ_EMPTY(&conn->queue))
 		queue_pop(conn);
 	conn_fds_close(&conn->fds);
-	conn_socket_close(&conn->fd);
+	/* Others may hold this end, too: in a message that nobody took, for example. */
+	shutdown(conn->fd, SHUT_RDWR);
+	vu_fd_close(&conn->fd);
 	free(conn);
 }
 
@@ -153,13 +153,19 @@ vu_conn_is_own_end(const struct vu_conn *conn, int fd)
 		names_agree(conn->fd, getpeername, fd, getsockname);
 }
 
+bool
+vu_conn_is_in_frame(const struct vu_conn *conn)
+{
+	return conn->nb_bytes != 0;
+}
+
 /* Append what the socket has, at most nb_wanted bytes of the frame in all. */
 static int
 frame_read(struct vu_conn *conn, size_t nb_wanted)
 {
 	struct conn_fds fds;
 	ssize_t nb_bytes = conn_recv(conn->fd, conn->frame + conn->nb_bytes,
-			nb_wanted - conn->nb_bytes, &fds, conn->budget);
+			nb_wanted - conn->nb_bytes, &fds, conn->peer);
 
 	if (nb_bytes == 0)
 		return -ECONNRESET;
@@ -342,6 +348,12 @@ vu_conn_send(struct vu_conn *conn, const struct vu_reply *reply)
 	};
 
 	return conn->nb_queued == VU_CONN_MAX_QUEUED ? -ENOBUFS : vu_conn_send_parts(conn, &parts);
+}
+
+unsigned int
+vu_conn_nb_queued(const struct vu_conn *conn)
+{
+	return conn->nb_queued;
 }
 
 uint64_t

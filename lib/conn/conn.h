@@ -10,8 +10,8 @@
 #include <sys/un.h>
 
 #include "vu_conn.h"
-#include "vu_fd_peer.h"
 #include "vu_limits.h"
+#include "vu_peer.h"
 
 /** Fds in flight; those in [0, nb) are owned. */
 struct conn_fds {
@@ -26,16 +26,11 @@ void conn_fds_close(struct conn_fds *fds);
 int conn_fds_dup(struct conn_fds *fds, const int *from, unsigned int nb);
 
 /**
- * Read bytes and the fds that come with them, which are tracked in a budget.
+ * Read bytes and the fds that come with them, which are a peer's.
  * @return number of bytes, 0 at the end of the stream, -EBADMSG if fds were cut off or are
- *         too many, -EDQUOT if some came while the budget was full, or -errno; fds is filled if
- *         the number is positive, else empty
+ *         too many, or -errno; fds is filled if the number is positive, else empty
  */
-ssize_t conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds,
-	struct vu_fd_budget *budget);
-
-/** Close a connected socket without waiting for the fds that nobody took out of it. */
-void conn_socket_close(int *fd);
+ssize_t conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds, struct vu_peer *peer);
 
 /** Write bytes, with borrowed fds on the first. @return number of bytes, or -errno */
 ssize_t conn_send(int sock, const struct vu_conn_parts *parts);

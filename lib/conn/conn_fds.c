@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,9 +19,8 @@
 #endif
 
 /*
- * The kernel puts at most 253 fds into one message. What does not fit here it would close
- * itself, and the receiver waits for that: there is room for all, and for other things that a
- * peer can switch on in a socket that it gave us.
+ * The kernel puts at most 253 fds into one message, and other things that a peer can switch on in a
+ * socket that it gave us.
  */
 #define CONTROL_FDS 253
 #define CONTROL_OTHERS 512
@@ -59,7 +57,7 @@ conn_fds_dup(struct conn_fds *fds, const int *from, unsigned int nb)
 
 /* Keep the first VU_MAX_MSG_FDS; returns how many came. */
 static unsigned int
-fds_collect(struct msghdr *header, struct conn_fds *fds, struct vu_fd_budget *budget)
+fds_collect(struct msghdr *header, struct conn_fds *fds, struct vu_peer *peer)
 {
 	struct cmsghdr *cmsg;
 	unsigned int nb = 0;
@@ -74,8 +72,8 @@ fds_collect(struct msghdr *header, struct conn_fds *fds, struct vu_fd_budget *bu
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
-			vu_fd_track(fd, budget);
-			if (cmsg->cmsg_type == SCM_RIGHTS && fds->nb < VU_MAX_MSG_FDS)
+			if (vu_fd_track(fd, peer) && cmsg->cmsg_type == SCM_RIGHTS &&
+					fds->nb < VU_MAX_MSG_FDS)
 				fds->fds[fds->nb++] = fd;
 			else
 				vu_fd_close(&fd);
@@ -85,7 +83,7 @@ fds_collect(struct msghdr *header, struct conn_fds *fds, struct vu_fd_budget *bu
 }
 
 ssize_t
-conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds, struct vu_fd_budget *budget)
+conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds, struct vu_peer *peer)
 {
 	struct iovec iov = { .iov_base = bytes, .iov_len = len };
 	union control control;
@@ -105,26 +103,12 @@ conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds, struct vu_fd_
 	while (nb_bytes < 0 && errno == EINTR);
 	if (nb_bytes < 0)
 		return -errno;
-	nb_fds = fds_collect(&header, fds, budget);
+	nb_fds = fds_collect(&header, fds, peer);
 	if ((header.msg_flags & MSG_CTRUNC) != 0 || nb_fds != fds->nb)
 		nb_bytes = -EBADMSG;
-	else if (nb_fds != 0 && vu_fd_budget_is_full(budget))
-		nb_bytes = -EDQUOT;
 	if (nb_bytes < 0)
 		conn_fds_close(fds);
 	return nb_bytes;
-}
-
-void
-conn_socket_close(int *fd)
-{
-	int nb_unread;
-
-	/* Nobody can send any more: fds are left in the socket only if bytes are. */
-	if (shutdown(*fd, SHUT_RDWR) == 0 && ioctl(*fd, FIONREAD, &nb_unread) == 0 &&
-			nb_unread == 0)
-		vu_fd_untrack(*fd);
-	vu_fd_close(fd);
 }
 
 static void

@@ -2,8 +2,9 @@
  *
  * Unix stream sockets that carry framed messages with fds: one connection, the listening
  * socket and its file, the client's connect. Handles frames, not their meaning.
- * Nothing here waits, apart from a short wait for another process that starts on the same socket
- * path. The owner adds interest in the fds itself.
+ * Nothing here means to wait, apart from a short wait for another process that starts on the same
+ * socket path; but the kernel may, as long as a peer likes, with every call on its socket or fds.
+ * The owner adds interest in the fds itself.
  */
 #ifndef VU_CONN_H
 #define VU_CONN_H
@@ -18,27 +19,27 @@
 #define VU_CONN_MAX_QUEUED 32
 
 struct vu_conn;
-struct vu_fd_budget;
 struct vu_listener;
+struct vu_peer;
 
 /**
  * Make a connection of a connected socket.
  *
- * @param fd       Unix stream socket, owned by this function on every path; becomes non-blocking
- * @param budget  the socket and the fds that come are tracked in it, see vu_fd_peer.h;
- *                 outlives the connection; NULL: the common one
+ * @param fd    Unix stream socket, owned by this function on every path; becomes non-blocking
+ * @param peer  whose the fds are that come, see vu_peer.h; outlives the connection; NULL: nobody's,
+ *              to close them may make the closer wait
  * @return the connection; NULL with rte_errno ENOMEM, EBADF, ENOTSOCK, or EPROTOTYPE (a socket of
  *         another family or type)
- * @context control lcore
+ * @context the peer's thread; without a peer, one thread at a time
  */
-struct vu_conn *vu_conn_create(int fd, struct vu_fd_budget *budget);
+struct vu_conn *vu_conn_create(int fd, struct vu_peer *peer);
 
 /**
  * Close a connection, with the fds that came with an incomplete frame and all frames that
  * were not sent yet.
  *
  * @param conn  may be NULL
- * @context control lcore
+ * @context as vu_conn_create()
  */
 void vu_conn_destroy(struct vu_conn *conn);
 
@@ -47,7 +48,7 @@ void vu_conn_destroy(struct vu_conn *conn);
  *
  * @param conn  from vu_conn_create()
  * @return the socket; stays the connection's
- * @context control lcore
+ * @context as vu_conn_create()
  */
 int vu_conn_fd(const struct vu_conn *conn);
 
@@ -59,9 +60,17 @@ int vu_conn_fd(const struct vu_conn *conn);
  * @param conn  from vu_conn_create()
  * @param fd    socket
  * @return true if it must not be kept
- * @context control lcore
+ * @context as vu_conn_create()
  */
 bool vu_conn_is_own_end(const struct vu_conn *conn, int fd);
+
+/**
+ * Check whether a part of a frame has arrived, and the rest has not.
+ *
+ * @param conn  from vu_conn_create()
+ * @context as vu_conn_create()
+ */
+bool vu_conn_is_in_frame(const struct vu_conn *conn);
 
 /**
  * Take the next frame from the socket, in whatever pieces it arrives. Never reads beyond the frame,
@@ -77,11 +86,10 @@ bool vu_conn_is_own_end(const struct vu_conn *conn, int fd);
  *         middle of a frame; -ENOTSUP, -EPROTO or -EBADMSG from vu_msg_decode(), which leaves
  *         request, need_reply and spec in msg; -EBADMSG with request 0 for fds in the wrong
  *         place or more than VU_MAX_MSG_FDS of them, or if this process has no fd left for
- *         them; -EDQUOT with request 0 for fds while too many others cannot be closed; any
- *         other -errno of the socket. After a payload size above VU_MAX_MSG_BYTES and
+ *         them; any other -errno of the socket. After a payload size above VU_MAX_MSG_BYTES and
  *         after wrong fds the stream has lost its framing: every later call returns
  *         -EBADMSG
- * @context control lcore
+ * @context as vu_conn_create()
  */
 int vu_conn_receive(struct vu_conn *conn, struct vu_msg *msg, const struct vu_msg_limits *limits);
 
@@ -94,7 +102,7 @@ int vu_conn_receive(struct vu_conn *conn, struct vu_msg *msg, const struct vu_ms
  * @return 0; -ENOBUFS VU_CONN_MAX_QUEUED frames are waiting, the peer does not read; -ECONNRESET
  *         the peer is gone; -EMFILE or -ENOMEM the frame could not be queued; other -errno of the
  *         socket. A failed frame may have left in part: the connection is of no use afterwards
- * @context control lcore
+ * @context as vu_conn_create()
  */
 int vu_conn_send(struct vu_conn *conn, const struct vu_reply *reply);
 
@@ -103,7 +111,7 @@ int vu_conn_send(struct vu_conn *conn, const struct vu_reply *reply);
  *
  * @param conn  from vu_conn_create()
  * @return true if the owner should add EPOLLOUT to its interest and call vu_conn_flush() then
- * @context control lcore
+ * @context as vu_conn_create()
  */
 bool vu_conn_wants_write(const struct vu_conn *conn);
 
@@ -113,7 +121,7 @@ bool vu_conn_wants_write(const struct vu_conn *conn);
  * @param conn  from vu_conn_create()
  * @return 0, with frames left if vu_conn_wants_write(); -ECONNRESET the peer is gone, or other
  *         -errno of the socket
- * @context control lcore
+ * @context as vu_conn_create()
  */
 int vu_conn_flush(struct vu_conn *conn);
 
@@ -137,7 +145,7 @@ typedef bool (*vu_frame_check_fn)(void *arg, const struct vhost_user_header *hea
  * @return 1 = one frame; 0 = no whole frame there yet; -EBADMSG refused by check, longer than
  *         VU_MAX_MSG_BYTES, or with fds in the wrong place: every later call returns it
  *         too; -ECONNRESET the peer is gone, or other -errno
- * @context control lcore
+ * @context as vu_conn_create()
  */
 int vu_conn_receive_frame(struct vu_conn *conn, struct vu_frame *frame, vu_frame_check_fn check,
 	void *arg);
@@ -158,16 +166,19 @@ struct vu_conn_parts {
  * @return 0; -EMFILE or -ENOMEM the frame could not be queued, and nothing of it has left;
  *         -ECONNRESET the peer is gone, or the rest of the frame could not be queued; other -errno
  *         of the socket
- * @context control lcore
+ * @context as vu_conn_create()
  */
 int vu_conn_send_parts(struct vu_conn *conn, const struct vu_conn_parts *parts);
+
+/** Frames that have not left whole. @context as vu_conn_create() */
+unsigned int vu_conn_nb_queued(const struct vu_conn *conn);
 
 /**
  * Length of the queue.
  *
  * @param conn  from vu_conn_create()
  * @return bytes of the frames that have not left whole
- * @context control lcore
+ * @context as vu_conn_create()
  */
 uint64_t vu_conn_queued_bytes(const struct vu_conn *conn);
 

@@ -14,9 +14,9 @@
 #include <rte_errno.h>
 
 #include "vu_fd.h"
-#include "vu_fd_peer.h"
 #include "vu_limits.h"
 #include "vu_log.h"
+#include "vu_peer.h"
 #include "vu_virtio.h"
 #include "vu_wire.h"
 
@@ -78,10 +78,10 @@ vu_device_create(const char *driver, const struct vu_device_conf *conf)
 		return NULL;
 	}
 	dev->ops = ops;
-	dev->fd_budget = vu_fd_budget_create();
-	rc = dev->fd_budget == NULL ? -ENOMEM : device_init(dev, conf);
+	dev->peers = vu_peer_group_create();
+	rc = dev->peers == NULL ? -ENOMEM : device_init(dev, conf);
 	if (rc != 0) {
-		vu_fd_budget_destroy(dev->fd_budget);
+		vu_peer_group_put(dev->peers);
 		free(dev);
 		rte_errno = -rc;
 		return NULL;
@@ -119,7 +119,7 @@ vu_device_destroy(struct vu_device *dev)
 	TAILQ_REMOVE(&device_list, dev, link);
 	dev->ops->destroy(dev);
 	device_queues_destroy(dev);
-	vu_fd_budget_destroy(dev->fd_budget);
+	vu_peer_group_put(dev->peers);
 	free(dev);
 }
 
@@ -135,10 +135,10 @@ vu_device_fault_log(struct vu_device *dev)
 	return &dev->fault_log;
 }
 
-struct vu_fd_budget *
-vu_device_fd_budget(const struct vu_device *dev)
+struct vu_peer_group *
+vu_device_peers(const struct vu_device *dev)
 {
-	return dev->fd_budget;
+	return dev->peers;
 }
 
 void

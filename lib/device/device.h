@@ -87,7 +87,7 @@ struct vu_device {
 	struct device_change change;
 	uint32_t nb_stalls;        /**< notifications that blocked, see vu_device_refuses_calls() */
 	uint64_t stall_tsc;        /**< of the last one */
-	struct vu_fd_budget *fd_budget; /* of what front-ends send */
+	struct vu_peer_group *peers; /**< front-ends, past ones included */
 	struct vu_log_limit life_log;  /**< lines about connections and rings that come and go */
 	struct vu_log_limit fault_log; /**< lines about what a front-end does wrong */
 	vu_device_done_fn disconnected;
@@ -150,8 +150,6 @@ void device_log_release(struct vu_device *dev);
 void device_queue_report(struct device_queue *queue);
 /** Fds of the front-end blocked who wrote to them. */
 void device_count_stalls(struct vu_device *dev, uint64_t nb);
-/** Write an eventfd of the front-end, for a queue that nobody polls. */
-void device_queue_signal(struct device_queue *queue, int fd);
 /** Close the fds that data lcores have left. */
 void device_queue_close_retired(struct device_queue *queue);
 

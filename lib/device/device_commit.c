@@ -13,6 +13,7 @@
 
 #include "vu_log.h"
 #include "vu_mem.h"
+#include "vu_peer.h"
 #include "vu_trace.h"
 
 bool
@@ -65,7 +66,7 @@ queue_release(struct device_queue *queue)
 	device_queue_report(queue);
 	/* A notification that was put off. */
 	if (head->vring.pos.is_delayed) {
-		device_queue_signal(queue, queue->retired_snapshot->call_fd);
+		vu_fd_notify(queue->retired_snapshot->call_fd);
 		vu_counter_add(&head->vring.pos.counters.nb_notifications, 1);
 		head->vring.pos.is_delayed = false;
 	}
@@ -82,7 +83,7 @@ queue_refuse(struct device_queue *queue)
 
 	vu_store(&head->vring.pos.fault, (uint8_t)VU_VRING_BAD_ADDRESS);
 	vu_counter_add(&head->counters.nb_faults, 1);
-	device_queue_signal(queue, head->vring.err_fd);
+	vu_fd_notify(head->vring.err_fd);
 	VU_LOG_LIMITED(&head->dev->fault_log, DEVICE, WARNING, "%s: queue %u: cannot start: %s",
 		head->dev->name, head->vring.idx, queue->refusal == EFAULT ?
 		"a ring address lies outside guest memory" : rte_strerror(queue->refusal));

@@ -11,6 +11,7 @@
 #include <rte_cycles.h>
 
 #include "vu_fd.h"
+#include "vu_peer.h"
 #include "vu_vring_notify.h"
 
 #define BLOCKED_STALLS 3
@@ -47,13 +48,6 @@ vu_device_refuses_calls(struct vu_device *dev)
 	if (rte_rdtsc() - dev->stall_tsc > BLOCKED_SECONDS * rte_get_tsc_hz())
 		dev->nb_stalls = 0;
 	return dev->nb_stalls >= BLOCKED_STALLS;
-}
-
-void
-device_queue_signal(struct device_queue *queue, int fd)
-{
-	if (vu_fd_signal_bounded(fd) == -EINTR)
-		device_count_stalls(queue->head.dev, 1);
 }
 
 void
@@ -121,7 +115,7 @@ device_queue_close_retired(struct device_queue *queue)
 {
 	/* An event on the old call fd may have been missed: repeat it on the new one. */
 	if (queue->has_new_call && queue->head.vring.snapshot != NULL)
-		device_queue_signal(queue, queue->head.vring.call_fd);
+		vu_fd_notify(queue->head.vring.call_fd);
 	queue->has_new_call = false;
 	vu_fd_close(&queue->retired_call_fd);
 	vu_fd_close(&queue->retired_err_fd);

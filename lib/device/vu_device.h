@@ -25,7 +25,7 @@ VU_API_BEGIN
 struct vu_channel_request;
 struct vu_device;
 struct vu_exec_app;
-struct vu_fd_budget;
+struct vu_peer_group;
 struct vu_gpu_request;
 struct vu_log_limit;
 struct vu_mem_table;
@@ -331,8 +331,8 @@ struct vu_log_limit *vu_device_life_log(struct vu_device *dev);
 /** Limit of log lines about faults of the device's front-ends. @context control lcore */
 struct vu_log_limit *vu_device_fault_log(struct vu_device *dev);
 
-/** Budget in which the fds of the device's front-ends are tracked. @context control lcore */
-struct vu_fd_budget *vu_device_fd_budget(const struct vu_device *dev);
+/** Front-ends of the device, with past ones of whom something is left. @context control lcore */
+struct vu_peer_group *vu_device_peers(const struct vu_device *dev);
 
 /** Virtqueues of the device. @context control lcore */
 uint32_t vu_device_nb_queues(const struct vu_device *dev);

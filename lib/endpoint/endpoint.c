@@ -21,9 +21,9 @@
 #include "vu_conn.h"
 #include "vu_device.h"
 #include "vu_fd.h"
-#include "vu_fd_peer.h"
 #include "vu_log.h"
 #include "vu_parse.h"
+#include "vu_peer.h"
 #include "vu_reactor.h"
 
 #define FIRST_RETRY_MS 10
@@ -47,7 +47,6 @@ struct vu_endpoint {
 	struct vu_backend_session *session;
 	struct vu_listener *listener;
 	struct vu_reactor_fd *listen_source;
-	int waiting_fd;                  /* next front-end of a server */
 	struct vu_backoff backoff;
 	int connect_result;              /* last one logged: 0 or -errno */
 	struct vu_reactor_timer *retry_timer; /* next attempt to connect, or to accept */
@@ -80,11 +79,11 @@ endpoint_set_listen_interest(struct vu_endpoint *endpoint, bool is_interested)
 	vu_reactor_fd_modify(endpoint->listen_source, is_interested ? EPOLLIN : 0);
 }
 
-/* No further connection while too many fds of earlier ones are still open. */
+/* Past front-ends may hold as many threads as they like, but no more than these. */
 static int
 endpoint_next_connection(struct vu_endpoint *endpoint)
 {
-	if (vu_fd_budget_is_full(vu_device_fd_budget(endpoint->dev)))
+	if (vu_peer_group_nb(vu_device_peers(endpoint->dev)) >= VU_MAX_PEERS)
 		return -EDQUOT;
 	return endpoint->conf.kind == VU_ENDPOINT_CLIENT ? vu_connect(endpoint->path) :
 		vu_listener_accept(endpoint->listener);
@@ -94,25 +93,28 @@ static void
 endpoint_accept(void *arg, uint32_t events)
 {
 	struct vu_endpoint *endpoint = arg;
-	int fd = endpoint_next_connection(endpoint);
+	int fd;
 
 	(void)events;
+	if (endpoint->session != NULL) {
+		endpoint_set_listen_interest(endpoint, false);
+		VU_LOG_LIMITED(vu_device_fault_log(endpoint->dev), ENDPOINT, WARNING,
+			"%s: another front-end connects to %s; it waits for the first to leave",
+			vu_device_name(endpoint->dev), endpoint->path);
+		return;
+	}
+	fd = endpoint_next_connection(endpoint);
+	if (fd == -EDQUOT)
+		VU_LOG_LIMITED(vu_device_fault_log(endpoint->dev), ENDPOINT, WARNING,
+			"%s: a front-end waits: what %u earlier ones sent still makes us wait",
+			vu_device_name(endpoint->dev), VU_MAX_PEERS);
 	if (fd < 0 && fd != -EAGAIN) {
 		/* Out of fds or memory: the front-end waits in the backlog until the retry. */
 		endpoint_set_listen_interest(endpoint, false);
 		vu_reactor_timer_start(endpoint->retry_timer, ACCEPT_PAUSE_US, 0);
 	}
-	if (fd < 0)
-		return;
-	if (endpoint->session == NULL) {
+	if (fd >= 0)
 		endpoint_serve(endpoint, fd);
-		return;
-	}
-	VU_LOG_LIMITED(vu_device_fault_log(endpoint->dev), ENDPOINT, WARNING,
-		"%s: another front-end connected to %s; it waits for the first to leave",
-		vu_device_name(endpoint->dev), endpoint->path);
-	endpoint->waiting_fd = fd;
-	endpoint_set_listen_interest(endpoint, false);
 }
 
 /* A client tries for ever: log an attempt only if its result differs from the last one. */
@@ -132,8 +134,9 @@ endpoint_log_connect(struct vu_endpoint *endpoint, int result)
 	else
 		VU_LOG_LIMITED(limit, ENDPOINT, WARNING,
 			"%s: %s: connecting to %s: %s; tries again every %u ms", name, driver,
-			endpoint->path, result == -EDQUOT ? "earlier connections hold too many "
-			"fds" : rte_strerror(-result), endpoint->conf.reconnect_ms);
+			endpoint->path, result == -EDQUOT ?
+			"what earlier front-ends sent still makes us wait" : rte_strerror(-result),
+			endpoint->conf.reconnect_ms);
 }
 
 static void
@@ -193,9 +196,8 @@ endpoint_session_closed(void *arg)
 	} else if (endpoint->conf.kind == VU_ENDPOINT_CLIENT) {
 		vu_reactor_timer_start(endpoint->retry_timer,
 			vu_backoff_next_ms(&endpoint->backoff) * UINT64_C(1000), 0);
-	} else if (endpoint->waiting_fd != VU_FD_NONE) {
+	} else {
 		endpoint_set_listen_interest(endpoint, true);
-		endpoint_serve(endpoint, vu_fd_take(&endpoint->waiting_fd));
 	}
 }
 
@@ -218,7 +220,6 @@ vu_endpoint_close(struct vu_endpoint *endpoint)
 	endpoint->state = ENDPOINT_CLOSING;
 	vu_reactor_fd_remove(endpoint->listen_source);
 	endpoint->listen_source = NULL;
-	vu_fd_close(&endpoint->waiting_fd);
 	vu_reactor_timer_stop(endpoint->retry_timer);
 	if (endpoint->session != NULL)
 		vu_backend_session_close(endpoint->session, "shutting down");
@@ -287,7 +288,6 @@ endpoint_init(struct vu_endpoint *endpoint, const struct vu_endpoint_conf *conf)
 {
 	endpoint->conf = *conf;
 	endpoint->fd = conf->kind == VU_ENDPOINT_FD ? conf->fd : VU_FD_NONE;
-	endpoint->waiting_fd = VU_FD_NONE;
 	endpoint->connect_result = -EINPROGRESS;
 	vu_backoff_init(&endpoint->backoff, FIRST_RETRY_MS, conf->reconnect_ms);
 	endpoint->retry_timer = vu_reactor_timer_create(conf->reactor, endpoint_retry, endpoint);
@@ -328,7 +328,6 @@ vu_endpoint_destroy(struct vu_endpoint *endpoint)
 	vu_reactor_fd_remove(endpoint->listen_source);
 	vu_reactor_timer_destroy(endpoint->retry_timer);
 	vu_listener_destroy(endpoint->listener);
-	vu_fd_close(&endpoint->waiting_fd);
 	vu_fd_close(&endpoint->fd);
 	free(endpoint->path);
 	free(endpoint);

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include <rte_common.h>
-#include <rte_cycles.h>
 #include <rte_errno.h>
 
 #include "vu_log.h"
@@ -31,8 +30,10 @@
 #endif
 
 #define MAX_NODES 1024
-#define POPULATE_PAGES 4096         /* asked about in one call */
-#define POPULATE_PARTS_OF_SECOND 50 /* 20 ms a table */
+/* munmap() keeps others from changing mappings while it looks for pages. */
+#define UNMAP_BYTES (UINT64_C(256) << 20)
+
+#define POPULATE_PAGES 4096 /* asked about in one call */
 #define LONG_BITS (8 * sizeof(unsigned long))
 
 int
@@ -126,10 +127,14 @@ map_open(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64_t us
 static void
 map_close(struct mem_map *map)
 {
-	if (map->xen != NULL)
+	const uint64_t step = RTE_MAX(UNMAP_BYTES, map->file.page_bytes);
+
+	if (map->xen != NULL) {
 		mem_xen_close(map);
-	else
-		munmap(map->base, map->mapped_bytes);
+		return;
+	}
+	for (uint64_t done = 0; done < map->mapped_bytes; done += step)
+		munmap(RTE_PTR_ADD(map->base, done), RTE_MIN(step, map->mapped_bytes - done));
 }
 
 static struct vu_log_limit placements;
@@ -164,11 +169,10 @@ map_populate(const struct mem_map *map)
 
 /*
  * Give the pages that the file has already their entries in our page tables, so that no data lcore
- * takes a page fault for them, and allocate none. Best effort within a bounded time, because a
- * front-end can share terabytes of nothing: others fault in later.
+ * takes a page fault for them, and allocate none. Best effort: others fault in later.
  */
 static void
-map_populate_present(const struct mem_map *map, uint64_t deadline_tsc)
+map_populate_present(const struct mem_map *map)
 {
 	const uint64_t page_bytes = map->file.page_bytes;
 	unsigned char is_present[POPULATE_PAGES];
@@ -179,7 +183,7 @@ map_populate_present(const struct mem_map *map, uint64_t deadline_tsc)
 		uint64_t nb_pages = bytes / page_bytes;
 		uint64_t end;
 
-		if (rte_rdtsc() > deadline_tsc || mincore(hva, bytes, is_present) < 0)
+		if (mincore(hva, bytes, is_present) < 0)
 			return;
 		for (uint64_t first = 0; first < nb_pages; first = end + 1) {
 			for (end = first; end < nb_pages && (is_present[end] & 1) != 0; end++)
@@ -192,7 +196,7 @@ map_populate_present(const struct mem_map *map, uint64_t deadline_tsc)
 }
 
 static int
-map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64_t deadline_tsc)
+map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf)
 {
 	/* The guest's own pages: they are where they are, and mapped already. */
 	if (map->xen != NULL)
@@ -200,19 +204,13 @@ map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64_t
 	map_prefer_node(map, conf->numa_node);
 	if (map->file.is_huge || conf->prefault)
 		return map_populate(map);
-	map_populate_present(map, deadline_tsc);
+	map_populate_present(map);
 	return 0;
-}
-
-uint64_t
-mem_map_populate_deadline(void)
-{
-	return rte_rdtsc() + rte_get_tsc_hz() / POPULATE_PARTS_OF_SECOND;
 }
 
 int
 mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *file,
-		uint64_t used_bytes, uint64_t deadline_tsc, struct mem_map **created)
+		uint64_t used_bytes, struct mem_map **created)
 {
 	struct mem_map *map;
 	int rc;
@@ -226,7 +224,7 @@ mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *fil
 	rc = map_open(map, conf, used_bytes);
 	if (rc < 0)
 		goto free_map;
-	rc = map_prepare(map, conf, deadline_tsc);
+	rc = map_prepare(map, conf);
 	if (rc < 0)
 		goto unmap;
 	map->guard = mem_guard_add(map->base, map->mapped_bytes, file->page_bytes);
@@ -270,18 +268,20 @@ mem_map_matches(const struct mem_map *map, const struct vu_mem_region_conf *conf
 		mem_xen_shows(map->xen, conf) && !mem_map_has_failed(map);
 }
 
+int
+mem_map_node(const struct mem_map *map)
+{
+	void *page = map->hva;
+	int node;
+
+	/* Unlike get_mempolicy(2), this does not fault the page in: anybody may ask. */
+	if (move_pages(0, 1, &page, NULL, &node, 0) < 0 || node < 0)
+		return VU_MEM_NODE_ANY;
+	return node;
+}
+
 bool
 mem_map_has_failed(const struct mem_map *map)
 {
 	return mem_guard_has_failed(map->guard);
-}
-
-int
-mem_map_node(const struct mem_map *map)
-{
-	int node;
-
-	if (get_mempolicy(&node, NULL, 0, map->hva, MPOL_F_NODE | MPOL_F_ADDR) < 0)
-		return VU_MEM_NODE_ANY;
-	return node;
 }

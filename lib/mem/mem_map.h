@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One mapping of one region, held by any number of tables. Used by mem_table.c on the control
- * lcore, which alone counts references. The mapping starts at a page boundary of the file at or
- * before the region and ends at one at or behind it.
+ * One mapping of one region, held by any number of tables of one peer. Used by mem_table.c on the
+ * peer's thread, which alone counts references. The mapping starts at a page boundary of the file
+ * at or before the region and ends at one at or behind it.
  */
 #ifndef MEM_MAP_H
 #define MEM_MAP_H
@@ -54,17 +54,12 @@ int mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *fil
  * @param conf        region; its fd stays the caller's and is not needed afterwards
  * @param file        what mem_file_inspect() found out about the region
  * @param used_bytes  mapped by the other regions of the table, counts for max_table_bytes
- * @param deadline_tsc when to stop looking for pages that are there already, see
- *                    mem_map_populate_deadline()
  * @param map         receives the mapping
  * @return 0; -ERANGE outside the file; -EFBIG above max_table_bytes; -EFAULT or -ENOMEM pages
  *         missing; or -errno
  */
 int mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *file,
-		uint64_t used_bytes, uint64_t deadline_tsc, struct mem_map **map);
-
-/** @return time by which the regions of a table that is built now must have been looked through */
-uint64_t mem_map_populate_deadline(void);
+		uint64_t used_bytes, struct mem_map **map);
 
 /** @return 0, or -EFBIG if a table may not hold so many bytes besides used_bytes */
 int mem_map_check_total(const struct vu_mem_region_conf *conf, uint64_t mapped_bytes,
@@ -80,10 +75,10 @@ void mem_map_put(struct mem_map *map);
 bool mem_map_matches(const struct mem_map *map, const struct vu_mem_region_conf *conf,
 		const struct mem_file *file);
 
+/** @return node of the first page; VU_MEM_NODE_ANY: there is none yet, or it is not reported */
+int mem_map_node(const struct mem_map *map);
+
 /** @return true if the file shrank under the mapping */
 bool mem_map_has_failed(const struct mem_map *map);
-
-/** @return node of the first page, or VU_MEM_NODE_ANY */
-int mem_map_node(const struct mem_map *map);
 
 #endif /* MEM_MAP_H */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Snapshots of guest memory: built, derived and destroyed on the control lcore, searched on any.
+ * Snapshots of guest memory: built, derived and destroyed on the thread of the peer whose memory it
+ * is, searched on any.
  * Every table comes out of one function, table_build(), from a plan that lists its regions;
  * nothing is mapped before the whole plan has been checked.
  */
@@ -17,8 +18,15 @@
 #include "vu_limits.h"
 #include "vu_log.h"
 #include "vu_math.h"
+#include "vu_peer.h"
 
 #include "mem_map.h"
+
+/* The last that becomes of a table. */
+struct mem_table_end {
+	struct vu_peer_job job;
+	struct vu_mem_table *table;
+};
 
 /* A region to be: a mapping that another table holds, or a description still to be mapped. */
 struct plan_region {
@@ -32,7 +40,6 @@ struct plan_region {
 struct plan {
 	const struct vu_mem_table *old; /* where mappings may be found again, or NULL */
 	const char *owner_name;
-	uint64_t deadline_tsc;          /* for all regions together: there may be hundreds */
 	unsigned int nb_regions;
 	struct plan_region regions[VU_MAX_MEM_SLOTS];
 };
@@ -66,7 +73,6 @@ plan_init(struct plan *plan, const struct vu_mem_table *old, const char *owner_n
 {
 	plan->old = old;
 	plan->owner_name = owner_name;
-	plan->deadline_tsc = mem_map_populate_deadline();
 	plan->nb_regions = 0;
 }
 
@@ -204,8 +210,7 @@ region_map(const struct plan *plan, const struct plan_region *region, uint64_t *
 		if (rc == 0)
 			mem_map_get(*map);
 	} else {
-		rc = mem_map_create(region->conf, &file, *used_bytes, plan->deadline_tsc,
-			map);
+		rc = mem_map_create(region->conf, &file, *used_bytes, map);
 	}
 	if (rc < 0)
 		return plan_refuse(plan, region, rc, map_refusal(rc));
@@ -231,10 +236,11 @@ table_alloc(unsigned int nb_regions, const char *owner_name)
 {
 	size_t regions_bytes = (nb_regions + 1) * sizeof(struct vu_mem_region);
 	size_t maps_bytes = nb_regions * sizeof(struct mem_map *);
+	size_t end_bytes = sizeof(struct mem_table_end);
 	size_t order_bytes = 2 * nb_regions * sizeof(uint16_t); /* by uva and by hva */
 	size_t name_bytes = strlen(owner_name) + 1;
-	size_t bytes = sizeof(struct vu_mem_table) + regions_bytes + maps_bytes + order_bytes +
-		name_bytes;
+	size_t bytes = sizeof(struct vu_mem_table) + regions_bytes + maps_bytes + end_bytes +
+		order_bytes + name_bytes;
 	struct vu_mem_table *table;
 	uint8_t *tail;
 
@@ -243,9 +249,13 @@ table_alloc(unsigned int nb_regions, const char *owner_name)
 	memset(table, 0, bytes);
 	tail = (uint8_t *)&table->regions[nb_regions + 1];
 	table->maps = (struct mem_map **)tail;
-	table->by_uva = (uint16_t *)(tail + maps_bytes);
+	tail += maps_bytes;
+	table->end = (struct mem_table_end *)tail;
+	table->end->table = table;
+	tail += end_bytes;
+	table->by_uva = (uint16_t *)tail;
 	table->by_hva = table->by_uva + nb_regions;
-	table->owner_name = memcpy(tail + maps_bytes + order_bytes, owner_name, name_bytes);
+	table->owner_name = memcpy(tail + order_bytes, owner_name, name_bytes);
 	return table;
 }
 
@@ -385,13 +395,34 @@ vu_mem_table_remove(const struct vu_mem_table *old, uint64_t gpa, uint64_t uva, 
 }
 
 void
+vu_mem_table_set_peer(struct vu_mem_table *table, struct vu_peer *peer)
+{
+	table->peer = vu_peer_get(peer);
+}
+
+static void
+table_free(struct vu_peer_job *job)
+{
+	struct vu_mem_table *table = container_of(job, struct mem_table_end, job)->table;
+	struct vu_peer *peer = table->peer;
+
+	for (unsigned int i = 0; i < table->nb_regions; i++)
+		mem_map_put(table->maps[i]);
+	free(table);
+	if (peer != NULL)
+		vu_peer_put(peer);
+}
+
+void
 vu_mem_table_destroy(struct vu_mem_table *table)
 {
 	if (table == NULL)
 		return;
-	for (unsigned int i = 0; i < table->nb_regions; i++)
-		mem_map_put(table->maps[i]);
-	free(table);
+	table->end->job.fn = table_free;
+	if (table->peer != NULL)
+		vu_peer_post(table->peer, &table->end->job);
+	else
+		table_free(&table->end->job);
 }
 
 bool

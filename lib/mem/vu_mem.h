@@ -18,6 +18,7 @@ VU_API_BEGIN
 
 /** Snapshot of guest memory; immutable once created. */
 struct vu_mem_table;
+struct vu_peer;
 
 /** Value of a NUMA node that nobody asked for or nobody knows. */
 #define VU_MEM_NODE_ANY (-1)
@@ -72,7 +73,7 @@ struct vu_mem_region_info {
  *         region lies outside its file; EFBIG more than max_table_bytes; EFAULT or ENOMEM pages
  *         could not be allocated; or the errno of fstat(2) or mmap(2). In a build for Xen also
  *         EINVAL flags that exclude each other, ENOTSUP mapping on demand, or that of a Xen device
- * @context control lcore
+ * @context the peer's thread, or one thread at a time
  */
 struct vu_mem_table *vu_mem_table_create(const struct vu_mem_region_conf *regions,
 		unsigned int nb_regions, const char *owner_name);
@@ -85,7 +86,7 @@ struct vu_mem_table *vu_mem_table_create(const struct vu_mem_region_conf *region
  * @param regions     as for vu_mem_table_create()
  * @param nb_regions  0..VU_MAX_MEM_SLOTS
  * @return table, or NULL with rte_errno as vu_mem_table_create()
- * @context control lcore
+ * @context the peer's thread, or one thread at a time
  */
 struct vu_mem_table *vu_mem_table_replace(const struct vu_mem_table *old,
 		const struct vu_mem_region_conf *regions, unsigned int nb_regions);
@@ -96,7 +97,7 @@ struct vu_mem_table *vu_mem_table_replace(const struct vu_mem_table *old,
  * @param old     table in use; stays valid and unchanged
  * @param region  new region; its fd is consumed on every path
  * @return table, or NULL with rte_errno as vu_mem_table_create()
- * @context control lcore
+ * @context the peer's thread, or one thread at a time
  */
 struct vu_mem_table *vu_mem_table_add(const struct vu_mem_table *old,
 		const struct vu_mem_region_conf *region);
@@ -108,7 +109,7 @@ struct vu_mem_table *vu_mem_table_add(const struct vu_mem_table *old,
  * @param table   table
  * @param region  region to look for; its fd stays the caller's
  * @return true if adding the region would change nothing
- * @context control lcore
+ * @context the peer's thread, or one thread at a time
  */
 bool vu_mem_table_shows(const struct vu_mem_table *table, const struct vu_mem_region_conf *region);
 
@@ -120,16 +121,25 @@ bool vu_mem_table_shows(const struct vu_mem_table *table, const struct vu_mem_re
  * @param uva  first front-end address of the region
  * @param len  bytes of the region
  * @return table, or NULL with rte_errno: ENOENT no such region; ENOMEM
- * @context control lcore
+ * @context the peer's thread, or one thread at a time
  */
 struct vu_mem_table *vu_mem_table_remove(const struct vu_mem_table *old, uint64_t gpa,
 		uint64_t uva, uint64_t len);
 
 /**
+ * Leave unmapping to a peer's thread, from any thread that destroys the table.
+ *
+ * @param table  new
+ * @param peer   held until the table is freed
+ * @context the peer's thread
+ */
+void vu_mem_table_set_peer(struct vu_mem_table *table, struct vu_peer *peer);
+
+/**
  * Free a table and unmap what no other table of its lineage holds.
  *
  * @param table  table that no lcore can reach any more (grace period over), or NULL
- * @context control lcore
+ * @context any thread if the table has a peer, else one thread at a time
  */
 void vu_mem_table_destroy(struct vu_mem_table *table);
 
@@ -158,18 +168,18 @@ unsigned int vu_mem_table_nb_regions(const struct vu_mem_table *table);
  * @param region_idx  0..nb_regions-1
  * @param info        receives the description
  * @return 0, or -EINVAL no such region
- * @context control lcore
+ * @context any thread that may use the table
  */
 int vu_mem_region_info_get(const struct vu_mem_table *table, unsigned int region_idx,
 		struct vu_mem_region_info *info);
 
 /**
- * Find the NUMA node that holds the first page of a region. Allocates that page if need be.
+ * NUMA node that holds the first page of a region.
  *
  * @param table       table
  * @param region_idx  0..nb_regions-1
- * @return node, or VU_MEM_NODE_ANY: no such region, or the kernel does not report it (containers)
- * @context control lcore
+ * @return node, or VU_MEM_NODE_ANY: no such region, no page yet, or the kernel does not report it
+ * @context any thread that may use the table
  */
 int vu_mem_region_node(const struct vu_mem_table *table, unsigned int region_idx);
 

@@ -25,6 +25,7 @@ VU_API_BEGIN
 #define VU_MEM_LOG_WORD_BITS 64
 
 struct mem_map;
+struct vu_peer;
 
 /** A mapped log; fixed after creation, except the counter. */
 struct vu_mem_log {
@@ -43,11 +44,25 @@ struct vu_mem_log {
  * @param offset_bytes  where it begins in the file, any alignment
  * @return log; NULL with rte_errno: EINVAL length 0, or no such file; ERANGE it reaches past its
  *         file; ENOMEM; or the errno of fstat(2) or mmap(2)
- * @context control lcore
+ * @context the peer's thread, or one thread at a time
  */
 struct vu_mem_log *vu_mem_log_create(int fd, uint64_t len_bytes, uint64_t offset_bytes);
 
-/** Unmap a log that no lcore can reach any more; NULL is allowed. @context control lcore */
+/**
+ * Leave unmapping to a peer's thread, from any thread that destroys the log.
+ *
+ * @param log   new
+ * @param peer  held until the log is freed
+ * @context the peer's thread
+ */
+void vu_mem_log_set_peer(struct vu_mem_log *log, struct vu_peer *peer);
+
+/**
+ * Unmap a log that no lcore can reach any more.
+ *
+ * @param log  NULL is allowed
+ * @context any thread if the log has a peer, else one thread at a time
+ */
 void vu_mem_log_destroy(struct vu_mem_log *log);
 
 /**

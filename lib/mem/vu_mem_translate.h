@@ -33,6 +33,8 @@ struct vu_mem_region {
 };
 
 struct mem_map;
+struct mem_table_end;
+struct vu_peer;
 
 /** Snapshot of guest memory; all of it is fixed after creation. */
 struct vu_mem_table {
@@ -41,6 +43,8 @@ struct vu_mem_table {
 	uint16_t *by_hva;         /**< and of our own addresses */
 	struct mem_map **maps;    /**< mapping of each region; private to this folder */
 	const char *owner_name;   /**< for log lines */
+	struct vu_peer *peer;     /**< whose thread unmaps; NULL: who destroys the table */
+	struct mem_table_end *end; /**< private to this folder */
 	/** In order of gpa; one region of length 0 follows the last one. */
 	alignas(RTE_CACHE_LINE_SIZE) struct vu_mem_region regions[];
 };

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vu_fd_peer.h"
+#include "vu_peer.h"
 #include "vu_mem.h"
 #include "vu_parse.h"
 #include "vu_virtio.h"
@@ -52,8 +52,8 @@ telemetry_info(struct vu_sched *sched, const char *params, struct rte_tel_data *
 	telemetry_add_uint(data, "features", vu_device_acked_features(dev));
 	telemetry_add_uint(data, "nb_mem_regions", mem != NULL ? vu_mem_table_nb_regions(mem) : 0);
 	telemetry_add_uint(data, "log_misses", vu_device_nb_log_misses(dev));
-	telemetry_add_uint(data, "closing_fds",
-		vu_fd_budget_nb_closing(vu_device_fd_budget(dev)));
+	telemetry_add_uint(data, "peers",
+		vu_peer_group_nb(vu_device_peers(dev)));
 	vu_device_figures(dev, info_add_figure, data);
 	return 0;
 }

@@ -24,7 +24,7 @@
 #include <rte_mempool.h>
 
 #include "expect.h"
-#include "vu_fd_peer.h"
+#include "vu_peer.h"
 
 #define CLOSING_SECONDS 20
 #define LINE_BYTES (PATH_MAX + 128)
@@ -162,7 +162,7 @@ leak_check_settle(void)
 {
 	const time_t end = time(NULL) + CLOSING_SECONDS;
 
-	WAIT_WHILE(vu_fd_nb_closing() != 0 && time(NULL) < end)
+	WAIT_WHILE(vu_peer_nb() != 0 && time(NULL) < end)
 		usleep(100);
 }
 

@@ -195,6 +195,7 @@ session_port_connect(struct session_port *port)
 	CHECK(port->session == NULL);
 	conf.fd = fake_frontend_open(&port->frontend, session_port_turn, port);
 	CHECK(conf.fd >= 0);
+	conf.is_threadless = true;
 	port->session = vu_backend_session_open(&conf);
 	CHECK(port->session != NULL);
 }
@@ -204,6 +205,8 @@ session_port_wait_closed(struct session_port *port)
 {
 	WAIT_WHILE(port->session != NULL)
 		session_rig_turn(port->rig);
+	/* What is left of the door, if it has no thread. */
+	session_rig_turn(port->rig);
 	CHECK_EQ(vu_device_state(port->dev), VU_DEVICE_IDLE);
 	CHECK(vu_device_mem(port->dev) == NULL);
 }

@@ -6,6 +6,8 @@
 
 #include <sys/socket.h>
 
+#define CHANNEL_TURNS 6 /* to the session and back */
+
 static void
 channel_done(void *arg, int rc, int fd)
 {
@@ -103,7 +105,7 @@ channel_answer(struct channel_fixture *f, uint32_t request, uint64_t value, int 
 	if (fd != VU_FD_NONE)
 		vu_reply_add_fd(&frame, fd);
 	rc = vu_conn_send(f->peer, &frame);
-	for (unsigned int i = 0; i < 3; i++)
+	for (unsigned int i = 0; i < CHANNEL_TURNS; i++)
 		session_rig_turn(f->fix.rig);
 	return rc;
 }

@@ -4,6 +4,7 @@
  * send too little, too much, or do not read.
  */
 #include "expect.h"
+#include "door_line.h"
 #include "session_fixture.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 
 #include "fake_fuse.h"
 #include "leak_check.h"
-#include "vu_fd_peer.h"
 
 VU_TEST(session, ends_when_front_end_leaves)
 {
@@ -389,12 +389,12 @@ VU_TEST(session, replies_wait_for_a_slow_reader)
 
 	fixture_create(&fix, "forward=loopback");
 	/* The kernel makes this its minimum: room for a few replies. */
-	CHECK_EQ(setsockopt(vu_conn_fd(fix.session->conn), SOL_SOCKET, SO_SNDBUF, &bytes,
-		sizeof(bytes)), 0);
+	CHECK_EQ(setsockopt(vu_conn_fd(fix.session->door->first->conn), SOL_SOCKET, SO_SNDBUF,
+		&bytes, sizeof(bytes)), 0);
 	for (unsigned int i = 0; i < 25; i++)
 		CHECK_EQ(send_get_features(&fix), 0);
 	turn_often(&fix);
-	CHECK(vu_conn_wants_write(fix.session->conn));
+	CHECK(vu_conn_wants_write(fix.session->door->first->conn));
 	for (unsigned int i = 0; i < 25; i++) {
 		CHECK_EQ(fake_frontend_receive(&fix.frontend, &reply), 0);
 		CHECK_EQ(reply.request, VHOST_USER_GET_FEATURES);
@@ -409,8 +409,8 @@ VU_TEST(session, ends_for_a_peer_that_never_reads)
 	int bytes = 1;
 
 	fixture_create(&fix, "forward=loopback");
-	CHECK_EQ(setsockopt(vu_conn_fd(fix.session->conn), SOL_SOCKET, SO_SNDBUF, &bytes,
-		sizeof(bytes)), 0);
+	CHECK_EQ(setsockopt(vu_conn_fd(fix.session->door->first->conn), SOL_SOCKET, SO_SNDBUF,
+		&bytes, sizeof(bytes)), 0);
 	for (unsigned int i = 0; i < 100; i++)
 		CHECK_EQ(send_get_features(&fix), 0);
 	session_port_wait_closed(&fix);
@@ -577,8 +577,8 @@ static void
 connect_by_path(struct session_port *fix, struct vu_listener *listener, const char *path)
 {
 	struct vu_backend_conf conf = {
-		.reactor = fix->rig->reactor, .dev = fix->dev, .closed = session_port_closed,
-		.arg = fix,
+		.reactor = fix->rig->reactor, .dev = fix->dev, .is_threadless = true,
+		.closed = session_port_closed, .arg = fix,
 	};
 
 	fix->frontend = (struct fake_frontend){
@@ -641,34 +641,5 @@ VU_TEST(session, does_not_keep_its_own_other_end)
 	vu_fd_close(&other_fd);
 	vu_listener_destroy(listener);
 	/* Waits for the session's end. */
-	fixture_destroy(&fix);
-}
-
-/* Only the server of its file can close such an fd: no more of them, from this peer. */
-VU_TEST(session, fds_that_do_not_close_end_it)
-{
-	struct session_port fix;
-	struct fake_fuse fuse;
-	const int rc = fake_fuse_start(&fuse);
-	unsigned int nb = 0;
-
-	if (rc == -ENOTSUP)
-		expect_skip();
-	CHECK_EQ(rc, 0);
-	fixture_create(&fix, "forward=loopback");
-	CHECK_EQ(fixture_negotiate(&fix), 0);
-	while (nb < 4 * VU_FD_MAX_CLOSING && fake_frontend_do_fd(&fix.frontend,
-			VHOST_USER_SET_VRING_KICK, 0, fuse.fd) == 1)
-		nb++;
-	CHECK_EQ(nb, VU_FD_MAX_CLOSING + 1);
-	session_port_wait_closed(&fix);
-	CHECK(vu_fd_budget_is_full(vu_device_fd_budget(fix.dev)));
-	fake_fuse_stop(&fuse);
-	close(fuse.fd);
-	leak_check_settle();
-	CHECK(!vu_fd_budget_is_full(vu_device_fd_budget(fix.dev)));
-	fake_frontend_close(&fix.frontend);
-	session_port_connect(&fix);
-	CHECK_EQ(fixture_negotiate(&fix), 0);
 	fixture_destroy(&fix);
 }

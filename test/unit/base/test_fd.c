@@ -87,19 +87,3 @@ VU_TEST(fd, set_nonblocking)
 	vu_fd_close(&ends[1]);
 	CHECK_EQ(vu_fd_set_nonblocking(VU_FD_NONE), -EBADF);
 }
-
-/* A peer that shares the eventfd took O_NONBLOCK back and filled the counter. */
-VU_TEST(fd, bounded_signal_ends)
-{
-	const uint64_t full = UINT64_MAX - 1;
-	int fd = eventfd(0, EFD_CLOEXEC);
-
-	CHECK(fd >= 0);
-	CHECK_EQ(vu_fd_signal_bounded(fd), 0);
-	CHECK_EQ(vu_fd_signal_bounded(VU_FD_NONE), 0);
-	vu_fd_close(&fd);
-	fd = eventfd(0, EFD_CLOEXEC);
-	CHECK_EQ(write(fd, &full, sizeof(full)), sizeof(full));
-	CHECK_EQ(vu_fd_signal_bounded(fd), -EINTR);
-	vu_fd_close(&fd);
-}

@@ -6,7 +6,6 @@
 #include "vu_daemon.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -17,11 +16,10 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
-#include "fake_fuse.h"
 #include "probe_device.h"
 #include "vu_conn.h"
 #include "vu_fd.h"
-#include "vu_fd_peer.h"
+#include "vu_peer.h"
 
 #include "test.h"
 
@@ -37,7 +35,7 @@ struct daemon_fixture {
 	int exit_fd;
 	struct vu_daemon_listener *listener;
 	unsigned int nb_removed;
-	struct fake_fuse fuse;
+	struct vu_peer *peers[VU_MAX_PEERS];
 	bool is_served;          /* the other thread had its answer */
 };
 
@@ -343,7 +341,7 @@ shut_out_thread(void *arg)
 	if (conn == NULL)
 		return NULL;
 	if (client_wait(conn, 50) == 0) {
-		fake_fuse_stop(&f->fuse);
+		vu_peer_put(f->peers[0]);
 		f->is_served = client_wait(conn, MAX_SPINS) == 1;
 	}
 	vu_conn_destroy(conn);
@@ -351,23 +349,18 @@ shut_out_thread(void *arg)
 	return NULL;
 }
 
-VU_TEST(daemon_listener, accepts_nobody_while_fds_do_not_close)
+VU_TEST(daemon_listener, accepts_nobody_while_doors_do_not_end)
 {
 	struct daemon_fixture f;
 
 	fixture_create(&f);
-	if (fake_fuse_start(&f.fuse) == -ENOTSUP) {
-		fixture_destroy(&f);
-		expect_skip();
-	}
-	for (unsigned int i = 0; i <= VU_FD_MAX_CLOSING; i++) {
-		int fd = fcntl(f.fuse.fd, F_DUPFD_CLOEXEC, 0);
-
-		vu_fd_track(fd, vu_device_fd_budget(f.dev));
-		vu_fd_close(&fd);
+	for (unsigned int i = 0; i < VU_MAX_PEERS; i++) {
+		f.peers[i] = vu_peer_create(vu_device_peers(f.dev), NULL, NULL);
+		CHECK(f.peers[i] != NULL);
 	}
 	run_with(&f, shut_out_thread);
 	CHECK(f.is_served);
-	close(f.fuse.fd);
+	for (unsigned int i = 1; i < VU_MAX_PEERS; i++)
+		vu_peer_put(f.peers[i]);
 	fixture_destroy(&f);
 }

@@ -17,7 +17,7 @@ backend_serve(struct frontend_fixture *fix, int fd)
 {
 	const struct vu_backend_conf conf = {
 		.reactor = fix->rig.reactor, .dev = fix->dev, .fd = fd,
-		.closed = backend_closed, .arg = fix,
+		.is_threadless = true, .closed = backend_closed, .arg = fix,
 	};
 
 	fix->session = vu_backend_session_open(&conf);

@@ -141,25 +141,6 @@ VU_TEST(mem_map, maps_pages_that_exist)
 	vu_fd_close(&file);
 }
 
-/* A front-end can share terabytes of nothing, in as many regions as it likes. */
-VU_TEST(mem_map, looks_for_pages_as_long_as_there_is_time)
-{
-	struct vu_mem_region_conf conf = { .len = PAGE_BYTES, .fd = memory_file(PAGE_BYTES),
-		.numa_node = VU_MEM_NODE_ANY };
-	struct mem_file file;
-	struct mem_map *map;
-
-	CHECK_EQ(pwrite(conf.fd, "x", 1, 0), 1);
-	CHECK_EQ(mem_file_inspect(&conf, &file), 0);
-	CHECK_EQ(mem_map_create(&conf, &file, 0, UINT64_MAX, &map), 0);
-	CHECK(is_mapped(map->hva) != 0);
-	mem_map_put(map);
-	CHECK_EQ(mem_map_create(&conf, &file, 0, 0, &map), 0);
-	CHECK(is_mapped(map->hva) != 1);
-	mem_map_put(map);
-	vu_fd_close(&conf.fd);
-}
-
 VU_TEST(mem_map, huge_pages_are_there_at_once)
 {
 	int probe = memory_huge_file(2 * HUGE_BYTES);
@@ -270,8 +251,9 @@ VU_TEST(mem_map, knows_the_node_of_a_region)
 
 static const struct sock_filter forbid_numa[] = {
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mbind, 2, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_get_mempolicy, 1, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mbind, 3, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_get_mempolicy, 2, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_move_pages, 1, 0),
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 };
@@ -305,7 +287,7 @@ VU_TEST(mem_map, references_are_counted)
 	struct mem_map *map;
 
 	CHECK_EQ(mem_file_inspect(&conf, &file), 0);
-	CHECK_EQ(mem_map_create(&conf, &file, 0, mem_map_populate_deadline(), &map), 0);
+	CHECK_EQ(mem_map_create(&conf, &file, 0, &map), 0);
 	CHECK(mem_map_matches(map, &conf, &file));
 	other.len--;
 	CHECK(!mem_map_matches(map, &other, &file));
