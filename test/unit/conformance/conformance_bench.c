@@ -268,6 +268,8 @@ bench_observe_cut(struct conf_bench *bench)
 	shutdown(port->frontend.sock, SHUT_WR);
 	for (unsigned int i = 0; i < MAX_TURNS && port->session != NULL; i++)
 		session_rig_turn(&bench->rig);
+	/* The door closes the socket. */
+	session_rig_turn(&bench->rig);
 	nb = recv(port->frontend.sock, &byte, 1, MSG_DONTWAIT);
 	return port->session == NULL && (nb == 0 || (nb < 0 && errno == ECONNRESET)) ?
 		CONF_END : CONF_BROKEN;
