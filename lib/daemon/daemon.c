@@ -100,26 +100,22 @@ daemon_create_stats(struct vu_daemon *daemon)
 }
 
 static void
-daemon_check_lcores(void *arg)
+daemon_log_stall(void *arg)
 {
 	struct vu_daemon *daemon = arg;
-	const uint64_t delay_us = vu_sched_watchdog_delay_us(daemon->sched);
 
-	/* One line for all that follows while the checks are closer together. */
-	if (vu_sched_watchdog_check(daemon->sched) != 0 &&
-		delay_us > vu_sched_watchdog_delay_us(daemon->sched))
-		VU_LOG_LIMITED(&daemon->watchdog_log, DAEMON, WARNING, "a data lcore has reported "
-			"no quiescent state for %u ms: it lacks its CPU, or stalls in a system "
-			"call, which is interrupted", (unsigned int)(delay_us / 1000));
-	/* From now, not periodic: after a stall of the machine two checks would follow at once. */
-	vu_reactor_timer_start(daemon->watchdog, vu_sched_watchdog_delay_us(daemon->sched), 0);
+	VU_LOG_LIMITED(&daemon->watchdog_log, DAEMON, WARNING, "a data lcore has reported no "
+		"quiescent state for 100 ms: it lacks its CPU, or waits in a system call or for a "
+		"page of a guest");
 }
 
-static int
-daemon_create_watchdog(struct vu_daemon *daemon)
+/* Thread of the watchdog. */
+static void
+daemon_stalled(void *arg)
 {
-	daemon->watchdog = vu_reactor_timer_create(daemon->reactor, daemon_check_lcores, daemon);
-	return daemon->watchdog != NULL ? 0 : -rte_errno;
+	struct vu_daemon *daemon = arg;
+
+	vu_reactor_post(daemon->reactor, &daemon->stall_call);
 }
 
 static int
@@ -156,8 +152,6 @@ daemon_create_parts(struct vu_daemon *daemon, struct vu_daemon_conf *conf)
 		rc = daemon_create_mem_guard(daemon);
 	if (rc == 0)
 		rc = daemon_create_stats(daemon);
-	if (rc == 0)
-		rc = daemon_create_watchdog(daemon);
 	if (rc == 0)
 		rc = daemon_create_ports(daemon, conf);
 	return rc;
@@ -205,6 +199,10 @@ daemon_start(struct vu_daemon *daemon)
 
 	if (rc != 0)
 		return rc;
+	vu_reactor_call_init(&daemon->stall_call, daemon_log_stall, daemon);
+	rc = vu_sched_watchdog_start(daemon->sched, daemon_stalled, daemon);
+	if (rc != 0)
+		return rc;
 	if (vu_telemetry_start(&telemetry) != 0)
 		VU_LOG(DAEMON, WARNING, "telemetry commands are not available");
 	for (unsigned int i = 0; i < daemon->nb_ports && rc == 0; i++) {
@@ -213,7 +211,6 @@ daemon_start(struct vu_daemon *daemon)
 	}
 	if (rc == 0)
 		rc = daemon_exits_start(daemon);
-	vu_reactor_timer_start(daemon->watchdog, vu_sched_watchdog_delay_us(daemon->sched), 0);
 	if (daemon->stats_timer != NULL)
 		vu_reactor_timer_start(daemon->stats_timer, stats_us, stats_us);
 	return rc;
@@ -246,6 +243,7 @@ vu_daemon_run(struct vu_daemon *daemon)
 		rc = vu_reactor_run(daemon->reactor);
 	daemon_close_ports(daemon);
 	daemon_exits_stop(daemon);
+	vu_sched_watchdog_stop(daemon->sched);
 	vu_reactor_shutdown(daemon->reactor);
 	vu_telemetry_stop();
 	vu_sched_stop(daemon->sched);
@@ -282,7 +280,6 @@ vu_daemon_destroy(struct vu_daemon *daemon)
 	free(daemon->ports);
 	vu_telemetry_table_destroy(daemon->table);
 	vu_reactor_timer_destroy(daemon->stats_timer);
-	vu_reactor_timer_destroy(daemon->watchdog);
 	vu_reactor_fd_remove(daemon->mem_fault_source);
 	if (daemon->has_mem_guard)
 		vu_mem_fault_uninstall();

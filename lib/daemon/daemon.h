@@ -22,7 +22,7 @@ struct vu_daemon {
 	struct vu_reactor_poller *sched_poller;
 	struct vu_reactor_fd *mem_fault_source;
 	struct vu_reactor_timer *stats_timer;
-	struct vu_reactor_timer *watchdog;
+	struct vu_reactor_call stall_call;
 	struct vu_log_limit watchdog_log;
 	struct vu_telemetry_table *table;
 	struct daemon_port **ports;

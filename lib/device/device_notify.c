@@ -14,7 +14,6 @@
 #include "vu_peer.h"
 #include "vu_vring_notify.h"
 
-#define BLOCKED_STALLS 3
 #define BLOCKED_SECONDS 60
 
 void
@@ -47,7 +46,7 @@ vu_device_refuses_calls(struct vu_device *dev)
 {
 	if (rte_rdtsc() - dev->stall_tsc > BLOCKED_SECONDS * rte_get_tsc_hz())
 		dev->nb_stalls = 0;
-	return dev->nb_stalls >= BLOCKED_STALLS;
+	return dev->nb_stalls != 0;
 }
 
 void

@@ -127,7 +127,7 @@ vu_sched_create(const unsigned int *lcore_ids, unsigned int nb_lcores)
 	}
 	wait_list_init(&sched->quiesce_waits);
 	wait_list_init(&sched->done_waits);
-	vu_sched_wait_init(&sched->heartbeat, NULL, NULL);
+	sched->watchdog_fd = VU_FD_NONE;
 	sched->qsbr = qsbr_create(nb_lcores, (int)rte_lcore_to_socket_id(lcore_ids[0]));
 	if (sched->qsbr == NULL)
 		goto free_sched;
@@ -152,6 +152,7 @@ vu_sched_destroy(struct vu_sched *sched)
 {
 	if (sched == NULL)
 		return;
+	vu_sched_watchdog_stop(sched);
 	for (unsigned int i = 0; i < sched->nb_workers; i++)
 		RTE_VERIFY(!vu_sched_worker_is_running(sched, i));
 	/* No loop runs, so each round completes all that was pending before it. */

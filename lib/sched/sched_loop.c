@@ -11,6 +11,7 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_cycles.h>
+#include <rte_eal.h>
 #include <rte_pause.h>
 #include <rte_prefetch.h>
 
@@ -83,7 +84,7 @@ worker_enter(struct vu_sched *sched, unsigned int worker_idx, struct vu_sched_wo
 		return rc;
 	*entered = worker;
 	worker_current = worker;
-	worker->thread = pthread_self();
+	vu_store(&worker->tid, rte_gettid());
 	worker->idle_items = UINT64_MAX;
 	/* Grace periods wait for us from here; its full fence pairs with vu_quiesce_start(). */
 	rte_rcu_qsbr_thread_online(worker->qsbr, worker->idx);
@@ -99,6 +100,7 @@ worker_leave(struct vu_sched_worker *worker)
 	/* Its release pairs with the acquire in rte_rcu_qsbr_check(). */
 	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->idx);
 	worker_current = NULL;
+	vu_store(&worker->tid, 0);
 	worker_release(worker);
 }
 

@@ -88,7 +88,7 @@ struct vu_sched_worker {
 	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t nb_posted; /* commands sent; control lcore writes */
 	uint32_t flags; /* FLAG_*; any thread sets, the loop clears what it has done */
 	uint32_t state;  /* enum worker_state; taken by compare-exchange */
-	pthread_t thread; /* in the loop; written by the owner as it enters */
+	int tid;          /* of the thread in the loop, 0 = none; the owner writes */
 
 	/* Owner; the counters are read by any thread. */
 	_Alignas(RTE_CACHE_LINE_SIZE) struct task_table *table;
@@ -149,11 +149,17 @@ struct vu_sched {
 	struct vu_sched_wait quiesce_waits; /* list head, oldest first */
 	struct vu_sched_wait done_waits;    /* list head: over, function not called yet */
 	unsigned int nb_pending;            /* waits in any list */
-	struct vu_sched_wait heartbeat;     /* of vu_sched_watchdog_check() */
-	unsigned int nb_alert_looks;        /* that follow each other quickly, after a stall */
 	uint64_t poll_delay_us;             /* what vu_sched_poll() answers next */
 	unsigned int assign_next;           /* where equally loaded workers take turns */
 	struct vu_sched_worker *allowed[RTE_MAX_LCORE]; /* scratch of vu_sched_assign() */
+	/* sched_watchdog.c; fixed while its thread runs. */
+	pthread_t watchdog_thread;
+	int watchdog_fd;                /* eventfd that ends it, VU_FD_NONE: none runs */
+	void (*stalled)(void *arg);
+	void *stalled_arg;
+	/* Its thread. */
+	uint64_t watchdog_token;        /* lcores that have seen it did not stall before */
+	bool is_resting;                /* no lcore runs */
 };
 
 /* sched.c */

@@ -360,24 +360,34 @@ bool vu_sched_task_is_moving(const struct vu_task *task);
 uint64_t vu_sched_poll(struct vu_sched *sched);
 
 /**
- * Look after the data lcores; call it again after vu_sched_watchdog_delay_us(). If one of them has
- * not reported a quiescent state since the last call, the system call it stalls in is interrupted
- * (see sched_watchdog.c).
+ * Start the thread that looks after the data lcores, every 5 ms: one that has not reported a
+ * quiescent state since the last look is interrupted in the system call that it stalls in, if any
+ * (sched_watchdog.c).
+ *
+ * @param sched    scheduler without such a thread
+ * @param stalled  called in that thread when looks have found one for 100 ms; must not block
+ * @param arg      for it
+ * @return 0 or -errno
+ * @context control lcore
+ */
+int vu_sched_watchdog_start(struct vu_sched *sched, void (*stalled)(void *arg), void *arg);
+
+/**
+ * End the thread and wait for it.
+ *
+ * @param sched  scheduler; without such a thread nothing happens
+ * @context control lcore
+ */
+void vu_sched_watchdog_stop(struct vu_sched *sched);
+
+/**
+ * One look of that thread, for tests and for those who have one of their own.
  *
  * @param sched  scheduler
  * @return lcores interrupted, usually 0
- * @context control lcore
+ * @context one thread at a time
  */
 unsigned int vu_sched_watchdog_check(struct vu_sched *sched);
-
-/**
- * Pause before the next look at the data lcores: short for a while after one that stalled.
- *
- * @param sched  scheduler
- * @return microseconds
- * @context control lcore
- */
-uint64_t vu_sched_watchdog_delay_us(const struct vu_sched *sched);
 
 /* ---- assignment of queues to workers ---- */
 

@@ -490,17 +490,15 @@ VU_TEST(session, call_that_blocks_ends_it)
 	struct session_port fix;
 
 	fixture_create(&fix, "forward=loopback");
-	for (unsigned int i = 0; i < 3; i++) {
-		fixture_start(&fix);
-		call_block(fix.base.rings[1].call_fd);
-		session_port_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, false);
-		check_until_closed(&fix);
-		rig_events(fix.base.rings[1].call_fd);
-		vu_fd_set_nonblocking(fix.base.rings[1].call_fd);
-		fake_frontend_close(&fix.frontend);
-		session_port_connect(&fix);
-	}
-	/* Enough is enough: rings without notifications still work. */
+	fixture_start(&fix);
+	call_block(fix.base.rings[1].call_fd);
+	session_port_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, false);
+	check_until_closed(&fix);
+	rig_events(fix.base.rings[1].call_fd);
+	vu_fd_set_nonblocking(fix.base.rings[1].call_fd);
+	fake_frontend_close(&fix.frontend);
+	session_port_connect(&fix);
+	/* Once is enough: rings without notifications still work. */
 	CHECK_EQ(fixture_negotiate(&fix), 0);
 	CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_CALL, 0,
 		fix.base.rings[0].call_fd), 1);
