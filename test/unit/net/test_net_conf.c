@@ -98,8 +98,8 @@ VU_TEST(net_conf, wrong_values_are_refused_with_a_reason)
 VU_TEST(net_conf, listed_keys_are_the_known_ones)
 {
 	static const char *const known[] = {
-		"forward", "far", "mac", "mtu", "macs", "rarp-ms", "mrg", "event-idx", "packed",
-		"in-order",
+		"forward", "far", "mac", "mtu", "macs", "rarp-ms", "storm", "mrg", "event-idx",
+		"packed", "in-order",
 		"offloads", "tso",
 	};
 	const struct vu_key *keys = vu_device_driver_keys("net");

@@ -6,6 +6,7 @@
  *   net_switch.c, net_echo.c, net_null.c   where frames go: one table of operations each
  *   net_direct.c    from one guest to one other with one copy
  *   net_deliver.c   to a receive queue: at once, through its handoff ring, or deferred
+ *   net_storm.c     how much a port may flood
  *   net_handoff.c, net_fdb.c   handoff rings; ports and addresses of the switch
  *
  * All of it runs on the lcore that polls the source queue. If the destination queue belongs to
@@ -93,6 +94,8 @@ struct net_forward_port {
 	uint32_t serial;             /* fixed: the same among all that there ever were */
 	uint32_t max_addresses;      /* fixed: that the switch learns, 0: any number */
 	struct net_forward_queue *queues; /* 2 * nb_pairs */
+	uint64_t storm_cycles;       /* fixed: that a copy of a flooded frame costs, 0 = nothing */
+	uint64_t storm_tsc;          /* net_storm.c; owner lcores of its queues */
 };
 
 /* Count frames of a queue as dropped and free them. Owner lcore, or control while it is quiet. */
@@ -160,6 +163,13 @@ void net_deferred_deliver(struct net_forward_queue *from);
 void net_deferred_end(struct net_forward_queue *from);
 /* Give up what was deferred. Owner lcore, or control while it is quiet. */
 void net_deferred_drop(struct net_forward_queue *from, unsigned int reason);
+
+/* ---- net_storm.c ---- */
+
+/* 0: no limit. Control lcore. */
+void net_storm_init(struct net_forward_port *port, uint32_t copies_per_second);
+/* May the port cause so many copies? Then it has. Owner lcore of a queue of the port. */
+bool net_storm_allows(struct net_forward_port *port, uint32_t nb_copies);
 
 /* ---- net_echo.c ---- */
 

@@ -5,31 +5,49 @@
  */
 #include "net_forward.h"
 
+/* The next port that a flood goes to, from number *id on; NULL: no other. */
+static const struct net_forward_port *
+flood_next(const struct net_forward_queue *from, uint16_t *id)
+{
+	const uint16_t end_port = vu_load(&net_switch_end_port);
+
+	while (*id < end_port) {
+		const struct net_forward_port *port = net_switch_port((*id)++);
+		const struct vu_vring_snapshot *snap;
+
+		/* A port without a guest takes no part; its share of a flood is no drop. */
+		if (port != NULL && port != from->port &&
+				net_receive_queue(port, from->pair, &snap) != NULL)
+			return port;
+	}
+	return NULL;
+}
+
 /* Copies share the frames' memory: nobody writes to a frame once it is in the switch. */
 static void
 switch_flood(struct net_forward_queue *from, struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	uint16_t end_port = vu_load(&net_switch_end_port);
+	const struct net_forward_port *port;
 	struct rte_mbuf *copies[NET_MAX_BURST];
 	uint16_t nb_ports = 0;
 
-	for (uint16_t id = 0; id < end_port; id++) {
-		const struct net_forward_port *port = net_switch_port(id);
-		const struct vu_vring_snapshot *snap;
-
-		/* A port without a guest takes no part; its share of a flood is no drop. */
-		if (port == NULL || port == from->port ||
-				net_receive_queue(port, from->pair, &snap) == NULL)
-			continue;
+	for (uint16_t id = 0; flood_next(from, &id) != NULL;)
 		nb_ports++;
+	if (nb_ports == 0) {
+		net_drop(from, NET_DROP_NO_PORT, frames, nb_frames);
+		return;
+	}
+	if (!net_storm_allows(from->port, (uint32_t)nb_ports * nb_frames)) {
+		net_drop(from, NET_DROP_STORM, frames, nb_frames);
+		return;
+	}
+	for (uint16_t id = 0; (port = flood_next(from, &id)) != NULL;) {
 		for (uint16_t i = 0; i < nb_frames; i++) {
 			rte_pktmbuf_refcnt_update(frames[i], 1);
 			copies[i] = frames[i];
 		}
 		net_deliver(from, port, copies, nb_frames);
 	}
-	if (nb_ports == 0)
-		vu_device_queue_drop(from->ring.queue, NET_DROP_NO_PORT, nb_frames);
 	rte_pktmbuf_free_bulk(frames, nb_frames);
 }
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 static int
 net_set_forward(void *arg, const struct vu_key *key, const char *value)
@@ -28,6 +29,17 @@ net_set_mac(void *arg, const struct vu_key *key, const char *value)
 		return -EINVAL;
 	conf->has_mac = true;
 	return 0;
+}
+
+static int
+net_set_storm(void *arg, const struct vu_key *key, const char *value)
+{
+	struct net_conf *conf = arg;
+
+	conf->storm = 0;
+	if (strcmp(value, "off") == 0)
+		return 0;
+	return vu_parse_uint(value, key->min, key->max, &conf->storm);
 }
 
 #define FORWARD_USE "switch, loopback, macswap or null"
@@ -58,6 +70,10 @@ const struct vu_key net_conf_keys[] = {
 		.help = "milliseconds between two announcements of a guest that migrated here "
 		"(SEND_RARP), 0 to 60000; others are dropped", .set = vu_key_set_uint,
 		.offset = offsetof(struct net_conf, rarp_ms), .max = 60000 },
+	{ .name = "storm", .form = "N|off", .initial = RTE_STR(NET_STORM_COPIES),
+		.help = "copies of broadcast, multicast and unknown-unicast frames that the port "
+		"may cause in a second", .use = "1 to 1000000000, or off",
+		.set = net_set_storm, .min = 1, .max = 1000000000 },
 	SWITCH("mrg", has_mrg, "offer mergeable receive buffers"),
 	SWITCH("event-idx", has_event_idx, "offer event indices for notifications"),
 	SWITCH("packed", has_packed, "offer the packed ring layout; the front-end decides"),
@@ -72,7 +88,8 @@ int
 net_conf_parse(struct net_conf *conf, const char *args, char *errmsg, size_t errmsg_bytes)
 {
 	*conf = (struct net_conf){
-		.forward = &net_forward_switch, .max_macs = 256, .rarp_ms = 1000, .has_mrg = true,
+		.forward = &net_forward_switch, .max_macs = 256, .rarp_ms = 1000,
+		.storm = NET_STORM_COPIES, .has_mrg = true,
 		.has_event_idx = true, .has_packed = true, .has_in_order = true,
 		.has_offloads = true, .has_tso = true,
 	};

@@ -323,6 +323,7 @@ net_create(struct vu_device *dev, const struct vu_device_conf *conf)
 	if (rc == 0 && (net->port.nb_pairs == 0 || vu_device_nb_queues(dev) % 2 != 0))
 		rc = -EINVAL;
 	net->port.ops = conf->sched != NULL ? net->conf.forward : &net_forward_none;
+	net_storm_init(&net->port, net->conf.storm);
 	if (rc == 0)
 		rc = net_create_queues(net);
 	if (rc != 0) {
@@ -369,6 +370,7 @@ static const char *const net_drop_names[NET_NB_DROPS - VU_NB_COMMON_DROPS] = {
 	[NET_DROP_HANDOFF_SHARE - VU_NB_COMMON_DROPS] = "handoff_share",
 	[NET_DROP_NO_PORT - VU_NB_COMMON_DROPS] = "no_port",
 	[NET_DROP_BAD_HEADER - VU_NB_COMMON_DROPS] = "bad_header",
+	[NET_DROP_STORM - VU_NB_COMMON_DROPS] = "storm",
 	[NET_DROP_LONG_CHAINS - VU_NB_COMMON_DROPS] = "long_chains",
 	[NET_DROP_NO_OFFLOAD - VU_NB_COMMON_DROPS] = "no_offload",
 };

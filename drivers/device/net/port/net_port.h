@@ -15,6 +15,7 @@
 #include "vu_parse.h"
 
 #define NET_POOL_MBUFS 16383        /* of a NUMA node, for all net devices there */
+#define NET_STORM_COPIES 1000000    /* less than a tenth of a lcore */
 #define NET_MTU_MIN 68
 #define NET_MTU_MAX 65535
 
@@ -26,6 +27,7 @@ struct net_conf {
 	uint32_t mtu_bytes;  /* 0 = not offered */
 	uint32_t max_macs;   /* that the switch learns; 0 = any number */
 	uint32_t rarp_ms;    /* between two announcements */
+	uint32_t storm;      /* copies of flooded frames a second, 0 = any number */
 	bool has_mrg;        /* offer mergeable receive buffers */
 	bool has_event_idx;
 	bool has_packed;     /* offer packed rings */

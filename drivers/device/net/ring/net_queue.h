@@ -30,6 +30,7 @@ enum net_drop {
 	NET_DROP_HANDOFF_SHARE, /* too much of this port's waits for other lcores */
 	NET_DROP_NO_PORT,       /* nowhere to send it */
 	NET_DROP_BAD_HEADER,    /* the guest's offload header contradicts the packet */
+	NET_DROP_STORM,         /* floods more than it may */
 	NET_DROP_LONG_CHAINS,   /* the receiver's chains are too long for more of a burst */
 	NET_DROP_NO_OFFLOAD,    /* asks for an offload that nobody does for this guest */
 	NET_NB_DROPS
