@@ -62,6 +62,14 @@ stats_copy_vring(const struct vu_vring *vring, struct vu_device_queue_stats *sta
 	stats->is_running = vring->snapshot != NULL;
 }
 
+void
+vu_device_account_get(const struct vu_device *dev, struct vu_account_stats *stats)
+{
+	*stats = (struct vu_account_stats){ 0 };
+	if (dev->sched != NULL)
+		vu_sched_accounts_get(dev->sched, dev->accounts, stats);
+}
+
 /* Where the position lies and, while there is one, the snapshot: -1 if they disagree. */
 static int
 queue_state_node(const struct vu_device_queue *queue)
@@ -86,6 +94,7 @@ vu_device_queue_stats_get(const struct vu_device *dev, uint32_t queue_idx,
 	stats->nb_bytes = vu_load(&queue->counters.nb_bytes);
 	stats->nb_direct = vu_load(&queue->counters.nb_direct);
 	stats->nb_faults = vu_load(&queue->counters.nb_faults);
+	stats->nb_cycles = vu_task_cycles(&queue->task);
 	stats_copy_drops(queue, stats);
 	stats_copy_vring(&queue->vring, stats);
 	stats->lcore_id = dev->exec->lcore(dev->queues[queue_idx]);

@@ -22,6 +22,7 @@
 
 VU_API_BEGIN
 
+struct vu_account_stats;
 struct vu_channel_request;
 struct vu_device;
 struct vu_exec_app;
@@ -126,6 +127,7 @@ struct vu_device_queue_stats {
 	struct vu_vring_counters vring;
 	enum vu_vring_fault fault;
 	uint64_t nb_faults;
+	uint64_t nb_cycles;   /**< TSC cycles of data lcores that the queue has paid for */
 	uint32_t size;
 	bool is_started;
 	bool is_enabled;
@@ -239,6 +241,9 @@ void vu_device_destroy(struct vu_device *dev);
  * @context control lcore
  */
 uint64_t vu_device_features(const struct vu_device *dev);
+
+/** What became of the device's time accounts; all zero without a scheduler. @context any thread */
+void vu_device_account_get(const struct vu_device *dev, struct vu_account_stats *stats);
 
 /** Negotiated features. @context control lcore */
 uint64_t vu_device_acked_features(const struct vu_device *dev);

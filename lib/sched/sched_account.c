@@ -11,9 +11,13 @@
  *
  * A task whose account is ahead of the worker's clock is held: it is not polled, but counts among
  * those who want the lcore. This is deficit round-robin with the time that a turn took as its
- * quantum: a port that took a millisecond waits until each of the others could take one. If all who
- * want the lcore are held, the worker's clock jumps to the first of them: nothing ever idles. An
+ * quantum: a port that took a millisecond waits until each of the others could take one. The
+ * worker's clock is never behind the last of those who want the lcore: nothing ever idles. An
  * account that is new, or was not charged for long, stays behind by no more than CREDIT_MS.
+ *
+ * A port that is dear in long pieces is polled seldom, whether it owes time or not: fair shares of
+ * whole milliseconds are of little use to the others. That is its quarantine. It takes several
+ * overdrafts, none of which can be the system's doing.
  *
  * The bound: in any interval each port that wants the lcore gets its share by weight, less one poll
  * of each other port and CREDIT_MS.
@@ -31,7 +35,16 @@
 /* Of the clocks, so that weights divide them well; forgotten before they can wrap. */
 #define CLOCK_SCALE (1u << 16)
 #define CREDIT_MS 10
+#define SLACK_US 20 /* ahead of the clock by so much is no reason to wait */
+#define OVERDRAFT_US 1000
+#define MAX_STRIKES 8 /* milliseconds in overdrafts, each a second after the last at most */
 #define FORGET_SECONDS 60
+
+/* How often a port is polled, and for how long after its last overdraft. */
+static const struct {
+	uint32_t period_ms;
+	uint32_t seconds;
+} quarantines[] = { { 0, 0 }, { 1, 1 }, { 1000, 60 } };
 
 static inline struct vu_account *
 task_account(struct vu_sched_worker *worker, const struct vu_task *task)
@@ -54,6 +67,8 @@ accounts_init_worker(struct vu_sched_worker *worker)
 	account_init(&worker->others, VU_ACCOUNT_WEIGHT);
 	worker->clock_price = worker->others.price;
 	worker->credit_cycles = rte_get_tsc_hz() / MS_PER_S * CREDIT_MS;
+	worker->slack_cycles = rte_get_tsc_hz() / US_PER_S * SLACK_US;
+	worker->overdraft_cycles = rte_get_tsc_hz() / US_PER_S * OVERDRAFT_US;
 	worker->forget_cycles = rte_get_tsc_hz() * FORGET_SECONDS;
 	worker->turn = 1;
 	worker->is_fair = true;
@@ -88,8 +103,12 @@ vu_sched_accounts_get(const struct vu_sched *sched, const struct vu_account *acc
 	struct vu_account_stats *stats)
 {
 	*stats = (struct vu_account_stats){ 0 };
-	for (unsigned int i = 0; i < sched->nb_workers && accounts != NULL; i++)
+	for (unsigned int i = 0; i < sched->nb_workers && accounts != NULL; i++) {
 		stats->nb_holds += vu_load(&accounts[i].nb_holds);
+		stats->nb_overdrafts += vu_load(&accounts[i].nb_overdrafts);
+		stats->nb_quarantines += vu_load(&accounts[i].nb_quarantines);
+		stats->quarantine = RTE_MAX(stats->quarantine, vu_load(&accounts[i].quarantine));
+	}
 }
 
 /* The words are read one after the other: what was just charged may count twice. */
@@ -107,6 +126,73 @@ vu_task_cycles(const struct vu_task *task)
 	return now > since ? cycles + (now - since) : cycles;
 }
 
+/* ---- quarantine: owner ---- */
+
+/* Did the system take the CPU from this thread since the last call? */
+static bool
+worker_was_preempted(struct vu_sched_worker *worker)
+{
+	const long nb_before = worker->nb_preemptions;
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_THREAD, &usage) != 0)
+		return true;
+	worker->nb_preemptions = usage.ru_nivcsw;
+	return usage.ru_nivcsw != nb_before;
+}
+
+static void
+quarantine_enter(struct vu_account *account, uint64_t now)
+{
+	const uint32_t level = RTE_MIN(account->quarantine + 1, (uint32_t)RTE_DIM(quarantines) - 1);
+
+	account->nb_strikes = 0;
+	account->open_tsc = now + rte_get_tsc_hz() / MS_PER_S * quarantines[level].period_ms;
+	vu_store(&account->quarantine, level);
+	vu_counter_add(&account->nb_quarantines, 1);
+}
+
+/* It took the lcore for long while others wanted it, or in quarantine. */
+static __rte_noinline void
+account_overdraw(struct vu_sched_worker *worker, struct vu_account *account, uint64_t cycles)
+{
+	const uint64_t now = rte_rdtsc();
+
+	vu_counter_add(&account->nb_overdrafts, 1);
+	if (worker_was_preempted(worker))
+		return;
+	if (now - account->overdraft_tsc > rte_get_tsc_hz())
+		account->nb_strikes = 0;
+	account->overdraft_tsc = now;
+	account->nb_strikes += (uint32_t)RTE_MIN(cycles / worker->overdraft_cycles,
+		(uint64_t)MAX_STRIKES);
+	if (account->nb_strikes >= MAX_STRIKES)
+		quarantine_enter(account, now);
+}
+
+/* May it be polled in this turn? */
+static __rte_noinline bool
+quarantine_is_open(struct vu_sched_worker *worker, struct vu_account *account)
+{
+	const uint64_t hz = rte_get_tsc_hz();
+	const uint64_t now = rte_rdtsc();
+
+	if (account->open_turn == worker->turn)
+		return true;
+	if (now - account->overdraft_tsc > hz * quarantines[account->quarantine].seconds) {
+		account->overdraft_tsc = now;
+		account->open_tsc = now;
+		vu_store(&account->quarantine, account->quarantine - 1);
+		if (account->quarantine == 0)
+			return true;
+	}
+	if ((int64_t)(now - account->open_tsc) < 0)
+		return false;
+	account->open_tsc = now + hz / MS_PER_S * quarantines[account->quarantine].period_ms;
+	account->open_turn = worker->turn;
+	return true;
+}
+
 /* ---- owner ---- */
 
 void
@@ -117,6 +203,9 @@ account_charge(struct vu_sched_worker *worker, struct vu_task *task, uint64_t cy
 	account->clock += cycles * account->price;
 	worker->clock += cycles * worker->clock_price;
 	vu_counter_add(&task->nb_cycles, cycles);
+	if (unlikely(cycles > worker->overdraft_cycles) && worker->is_fair &&
+			(worker->is_shared || account->quarantine != 0))
+		account_overdraw(worker, account, cycles);
 }
 
 /* Charge the payer for the time up to now. */
@@ -139,34 +228,35 @@ account_join(struct vu_sched_worker *worker, struct vu_account *account)
 	if (account->turn == worker->turn)
 		return;
 	account->turn = worker->turn;
-	worker->turn_weight += account->weight;
-	worker->nb_joined++;
 	if (unlikely(worker->payer_tsc - account->joined_tsc > worker->forget_cycles))
 		account->clock = worker->clock - credit;
 	else if ((int64_t)(worker->clock - account->clock) > (int64_t)credit)
 		account->clock = worker->clock - credit;
 	account->joined_tsc = worker->payer_tsc;
+	if (worker->nb_joined == 0 || (int64_t)(account->clock - worker->last_clock) < 0)
+		worker->last_clock = account->clock;
+	worker->turn_weight += account->weight;
+	worker->nb_joined++;
 }
 
 /* Has it had more than its share? */
 static inline bool
-account_is_ahead(struct vu_sched_worker *worker, const struct vu_account *account)
+account_is_ahead(const struct vu_sched_worker *worker, const struct vu_account *account)
 {
-	if (likely((int64_t)(account->clock - worker->clock) <= 0) || !worker->is_fair)
-		return false;
-	if (!worker->is_held || (int64_t)(account->clock - worker->held_clock) < 0)
-		worker->held_clock = account->clock;
-	worker->is_held = true;
-	return true;
+	const uint64_t slack = worker->slack_cycles * account->price;
+
+	return (int64_t)(account->clock - worker->clock) > (int64_t)slack && worker->is_fair;
 }
 
 static bool
 account_may_pay(struct vu_sched_worker *worker, struct vu_account *account)
 {
 	payer_settle(worker);
-	account_join(worker, account);
-	if (likely(!account_is_ahead(worker, account)))
-		return true;
+	if (likely(account->quarantine == 0 || quarantine_is_open(worker, account))) {
+		account_join(worker, account);
+		if (likely(!account_is_ahead(worker, account)))
+			return true;
+	}
 	vu_counter_add(&account->nb_holds, 1);
 	return false;
 }
@@ -181,22 +271,25 @@ account_begin(struct vu_sched_worker *worker, struct vu_task *task)
 }
 
 void
-accounts_end_turn(struct vu_sched_worker *worker, uint32_t nb_items)
+accounts_end_turn(struct vu_sched_worker *worker)
 {
+	struct vu_account *account;
+
 	/* Polled as before, without a look at its account. */
-	if (worker->payer != NULL)
-		account_join(worker, task_account(worker, worker->payer));
+	if (worker->payer != NULL) {
+		account = task_account(worker, worker->payer);
+		account_join(worker, account);
+		if (unlikely(account->quarantine != 0))
+			account_end(worker);
+	}
 	if (worker->turn_weight != worker->clock_weight && worker->turn_weight != 0) {
 		payer_settle(worker);
 		worker->clock_weight = worker->turn_weight;
 		worker->clock_price = CLOCK_SCALE / worker->turn_weight;
 	}
-	/* Nobody else wants the time that they would wait. */
-	if (worker->is_held && nb_items == 0 &&
-			(int64_t)(worker->held_clock - worker->clock) > 0)
-		worker->clock = worker->held_clock;
+	if (worker->nb_joined != 0 && (int64_t)(worker->last_clock - worker->clock) > 0)
+		worker->clock = worker->last_clock;
 	worker->is_shared = worker->nb_joined > 1;
-	worker->is_held = false;
 	worker->nb_joined = 0;
 	worker->turn_weight = 0;
 	worker->turn++;

@@ -203,7 +203,7 @@ worker_turn(struct vu_sched_worker *worker)
 	/* 3. Never before 2: only now may idle words and tasks be touched. */
 	nb_items = tasks_poll_ready(worker);
 	if (unlikely(worker->nb_joined != 0 || worker->is_shared))
-		accounts_end_turn(worker, nb_items);
+		accounts_end_turn(worker);
 	if (nb_items != 0)
 		vu_counter_add(&worker->nb_items, nb_items);
 	else if (unlikely(worker->payer != NULL))

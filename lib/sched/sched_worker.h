@@ -27,7 +27,14 @@ struct vu_account {
 	uint64_t clock;      /* what it has had, by weight */
 	uint64_t turn;       /* the last one in which it wanted the lcore */
 	uint64_t joined_tsc; /* when that was */
+	uint32_t nb_strikes;    /* overdrafts that lead to quarantine */
+	uint32_t quarantine;    /* 0 = none; how seldom it is polled */
+	uint64_t overdraft_tsc; /* of the last one */
+	uint64_t open_tsc;      /* in quarantine: of the next poll */
+	uint64_t open_turn;     /* in which it was polled last */
 	uint64_t nb_holds;
+	uint64_t nb_overdrafts;
+	uint64_t nb_quarantines;
 } __rte_cache_aligned;
 
 #define IDLE_WORD_GROUP 4      /* idle words tested with one branch */
@@ -111,9 +118,11 @@ struct vu_sched_worker {
 	uint32_t nb_joined;         /* accounts that wanted the lcore in this turn */
 	bool is_shared;             /* so did several in the last one */
 	bool is_fair;               /* fixed while the loop runs */
-	bool is_held;               /* an account that wants it has had too much */
-	uint64_t held_clock;        /* least clock of those */
+	uint64_t last_clock;        /* least clock of those that wanted it in this turn */
 	uint64_t turn;              /* their number, except those of a lone task */
+	long nb_preemptions;        /* of the thread, when last looked at */
+	uint64_t slack_cycles;      /* fixed */
+	uint64_t overdraft_cycles;  /* fixed */
 	uint64_t credit_cycles;     /* fixed */
 	uint64_t forget_cycles;     /* fixed */
 	struct vu_account others;   /* of tasks without accounts */
@@ -195,7 +204,7 @@ bool account_begin(struct vu_sched_worker *worker, struct vu_task *task);
 /* Owner: nobody pays from here on. */
 void account_end(struct vu_sched_worker *worker);
 /* Owner: after each turn with more than one task that pays. */
-void accounts_end_turn(struct vu_sched_worker *worker, uint32_t nb_items);
+void accounts_end_turn(struct vu_sched_worker *worker);
 /* Owner: vu_account_pass() and vu_account_return(). */
 bool account_pass(struct vu_sched_worker *worker, struct vu_task *task, struct vu_task **payer);
 void account_return(struct vu_sched_worker *worker, struct vu_task *payer);

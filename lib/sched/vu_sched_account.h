@@ -50,11 +50,14 @@ void vu_sched_set_fair(struct vu_sched *sched, bool is_fair);
 
 /** What became of a port's accounts. */
 struct vu_account_stats {
-	uint64_t nb_holds; /**< turns and deliveries in which one of its tasks had to wait */
+	uint64_t nb_holds;       /**< turns and deliveries in which one of its tasks had to wait */
+	uint64_t nb_overdrafts;  /**< times that it took a lcore for long which others wanted */
+	uint64_t nb_quarantines; /**< times that it came to be polled less often */
+	uint32_t quarantine;     /**< 0: none, 1: polled once a millisecond, 2: once a second */
 };
 
 /**
- * Read the accounts of a port: sums over all workers.
+ * Read the accounts of a port: sums over all workers, and the severest quarantine.
  *
  * @param sched     scheduler
  * @param accounts  accounts; NULL reads as zero

@@ -11,6 +11,7 @@
 #include "vu_peer.h"
 #include "vu_mem.h"
 #include "vu_parse.h"
+#include "vu_sched_account.h"
 #include "vu_virtio.h"
 
 /* DPDK's answers have room for 16 KiB of text. */
@@ -31,6 +32,26 @@ static void
 info_add_figure(void *data, const char *name, uint64_t value)
 {
 	telemetry_add_uint(data, name, value);
+}
+
+/* Time of data lcores: what its queues paid for, and what became of its accounts. */
+static void
+info_add_time(struct rte_tel_data *data, const struct vu_device *dev)
+{
+	struct vu_device_queue_stats queue;
+	struct vu_account_stats account;
+	uint64_t nb_cycles = 0;
+
+	for (uint32_t i = 0; i < vu_device_nb_queues(dev); i++) {
+		vu_device_queue_stats_get(dev, i, &queue);
+		nb_cycles += queue.nb_cycles;
+	}
+	vu_device_account_get(dev, &account);
+	telemetry_add_uint(data, "cycles", nb_cycles);
+	telemetry_add_uint(data, "holds", account.nb_holds);
+	telemetry_add_uint(data, "overdrafts", account.nb_overdrafts);
+	telemetry_add_uint(data, "quarantines", account.nb_quarantines);
+	telemetry_add_uint(data, "quarantine", account.quarantine);
 }
 
 int
@@ -55,6 +76,7 @@ telemetry_info(struct vu_sched *sched, const char *params, struct rte_tel_data *
 	telemetry_add_uint(data, "peers",
 		vu_peer_group_nb(vu_device_peers(dev)));
 	vu_device_figures(dev, info_add_figure, data);
+	info_add_time(data, dev);
 	return 0;
 }
 
@@ -139,6 +161,7 @@ queue_add(struct rte_tel_data *queue, const struct vu_device_queue_stats *stats)
 	telemetry_add_uint(queue, "faults", stats->nb_faults);
 	telemetry_add_uint(queue, "packets", stats->nb_packets);
 	telemetry_add_uint(queue, "bytes", stats->nb_bytes);
+	telemetry_add_uint(queue, "cycles", stats->nb_cycles);
 	telemetry_add_uint(queue, "direct", stats->nb_direct);
 	telemetry_add_uint(queue, "chains", stats->vring.nb_chains);
 	telemetry_add_uint(queue, "guest_notifications", stats->vring.nb_notifications);

@@ -5,6 +5,8 @@
  */
 #include "vu_sched.h"
 
+#include <rte_cycles.h>
+
 #include "rig.h"
 #include "sched_worker.h"
 #include "test.h"
@@ -65,6 +67,7 @@ account_open(struct account_fixture *f, const uint64_t *costs, const uint32_t *w
 {
 	*f = (struct account_fixture){ .sched = rig_sched_create(1), .nb_ports = nb_ports };
 	f->sched->workers[0]->credit_cycles = 16 * UNIT;
+	f->sched->workers[0]->overdraft_cycles = UINT64_MAX;
 	vu_sched_set_fair(f->sched, true);
 	for (unsigned int i = 0; i < nb_ports; i++) {
 		struct payer_task *port = &f->ports[i];
@@ -198,5 +201,48 @@ VU_TEST(sched_account, a_task_that_leaves_pays_no_more)
 	account_turns(&f, 100);
 	CHECK(f.ports[0].nb_polls >= 109);
 	CHECK(vu_task_cycles(&f.ports[0].task) >= f.ports[0].nb_polls * UNIT);
+	account_close(&f);
+}
+
+/* Its overdrafts count only while the system does not take the CPU from this thread. */
+static struct vu_account_stats
+turns_until_quarantine(struct account_fixture *f, uint32_t level)
+{
+	struct vu_account_stats stats;
+
+	WAIT_UNTIL((account_turns(f, 100),
+		vu_sched_accounts_get(f->sched, f->ports[0].task.accounts, &stats),
+		stats.quarantine >= level));
+	return stats;
+}
+
+VU_TEST(sched_account, who_overdraws_often_is_polled_seldom)
+{
+	const uint64_t costs[] = { 8, 1 };
+	struct vu_account_stats stats;
+	struct account_fixture f;
+	uint32_t nb_before;
+
+	account_open(&f, costs, equal, 2);
+	f.sched->workers[0]->overdraft_cycles = 4 * UNIT;
+	stats = turns_until_quarantine(&f, 2);
+	CHECK(stats.nb_overdrafts >= 8);
+	CHECK_EQ(stats.nb_quarantines, 2);
+	/* Once a second. That nobody else wants the lcore does not change it. */
+	nb_before = f.ports[0].nb_polls;
+	f.ports[1].nb_ready = 0;
+	account_turns(&f, 1000);
+	CHECK(f.ports[0].nb_polls - nb_before < 100);
+	vu_sched_accounts_get(f.sched, f.ports[1].task.accounts, &stats);
+	CHECK_EQ(stats.nb_overdrafts, 0);
+	/* A minute later it is better, and a second after that it is over. */
+	f.ports[0].task.accounts[0].overdraft_tsc -= 61 * rte_get_tsc_hz();
+	account_turns(&f, 10);
+	vu_sched_accounts_get(f.sched, f.ports[0].task.accounts, &stats);
+	CHECK_EQ(stats.quarantine, 1);
+	f.ports[0].task.accounts[0].overdraft_tsc -= 2 * rte_get_tsc_hz();
+	account_turns(&f, 100);
+	vu_sched_accounts_get(f.sched, f.ports[0].task.accounts, &stats);
+	CHECK_EQ(stats.quarantine, 0);
 	account_close(&f);
 }
