@@ -33,7 +33,7 @@
 #include "sched_worker.h"
 
 /* Of the clocks, so that weights divide them well; forgotten before they can wrap. */
-#define CLOCK_SCALE (1u << 16)
+#define CLOCK_SCALE (1u << 20)
 #define CREDIT_MS 10
 #define SLACK_US 20 /* ahead of the clock by so much is no reason to wait */
 #define OVERDRAFT_US 1000
