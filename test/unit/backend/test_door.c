@@ -12,16 +12,17 @@
 #include "session_fixture.h"
 #include "vu_peer.h"
 
+/* Short patience, for a front-end that it is to run out with; 0 is the usual one. */
 #define FRAME_MS 20
-#define CHECK_MS 10
+#define CHECK_MS 400
 
-/* A port whose present session has a thread and short patience. */
+/* A port whose present session has a thread. */
 static void
-door_connect(struct session_port *fix)
+door_connect_for(struct session_port *fix, uint32_t frame_ms, uint32_t check_ms)
 {
 	struct vu_backend_conf conf = {
-		.reactor = fix->rig->reactor, .dev = fix->dev, .frame_ms = FRAME_MS,
-		.check_ms = CHECK_MS, .closed = session_port_closed, .arg = fix,
+		.reactor = fix->rig->reactor, .dev = fix->dev, .frame_ms = frame_ms,
+		.check_ms = check_ms, .closed = session_port_closed, .arg = fix,
 	};
 
 	CHECK(fix->session == NULL);
@@ -32,11 +33,23 @@ door_connect(struct session_port *fix)
 }
 
 static void
-door_create(struct session_port *fix)
+door_connect(struct session_port *fix)
+{
+	door_connect_for(fix, 0, 0);
+}
+
+static void
+door_create_for(struct session_port *fix, uint32_t frame_ms, uint32_t check_ms)
 {
 	fixture_create(fix, "forward=loopback");
 	session_port_disconnect(fix);
-	door_connect(fix);
+	door_connect_for(fix, frame_ms, check_ms);
+}
+
+static void
+door_create(struct session_port *fix)
+{
+	door_create_for(fix, 0, 0);
 }
 
 static void
@@ -122,7 +135,7 @@ VU_TEST(door, one_that_is_stuck_is_left_behind)
 	if (rc == -ENOTSUP)
 		expect_skip();
 	CHECK_EQ(rc, 0);
-	door_create(&fix);
+	door_create_for(&fix, 0, CHECK_MS);
 	fixture_start(&fix);
 	send_kick_fd(&fix, fuse.fd);
 	/* Its session is closed by itself, and another one served meanwhile. */
@@ -147,7 +160,7 @@ VU_TEST(door, own_end_in_half_a_frame)
 	struct session_port fix;
 	const uint8_t byte = VHOST_USER_GET_FEATURES;
 
-	door_create(&fix);
+	door_create_for(&fix, FRAME_MS, 0);
 	CHECK_EQ(fake_frontend_send_bytes(&fix.frontend, &byte, 1, &fix.frontend.sock, 1), 0);
 	fake_frontend_close(&fix.frontend);
 	session_port_wait_closed(&fix);
@@ -172,7 +185,7 @@ VU_TEST(door, out_of_band_byte_with_a_lingering_socket)
 		.msg_control = &control, .msg_controllen = sizeof(control),
 	};
 
-	door_create(&fix);
+	door_create_for(&fix, FRAME_MS, 0);
 	control.align = (struct cmsghdr){
 		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
 		.cmsg_len = CMSG_LEN(sizeof(int)),
