@@ -2,36 +2,32 @@
  *
  * vu-pmd: take our options out of the command line, give EAL the rest, run the daemon.
  */
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <rte_eal.h>
-#include <rte_errno.h>
 
 #include "vu_daemon.h"
 
 #include "eal_options.h"
 #include "options.h"
-#include "signals.h"
 
-static int
-run(struct vu_daemon_conf *conf)
+/*
+ * Block SIGINT and SIGTERM until vu_daemon_main() handles them: one that comes while sockets and
+ * hugepage files are being made would leave them behind. Threads started meanwhile block them for
+ * ever, so that the main thread gets them all.
+ */
+static void
+block_signals(void)
 {
-	struct vu_daemon *daemon = vu_daemon_create(conf);
-	int rc;
+	sigset_t set;
 
-	if (daemon == NULL) {
-		fprintf(stderr, "vu-pmd: %s\n", conf->errmsg);
-		return EXIT_FAILURE;
-	}
-	signals_install(daemon);
-	rc = vu_daemon_run(daemon);
-	signals_uninstall();
-	vu_daemon_destroy(daemon);
-	if (rc != 0)
-		fprintf(stderr, "vu-pmd: cannot start: %s\n", rte_strerror(-rc));
-	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 /* A misspelt --socket went to EAL, which refuses it, before there is nothing to serve. */
@@ -53,13 +49,13 @@ main(int argc, char **argv)
 	struct args args = options_args(&conf);
 	int status;
 
-	signals_hold();
+	block_signals();
 	vu_daemon_conf_init(&conf);
 	status = args_parse(&args, argc, argv);
 	if (status == ARGS_RUN) {
 		status = EXIT_FAILURE;
 		if (start(&conf, &args)) {
-			status = run(&conf);
+			status = vu_daemon_main(&conf, args.program);
 			rte_eal_cleanup();
 		}
 	}

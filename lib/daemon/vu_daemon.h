@@ -122,6 +122,17 @@ int vu_daemon_run(struct vu_daemon *daemon);
  */
 int vu_daemon_serve(struct vu_daemon *daemon);
 
+/**
+ * All that a program does with a daemon: create it, run it until SIGINT or SIGTERM, destroy it, and
+ * report what failed on standard error. Ignores SIGPIPE.
+ *
+ * @param conf     as for vu_daemon_create()
+ * @param program  name for error texts
+ * @return exit status
+ * @context control lcore, after rte_eal_init()
+ */
+int vu_daemon_main(struct vu_daemon_conf *conf, const char *program);
+
 /** Called on the control lcore. */
 typedef void (*vu_daemon_fn)(void *arg);
 

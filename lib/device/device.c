@@ -23,6 +23,8 @@
 #define LIFE_LINES 16
 #define LIFE_LINES_PER_QUEUE 4
 #define STATUS_FEATURES_OK 8
+#define DEFAULT_FEATURES (RTE_BIT64(VIRTIO_F_VERSION_1) | \
+	RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) | RTE_BIT64(VIRTIO_RING_F_EVENT_IDX))
 
 static TAILQ_HEAD(, vu_device) device_list = TAILQ_HEAD_INITIALIZER(device_list);
 static uint32_t device_next_id;
@@ -53,7 +55,7 @@ device_init(struct vu_device *dev, const struct vu_device_conf *conf)
 	rc = device_queues_create(dev, conf);
 	if (rc != 0)
 		return rc;
-	rc = dev->ops->create(dev, conf);
+	rc = dev->ops->create != NULL ? dev->ops->create(dev, conf) : 0;
 	if (rc != 0)
 		device_queues_destroy(dev);
 	else if (dev->ops->max_queue_size != NULL)
@@ -117,7 +119,8 @@ vu_device_destroy(struct vu_device *dev)
 	if (!dev->is_detached)
 		device_detach(dev);
 	TAILQ_REMOVE(&device_list, dev, link);
-	dev->ops->destroy(dev);
+	if (dev->ops->destroy != NULL)
+		dev->ops->destroy(dev);
 	device_queues_destroy(dev);
 	vu_peer_group_put(dev->peers);
 	free(dev);
@@ -264,7 +267,7 @@ vu_device_state_name(enum vu_device_state state)
 uint64_t
 vu_device_features(const struct vu_device *dev)
 {
-	return dev->ops->features(dev);
+	return dev->ops->features != NULL ? dev->ops->features(dev) : DEFAULT_FEATURES;
 }
 
 uint64_t

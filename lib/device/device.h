@@ -50,6 +50,7 @@ struct device_queue {
 	int refusal;                     /**< errno of a snapshot that could not be built */
 	struct exec_wait removal;
 	struct vu_vring_snapshot *retired_snapshot;
+	struct device_server *server;    /**< device_serve.c; NULL: the driver polls */
 };
 
 /** All fields belong to the control lcore; data lcores see queues, ops and events only. */
@@ -124,6 +125,13 @@ int device_queue_end(struct device_queue *queue);
 int device_queues_create(struct vu_device *dev, const struct vu_device_conf *conf);
 /** Free the queues; nobody may poll them. */
 void device_queues_destroy(struct vu_device *dev);
+
+/* device_serve.c */
+
+/** Have a queue served by the driver's serve_chain op. @return 0; -errno, call the next one */
+int device_serve_init(struct device_queue *queue);
+/** Free what device_serve_init() made, if anything. */
+void device_serve_fini(struct device_queue *queue);
 
 /* device_request.c */
 

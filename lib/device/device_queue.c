@@ -66,7 +66,7 @@ device_queue_create(struct vu_device *dev, uint32_t idx, unsigned int worker_idx
 	queue->head.vring.priv_bytes = dev->ops->snapshot_bytes;
 	queue->head.vring.numa_node = node;
 	dev->exec->init(queue);
-	return 0;
+	return dev->ops->serve_chain != NULL ? device_serve_init(queue) : 0;
 }
 
 int
@@ -89,8 +89,11 @@ device_queues_create(struct vu_device *dev, const struct vu_device_conf *conf)
 void
 device_queues_destroy(struct vu_device *dev)
 {
-	for (uint32_t i = 0; i < dev->nb_queues && dev->queues != NULL; i++)
+	for (uint32_t i = 0; i < dev->nb_queues && dev->queues != NULL; i++) {
+		if (dev->queues[i] != NULL)
+			device_serve_fini(dev->queues[i]);
 		rte_free(dev->queues[i]);
+	}
 	free(dev->queues);
 	dev->queues = NULL;
 	vu_sched_accounts_destroy(dev->accounts);

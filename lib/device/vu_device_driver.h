@@ -84,7 +84,12 @@ struct vu_device_ops {
 	const char *const *drop_names;
 	uint32_t nb_drop_names;          /**< at most VU_MAX_DROPS - VU_NB_COMMON_DROPS */
 	const struct vu_key *keys;       /**< arguments, ends in a row without a name; NULL: none */
-	/** Allocate and check; fills queue->priv, poll and direction. @return 0 or -errno */
+	/**
+	 * Allocate and check; fills queue->priv, poll and direction. Default: nothing, for a driver
+	 * with serve_chain.
+	 *
+	 * @return 0 or -errno
+	 */
 	int (*create)(struct vu_device *dev, const struct vu_device_conf *conf);
 	/**
 	 * First half of destruction: let no data lcore find the device any more. A grace period
@@ -92,7 +97,10 @@ struct vu_device_ops {
 	 */
 	void (*detach)(struct vu_device *dev);
 	void (*destroy)(struct vu_device *dev);
-	/** Offered features without vhost-user's own bits. */
+	/**
+	 * Offered features without vhost-user's own bits; default: VERSION_1, INDIRECT_DESC and
+	 * EVENT_IDX.
+	 */
 	uint64_t (*features)(const struct vu_device *dev);
 	/** Negotiated features changed; default: nothing. */
 	void (*acked_features)(struct vu_device *dev, uint64_t features);
@@ -198,6 +206,14 @@ struct vu_device_ops {
 	 * VHOST_F_LOG_ALL.
 	 */
 	uint64_t running_features;
+	/**
+	 * Serve one chain of buffers: read its first chain->nb_read segments, write to the others.
+	 * Set in place of queue->poll, for all queues; taking and returning chains, notifications
+	 * and counters are done by the library. Owner lcore. Default: queue->poll.
+	 *
+	 * @return bytes written, from the first one that can be written to on
+	 */
+	uint32_t (*serve_chain)(struct vu_device_queue *queue, const struct vu_chain *chain);
 };
 
 /** Driver's own data of a device, as set by vu_device_set_priv(). @context any thread */
