@@ -6,6 +6,8 @@
  */
 #include "eth.h"
 
+#include <errno.h>
+
 #include <rte_alarm.h>
 
 #include "vu_device_driver.h"

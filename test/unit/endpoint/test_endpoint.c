@@ -4,6 +4,7 @@
  */
 #include "vu_endpoint.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
