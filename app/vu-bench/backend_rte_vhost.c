@@ -74,12 +74,6 @@ static const struct rte_vhost_device_ops vhost_callbacks = {
 	.destroy_device = vhost_destroy_device,
 };
 
-static bool
-vhost_is_used(const struct vhost_device *device)
-{
-	return vu_load_acquire(&device->vid) != VHOST_NO_VID;
-}
-
 /* The library's thread says what the front-ends did some time after it has replied to them. */
 static int
 vhost_wait(const struct vhost_backend *vhost, bool is_used)
@@ -87,7 +81,7 @@ vhost_wait(const struct vhost_backend *vhost, bool is_used)
 	unsigned int ms = 0;
 
 	for (unsigned int i = 0; i < gen_nb_devices(vhost->conf->point); i++)
-		for (; vhost_is_used(&vhost_devices[i]) != is_used; ms++) {
+		for (; (vu_load_acquire(&vhost_devices[i].vid) != VHOST_NO_VID) != is_used; ms++) {
 			if (ms == VHOST_WAIT_MS)
 				return -ETIMEDOUT;
 			usleep(1000);
@@ -106,7 +100,7 @@ vhost_prepare(struct vhost_device *device, const char *folder, unsigned int idx)
 {
 	if (device->is_registered)
 		/* In use: the last close did not see the end of it. */
-		return vhost_is_used(device) ? -EBUSY : 0;
+		return vu_load_acquire(&device->vid) != VHOST_NO_VID ? -EBUSY : 0;
 	device->vid = VHOST_NO_VID;
 	snprintf(device->path, sizeof(device->path), "%s/rte_vhost%u", folder, idx);
 	if (rte_vhost_driver_register(device->path, RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS) != 0)

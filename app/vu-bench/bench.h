@@ -62,6 +62,8 @@ enum option {
 	OPTION_OFFLOAD,
 	OPTION_MERGEABLE,
 	OPTION_IN_ORDER,
+	OPTION_LEAN,
+	OPTION_SCATTERED,
 	OPTION_RING,
 	OPTION_CORES,
 	OPTION_RING_SIZE, /* one value only, as all that follow except OPTION_BACKEND */
@@ -87,6 +89,8 @@ struct bench_case {
 			uint32_t has_offload;
 			uint32_t is_mergeable;
 			uint32_t is_in_order;
+			uint32_t is_lean;      /* the generator writes no frames */
+			uint32_t is_scattered; /* buffers do not lie in the order of use */
 			uint32_t ring;         /* enum bench_ring */
 			uint32_t nb_cores;     /* 1: generator and back-end on one lcore */
 			uint32_t ring_size;    /* entries */

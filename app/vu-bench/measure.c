@@ -70,8 +70,6 @@ struct measure {
 	unsigned int nb_subjects;
 };
 
-/* ---- clock ---- */
-
 static uint64_t
 clock_cycles(void)
 {
@@ -334,8 +332,6 @@ two_run(const struct measure *measure, struct worker *worker, struct round *roun
 		round->line_ns = (before_ns + after_ns) / 2;
 }
 
-/* ---- rounds ---- */
-
 static void
 measure_round(const struct measure *measure, struct measure_subject *one)
 {
@@ -488,8 +484,6 @@ measure_is_disturbed(const struct measure_result *result)
 		(result->mode == BENCH_COST &&
 			result->cycles.p90 > DISTURBED_SPREAD * result->cycles.median));
 }
-
-/* ---- set-up ---- */
 
 static void
 measure_open(struct measure *measure, enum bench_backend backend, struct measure_subject *one)

@@ -58,6 +58,8 @@ static const struct args_row option_rows[] = {
 	[OPTION_OFFLOAD] = NAMES("--offload", "the receiver makes checksums", switch_names, "off"),
 	[OPTION_MERGEABLE] = NAMES("--mergeable", "mergeable receive buffers", switch_names, "off"),
 	[OPTION_IN_ORDER] = NAMES("--in-order", "VIRTIO_F_IN_ORDER", switch_names, "off"),
+	[OPTION_LEAN] = NAMES("--lean", "the generator writes no frames", switch_names, "off"),
+	[OPTION_SCATTERED] = NAMES("--scattered", "buffers lie in no order", switch_names, "off"),
 	[OPTION_RING] = NAMES("--ring", "layout of the rings", ring_names, "split,packed"),
 	[OPTION_CORES] = NUMBERS("--cores", "2: generator and back-end on an lcore each", 1, 2, "1",
 		"2"),
@@ -101,10 +103,6 @@ options_print_help(void)
 	puts("Usage: vu-bench [EAL options] [options]\n\n"
 		"Measures what virtio-net back-ends cost per packet, side by side, in rounds that\n"
 		"alternate. vu-bench(8) explains options and results.\n\n"
-		"  vu-bench -l 0                  the usual table, on one lcore\n"
-		"  vu-bench -l 0 --seconds 10     a first look\n"
-		"  vu-bench -l 0-1 --cores 2      generator and back-end on an lcore each\n"
-		"  vu-bench -l 0-1 --latency      round trips of single frames\n\n"
 		"  --latency           round trips instead of the cost per packet\n"
 		"  --json FILE         all results, for programs\n"
 		"  --help, --version   this text; the versions\n\n"

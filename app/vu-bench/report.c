@@ -203,12 +203,13 @@ text_row(FILE *out, const struct measure_result *result)
 	const struct bench_case *point = &result->point;
 	const char *backend = options_value_name(OPTION_BACKEND, result->backend);
 	const char *size = options_value_name(OPTION_SIZE, point->size_bytes);
-	char negotiated[32], number[16];
+	char negotiated[48], number[16];
 
 	snprintf(number, sizeof(number), "%u", point->size_bytes);
-	snprintf(negotiated, sizeof(negotiated), "%s%s%s%s", point->is_in_order ? "in-order " : "",
-		point->is_mergeable ? "mrg " : "", point->has_offload ? "offl " : "",
-		point->has_calls ? "calls" : "");
+	snprintf(negotiated, sizeof(negotiated), "%s%s%s%s%s%s",
+		point->is_in_order ? "in-order " : "", point->is_mergeable ? "mrg " : "",
+		point->has_offload ? "offl " : "", point->has_calls ? "calls " : "",
+		point->is_lean ? "lean " : "", point->is_scattered ? "scattered" : "");
 	fprintf(out, "%-6s %-21s %-14s %6s %5u %6u %5u %-9s ",
 		options_value_name(OPTION_RING, point->ring),
 		negotiated[0] != '\0' ? negotiated : "-",

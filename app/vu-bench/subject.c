@@ -27,6 +27,7 @@
 #define HUGEPAGE_BYTES (UINT64_C(2) << 20)
 #define MAX_MEMORY_BYTES (UINT64_C(512) << 20)
 #define BUFFER_BYTES 2048
+#define SCATTER_STEP UINT32_C(0x9e3779b1) /* near numbers become far ones */
 #define MAX_MIXED_BYTES 1518
 
 /* ---- frames ---- */
@@ -257,8 +258,10 @@ gen_write_frame(struct gen_queue *gq, uint64_t buffer_number)
 	uint8_t *buffer = gen_buffer(gq, buffer_number);
 	uint64_t number = gq->nb_frames++;
 
-	memcpy(buffer, &gq->prefix, sizeof(gq->prefix));
-	memcpy(buffer + BENCH_HEADER_BYTES + FRAME_NUMBER_OFFSET, &number, sizeof(number));
+	if (!gq->is_lean) {
+		memcpy(buffer, &gq->prefix, sizeof(gq->prefix));
+		memcpy(buffer + BENCH_HEADER_BYTES + FRAME_NUMBER_OFFSET, &number, sizeof(number));
+	}
 	return gen_buf(gq, buffer_number, BENCH_HEADER_BYTES + frame_size(gq->sizes, number));
 }
 
@@ -371,7 +374,7 @@ static const uint8_t offload_header[BENCH_HEADER_BYTES] = {
 };
 
 static int
-queue_init(struct gen_queue *gq, const struct backend_conf *conf, uint32_t idx)
+queue_init(struct gen_queue *gq, const struct backend_conf *conf, uint32_t idx, bool has_rings)
 {
 	const struct bench_case *point = conf->point;
 	const struct gen_memory *memory = conf->memory;
@@ -395,10 +398,15 @@ queue_init(struct gen_queue *gq, const struct backend_conf *conf, uint32_t idx)
 	if (point->has_offload)
 		memcpy(gq->prefix.header, offload_header, sizeof(offload_header));
 	frame_addresses(gq->prefix.addresses, gq->port);
-	for (uint32_t i = 0; i < gq->nb_buffers; i++)
+	gq->is_lean = point->is_lean;
+	/* Without rings they are walked as they lie. */
+	gq->step = point->is_scattered && has_rings ? SCATTER_STEP : 1;
+	for (uint32_t i = 0; i < gq->nb_buffers; i++) {
+		memcpy(gen_buffer(gq, i), gq->prefix.header, BENCH_HEADER_BYTES);
 		frame_fill(gen_buffer(gq, i) + BENCH_HEADER_BYTES,
 			RTE_MIN(memory->sizes.max_bytes, gq->room_bytes - BENCH_HEADER_BYTES),
 			gq->port);
+	}
 	gq->lens = rte_zmalloc(NULL, gq->nb_buffers * sizeof(*gq->lens), 0);
 	return gq->lens != NULL ? 0 : -ENOMEM;
 }
@@ -461,7 +469,7 @@ subject_open(struct subject *subject, const struct backend_ops *ops,
 		return -ENOMEM;
 	rc = ops->open(subject->backend, &subject->conf);
 	for (uint32_t i = 0; i < 2 * nb_pairs && rc == 0; i++)
-		rc = queue_init(&subject->queues[i], conf, i);
+		rc = queue_init(&subject->queues[i], conf, i, ops->endpoint != NULL);
 	for (uint32_t i = 0; ops->endpoint != NULL && i < gen_nb_devices(conf->point) && rc == 0;
 			i++)
 		rc = device_open(subject, i);

@@ -97,6 +97,8 @@ struct gen_queue {
 	uint32_t port;               /* for the addresses of frames */
 	uint32_t max_frames;         /* that the buffers have room for, however long they are */
 	bool is_mergeable;
+	bool is_lean;                /* buffers hold their frames already */
+	uint32_t step;               /* odd: from one buffer in use to the next */
 	struct {
 		uint8_t header[BENCH_HEADER_BYTES];
 		struct rte_ether_addr addresses[2];
@@ -142,7 +144,7 @@ gen_nb_pairs(const struct bench_case *point, uint32_t device_idx)
 static inline uint8_t *
 gen_buffer(const struct gen_queue *gq, uint64_t number)
 {
-	return gq->buffers + (number & (gq->nb_buffers - 1)) * gq->stride_bytes;
+	return gq->buffers + (number * gq->step & (gq->nb_buffers - 1)) * gq->stride_bytes;
 }
 
 /** Buffers that a frame takes. */

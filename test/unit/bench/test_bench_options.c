@@ -76,7 +76,7 @@ VU_TEST(bench_options, lists_multiply)
 {
 	char line[] = "vu-bench --ring split,packed --in-order on,off --mergeable=on,off "
 		"--offload on,off --calls on,off --direction both --size 64,imix,9000 "
-		"--burst 1,256 --queues 1,1024 --cores 1,2";
+		"--burst 1,256 --queues 1,1024 --cores 1,2 --lean on --scattered on";
 	struct options options;
 	bool seen[4] = { false };
 	unsigned int nb;
@@ -89,6 +89,7 @@ VU_TEST(bench_options, lists_multiply)
 		struct bench_case point = options_point(&options, i);
 
 		CHECK_EQ(point.direction, BENCH_BOTH);
+		CHECK(point.is_lean && point.is_scattered);
 		seen[0] |= point.ring == BENCH_PACKED && point.size_bytes == BENCH_SIZE_IMIX;
 		seen[1] |= point.is_in_order && point.nb_cores == 2 && !point.is_mergeable;
 		seen[2] |= point.nb_pairs == 1024 && point.has_calls && point.burst == 256;

@@ -49,12 +49,13 @@ run_backend(struct run *run, const struct bench_case *point, enum bench_backend 
 		return;
 	}
 	run->nb_failed++;
-	printf("%s %s %s%s%s%s%s size %u burst %u queues %u, vectors of %u bits: %s, "
+	printf("%s %s %s%s%s%s%s%s%s size %u burst %u queues %u, vectors of %u bits: %s, "
 		"%lu of %lu frames wrong\n", options_value_name(OPTION_BACKEND, backend),
 		options_value_name(OPTION_RING, point->ring),
 		options_value_name(OPTION_DIRECTION, point->direction),
 		point->is_in_order ? " in-order" : "", point->is_mergeable ? " mergeable" : "",
 		point->has_offload ? " offload" : "", point->has_calls ? " calls" : "",
+		point->is_lean ? " lean" : "", point->is_scattered ? " scattered" : "",
 		point->size_bytes, point->burst, point->nb_pairs,
 		rte_vect_get_max_simd_bitwidth(), strerror(-result.rc),
 		(unsigned long)result.nb_wrong, (unsigned long)result.nb_frames);
@@ -127,6 +128,18 @@ run_shapes(struct run *run)
 	});
 }
 
+/* Generators that leave frames as they are, and use buffers in another order than they lie in. */
+static void
+run_generators(struct run *run)
+{
+	for (unsigned int flags = 1; flags < 4; flags++)
+		run_point(run, (struct bench_case){
+			.size_bytes = BENCH_SIZE_RANDOM, .burst = 32, .nb_pairs = 2,
+			.ring_size = 256, .is_lean = (flags & 1) != 0,
+			.is_scattered = (flags & 2) != 0, .has_offload = flags == 3,
+		});
+}
+
 /* More queues than one device has. */
 static void
 run_queues(struct run *run)
@@ -154,6 +167,7 @@ main(int argc, char **argv)
 		return EXIT_FAILURE;
 	run_loops(&run);
 	run_shapes(&run);
+	run_generators(&run);
 	run_queues(&run);
 	backend_rte_vhost_end();
 	rmdir(run.folder);
