@@ -8,11 +8,13 @@
 #include <stdlib.h>
 
 #include <rte_eal.h>
+#include <rte_log.h>
 
 #include "vu_daemon.h"
 
 #include "eal_options.h"
 #include "options.h"
+#include "outlet.h"
 
 /*
  * Block SIGINT and SIGTERM until vu_daemon_main() handles them: one that comes while sockets and
@@ -28,6 +30,28 @@ block_signals(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* Nothing waits for a reader of the log or of --stats. */
+static int
+run_with_outlets(struct vu_daemon_conf *conf, const char *program)
+{
+	FILE *const own_stdout = stdout;
+	struct outlet *log = outlet_open(rte_log_get_stream());
+	struct outlet *table = outlet_open(own_stdout);
+	int status;
+
+	/* Without memory for them nothing else would start either. */
+	if (log != NULL)
+		rte_openlog_stream(outlet_stream(log));
+	if (table != NULL)
+		stdout = outlet_stream(table);
+	status = vu_daemon_main(conf, program);
+	stdout = own_stdout;
+	outlet_close(table);
+	if (outlet_close(log))
+		rte_openlog_stream(NULL);
+	return status;
 }
 
 /* A misspelt --socket went to EAL, which refuses it, before there is nothing to serve. */
@@ -55,7 +79,7 @@ main(int argc, char **argv)
 	if (status == ARGS_RUN) {
 		status = EXIT_FAILURE;
 		if (start(&conf, &args)) {
-			status = vu_daemon_main(&conf, args.program);
+			status = run_with_outlets(&conf, args.program);
 			rte_eal_cleanup();
 		}
 	}

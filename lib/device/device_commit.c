@@ -202,8 +202,8 @@ queue_start(struct device_queue *queue, struct vu_vring_snapshot *snap)
 	VU_LOG_LIMITED(&dev->life_log, DEVICE, INFO, "%s: queue %u: started, %u entries, lcore %d",
 		dev->name, vring->idx, snap->size, dev->exec->lcore(queue));
 	if (dev->exec->attach(queue) != 0)
-		VU_LOG(DEVICE, ERR, "%s: queue %u: no memory to schedule it", dev->name,
-			vring->idx);
+		VU_LOG_LIMITED(&dev->fault_log, DEVICE, ERR,
+			"%s: queue %u: no memory to schedule it", dev->name, vring->idx);
 }
 
 static void

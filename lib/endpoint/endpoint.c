@@ -67,7 +67,8 @@ endpoint_serve(struct vu_endpoint *endpoint, int fd)
 	endpoint->session = vu_backend_session_open(&conf);
 	if (endpoint->session != NULL)
 		return 0;
-	VU_LOG(ENDPOINT, ERR, "%s: cannot serve a connection: %s", vu_device_name(endpoint->dev),
+	VU_LOG_LIMITED(vu_device_fault_log(endpoint->dev), ENDPOINT, ERR,
+		"%s: cannot serve a connection: %s", vu_device_name(endpoint->dev),
 		rte_strerror(rte_errno));
 	return -rte_errno;
 }
@@ -108,6 +109,10 @@ endpoint_accept(void *arg, uint32_t events)
 		VU_LOG_LIMITED(vu_device_fault_log(endpoint->dev), ENDPOINT, WARNING,
 			"%s: a front-end waits: what %u earlier ones sent still makes us wait",
 			vu_device_name(endpoint->dev), VU_MAX_PEERS);
+	else if (fd < 0 && fd != -EAGAIN)
+		VU_LOG_LIMITED(vu_device_fault_log(endpoint->dev), ENDPOINT, ERR,
+			"%s: cannot accept a front-end yet: %s", vu_device_name(endpoint->dev),
+			rte_strerror(-fd));
 	if (fd < 0 && fd != -EAGAIN) {
 		/* Out of fds or memory: the front-end waits in the backlog until the retry. */
 		endpoint_set_listen_interest(endpoint, false);

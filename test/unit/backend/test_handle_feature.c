@@ -78,6 +78,31 @@ VU_TEST(handle_feature, set_features)
 	fixture_destroy(&fix);
 }
 
+/* What a front-end acknowledges blindly is said a few times. */
+VU_TEST(handle_feature, ignored_features_do_not_fill_the_log)
+{
+	const uint64_t tso = FEATURE_BITS | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4);
+	struct session_port fix;
+	unsigned int nb_lines = 0;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *log;
+
+	fixture_create(&fix, "forward=loopback");
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	log = open_memstream(&text, &len);
+	rte_openlog_stream(log);
+	for (unsigned int i = 0; i < 1000; i++)
+		CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_FEATURES, tso), 0);
+	rte_openlog_stream(NULL);
+	fclose(log);
+	for (const char *line = text; (line = strchr(line, '\n')) != NULL; line++)
+		nb_lines++;
+	CHECK(nb_lines > 0 && nb_lines < 500);
+	free(text);
+	fixture_destroy(&fix);
+}
+
 VU_TEST(handle_feature, set_features_while_running)
 {
 	struct session_port fix;

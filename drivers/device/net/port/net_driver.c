@@ -157,8 +157,9 @@ net_acked_features(struct vu_device *dev, uint64_t features)
 		net->mtu_bytes = (uint16_t)net->conf.mtu_bytes;
 	/* Drivers acknowledge them blindly where a user switched off what they build on. */
 	if (ignored != 0)
-		VU_LOG(NET, WARNING, "%s: offload features 0x%" PRIx64 " ignored: acknowledged "
-			"without those they need", vu_device_name(dev), ignored);
+		VU_LOG_LIMITED(vu_device_fault_log(dev), NET, WARNING,
+			"%s: offload features 0x%" PRIx64 " ignored: acknowledged without those "
+			"they need", vu_device_name(dev), ignored);
 }
 
 static bool
