@@ -6,6 +6,7 @@
 #include "backend_channel.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <rte_errno.h>
@@ -133,6 +134,48 @@ session_look_at_faults(void *arg)
 		vu_backend_session_close(session, "its eventfd blocks");
 }
 
+/* What the answer to a front-end's last request lacked, if it was for that that it left. */
+static const char *
+session_missed(uint32_t request)
+{
+	switch (request) {
+	case VHOST_USER_GET_FEATURES:
+	case VHOST_USER_GET_PROTOCOL_FEATURES:
+		return "; it may want a feature that is not offered: /vu/features lists them";
+	case VHOST_USER_GET_QUEUE_NUM:
+		return "; it may want more queues: queues= gives the port more";
+	default:
+		return "";
+	}
+}
+
+static void
+session_log_life(struct vu_backend_session *session, const char *event, const char *cause)
+{
+	const char *name = vu_device_name(session->dev);
+
+	if (session->conf.is_quiet && !vu_device_has_run(session->dev))
+		VU_LOG(BACKEND, DEBUG, "%s: %s%s", name, event, cause);
+	else
+		VU_LOG_LIMITED(vu_device_life_log(session->dev), BACKEND, INFO, "%s: %s%s", name,
+			event, cause);
+}
+
+/* One that leaves before anything ran did not find what it looked for. */
+static void
+session_log_end(struct vu_backend_session *session, const char *reason)
+{
+	const struct vu_msg_spec *spec = vu_msg_spec(session->last_request);
+	char cause[200];
+
+	if (vu_device_has_run(session->dev) || spec == NULL)
+		snprintf(cause, sizeof(cause), "%s", reason);
+	else
+		snprintf(cause, sizeof(cause), "%s after %s, before a ring ran%s", reason,
+			spec->name, session_missed(session->last_request));
+	session_log_life(session, "session ended: ", cause);
+}
+
 static int
 session_attach(struct vu_backend_session *session)
 {
@@ -195,8 +238,7 @@ vu_backend_session_open(const struct vu_backend_conf *conf)
 	}
 	vu_device_connect(session->dev, &events);
 	vu_trace_session_open(vu_device_name(session->dev));
-	VU_LOG_LIMITED(vu_device_life_log(session->dev), BACKEND, INFO, "%s: front-end connected",
-		vu_device_name(session->dev));
+	session_log_life(session, "front-end connected", "");
 	return session;
 }
 
@@ -219,8 +261,7 @@ vu_backend_session_close(struct vu_backend_session *session, const char *reason)
 		return;
 	session->is_closing = true;
 	vu_trace_session_close(vu_device_name(session->dev), reason);
-	VU_LOG_LIMITED(vu_device_life_log(session->dev), BACKEND, INFO, "%s: session ended: %s",
-		vu_device_name(session->dev), reason);
+	session_log_end(session, reason);
 	vu_reactor_timer_destroy(session->check_timer);
 	vu_reactor_call_cancel(session->conf.reactor, &session->state_call);
 	vu_fd_close(&session->reply_fd);

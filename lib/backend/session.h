@@ -28,6 +28,7 @@ struct vu_backend_session {
 	bool is_parked;                    /* msg waits for the data lcores */
 	bool is_closing;
 	struct door_request *request;      /* being handled; NULL: the door has it */
+	uint32_t last_request;             /* for the log; 0 none */
 	int result;                        /* of the handler, for the reply after a parked commit */
 	struct vu_reactor_call state_call; /* end of a state check that was waited for */
 	int reply_fd;                      /* goes with the reply */

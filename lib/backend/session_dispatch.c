@@ -187,6 +187,7 @@ session_dispatch(struct vu_backend_session *session)
 	struct vu_msg *msg = &session->request->msg;
 	int rc = session->request->rc;
 
+	session->last_request = msg->request;
 	if (rc >= 0)
 		rc = session_admit(session);
 	if (rc < 0)

@@ -29,6 +29,7 @@ struct vu_backend_conf {
 	uint32_t frame_ms;          /**< for the rest of a message to arrive; 0 = 10 s */
 	/** How often the connection's thread has to show that it is not stuck; 0 = 2 s. */
 	uint32_t check_ms;
+	bool is_quiet;              /**< log that it comes and goes at debug level */
 	vu_backend_closed_fn closed;
 	void *arg;
 };

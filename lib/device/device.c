@@ -150,6 +150,7 @@ vu_device_connect(struct vu_device *dev, const struct vu_device_events *events)
 	RTE_VERIFY(!dev->is_connected);
 	dev->events = *events;
 	dev->is_connected = true;
+	dev->has_run = false;
 	device_changed(dev);
 }
 
@@ -158,6 +159,12 @@ device_changed(const struct vu_device *dev)
 {
 	if (dev->changed != NULL)
 		dev->changed(dev->changed_arg);
+}
+
+bool
+vu_device_has_run(const struct vu_device *dev)
+{
+	return dev->has_run;
 }
 
 struct vu_device *

@@ -75,6 +75,7 @@ struct vu_device {
 	void (*kick_changed)(void *arg, uint32_t queue_idx, int kick_fd);
 	void *changed_arg;
 	bool is_connected;
+	bool has_run;             /**< a ring ran for this front-end, or the last one */
 	bool is_detached;
 	bool has_features;
 	bool is_checking_state;   /**< the driver owes vu_device_state_checked() */

@@ -188,6 +188,7 @@ queue_start(struct device_queue *queue, struct vu_vring_snapshot *snap)
 	struct vu_device *dev = queue->head.dev;
 	struct vu_vring *vring = &queue->head.vring;
 
+	dev->has_run = true;
 	if (vu_vring_seek(vring, snap))
 		VU_LOG_LIMITED(&dev->fault_log, DEVICE, WARNING,
 			"%s: queue %u: base %u contradicts used index %u, which is taken",

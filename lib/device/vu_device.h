@@ -236,6 +236,9 @@ void vu_device_destroy(struct vu_device *dev);
 /** @name Features and configuration
  * @{ */
 
+/** Did a ring run for the front-end that is connected, or was last? @context control lcore */
+bool vu_device_has_run(const struct vu_device *dev);
+
 /**
  * Features the device offers, VHOST_USER_F_PROTOCOL_FEATURES not included.
  * @context control lcore

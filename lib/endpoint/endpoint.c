@@ -28,6 +28,7 @@
 
 #define FIRST_RETRY_MS 10
 #define ACCEPT_PAUSE_US 1000000
+#define FRUITLESS_SESSIONS 3 /* in a row: said once */
 
 enum endpoint_state {
 	ENDPOINT_CREATED,
@@ -47,7 +48,8 @@ struct vu_endpoint {
 	struct vu_backend_session *session;
 	struct vu_listener *listener;
 	struct vu_reactor_fd *listen_source;
-	struct vu_backoff backoff;
+	struct vu_backoff backoff;       /* until a session gets somewhere */
+	unsigned int nb_fruitless;       /* sessions in a row that ended before a ring ran */
 	int connect_result;              /* last one logged: 0 or -errno */
 	struct vu_reactor_timer *retry_timer; /* next attempt to connect, or to accept */
 };
@@ -62,6 +64,7 @@ endpoint_serve(struct vu_endpoint *endpoint, int fd)
 	struct vu_backend_conf conf = {
 		.reactor = endpoint->conf.reactor, .dev = endpoint->dev, .fd = fd,
 		.closed = endpoint_session_closed, .arg = endpoint,
+		.is_quiet = endpoint->nb_fruitless >= FRUITLESS_SESSIONS,
 	};
 
 	endpoint->session = vu_backend_session_open(&conf);
@@ -150,11 +153,8 @@ endpoint_connect(struct vu_endpoint *endpoint)
 	int fd = endpoint_next_connection(endpoint);
 
 	endpoint_log_connect(endpoint, RTE_MIN(fd, 0));
-	if (fd >= 0) {
-		vu_backoff_reset(&endpoint->backoff);
-		if (endpoint_serve(endpoint, fd) == 0)
-			return;
-	}
+	if (fd >= 0 && endpoint_serve(endpoint, fd) == 0)
+		return;
 	vu_reactor_timer_start(endpoint->retry_timer,
 		vu_backoff_next_ms(&endpoint->backoff) * UINT64_C(1000), 0);
 }
@@ -186,12 +186,30 @@ endpoint_detach(struct vu_endpoint *endpoint)
 	vu_device_detach(endpoint->dev, endpoint_detached, endpoint);
 }
 
+/* Whether it is worth while to come back soon, and to say so, shows in rings that run. */
+static void
+endpoint_judge_session(struct vu_endpoint *endpoint)
+{
+	if (vu_device_has_run(endpoint->dev)) {
+		vu_backoff_reset(&endpoint->backoff);
+		endpoint->nb_fruitless = 0;
+		return;
+	}
+	if (endpoint->nb_fruitless < FRUITLESS_SESSIONS &&
+			++endpoint->nb_fruitless == FRUITLESS_SESSIONS)
+		VU_LOG_LIMITED(vu_device_fault_log(endpoint->dev), ENDPOINT, WARNING,
+			"%s: %s: %u sessions in a row ended before a ring ran; the next ones are "
+			"logged at debug level", vu_device_name(endpoint->dev), endpoint->path !=
+			NULL ? endpoint->path : "inherited socket", FRUITLESS_SESSIONS);
+}
+
 static void
 endpoint_session_closed(void *arg)
 {
 	struct vu_endpoint *endpoint = arg;
 
 	endpoint->session = NULL;
+	endpoint_judge_session(endpoint);
 	if (endpoint->is_single && endpoint->state == ENDPOINT_OPEN) {
 		vu_endpoint_close(endpoint);
 		return;

@@ -6,7 +6,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_errno.h>
@@ -19,6 +22,7 @@
 #include "vu_fd.h"
 #include "vu_parse.h"
 #include "vu_reactor.h"
+#include "vu_wire.h"
 
 struct endpoint_fixture {
 	struct vu_reactor *reactor;
@@ -149,6 +153,70 @@ VU_TEST(endpoint, client_connects_again_for_ever)
 		vu_listener_destroy(listener);
 		fixture_wait(&f, VU_DEVICE_IDLE);
 	}
+	fixture_close(&f);
+}
+
+static unsigned int
+count_lines(const char *text, const char *part)
+{
+	unsigned int nb = 0;
+
+	for (const char *at = text; (at = strstr(at, part)) != NULL; at++)
+		nb++;
+	return nb;
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* A server that hangs up at once: connect() works each time, and still the delays grow. */
+VU_TEST(endpoint, client_backs_off_until_a_ring_runs)
+{
+	const uint32_t request[3] = { VHOST_USER_GET_QUEUE_NUM, VHOST_USER_VERSION, 0 };
+	struct endpoint_fixture f;
+	struct vu_endpoint_conf conf;
+	struct vu_listener *listener;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *log = open_memstream(&text, &len);
+	uint64_t start_ms;
+
+	fixture_open(&f);
+	rte_log_set_level_pattern("vu.*", RTE_LOG_INFO);
+	rte_openlog_stream(log);
+	listener = vu_listener_create(f.path);
+	conf = fixture_conf(&f, VU_ENDPOINT_CLIENT);
+	conf.reconnect_ms = 60000;
+	f.endpoint = vu_endpoint_create(&conf);
+	CHECK_EQ(vu_endpoint_open(f.endpoint, f.dev, false), 0);
+	start_ms = now_ms();
+	for (unsigned int i = 0; i < 7; i++) {
+		int fd;
+
+		WAIT_WHILE((fd = vu_listener_accept(listener)) < 0)
+			vu_reactor_turn(f.reactor, 0);
+		fixture_wait(&f, VU_DEVICE_NEGOTIATING);
+		CHECK_EQ(write(fd, request, sizeof(request)), (ssize_t)sizeof(request));
+		vu_reactor_turn(f.reactor, 0);
+		vu_fd_close(&fd);
+		fixture_wait(&f, VU_DEVICE_IDLE);
+	}
+	/* 10, 20, ... 320 ms: a timer never comes early. */
+	CHECK(now_ms() - start_ms >= 630);
+	rte_openlog_stream(NULL);
+	fclose(log);
+	CHECK_EQ(count_lines(text, "3 sessions in a row ended before a ring ran"), 1);
+	CHECK_EQ(count_lines(text, "after GET_QUEUE_NUM, before a ring ran; it may want more "
+		"queues: queues= gives the port more"), 3);
+	free(text);
+	vu_listener_destroy(listener);
+	rte_log_set_level_pattern("vu.*", RTE_LOG_CRIT);
 	fixture_close(&f);
 }
 
