@@ -99,10 +99,7 @@ door_work(void *arg)
 {
 	struct door *door = arg;
 
-	if (vu_peer_work(door->peer))
-		return;
-	vu_peer_destroy(door->peer);
-	door->is_over = true;
+	door->is_over = !vu_peer_work(door->peer);
 }
 
 static void
@@ -130,14 +127,17 @@ static void *
 door_run(void *arg)
 {
 	struct door *door = arg;
+	struct vu_peer *peer = door->peer;
 
 	door_block_signals();
 	pthread_setname_np(pthread_self(), "vu-door");
 	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
-	vu_peer_enter(door->peer);
+	vu_peer_enter(peer);
 	while (!door->is_over)
 		vu_reactor_turn(door->reactor, -1);
 	door_free(door);
+	/* Last: who counts peers takes it for the end of the door's own fds, too. */
+	vu_peer_destroy(peer);
 	return NULL;
 }
 
