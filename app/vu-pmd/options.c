@@ -43,6 +43,9 @@ static const char options_help_rest[] =
 "  --idle pause@3,interrupt@4-5  for some lcores\n"
 "  --idle-us N              microseconds without work before it sleeps, default 100\n"
 "\n"
+"Limits\n"
+"  --max-memory-total MEGABYTES  address space for guest memory of all ports, default 64 TiB\n"
+"\n"
 "Information\n"
 "  --stats SECONDS          print a table of rates again and again\n"
 "  --print-capabilities     JSON for QEMU tooling, then exit\n"
@@ -79,6 +82,7 @@ static const struct args_row option_rows[] = {
 	{ "--queue-map", option_set },
 	{ "--idle", option_set },
 	{ "--idle-us", option_set },
+	{ "--max-memory-total", option_set },
 	{ "--stats", option_set },
 	{ "--print-capabilities", option_answer, .is_flag = true },
 	{ NULL },

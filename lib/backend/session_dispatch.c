@@ -80,6 +80,20 @@ session_can_ack(const struct vu_backend_session *session)
 		(session->protocol_features & RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK)) != 0;
 }
 
+/* A ring size that the port does not take. */
+static void
+session_explain_size(const struct vu_backend_session *session, char *text, size_t bytes)
+{
+	const uint32_t size = session->request->msg.payload.state.num;
+	const uint32_t max_size = vu_device_max_queue_size(session->dev);
+
+	if (size > max_size)
+		snprintf(text, bytes, ": a ring of %u entries, the port takes at most %u, see "
+			"queue-size=", size, max_size);
+	else
+		snprintf(text, bytes, ": a split ring cannot have %u entries", size);
+}
+
 /* What a front-end with more queues than the port meets first; empty for other refusals. */
 static void
 session_explain_ring(const struct vu_backend_session *session, int rc, char *text, size_t bytes)
@@ -90,6 +104,10 @@ session_explain_ring(const struct vu_backend_session *session, int rc, char *tex
 	int len;
 
 	text[0] = '\0';
+	if (rc == -EINVAL && session->request->msg.request == VHOST_USER_SET_VRING_NUM) {
+		session_explain_size(session, text, bytes);
+		return;
+	}
 	if (rc == -EPROTO && session->request->msg.spec != NULL)
 		idx = vu_msg_vring_idx(&session->request->msg);
 	if (idx == UINT32_MAX || idx < nb_queues)
@@ -97,7 +115,7 @@ session_explain_ring(const struct vu_backend_session *session, int rc, char *tex
 	len = snprintf(text, bytes, ": no queue %u, the port has queues 0 to %u", idx,
 		nb_queues - 1);
 	if (idx < VU_MAX_EVENTFD_QUEUES && len > 0 && (size_t)len < bytes)
-		snprintf(text + len, bytes - (size_t)len, "; queues=%u gives it more",
+		snprintf(text + len, bytes - (size_t)len, "; it needs queues=%u or more",
 			idx / vu_device_driver_queue_group(driver) + 1);
 }
 
@@ -105,7 +123,7 @@ static void
 session_log_refusal(struct vu_backend_session *session, int rc)
 {
 	const struct vu_msg *msg = &session->request->msg;
-	char ring[100];
+	char ring[120];
 
 	session_explain_ring(session, rc, ring, sizeof(ring));
 	VU_LOG_LIMITED(vu_device_fault_log(session->dev), BACKEND, WARNING,

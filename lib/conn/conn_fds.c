@@ -82,6 +82,17 @@ fds_collect(struct msghdr *header, struct conn_fds *fds, struct vu_peer *peer)
 	return nb;
 }
 
+/* The kernel drops fds that it has no number for and says what it says of too many. */
+static bool
+fds_are_used_up(int sock)
+{
+	int fd = fcntl(sock, F_DUPFD_CLOEXEC, 0);
+	const bool is_full = fd < 0 && (errno == EMFILE || errno == ENFILE);
+
+	vu_fd_close(&fd);
+	return is_full;
+}
+
 ssize_t
 conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds, struct vu_peer *peer)
 {
@@ -105,7 +116,7 @@ conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds, struct vu_pee
 		return -errno;
 	nb_fds = fds_collect(&header, fds, peer);
 	if ((header.msg_flags & MSG_CTRUNC) != 0 || nb_fds != fds->nb)
-		nb_bytes = -EBADMSG;
+		nb_bytes = fds_are_used_up(sock) ? -EMFILE : -EBADMSG;
 	if (nb_bytes < 0)
 		conn_fds_close(fds);
 	return nb_bytes;

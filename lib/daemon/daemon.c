@@ -18,6 +18,7 @@
 #include "vu_device.h"
 #include "vu_fd.h"
 #include "vu_log.h"
+#include "vu_mem.h"
 #include "vu_mem_fault.h"
 
 static uint64_t
@@ -176,6 +177,8 @@ vu_daemon_create(struct vu_daemon_conf *conf)
 		return NULL;
 	}
 	daemon->stats_seconds = conf->stats_seconds;
+	if (conf->max_memory_total_mb != 0)
+		vu_mem_set_max_bytes((uint64_t)conf->max_memory_total_mb << 20);
 	rc = daemon_create_parts(daemon, conf);
 	if (rc != 0) {
 		vu_daemon_destroy(daemon);

@@ -23,6 +23,7 @@
 
 #define CONF_RECONNECT_MS 1000
 #define CONF_MAX_KEYS 64
+#define CONF_MAX_MEMORY_MB 1048576 /* 1 TiB */
 #define CONF_NOTIFY_MAX_US 100000
 
 int
@@ -270,10 +271,10 @@ static const struct vu_key port_keys[] = {
 		.help = "prefer lcores of this NUMA node, which has to be there, and guest memory "
 		"on it that is not allocated yet",
 		.set = port_set_uint, PORT_MEMBER(numa_node), .max = RTE_MAX_NUMA_NODES - 1 },
-	{ .name = "max-memory", .form = "MEGABYTES", .initial = "any",
-		.help = "guest memory that a front-end may share, in whole pages of its files; "
-		"more is refused",
-		.set = port_set_uint, PORT_MEMBER(max_memory_mb), .min = 1, .max = UINT32_MAX },
+	{ .name = "max-memory", .form = "MEGABYTES", .initial = RTE_STR(CONF_MAX_MEMORY_MB),
+		.help = "guest memory that a front-end may share, in whole pages of its files, "
+		"0 = any; more is refused",
+		.set = port_set_uint, PORT_MEMBER(max_memory_mb), .max = UINT32_MAX },
 	{ .name = "weight", .form = "N", .initial = RTE_STR(VU_ACCOUNT_WEIGHT),
 		.help = "share of a data lcore's time, beside that of the other ports there; 1 to "
 		RTE_STR(VU_ACCOUNT_MAX_WEIGHT),
@@ -364,6 +365,7 @@ conf_add_port(struct vu_daemon_conf *conf, const char *text, enum vu_endpoint_ki
 	*port = (struct vu_port_conf){
 		.endpoint = endpoint, .fd = VU_FD_NONE, .nb_units = 1, .numa_node = -1,
 		.max_queue_size = VU_MAX_QUEUE_SIZE,
+		.max_memory_mb = CONF_MAX_MEMORY_MB,
 		.path = strndup(text, (size_t)(keys - text)),
 	};
 	if (port->path == NULL)
@@ -451,6 +453,9 @@ static const struct vu_key conf_options[] = {
 		"pause@3,interrupt@4-5", .set = conf_set_idle },
 	{ .name = "idle-us", .set = vu_key_set_uint,
 		.offset = offsetof(struct vu_daemon_conf, idle_us), .max = 1000000 },
+	{ .name = "max-memory-total", .set = vu_key_set_uint,
+		.offset = offsetof(struct vu_daemon_conf, max_memory_total_mb), .min = 1,
+		.max = UINT32_MAX },
 	{ .name = "stats", .set = vu_key_set_uint,
 		.offset = offsetof(struct vu_daemon_conf, stats_seconds), .min = 1, .max = 3600 },
 	{ .name = NULL },

@@ -63,6 +63,7 @@ struct vu_daemon_conf {
 	struct vu_idle_pin *idle_pins;  /**< one of an lcore */
 	unsigned int nb_idle_pins;
 	uint32_t idle_us;               /**< without work, before an lcore sleeps */
+	uint32_t max_memory_total_mb;   /**< address space for guest memory; 0 = VU_MEM_MAX_BYTES */
 	uint32_t stats_seconds;         /**< print the table every so often; 0 = never */
 	char errmsg[256];               /**< what was wrong, after a failure */
 };

@@ -221,6 +221,12 @@ vu_device_sched(const struct vu_device *dev)
 	return dev->sched;
 }
 
+uint32_t
+vu_device_max_queue_size(const struct vu_device *dev)
+{
+	return dev->max_queue_size;
+}
+
 uint64_t
 vu_device_max_mem_bytes(const struct vu_device *dev)
 {

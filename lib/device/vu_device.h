@@ -330,6 +330,9 @@ void vu_device_reset(struct vu_device *dev);
  */
 int vu_device_numa_node(const struct vu_device *dev);
 
+/** Largest ring that the device takes, entries. @context control lcore */
+uint32_t vu_device_max_queue_size(const struct vu_device *dev);
+
 /** Most bytes of guest memory that the device may have, 0 = any. @context control lcore */
 uint64_t vu_device_max_mem_bytes(const struct vu_device *dev);
 

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <rte_common.h>
 #include <rte_debug.h>
@@ -291,6 +292,22 @@ endpoint_check_fd(const struct vu_endpoint *endpoint)
 	return 0;
 }
 
+/* One path in two spellings. */
+static bool
+endpoint_is_served_here(const struct vu_endpoint *endpoint)
+{
+	const struct vu_endpoint *other;
+	struct stat wanted, found;
+
+	if (stat(endpoint->path, &wanted) < 0)
+		return false;
+	LIST_FOREACH(other, &endpoint_list, link)
+		if (other != endpoint && other->listener != NULL && stat(other->path, &found) == 0 &&
+				found.st_dev == wanted.st_dev && found.st_ino == wanted.st_ino)
+			return true;
+	return false;
+}
+
 static int
 endpoint_listen(struct vu_endpoint *endpoint)
 {
@@ -300,6 +317,9 @@ endpoint_listen(struct vu_endpoint *endpoint)
 	if (endpoint->listener != NULL)
 		return 0;
 	rc = -rte_errno;
+	if (rc == -EADDRINUSE && endpoint_is_served_here(endpoint))
+		return vu_refuse(endpoint->conf.errmsg, rc, "%s: another port has this socket, its "
+			"path may be spelled otherwise", endpoint->path);
 	return vu_refuse(endpoint->conf.errmsg, rc, "%s: %s", endpoint->path,
 		rc == -EADDRINUSE ? "another process serves this socket; choose another path"
 			: rc == -ENOTSOCK ? "exists and is not a socket; choose another path"

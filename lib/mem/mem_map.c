@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <numaif.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -30,23 +31,73 @@
 #endif
 
 #define MAX_NODES 1024
+#define KILO 1024
 /* munmap() keeps others from changing mappings while it looks for pages. */
 #define UNMAP_BYTES (UINT64_C(256) << 20)
 
 #define POPULATE_PAGES 4096 /* asked about in one call */
 #define LONG_BITS (8 * sizeof(unsigned long))
 
+/* Address space that regions of all tables take; those who map and unmap may be any threads. */
+static uint64_t map_total_bytes;
+static uint64_t map_max_bytes = VU_MEM_MAX_BYTES;
+
+void
+vu_mem_set_max_bytes(uint64_t max_bytes)
+{
+	__atomic_store_n(&map_max_bytes, max_bytes, __ATOMIC_RELAXED);
+}
+
+uint64_t
+vu_mem_mapped_bytes(void)
+{
+	return __atomic_load_n(&map_total_bytes, __ATOMIC_RELAXED);
+}
+
+static void
+map_uncount(uint64_t bytes)
+{
+	__atomic_fetch_sub(&map_total_bytes, bytes, __ATOMIC_RELAXED);
+}
+
+static int
+map_count(uint64_t bytes)
+{
+	const uint64_t total = __atomic_add_fetch(&map_total_bytes, bytes, __ATOMIC_RELAXED);
+
+	if (total >= bytes && total <= __atomic_load_n(&map_max_bytes, __ATOMIC_RELAXED))
+		return 0;
+	map_uncount(bytes);
+	return -ENOSPC;
+}
+
+/* Without asking a server. */
+static bool
+map_is_regular(int fd)
+{
+	struct statx found;
+	const int rc = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &found);
+
+	errno = EINVAL;
+	return rc == 0 && S_ISREG(found.stx_mode);
+}
+
 int
 mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *file)
 {
 	struct statfs fs;
 	struct stat st;
+	int seals;
 
 	if (mem_xen_is_requested(conf))
 		return mem_xen_inspect(conf, file);
 	/* Shared memory and hugetlbfs only: another file system may make us wait for its server. */
-	if (fcntl(conf->fd, F_GET_SEALS) < 0)
-		return -errno;
+	seals = fcntl(conf->fd, F_GET_SEALS);
+	if (seals < 0)
+		return errno == EINVAL && map_is_regular(conf->fd) ? -EMEDIUMTYPE : -errno;
+	if ((seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0 ||
+			(fcntl(conf->fd, F_GETFL) & O_ACCMODE) != O_RDWR)
+		return -EROFS;
 	if (fstat(conf->fd, &st) < 0 || fstatfs(conf->fd, &fs) < 0)
 		return -errno;
 	/* Device memory and pipes have no size to check against. */
@@ -55,6 +106,7 @@ mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *file)
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
 	file->size_bytes = (uint64_t)st.st_size;
+	file->allocated_bytes = (uint64_t)st.st_blocks * 512;
 	file->is_huge = (uint64_t)fs.f_type == HUGETLBFS_MAGIC;
 	file->page_bytes = (uint64_t)(file->is_huge ? fs.f_bsize : sysconf(_SC_PAGESIZE));
 	return 0;
@@ -99,12 +151,17 @@ map_file_open(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64
 	rc = map_place(map, &file_start);
 	if (rc == 0)
 		rc = mem_map_check_total(conf, map->mapped_bytes, used_bytes);
+	if (rc == 0)
+		rc = map_count(map->mapped_bytes);
 	if (rc < 0)
 		return rc;
 	map->base = mmap(NULL, map->mapped_bytes, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_NORESERVE, conf->fd, (off_t)file_start);
-	if (map->base == MAP_FAILED)
-		return -errno;
+	if (map->base == MAP_FAILED) {
+		rc = -errno;
+		map_uncount(map->mapped_bytes);
+		return rc;
+	}
 	map->hva = RTE_PTR_ADD(map->base, map->mmap_offset - file_start);
 	return 0;
 }
@@ -135,6 +192,7 @@ map_close(struct mem_map *map)
 	}
 	for (uint64_t done = 0; done < map->mapped_bytes; done += step)
 		munmap(RTE_PTR_ADD(map->base, done), RTE_MIN(step, map->mapped_bytes - done));
+	map_uncount(map->mapped_bytes);
 }
 
 static struct vu_log_limit placements;
@@ -154,12 +212,53 @@ map_prefer_node(const struct mem_map *map, int numa_node)
 			map->mapped_bytes, rte_strerror(errno));
 }
 
+static uint64_t
+map_nb_free_pages(uint64_t page_bytes)
+{
+	unsigned long long nb = 0;
+	char path[80];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%" PRIu64
+		"kB/free_hugepages", page_bytes / KILO);
+	file = fopen(path, "re");
+	if (file == NULL || fscanf(file, "%llu", &nb) != 1)
+		nb = UINT64_MAX; /* not known: try */
+	if (file != NULL)
+		fclose(file);
+	return nb;
+}
+
+/*
+ * Pages that a file has not allocated yet come from a pool that all ports share, and they stay in
+ * the file: where there are too few of them, none is taken.
+ */
+static int
+map_check_pool(const struct mem_map *map)
+{
+	const uint64_t page_bytes = map->file.page_bytes;
+	uint64_t nb_wanted, nb_free;
+
+	if (!map->file.is_huge || map->mapped_bytes <= map->file.allocated_bytes)
+		return 0;
+	nb_wanted = (map->mapped_bytes - map->file.allocated_bytes) / page_bytes;
+	nb_free = map_nb_free_pages(page_bytes);
+	if (nb_wanted <= nb_free)
+		return 0;
+	VU_LOG_LIMITED(&placements, MEM, WARNING, "a region wants %" PRIu64 " more pages of %"
+		PRIu64 " kB, %" PRIu64 " are free: none is taken", nb_wanted, page_bytes / KILO,
+		nb_free);
+	return -ENOMEM;
+}
+
 /* Turns pages that cannot be had into an error now instead of a SIGBUS later. */
 static int
 map_populate(const struct mem_map *map)
 {
-	int rc;
+	int rc = map_check_pool(map);
 
+	if (rc != 0)
+		return rc;
 	do {
 		rc = madvise(map->base, map->mapped_bytes, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
 	} while (rc == -EINTR || rc == -EAGAIN);

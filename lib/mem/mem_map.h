@@ -21,6 +21,7 @@ struct mem_file {
 	dev_t dev;
 	ino_t ino;
 	uint64_t size_bytes;
+	uint64_t allocated_bytes; /**< of it */
 	uint64_t page_bytes; /**< huge page size on hugetlbfs, else the system's page size */
 	bool is_huge;
 };
@@ -43,7 +44,8 @@ struct mem_map {
  *
  * @param conf  region; its fd may be any fd, hostile
  * @param file  receives the facts
- * @return 0, -EINVAL not a regular file, what mem_xen_inspect() returns for a region that asks for
+ * @return 0, -EMEDIUMTYPE neither shared memory nor hugetlbfs, -EROFS it cannot be written,
+ *         -EINVAL not a regular file, what mem_xen_inspect() returns for a region that asks for
  *         a Xen device, or -errno
  */
 int mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *file);

@@ -188,12 +188,40 @@ map_refusal(int rc)
 		return "reaches past its file";
 	case -EFBIG:
 		return "more than the port may map, see max-memory";
+	case -ENOSPC:
+		return "more than all ports together may map, see --max-memory-total";
 	default:
 		return "cannot be mapped";
 	}
 }
 
-/* Counts what it maps in used_bytes. */
+/*
+ * Memory that data lcores must not touch: the table has a hole there, and only a ring that uses it
+ * ends. @return what it is; NULL: another error
+ */
+static const char *
+hole_kind(int rc)
+{
+	switch (rc) {
+	case -EMEDIUMTYPE:
+		return "its file is neither shared memory nor hugetlbfs (memfd, /dev/shm, "
+			"hugepages), and could make a data lcore wait";
+	case -EROFS:
+		return "its file is read-only or sealed against writing";
+	default:
+		return NULL;
+	}
+}
+
+static void
+plan_log_hole(const struct plan *plan, const struct plan_region *region, const char *kind)
+{
+	VU_LOG_LIMITED(&refusals, MEM, WARNING, "%s: region gpa 0x%" PRIx64 " uva 0x%" PRIx64
+		" of %" PRIu64 " bytes left out, a ring that uses it will stop: %s",
+		plan->owner_name, region->gpa, region->uva, region->len, kind);
+}
+
+/* Counts what it maps in used_bytes. *map is NULL for a hole. */
 static int
 region_map(const struct plan *plan, const struct plan_region *region, uint64_t *used_bytes,
 		struct mem_map **map)
@@ -202,6 +230,11 @@ region_map(const struct plan *plan, const struct plan_region *region, uint64_t *
 	int rc;
 
 	rc = mem_file_inspect(region->conf, &file);
+	if (rc < 0 && hole_kind(rc) != NULL) {
+		plan_log_hole(plan, region, hole_kind(rc));
+		*map = NULL;
+		return 0;
+	}
 	if (rc < 0)
 		return plan_refuse(plan, region, rc, "fd");
 	*map = table_find_map(plan->old, region->conf, &file);
@@ -259,6 +292,25 @@ table_alloc(unsigned int nb_regions, const char *owner_name)
 	return table;
 }
 
+static void
+plan_remove(struct plan *plan, unsigned int region_idx)
+{
+	plan->nb_regions--;
+	memmove(&plan->regions[region_idx], &plan->regions[region_idx + 1],
+		(plan->nb_regions - region_idx) * sizeof(plan->regions[0]));
+}
+
+static void
+table_append(struct vu_mem_table *table, const struct plan_region *region, struct mem_map *map)
+{
+	table->maps[table->nb_regions] = map;
+	table->by_hva[table->nb_regions] = (uint16_t)table->nb_regions;
+	table->regions[table->nb_regions++] = (struct vu_mem_region) {
+		.gpa_end = region->gpa + region->len, .len = region->len,
+		.hva_minus_gpa = (uintptr_t)map->hva - region->gpa, .uva = region->uva,
+	};
+}
+
 static int
 table_fill(struct vu_mem_table *table, struct plan *plan)
 {
@@ -269,25 +321,25 @@ table_fill(struct vu_mem_table *table, struct plan *plan)
 	if (rc < 0)
 		return rc;
 	/* nb_regions grows with the mappings: a table given up half-way can be destroyed. */
-	for (unsigned int i = 0; i < plan->nb_regions; i++, table->nb_regions++) {
-		const struct plan_region *region = &plan->regions[i];
+	while (table->nb_regions < plan->nb_regions) {
+		const struct plan_region *region = &plan->regions[table->nb_regions];
+		struct mem_map *map = NULL;
 
 		if (region->map != NULL)
-			table->maps[i] = mem_map_get(region->map);
+			map = mem_map_get(region->map);
 		else
-			rc = region_map(plan, region, &used_bytes, &table->maps[i]);
+			rc = region_map(plan, region, &used_bytes, &map);
 		if (rc < 0)
 			return rc;
-		table->regions[i] = (struct vu_mem_region) {
-			.gpa_end = region->gpa + region->len, .len = region->len,
-			.hva_minus_gpa = (uintptr_t)table->maps[i]->hva - region->gpa,
-			.uva = region->uva,
-		};
-		table->by_hva[i] = (uint16_t)i;
+		if (map == NULL)
+			plan_remove(plan, table->nb_regions);
+		else
+			table_append(table, region, map);
 	}
 	qsort_r(table->by_hva, table->nb_regions, sizeof(*table->by_hva), compare_hva,
 		table->regions);
-	return 0;
+	/* The order without the holes. */
+	return plan_check(plan, table->by_uva);
 }
 
 static struct vu_mem_table *

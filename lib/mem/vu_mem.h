@@ -23,6 +23,15 @@ struct vu_peer;
 /** Value of a NUMA node that nobody asked for or nobody knows. */
 #define VU_MEM_NODE_ANY (-1)
 
+/** Address space that all tables of the process may take, unless another limit is set. */
+#define VU_MEM_MAX_BYTES (UINT64_C(64) << 40)
+
+/** Set another limit; what is mapped stays. @context control lcore */
+void vu_mem_set_max_bytes(uint64_t max_bytes);
+
+/** Address space that regions of all tables take now. @context any thread */
+uint64_t vu_mem_mapped_bytes(void);
+
 /** One region as a front-end describes it. Address 0 is legal in both address spaces. */
 struct vu_mem_region_conf {
 	uint64_t gpa;         /**< first guest-physical address */

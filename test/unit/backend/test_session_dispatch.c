@@ -129,8 +129,8 @@ VU_TEST(session_dispatch, ring_out_of_range_is_explained)
 		uint32_t idx;
 		const char *errmsg;
 	} cases[] = {
-		{ 2, "no queue 2, the port has queues 0 to 1; queues=2 gives it more\n" },
-		{ 7, "no queue 7, the port has queues 0 to 1; queues=4 gives it more\n" },
+		{ 2, "no queue 2, the port has queues 0 to 1; it needs queues=2 or more\n" },
+		{ 7, "no queue 7, the port has queues 0 to 1; it needs queues=4 or more\n" },
 		{ 256, "no queue 256, the port has queues 0 to 1\n" },
 	};
 	struct session_port fix;
@@ -147,6 +147,29 @@ VU_TEST(session_dispatch, ring_out_of_range_is_explained)
 	vu_device_ring_set_size(fix.dev, 1, 64);
 	CHECK_EQ(log_of_ring(&fix, 1, &text), 0);
 	CHECK(strstr(text, "no queue") == NULL);
+	free(text);
+	fixture_destroy(&fix);
+}
+
+/* QEMU's rx_queue_size= above the port's queue-size=: both are named. */
+VU_TEST(session_dispatch, ring_size_is_explained)
+{
+	struct session_port fix;
+	char *text = NULL;
+	size_t len;
+	FILE *log;
+
+	fixture_create(&fix, "forward=loopback");
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	log = open_memstream(&text, &len);
+	rte_openlog_stream(log);
+	CHECK_EQ(fake_frontend_do_state(&fix.frontend, VHOST_USER_SET_VRING_NUM, 0, 512), 1);
+	CHECK_EQ(fake_frontend_do_state(&fix.frontend, VHOST_USER_SET_VRING_NUM, 0, 3), 1);
+	rte_openlog_stream(NULL);
+	fclose(log);
+	CHECK(strstr(text, "a ring of 512 entries, the port takes at most 256, see queue-size=\n") !=
+		NULL);
+	CHECK(strstr(text, "a split ring cannot have 3 entries\n") != NULL);
 	free(text);
 	fixture_destroy(&fix);
 }

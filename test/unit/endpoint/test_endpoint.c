@@ -254,6 +254,6 @@ VU_TEST(endpoint, refuses_what_it_cannot_serve)
 	conf = fixture_conf(&f, VU_ENDPOINT_SERVER);
 	CHECK(vu_endpoint_create(&conf) == NULL);
 	CHECK_EQ(rte_errno, EADDRINUSE);
-	CHECK(strstr(f.text, "another process serves this socket") != NULL);
+	CHECK(strstr(f.text, "another port has this socket, its path may be spelled") != NULL);
 	fixture_close(&f);
 }

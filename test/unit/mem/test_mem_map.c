@@ -64,8 +64,6 @@ refusal_of(int fd)
 
 VU_TEST(mem_map, refuses_what_is_not_a_writable_file)
 {
-	int file = memory_file(PAGE_BYTES);
-	char path[64];
 	int fds[2];
 
 	CHECK_EQ(refusal_of(-1), EBADF);
@@ -75,9 +73,69 @@ VU_TEST(mem_map, refuses_what_is_not_a_writable_file)
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	CHECK_EQ(refusal_of(fds[0]), EINVAL);
 	CHECK_EQ(refusal_of(fds[1]), EINVAL);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	CHECK_EQ(refusal_of(open(path, O_RDONLY | O_CLOEXEC)), EACCES);
 	CHECK_EQ(memory_mapped_bytes(), 0);
+}
+
+/* Regions in the way of `fd`, which lies between two others: they are there, it is a hole. */
+static void
+check_hole(int fd)
+{
+	const uint64_t gpas[] = { 0x100000, 0, 0x200000 };
+	int file = memory_file(PAGE_BYTES);
+	struct vu_mem_region_conf regions[RTE_DIM(gpas)];
+	struct vu_mem_table *table;
+
+	CHECK(fd >= 0);
+	for (unsigned int i = 0; i < RTE_DIM(gpas); i++)
+		regions[i] = memory_region(i == 0 ? fd : file, gpas[i], PAGE_BYTES, 0);
+	table = vu_mem_table_create(regions, RTE_DIM(gpas), "test");
+	CHECK(table != NULL);
+	CHECK_EQ(vu_mem_table_nb_regions(table), 2);
+	for (unsigned int i = 0; i < RTE_DIM(gpas); i++) {
+		CHECK_EQ(memory_hva(table, gpas[i]) != NULL, i != 0);
+		CHECK_EQ(vu_mem_uva_to_hva(table, UVA_BASE + gpas[i], 1) != NULL, i != 0);
+	}
+	vu_mem_table_destroy(table);
+	vu_fd_close(&file);
+	vu_fd_close(&fd);
+}
+
+/* An NVDIMM in a file, flash that is read-only: the device need not do without its other memory. */
+VU_TEST(mem_map, leaves_out_what_it_must_not_touch)
+{
+	int file = memory_file(PAGE_BYTES);
+	char path[64];
+	int sealed = memfd_create("vu-mem-sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	check_hole(open(path, O_RDONLY | O_CLOEXEC));
+	check_hole(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+	CHECK_EQ(ftruncate(sealed, (off_t)PAGE_BYTES), 0);
+	CHECK_EQ(fcntl(sealed, F_ADD_SEALS, F_SEAL_WRITE), 0);
+	check_hole(sealed);
+	CHECK_EQ(memory_mapped_bytes(), 0);
+	vu_fd_close(&file);
+}
+
+/* One front-end with files of nothing must not take the address space of all others. */
+VU_TEST(mem_map, address_space_of_all_tables_is_limited)
+{
+	int file = memory_file(8 * PAGE_BYTES);
+	const uint64_t before = vu_mem_mapped_bytes();
+	struct vu_mem_table *first, *second;
+
+	vu_mem_set_max_bytes(before + 8 * PAGE_BYTES);
+	first = memory_table(file, 0, 5 * PAGE_BYTES, 0);
+	CHECK(first != NULL);
+	CHECK_EQ(vu_mem_mapped_bytes(), before + 5 * PAGE_BYTES);
+	CHECK(memory_table(file, 0, 4 * PAGE_BYTES, 0) == NULL);
+	CHECK_EQ(rte_errno, ENOSPC);
+	second = memory_table(file, 0, 3 * PAGE_BYTES, 0);
+	CHECK(second != NULL);
+	vu_mem_table_destroy(first);
+	vu_mem_table_destroy(second);
+	CHECK_EQ(vu_mem_mapped_bytes(), before);
+	vu_mem_set_max_bytes(VU_MEM_MAX_BYTES);
 	vu_fd_close(&file);
 }
 
@@ -87,6 +145,32 @@ allocated_bytes(int file)
 	struct stat st;
 
 	return fstat(file, &st) == 0 ? st.st_blocks * 512 : -1;
+}
+
+static unsigned long
+nb_free_huge_pages(void)
+{
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "r");
+	unsigned long nb;
+
+	if (file == NULL || fscanf(file, "%lu", &nb) != 1)
+		expect_skip();
+	fclose(file);
+	return nb;
+}
+
+/* Populating page by page until there is none would leave all of them in the file. */
+VU_TEST(mem_map, takes_no_huge_page_if_there_are_too_few)
+{
+	const uint64_t bytes = (nb_free_huge_pages() + 10000) * HUGE_BYTES;
+	int file = vu_fd_memfd("vu-mem-sparse", bytes, HUGE_BYTES);
+
+	if (file < 0)
+		expect_skip();
+	CHECK(memory_table(file, 0, bytes, 0) == NULL);
+	CHECK_EQ(rte_errno, ENOMEM);
+	CHECK_EQ(allocated_bytes(file), 0);
+	vu_fd_close(&file);
 }
 
 VU_TEST(mem_map, prefaults_when_asked)
