@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <rte_common.h>
+#include <rte_cycles.h>
 #include <rte_errno.h>
 
 #include "vu_log.h"
@@ -35,7 +36,8 @@
 /* munmap() keeps others from changing mappings while it looks for pages. */
 #define UNMAP_BYTES (UINT64_C(256) << 20)
 
-#define POPULATE_PAGES 4096 /* asked about in one call */
+#define POPULATE_PAGES 4096        /* asked about in one call */
+#define POPULATE_PARTS_OF_SECOND 5 /* 200 ms a region */
 #define LONG_BITS (8 * sizeof(unsigned long))
 
 /* Address space that regions of all tables take; those who map and unmap may be any threads. */
@@ -268,12 +270,14 @@ map_populate(const struct mem_map *map)
 
 /*
  * Give the pages that the file has already their entries in our page tables, so that no data lcore
- * takes a page fault for them, and allocate none. Best effort: others fault in later.
+ * takes a page fault for them, and allocate none. Best effort: others fault in later, and the
+ * front-end waits for the answer meanwhile, with terabytes of nothing perhaps.
  */
 static void
 map_populate_present(const struct mem_map *map)
 {
 	const uint64_t page_bytes = map->file.page_bytes;
+	const uint64_t deadline_tsc = rte_rdtsc() + rte_get_tsc_hz() / POPULATE_PARTS_OF_SECOND;
 	unsigned char is_present[POPULATE_PAGES];
 
 	for (uint64_t done = 0; done < map->mapped_bytes; done += POPULATE_PAGES * page_bytes) {
@@ -282,7 +286,7 @@ map_populate_present(const struct mem_map *map)
 		uint64_t nb_pages = bytes / page_bytes;
 		uint64_t end;
 
-		if (mincore(hva, bytes, is_present) < 0)
+		if (rte_rdtsc() > deadline_tsc || mincore(hva, bytes, is_present) < 0)
 			return;
 		for (uint64_t first = 0; first < nb_pages; first = end + 1) {
 			for (end = first; end < nb_pages && (is_present[end] & 1) != 0; end++)
