@@ -22,6 +22,7 @@
 #include "vu_net.h"
 #include "vu_reactor.h"
 #include "vu_sched.h"
+#include "vu_sched_account.h"
 
 #include "subject.h"
 
@@ -137,6 +138,9 @@ vu_open_devices(void *arg)
 		if (vu->poller == NULL)
 			vu->rc = -rte_errno;
 	}
+	/* The generator has its share of the thread, too: nobody waits for his. */
+	if (vu->poller != NULL)
+		vu_sched_set_fair(vu->sched, false);
 	while (vu->nb_devices < gen_nb_devices(vu->conf->point) && vu->rc == 0)
 		vu->rc = vu_open_device(vu, vu->nb_devices++);
 	if (vu->rc == 0 && is_switched)

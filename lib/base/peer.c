@@ -122,6 +122,7 @@ peer_wake(struct vu_peer *peer)
 void
 vu_peer_put(struct vu_peer *peer)
 {
+	const bool has_thread = peer->wake != NULL;
 	bool is_last;
 
 	pthread_mutex_lock(&peer->lock);
@@ -129,7 +130,8 @@ vu_peer_put(struct vu_peer *peer)
 	if (is_last)
 		peer_wake(peer);
 	pthread_mutex_unlock(&peer->lock);
-	if (is_last && peer->wake == NULL)
+	/* Its thread may have freed it by now. */
+	if (is_last && !has_thread)
 		vu_peer_destroy(peer);
 }
 
