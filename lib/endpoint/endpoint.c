@@ -302,7 +302,8 @@ endpoint_is_served_here(const struct vu_endpoint *endpoint)
 	if (stat(endpoint->path, &wanted) < 0)
 		return false;
 	LIST_FOREACH(other, &endpoint_list, link)
-		if (other != endpoint && other->listener != NULL && stat(other->path, &found) == 0 &&
+		if (other != endpoint && other->listener != NULL &&
+				stat(other->path, &found) == 0 &&
 				found.st_dev == wanted.st_dev && found.st_ino == wanted.st_ino)
 			return true;
 	return false;

@@ -3,6 +3,7 @@
  * Memory tables: whole ones and single regions, before and while rings run.
  */
 #include "expect.h"
+#include "door_line.h"
 #include "session_fixture.h"
 
 #include <errno.h>
@@ -279,12 +280,27 @@ VU_TEST(handle_mem, region_goes_to_the_node_of_the_port)
 #define XEN_NO_ADVANCE_MAP 0x100u
 #define XEN_DOMID_SELF 0x7ff0u
 
-/* What the handlers of both requests say of a region; they must agree. */
+static int
+xen_prepare(struct session_port *fix, struct vu_msg *msg)
+{
+	struct door *door = fix->session->door;
+	struct door_request request = { .msg = *msg };
+
+	request.msg.spec = vu_msg_spec(msg->request);
+	request.msg.nb_fds = 1;
+	request.msg.fds[0] = fcntl(fix->mem_fd, F_DUPFD_CLOEXEC, 0);
+	door->conf.view.protocol_features = fix->session->protocol_features;
+	door_prepare(door, &request);
+	door_drop(&request);
+	return request.prepared;
+}
+
+/* What the door says of a region in both requests; it must agree. */
 static int
 xen_refusal(struct session_port *fix, uint32_t flags, uint32_t domid)
 {
-	struct vu_msg table = { .request = VHOST_USER_SET_MEM_TABLE, .nb_fds = 1 };
-	struct vu_msg reg = { .request = VHOST_USER_ADD_MEM_REG, .nb_fds = 1 };
+	struct vu_msg table = { .request = VHOST_USER_SET_MEM_TABLE };
+	struct vu_msg reg = { .request = VHOST_USER_ADD_MEM_REG };
 	struct vhost_user_mem_region region = session_region(0, HALF);
 	int rc;
 
@@ -292,13 +308,9 @@ xen_refusal(struct session_port *fix, uint32_t flags, uint32_t domid)
 	region.xen_domid = domid;
 	table.payload.mem_table.nb_regions = 1;
 	table.payload.mem_table.regions[0] = region;
-	table.fds[0] = fcntl(fix->mem_fd, F_DUPFD_CLOEXEC, 0);
 	reg.payload.mem_reg.region = region;
-	reg.fds[0] = fcntl(fix->mem_fd, F_DUPFD_CLOEXEC, 0);
-	rc = handle_set_mem_table(fix->session, &table);
-	CHECK_EQ(handle_add_mem_reg(fix->session, &reg), rc);
-	vu_msg_release(&table);
-	vu_msg_release(&reg);
+	rc = xen_prepare(fix, &table);
+	CHECK_EQ(xen_prepare(fix, &reg), rc);
 	return rc;
 }
 

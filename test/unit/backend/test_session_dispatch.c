@@ -167,8 +167,8 @@ VU_TEST(session_dispatch, ring_size_is_explained)
 	CHECK_EQ(fake_frontend_do_state(&fix.frontend, VHOST_USER_SET_VRING_NUM, 0, 3), 1);
 	rte_openlog_stream(NULL);
 	fclose(log);
-	CHECK(strstr(text, "a ring of 512 entries, the port takes at most 256, see queue-size=\n") !=
-		NULL);
+	CHECK(strstr(text, "a ring of 512 entries, the port takes at most 256, see "
+		"queue-size=\n") != NULL);
 	CHECK(strstr(text, "a split ring cannot have 3 entries\n") != NULL);
 	free(text);
 	fixture_destroy(&fix);
