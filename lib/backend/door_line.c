@@ -142,12 +142,25 @@ door_time_frame(struct door *door)
 	door->is_timing = is_in_frame;
 }
 
+/* Control has left: what it had in use, memory above all, may be gone. */
+static bool
+line_is_left(const struct door_line *line)
+{
+	struct door *door = line->door;
+	bool is_left;
+
+	pthread_mutex_lock(&door->lock);
+	is_left = door->is_closed || line->is_closed;
+	pthread_mutex_unlock(&door->lock);
+	return is_left;
+}
+
 static void
 line_receive(struct door_line *line)
 {
 	int rc;
 
-	if (line->is_with_control || !line->is_receiving)
+	if (line->is_with_control || !line->is_receiving || line_is_left(line))
 		return;
 	if (line->error == 0)
 		rc = line->is_raw ? line_receive_raw(line) : line_receive_message(line);
