@@ -175,7 +175,7 @@ now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* A server that hangs up at once: connect() works each time, and still the delays grow. */
+/* A server that disconnects at once: connect() succeeds each time, and still the delays grow. */
 VU_TEST(endpoint, client_backs_off_until_a_ring_runs)
 {
 	const uint32_t request[3] = { VHOST_USER_GET_QUEUE_NUM, VHOST_USER_VERSION, 0 };
