@@ -144,6 +144,12 @@ port_set_uint(void *conf, const struct vu_key *key, const char *value)
 	return vu_key_set_uint(conf_port(conf), key, value);
 }
 
+static int
+port_set_switch(void *conf, const struct vu_key *key, const char *value)
+{
+	return vu_key_set_switch(conf_port(conf), key, value);
+}
+
 /* Taken before all others, see port_set_device(). */
 static int
 port_set_nothing(void *conf, const struct vu_key *key, const char *value)
@@ -286,6 +292,9 @@ static const struct vu_key port_keys[] = {
 		.use = "BUFFERS:MICROSECONDS such as 32:50, up to " RTE_STR(VU_MAX_QUEUE_SIZE) ":"
 		RTE_STR(CONF_NOTIFY_MAX_US),
 		.set = port_set_notify, .min = 1, .max = CONF_NOTIFY_MAX_US },
+	{ .name = "inband", .form = "on|off", .initial = "off",
+		.help = "offer kicks and calls as messages, for front-ends that have no eventfds",
+		.use = "on or off", .set = port_set_switch, PORT_MEMBER(has_inband) },
 	{ .name = "reconnect-ms", .form = "N", .initial = RTE_STR(CONF_RECONNECT_MS),
 		.help = "longest pause between attempts, 1 to 60000; with mode=client only",
 		.set = port_set_uint, PORT_MEMBER(reconnect_ms), .min = 1, .max = 60000 },

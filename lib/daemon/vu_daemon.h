@@ -36,6 +36,7 @@ struct vu_port_conf {
 	uint32_t max_queue_size;        /**< largest ring accepted, entries */
 	uint32_t reconnect_ms;          /**< longest pause between attempts of a client */
 	uint32_t max_memory_mb;         /**< of guest memory, 0 any */
+	bool has_inband;                /**< offers notifications as messages */
 	uint32_t weight;                /**< share of a data lcore, 0: 100 */
 	int numa_node;                  /**< preferred node of the lcores, -1 any */
 	struct vu_notify_conf notify;   /**< when guests are notified */

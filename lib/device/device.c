@@ -47,6 +47,7 @@ device_init(struct vu_device *dev, const struct vu_device_conf *conf)
 	dev->max_queue_size = conf->max_queue_size;
 	dev->numa_node = conf->numa_node;
 	dev->max_mem_bytes = conf->max_mem_bytes;
+	dev->has_inband = conf->has_inband;
 	if (dev->nb_queues == 0 || dev->nb_queues > VU_MAX_QUEUES ||
 			(dev->sched == NULL) == (dev->app == NULL))
 		return -EINVAL;
@@ -292,13 +293,14 @@ vu_device_acked_features(const struct vu_device *dev)
 uint64_t
 vu_device_protocol_features(const struct vu_device *dev)
 {
-	uint64_t possible = device_possible_protocol_features(dev);
+	uint64_t bits = device_possible_protocol_features(dev);
 
-	if (dev->ops->protocol_features == NULL)
-		return possible;
-	/* Host notifiers need no op: the driver sends them. */
-	possible |= RTE_BIT64(VHOST_USER_PROTOCOL_F_HOST_NOTIFIER);
-	return dev->ops->protocol_features(dev) & possible;
+	/* What the driver sends by itself needs no op. */
+	if (dev->ops->protocol_features != NULL)
+		bits = dev->ops->protocol_features(dev) & (bits |
+			RTE_BIT64(VHOST_USER_PROTOCOL_F_HOST_NOTIFIER) |
+			RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ));
+	return device_add_channel_features(dev, bits);
 }
 
 /* Features that no running ring can change: all of them have to be over. */

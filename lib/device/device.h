@@ -69,6 +69,7 @@ struct vu_device {
 	uint32_t max_queue_size;
 	int numa_node;            /**< that the user asked for, -1 none */
 	uint64_t max_mem_bytes;   /**< 0: any */
+	bool has_inband;          /**< offers notifications as messages */
 	struct device_queue **queues;
 	struct vu_device_events events;
 	void (*changed)(void *arg);
@@ -138,6 +139,8 @@ void device_serve_fini(struct device_queue *queue);
 
 /** Protocol features that the driver's ops make possible. */
 uint64_t device_possible_protocol_features(const struct vu_device *dev);
+/** Protocol features `bits`, and the back-end channel if something of them goes over it. */
+uint64_t device_add_channel_features(const struct vu_device *dev, uint64_t bits);
 
 /* device_commit.c */
 

@@ -44,6 +44,24 @@ device_possible_protocol_features(const struct vu_device *dev)
 	return bits;
 }
 
+/* Whatever sends requests to the front-end has its line here; without one there is no channel. */
+uint64_t
+device_add_channel_features(const struct vu_device *dev, uint64_t bits)
+{
+	const uint64_t with_fds = RTE_BIT64(VHOST_USER_PROTOCOL_F_HOST_NOTIFIER) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_SHMEM);
+	bool has_channel = dev->ops->set_backend_req != NULL || dev->has_inband;
+
+	has_channel |= (bits & (with_fds | RTE_BIT64(VHOST_USER_PROTOCOL_F_SHARED_OBJECT))) != 0;
+	if (has_channel)
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ);
+	if ((bits & with_fds) != 0)
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD);
+	if (dev->has_inband)
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_INBAND_NOTIFICATIONS);
+	return bits;
+}
+
 int
 vu_device_send_rarp(struct vu_device *dev, const uint8_t *mac)
 {

@@ -71,6 +71,7 @@ struct vu_device_conf {
 	uint32_t max_queue_size;    /**< entries, 1..32768 */
 	int numa_node;              /**< -1: wherever the owner lcore is */
 	uint64_t max_mem_bytes;     /**< of guest memory, see vu_mem.h; 0: any */
+	bool has_inband;            /**< offer notifications as messages (protocol feature 14) */
 	/** whose data lcores poll the queues; outlives the device */
 	struct vu_sched *sched;
 	/** without a scheduler: threads of the application poll them (vu_exec.h); outlives it */

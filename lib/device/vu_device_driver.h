@@ -105,9 +105,10 @@ struct vu_device_ops {
 	/** Negotiated features changed; default: nothing. */
 	void (*acked_features)(struct vu_device *dev, uint64_t features);
 	/**
-	 * Protocol features of this kind of device, VU_PROTOCOL_F_* bits. One without its ops here
-	 * is not offered, whatever this allows. Default: all that the ops make possible, without
-	 * HOST_NOTIFIER.
+	 * Protocol features of this kind of device, VHOST_USER_PROTOCOL_F_* bits. One without its
+	 * ops here is not offered, whatever this allows. Default: all that the ops make possible,
+	 * without HOST_NOTIFIER. The back-end channel (BACKEND_REQ) is offered if it is among
+	 * them, if another one of them needs it, or with the op set_backend_req.
 	 */
 	uint64_t (*protocol_features)(const struct vu_device *dev);
 	/** GET_QUEUE_NUM; default: number of virtqueues. */

@@ -56,8 +56,9 @@ ports_create(void)
 	int reply_fd;
 	const struct vu_device_conf net = session_device_conf(&rig,
 		"forward=loopback,mtu=1500,mac=52:54:00:00:00:01");
-	const struct vu_device_conf probe = session_device_conf(&rig, NULL);
+	struct vu_device_conf probe = session_device_conf(&rig, NULL);
 
+	probe.has_inband = true;
 	session_port_init(&ports[0], &rig, "net", &net);
 	session_port_init(&ports[1], &rig, "probe", &probe);
 	/* The probe keeps the last one that it got: have one there from the start. */

@@ -57,7 +57,7 @@ int
 channel_create(struct channel_fixture *f, uint64_t protocol)
 {
 	*f = (struct channel_fixture){ .fd = VU_FD_NONE };
-	fixture_create_driver(&f->fix, "probe", NULL);
+	fixture_create_probe(&f->fix);
 	f->probe = probe_of(f->fix.dev);
 	CHECK_EQ(session_port_negotiate(&f->fix, FEATURE_BITS, protocol), 0);
 	return fake_frontend_sync(&f->fix.frontend);

@@ -28,18 +28,22 @@ create_rig(void)
 }
 
 void
-fixture_create_driver(struct session_port *fix, const char *driver, const char *driver_args)
+fixture_create_probe(struct session_port *fix)
 {
 	struct session_rig *rig = create_rig();
-	const struct vu_device_conf conf = session_device_conf(rig, driver_args);
+	struct vu_device_conf conf = session_device_conf(rig, NULL);
 
-	create(fix, rig, driver, &conf);
+	conf.has_inband = true;
+	create(fix, rig, "probe", &conf);
 }
 
 void
 fixture_create(struct session_port *fix, const char *driver_args)
 {
-	fixture_create_driver(fix, "net", driver_args);
+	struct session_rig *rig = create_rig();
+	const struct vu_device_conf conf = session_device_conf(rig, driver_args);
+
+	create(fix, rig, "net", &conf);
 }
 
 void

@@ -31,8 +31,8 @@
 /** A net device, connected; the loop of its data lcore runs. */
 void fixture_create(struct session_port *fix, const char *driver_args);
 
-/** Any device. */
-void fixture_create_driver(struct session_port *fix, const char *driver, const char *driver_args);
+/** A probe device that offers all there is. */
+void fixture_create_probe(struct session_port *fix);
 
 /** The same with limits of its own. */
 void fixture_create_with_mem(struct session_port *fix, const char *driver_args, int numa_node,

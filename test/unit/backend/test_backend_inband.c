@@ -72,7 +72,7 @@ VU_TEST(backend_inband, needs_acknowledgements_and_channel)
 	};
 	struct session_port fix;
 
-	fixture_create(&fix, "forward=loopback");
+	fixture_create_probe(&fix);
 	for (unsigned int i = 0; i < RTE_DIM(sets); i++) {
 		fix.frontend.need_reply = false;
 		CHECK_EQ(fake_frontend_do_u64(&fix.frontend, VHOST_USER_SET_PROTOCOL_FEATURES,

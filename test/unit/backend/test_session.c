@@ -626,7 +626,7 @@ VU_TEST(session, does_not_keep_its_own_other_end)
 	snprintf(path, sizeof(path), "/tmp/vu-session-test-%d.sock", getpid());
 	listener = vu_listener_create(path);
 	CHECK(listener != NULL);
-	fixture_create_driver(&fix, "probe", NULL);
+	fixture_create_probe(&fix);
 	/* As from socketpair(2), without names. */
 	check_own_end_is_refused(&fix);
 	session_port_disconnect(&fix);

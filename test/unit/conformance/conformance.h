@@ -128,6 +128,7 @@ struct conf_device {
 	const char *driver;
 	const char *args;
 	void (*prepare)(struct conf_bench *bench); /* once, without a session; may be NULL */
+	bool has_inband;
 	bool can_echo; /* sends frames of ring 1 back on ring 0 */
 };
 

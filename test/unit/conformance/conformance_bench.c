@@ -106,6 +106,7 @@ conf_bench_init(struct conf_bench *bench, const struct conf_device *device)
 	conf = session_device_conf(&bench->rig, "forward=loopback");
 	session_port_init(&bench->bystander, &bench->rig, "net", &conf);
 	conf = session_device_conf(&bench->rig, device->args);
+	conf.has_inband = device->has_inband;
 	session_port_init(&bench->subject, &bench->rig, device->driver, &conf);
 	bench_open_fds(bench);
 	if (device->prepare != NULL)

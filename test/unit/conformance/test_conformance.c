@@ -32,7 +32,8 @@ static const struct conf_device devices[] = {
 		.title = "Network device", .driver = "net", .can_echo = true,
 		.args = "forward=loopback,mtu=1500,mac=52:54:00:00:00:01",
 	},
-	{ .title = "Device with every operation", .driver = "probe", .prepare = prepare_probe },
+	{ .title = "Device with every operation", .driver = "probe", .has_inband = true,
+		.prepare = prepare_probe },
 };
 
 /* Text of a file; empty if there is none. free() it. */

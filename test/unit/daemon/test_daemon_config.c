@@ -41,6 +41,7 @@ VU_TEST(daemon_config, defaults)
 	CHECK_EQ(port->nb_units, 1);
 	CHECK_EQ(port->max_queue_size, 32768);
 	CHECK_EQ(port->reconnect_ms, 1000);
+	CHECK(!port->has_inband);
 	CHECK_EQ(port->numa_node, -1);
 	CHECK_EQ(port->notify.max_buffers, 0);
 	CHECK_EQ(port->queues_per_thread.nb, 0);
@@ -60,7 +61,7 @@ VU_TEST(daemon_config, keys_of_a_port)
 	CHECK_EQ(vu_daemon_conf_set(&conf, "socket",
 		"/tmp/a.sock,forward=null,mode=client,queues=4,"
 		"queue-size=512,lcores=3-5:9,queues-per-thread=2:2:4,numa=1,reconnect-ms=50,"
-		"max-memory=2048,weight=200,notify-coalesce=32:50,"
+		"max-memory=2048,inband=on,weight=200,notify-coalesce=32:50,"
 		"device=net,mac=52:54:00:00:00:01"), 0);
 	port = &conf.ports[0];
 	CHECK_EQ(strcmp(port->path, "/tmp/a.sock"), 0);
@@ -74,6 +75,7 @@ VU_TEST(daemon_config, keys_of_a_port)
 	CHECK_EQ(port->queues_per_thread.item[2], 4);
 	CHECK_EQ(port->numa_node, 1);
 	CHECK_EQ(port->max_memory_mb, 2048);
+	CHECK(port->has_inband);
 	CHECK_EQ(port->weight, 200);
 	CHECK_EQ(port->reconnect_ms, 50);
 	CHECK_EQ(port->notify.max_buffers, 32);

@@ -17,6 +17,7 @@
 #include "vu_device_control.h"
 #include "vu_device_gpu.h"
 #include "vu_fd.h"
+#include "vu_wire.h"
 
 #include "test.h"
 
@@ -66,6 +67,41 @@ VU_TEST(device_control, queues_per_thread)
 	CHECK_EQ(nb_on_worker(dev, 0), 3);
 	CHECK_EQ(nb_on_worker(dev, 1), 4);
 	vu_device_destroy(dev);
+	vu_sched_destroy(sched);
+}
+
+/* The back-end channel is there for what goes over it, and only for that. */
+VU_TEST(device_control, channel_follows_its_users)
+{
+	const uint64_t channel = RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ);
+	const uint64_t inband = RTE_BIT64(VHOST_USER_PROTOCOL_F_INBAND_NOTIFICATIONS);
+	const uint64_t with_fds = RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD);
+	const struct {
+		const char *driver;
+		bool has_inband;
+		uint64_t offered;
+	} rows[] = {
+		{ "net", false, 0 },
+		{ "net", true, channel | inband },
+		{ "fake", false, 0 },
+		{ "probe", false, channel | with_fds },
+		{ "probe", true, channel | with_fds | inband },
+	};
+	const struct vu_assign_conf assign = { .numa_node = -1 };
+	struct vu_sched *sched = vu_sched_create(lcore_ids, RTE_DIM(lcore_ids));
+
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		const struct vu_device_conf conf = {
+			.name = "test0", .nb_queues = 2, .max_queue_size = 64, .numa_node = -1,
+			.sched = sched, .assign = &assign, .has_inband = rows[i].has_inband,
+		};
+		struct vu_device *dev = vu_device_create(rows[i].driver, &conf);
+
+		CHECK(dev != NULL);
+		CHECK_EQ(vu_device_protocol_features(dev) & (channel | inband | with_fds),
+			rows[i].offered);
+		vu_device_destroy(dev);
+	}
 	vu_sched_destroy(sched);
 }
 
