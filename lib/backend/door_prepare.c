@@ -138,9 +138,9 @@ prepare_log(struct door *door, struct door_request *request)
 }
 
 /*
- * Data lcores write to call and err: an fd that could block them is refused. A kick that is
- * no eventfd is refused too: it could be the front-end's end of this very connection, which then
- * never ends.
+ * Data lcores write to call and err: an fd that could block them for other reasons than a full
+ * counter is refused. A kick that is no eventfd is refused too: it could be the front-end's end of
+ * this very connection, which then never ends. O_NONBLOCK stays what it is to the front-end.
  */
 static int
 prepare_event_fd(struct door *door, struct door_request *request)
@@ -148,9 +148,7 @@ prepare_event_fd(struct door *door, struct door_request *request)
 	const int fd = request->msg.nb_fds != 0 ? request->msg.fds[0] : VU_FD_NONE;
 
 	(void)door;
-	if (fd == VU_FD_NONE)
-		return 0;
-	return vu_fd_is_event(fd) ? vu_fd_set_nonblocking(fd) : -EINVAL;
+	return fd == VU_FD_NONE || vu_fd_is_event(fd) ? 0 : -EINVAL;
 }
 
 /*

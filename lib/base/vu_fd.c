@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "peer.h"
@@ -74,13 +75,12 @@ vu_fd_signal(int fd)
 }
 
 int
-vu_fd_set_nonblocking(int fd)
+vu_fd_take_events(int fd)
 {
-	int flags = fcntl(fd, F_GETFL);
+	uint64_t count;
+	const struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
 
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return -errno;
-	return 0;
+	return preadv2(fd, &iov, 1, -1, RWF_NOWAIT) < 0 ? -errno : 0;
 }
 
 bool

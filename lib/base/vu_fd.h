@@ -62,12 +62,13 @@ int vu_fd_memfd(const char *name, uint64_t len_bytes, uint64_t page_bytes);
 int vu_fd_signal(int fd);
 
 /**
- * Set O_NONBLOCK.
+ * Take the events of an eventfd that a peer lent us, without waiting for one. O_NONBLOCK lies in
+ * the open file, which the peer uses too, and stays as it is.
  *
- * @return 0, or -errno
+ * @return 0; -EAGAIN there is none; another -errno of preadv2(2)
  * @context any thread
  */
-int vu_fd_set_nonblocking(int fd);
+int vu_fd_take_events(int fd);
 
 /**
  * Check whether an fd is an eventfd. Writing to anything else that a peer may send (a file on

@@ -57,8 +57,6 @@ vu_conn_create(int fd, struct vu_peer *peer)
 	struct vu_conn *conn;
 	int rc = socket_check(fd);
 
-	if (rc == 0)
-		rc = vu_fd_set_nonblocking(fd);
 	if (rc < 0)
 		goto close_fd;
 	conn = calloc(1, sizeof(*conn));

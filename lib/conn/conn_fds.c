@@ -109,7 +109,7 @@ conn_recv(int sock, void *bytes, size_t len, struct conn_fds *fds, struct vu_pee
 
 	fds->nb = 0;
 	do
-		/* O_NONBLOCK is not enough: a peer that sent us the socket can take it back. */
+		/* O_NONBLOCK is the peer's, too, if it sent us the socket: it stays as it is. */
 		nb_bytes = recvmsg(sock, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	while (nb_bytes < 0 && errno == EINTR);
 	if (nb_bytes < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Frees a data lcore from a system call that does not return. The only one of the data path is the
- * write to a call eventfd; O_NONBLOCK lies in the file description that the front-end shares, so a
- * hostile one can take it back and fill the counter. A thread of its own: the control lcore may be
+ * write to a call eventfd, which waits while its counter is full: whether it does is up to the
+ * front-end, whose file it is. A thread of its own: the control lcore may be
  * waiting for a peer itself.
  */
 #include "vu_sched.h"

@@ -7,7 +7,6 @@
 #include "vring_ops.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include <rte_bitops.h>
 #include <rte_errno.h>
@@ -144,14 +143,9 @@ int
 vu_vring_read_kick(struct vu_vring_guard *guard)
 {
 	const struct vu_vring *vring = vu_vring_guard_lock_shared(guard);
-	uint64_t count;
-	int rc;
+	int rc = vring->kick_fd != VU_FD_NONE ? vu_fd_take_events(vring->kick_fd) : -ENOENT;
 
-	if (vring->kick_fd == VU_FD_NONE)
-		rc = -ENOENT;
-	else if (read(vring->kick_fd, &count, sizeof(count)) < 0)
-		rc = -errno;
-	else
+	if (rc == 0)
 		rc = vring->enabled;
 	vu_vring_guard_unlock_shared(guard);
 	return rc;

@@ -412,7 +412,7 @@ session_begin(struct fuzz_input *input)
 	far_end = socks[1];
 	session_port_connect(port);
 	/* Never wait for a back-end that does not read. */
-	vu_fd_set_nonblocking(port->frontend.sock);
+	fcntl(port->frontend.sock, F_SETFL, O_NONBLOCK);
 }
 
 static void

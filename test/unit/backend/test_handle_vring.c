@@ -3,7 +3,11 @@
  * Rings: configuration, both generations of starting, stopping, fds, enabling.
  */
 #include "expect.h"
+#include "door_line.h"
 #include "session_fixture.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
 
 VU_TEST(handle_vring, sizes)
 {
@@ -58,6 +62,26 @@ VU_TEST(handle_vring, no_changes_while_running)
 	/* What is there already may be sent again: it carries the log flag. */
 	CHECK_EQ(session_port_set_addr(&fix, 1, 0), 0);
 	session_port_echo(&fix, 1);
+	fixture_destroy(&fix);
+}
+
+/* The open file is the front-end's, too: its blocking read() must go on to wait. */
+VU_TEST(handle_vring, lent_fds_keep_their_flags)
+{
+	const uint32_t requests[] = { VHOST_USER_SET_VRING_KICK, VHOST_USER_SET_VRING_CALL,
+		VHOST_USER_SET_VRING_ERR };
+	struct session_port fix;
+
+	fixture_create(&fix, "forward=loopback");
+	CHECK_EQ(fixture_negotiate(&fix), 0);
+	for (unsigned int i = 0; i < RTE_DIM(requests); i++) {
+		int fd = eventfd(0, EFD_CLOEXEC);
+
+		CHECK_EQ(fake_frontend_do_fd(&fix.frontend, requests[i], 0, fd), 0);
+		CHECK_EQ(fcntl(fd, F_GETFL), O_RDWR);
+		vu_fd_close(&fd);
+	}
+	CHECK_EQ(fcntl(vu_conn_fd(fix.session->door->first->conn), F_GETFL) & O_NONBLOCK, 0);
 	fixture_destroy(&fix);
 }
 

@@ -464,7 +464,7 @@ VU_TEST(session, ring_fault_as_the_session_ends)
 	fixture_destroy(&fix);
 }
 
-/* The front-end takes O_NONBLOCK back and fills the counter: the data lcore stalls in its write. */
+/* The counter of a blocking eventfd is full: the data lcore stalls in its write. */
 static void
 call_block(int fd)
 {
@@ -495,7 +495,7 @@ VU_TEST(session, call_that_blocks_ends_it)
 	session_port_offer(&fix, 1, NET_HEADER_BYTES + FRAME_BYTES, false);
 	check_until_closed(&fix);
 	rig_events(fix.base.rings[1].call_fd);
-	vu_fd_set_nonblocking(fix.base.rings[1].call_fd);
+	fcntl(fix.base.rings[1].call_fd, F_SETFL, O_NONBLOCK);
 	fake_frontend_close(&fix.frontend);
 	session_port_connect(&fix);
 	/* Once is enough: rings without notifications still work. */

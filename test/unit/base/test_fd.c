@@ -74,16 +74,17 @@ VU_TEST(fd, memfd_has_its_size)
 	vu_fd_close(&fd);
 }
 
-VU_TEST(fd, set_nonblocking)
+/* Of a blocking eventfd, too, which stays one. */
+VU_TEST(fd, taking_events_does_not_wait)
 {
-	int ends[2];
-	char byte;
+	int fd = eventfd(0, EFD_CLOEXEC);
 
-	CHECK_EQ(pipe(ends), 0);
-	CHECK_EQ(vu_fd_set_nonblocking(ends[0]), 0);
-	CHECK_EQ(read(ends[0], &byte, 1), -1);
-	CHECK_EQ(errno, EAGAIN);
-	vu_fd_close(&ends[0]);
-	vu_fd_close(&ends[1]);
-	CHECK_EQ(vu_fd_set_nonblocking(VU_FD_NONE), -EBADF);
+	CHECK(fd >= 0);
+	CHECK_EQ(vu_fd_take_events(fd), -EAGAIN);
+	CHECK_EQ(vu_fd_signal(fd), 0);
+	CHECK_EQ(vu_fd_take_events(fd), 0);
+	CHECK_EQ(vu_fd_take_events(fd), -EAGAIN);
+	CHECK_EQ(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	vu_fd_close(&fd);
+	CHECK_EQ(vu_fd_take_events(VU_FD_NONE), -EBADF);
 }

@@ -46,7 +46,7 @@ fixture_open(struct fixture *fixture)
 	fixture->peer = pair[1];
 	fixture->pipe_read = ends[0];
 	fixture->pipe_write = ends[1];
-	return fixture->conn != NULL && vu_fd_set_nonblocking(pair[1]) == 0;
+	return fixture->conn != NULL && fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0;
 }
 
 static void
@@ -600,7 +600,8 @@ check_small_buffer(unsigned int nb_bytes_wanted)
 
 	CHECK(fixture_open(&f));
 	CHECK_EQ(setsockopt(vu_conn_fd(f.conn), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
-	while (nb_bytes_before < nb_bytes_wanted && send(vu_conn_fd(f.conn), "x", 1, 0) == 1)
+	while (nb_bytes_before < nb_bytes_wanted &&
+			send(vu_conn_fd(f.conn), "x", 1, MSG_DONTWAIT) == 1)
 		nb_bytes_before++;
 	/* Twice: a queue that was full and ran empty takes as much again. */
 	for (unsigned int round = 0; round < 2; round++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a peer can do to make us wait. One that sent us the socket shares its O_NONBLOCK and can
- * take it back: receiving half a frame and sending to a peer that does not read must still return.
+ * What a peer can do to make us wait. The O_NONBLOCK of a socket that it sent us is its own and
+ * stays as it is: receiving half a frame and sending to one that does not read must still return.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,8 +32,7 @@ blocking_conn(int *peer)
 		return NULL;
 	*peer = pair[1];
 	conn = vu_conn_create(pair[0], NULL);
-	if (conn != NULL)
-		fcntl(vu_conn_fd(conn), F_SETFL, 0);
+	CHECK_EQ(fcntl(pair[0], F_GETFL) & O_NONBLOCK, 0);
 	return conn;
 }
 

@@ -4,6 +4,7 @@
  * more than the header.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -35,7 +36,7 @@ fixture_open(struct fixture *f)
 		return false;
 	*f = (struct fixture){ .conn = vu_conn_create(pair[0], NULL), .peer = pair[1],
 		.pipe_read = ends[0], .pipe_write = ends[1] };
-	return f->conn != NULL && vu_fd_set_nonblocking(pair[1]) == 0 &&
+	return f->conn != NULL && fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0 &&
 		setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) == 0;
 }
 
