@@ -91,16 +91,35 @@ VU_TEST(net_bounds, frame_over_too_many_descriptors_is_too_big)
 
 /* Calls of burst functions that stand in for a queue's own. */
 static struct {
+	unsigned int nb_peeks; /* that found something */
 	unsigned int nb_takes;
 	unsigned int nb_puts;
 } spy;
 
 static uint16_t
-spy_take(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
+spy_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
 	uint16_t max, uint16_t *nb_frames)
 {
 	spy.nb_takes++;
 	return net_dequeue_any(nq, snap, frames, max, nb_frames);
+}
+
+static uint16_t
+spy_peek(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct net_peek *peek,
+	uint16_t max)
+{
+	uint16_t nb = net_peek_any(nq, snap, peek, max);
+
+	spy.nb_peeks += nb != 0;
+	return nb;
+}
+
+static uint16_t
+spy_take(struct net_queue *nq, const struct vu_vring_snapshot *snap, const struct net_peek *peek,
+	struct rte_mbuf **frames, uint16_t *nb_frames)
+{
+	spy.nb_takes++;
+	return net_take_any(nq, snap, peek, frames, nb_frames);
 }
 
 /* Meets a fault at once. */
@@ -117,7 +136,8 @@ spy_put(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_m
 }
 
 static const struct net_burst_ops spy_ops = {
-	.name = "spy", .dequeue = spy_take, .enqueue = spy_put};
+	.name = "spy", .dequeue = spy_dequeue, .peek = spy_peek, .take = spy_take,
+	.enqueue = spy_put};
 
 /* Ports 0 and 1 meet on lcore 7, where port 0 sends to port 1; port 2 sends from lcore 4. */
 static void
@@ -162,7 +182,27 @@ VU_TEST(net_bounds, ring_that_waiting_frames_break_gets_no_more)
 	ports_close(&n);
 }
 
-/* The first look for frames to forward directly finds the fault: there is no second one. */
+/* What goes straight on, what does not, and what might have behind it: all of one look. */
+VU_TEST(net_bounds, frames_of_a_burst_are_peeked_at_once)
+{
+	struct net_ports n;
+
+	open_spied(&n, 2);
+	port_snapshot(&n.ports[0], 1)->burst = &spy_ops;
+	for (unsigned int i = 0; i < 4; i++)
+		send_frame(&n, 0, i == 2 ? BROADCAST : 1, 0, i);
+	CHECK(vu_sched_turn(n.sched, 1) >= 0);
+	CHECK_EQ(spy.nb_peeks, 1);
+	CHECK_EQ(spy.nb_takes, 1);
+	CHECK_EQ(rig_port_stats(&n.ports[0], 1).nb_direct, 2);
+	CHECK_EQ(rig_port_stats(&n.ports[0], 1).nb_packets, 4);
+	for (unsigned int i = 0; i < 4; i++)
+		check_frame(&n, 1, i == 2 ? BROADCAST : 1, 0, i);
+	CHECK(is_silent(&n, 1));
+	ports_close(&n);
+}
+
+/* The look for frames to forward directly finds the fault: there is no second one. */
 VU_TEST(net_bounds, ring_that_forwarding_finds_bad_is_not_taken_from)
 {
 	struct net_ports n;

@@ -219,7 +219,6 @@ VU_TEST(net_direct, a_turn_takes_no_more_descriptors_than_it_has_views_for)
 {
 	struct direct_fixture *f = direct_open_modern(2);
 
-	/* The very first frame goes alone. */
 	send_frame(&f->net, 0, 1, 0, 0);
 	CHECK_EQ(vu_sched_turn(f->net.sched, 0), 1);
 	for (uint64_t i = 1; i <= 3; i++) {
@@ -320,6 +319,29 @@ VU_TEST(net_direct, receiver_on_another_lcore_gets_frames_through_its_handoff_ri
 	for (uint64_t i = 0; i < 20; i++)
 		check_frame(&f->net, 1, 1, 0, i);
 	CHECK_EQ(nb_direct(f, 0), 0);
+	direct_close(f);
+}
+
+/* The first frame finds no second mbuf; what was found out about it is not the next one's. */
+VU_TEST(net_direct, a_frame_that_is_dropped_leaves_the_next_one_its_receiver)
+{
+	static const uint64_t features[] = { F_MERGEABLE, F_MERGEABLE, F_MERGEABLE };
+	struct direct_fixture *f = direct_open(3, features, apart);
+	uint8_t frame[SLOT_BYTES - 96];
+
+	port_offer(&f->net.ports[1], 0, RING_SIZE, 256);
+	port_offer(&f->net.ports[2], 0, RING_SIZE, 256);
+	take_all_mbufs(f);
+	f->nb_mbufs -= 2;
+	rte_mempool_put_bulk(port_queue(&f->net.ports[0], 1)->pool,
+		(void **)&f->mbufs[f->nb_mbufs], 2);
+	frame_make_ether(frame, sizeof(frame), 1, 0, 0);
+	CHECK(port_send(&f->net.ports[0], 0, frame, sizeof(frame)) >= 0);
+	send_frame(&f->net, 0, 2, 0, 1);
+	net_turn(f->net.sched);
+	CHECK_EQ(rig_port_stats(&f->net.ports[0], 1).nb_drops[NET_DROP_NO_MBUF], 1);
+	check_frame(&f->net, 2, 2, 0, 1);
+	CHECK(is_silent(&f->net, 1));
 	direct_close(f);
 }
 

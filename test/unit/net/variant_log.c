@@ -108,6 +108,19 @@ logged_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 }
 
 static uint16_t
+logged_take(struct net_queue *nq, const struct vu_vring_snapshot *snap, const struct net_peek *peek,
+	struct rte_mbuf **frames, uint16_t *nb_frames)
+{
+	struct rig_side *side = container_of(nq, struct rig_side, nq);
+	uint16_t nb;
+
+	look_before(side);
+	nb = net_take_any(nq, snap, peek, frames, nb_frames);
+	look_after(side);
+	return nb;
+}
+
+static uint16_t
 logged_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames)
 {
@@ -133,7 +146,8 @@ is_logged(const struct vu_vring_snapshot *snap)
 }
 
 static const struct net_burst_ops logged_ops = {
-	.name = "logged", .dequeue = logged_dequeue, .enqueue = logged_enqueue, .copy = logged_copy,
+	.name = "logged", .dequeue = logged_dequeue, .peek = net_peek_any, .take = logged_take,
+	.enqueue = logged_enqueue, .copy = logged_copy,
 };
 
 const struct net_variant variant_logged = { .ops = &logged_ops, .is_fit = is_logged };

@@ -255,6 +255,20 @@ side_restart(struct rig_side *side, const struct rig_plan *plan, uint16_t start)
 
 /* ---- the device ---- */
 
+/* One burst, in one step or in two. */
+static uint16_t
+side_dequeue(struct rig_side *side, uint16_t max, bool is_apart, uint16_t *nb_frames)
+{
+	struct rte_mbuf **frames = &side->frames[side->nb_frames];
+	struct net_peek peek;
+
+	if (!is_apart || !side->snapshot->is_enabled)
+		return side->ops->dequeue(&side->nq, side->snapshot, frames, max, nb_frames);
+	if (side->ops->peek(&side->nq, side->snapshot, &peek, max) == 0)
+		return 0;
+	return side->ops->take(&side->nq, side->snapshot, &peek, frames, nb_frames);
+}
+
 void
 side_drain(struct rig_side *side, uint16_t max)
 {
@@ -266,8 +280,7 @@ side_drain(struct rig_side *side, uint16_t max)
 			side->nb_frames + NET_MAX_BURST <= RIG_MAX_FRAMES) {
 		uint16_t nb = 0;
 
-		if (side->ops->dequeue(&side->nq, side->snapshot, &side->frames[side->nb_frames],
-			    max, &nb) == 0)
+		if (side_dequeue(side, max, nb_calls % 2 == 0, &nb) == 0)
 			break;
 		side->nb_frames += nb;
 	}

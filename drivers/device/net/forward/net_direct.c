@@ -21,10 +21,11 @@
 struct direct {
 	struct net_forward_queue *from;
 	const struct vu_vring_snapshot *snapshot;
-	struct vu_burst burst;
+	struct net_peek peek;
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	uint16_t nb_views;
-	uint64_t nb_bytes;
+	bool has_no_views;
+	uint64_t nb_bytes; /* of frames that were sent */
 };
 
 static __thread struct rte_mbuf direct_views[DIRECT_MAX_VIEWS];
@@ -79,12 +80,13 @@ direct_chain(struct direct *direct, uint16_t i)
 	uint32_t frame_bytes;
 
 	/* Whatever is wrong with a chain is dealt with, and counted, on the ordinary way. */
-	if (vu_ring_chain(direct->snapshot, &direct->from->ring.queue->vring.pos, &direct->burst, i,
-			&chain) != VU_VRING_OK || chain.nb_write != 0)
+	if (vu_ring_chain(direct->snapshot, &direct->from->ring.queue->vring.pos,
+			&direct->peek.burst, i, &chain) != VU_VRING_OK || chain.nb_write != 0)
 		return NULL;
 	direct->from->ring.nb_descs += chain.nb_descs;
 	frame_bytes = direct_frame_bytes(direct, chain.read_bytes);
-	if (frame_bytes == 0 || chain.nb_read > DIRECT_MAX_VIEWS - direct->nb_views ||
+	direct->has_no_views = chain.nb_read > DIRECT_MAX_VIEWS - direct->nb_views;
+	if (frame_bytes == 0 || direct->has_no_views ||
 			direct_has_request(direct, chain.seg[0].hva, chain.seg[0].len_bytes))
 		return NULL;
 	for (uint16_t s = 0; s < chain.nb_read; s++) {
@@ -111,13 +113,14 @@ static inline struct rte_mbuf *
 direct_frame(struct direct *direct, uint16_t i)
 {
 	const uint16_t header_bytes = net_snapshot(direct->snapshot)->header_bytes;
-	uint8_t *hva = direct->burst.hva[i];
+	uint8_t *hva = direct->peek.burst.hva[i];
 	uint32_t frame_bytes;
 
 	if (unlikely(hva == NULL))
 		return direct_chain(direct, i);
-	frame_bytes = direct_frame_bytes(direct, direct->burst.len_bytes[i]);
-	if (unlikely(frame_bytes == 0 || direct->nb_views == DIRECT_MAX_VIEWS ||
+	frame_bytes = direct_frame_bytes(direct, direct->peek.burst.len_bytes[i]);
+	direct->has_no_views = direct->nb_views == DIRECT_MAX_VIEWS;
+	if (unlikely(frame_bytes == 0 || direct->has_no_views ||
 			direct_has_request(direct, hva, header_bytes)))
 		return NULL;
 	return direct_view(direct, hva + header_bytes, frame_bytes);
@@ -148,17 +151,17 @@ direct_read_addresses(struct rte_ether_hdr *eth, const struct rte_mbuf *frame)
 }
 
 /*
- * Describe the frames at the head of the burst that may go straight on, and find out where they and
- * the next one go. @return frames that may go straight on
+ * Describe the frames start..end - 1 of the burst that may go straight on, and find out where they
+ * and the next one go. @return the first one that may not
  */
 static uint16_t
-direct_find(struct direct *direct, struct net_look *look)
+direct_find(struct direct *direct, struct net_look *look, uint16_t start, uint16_t end)
 {
-	struct net_fdb_walk walk = net_fdb_walk_start(direct->from->port->port_id);
-	uint32_t nb_bytes = 0;
+	struct net_fdb_walk walk = look->walk;
+	uint64_t nb_bytes = direct->nb_bytes;
 	uint16_t i;
 
-	for (i = 0; i < direct->burst.nb && nb_bytes < NET_BURST_BYTES &&
+	for (i = start; i < end && nb_bytes < NET_BURST_BYTES &&
 			direct->from->ring.nb_descs < NET_BURST_DESCS; i++) {
 		struct rte_ether_hdr eth;
 
@@ -173,7 +176,6 @@ direct_find(struct direct *direct, struct net_look *look)
 			break;
 	}
 	look->walk = walk;
-	look->has_walk = true;
 	return i;
 }
 
@@ -200,60 +202,109 @@ direct_enqueue(struct direct *direct, uint16_t port_id, uint16_t start, uint16_t
 	return true;
 }
 
-/* Copy frames, port by port in order, until one must not be copied. @return frames copied */
+/* Copy frames, port by port in order, until one must not be copied. @return the first of these */
 static uint16_t
-direct_enqueue_runs(struct direct *direct, const struct net_look *look, uint16_t nb)
+direct_enqueue_runs(struct direct *direct, const struct net_look *look, uint16_t start,
+	uint16_t end)
 {
-	uint16_t start = 0, end = 0;
+	uint16_t next;
 
-	for (; start < nb; start = end) {
+	for (; start < end; start = next) {
 		uint64_t nb_bytes = 0;
 
-		for (; end < nb && look->ports[end] == look->ports[start]; end++)
-			nb_bytes += direct->frames[end]->pkt_len;
-		if (!direct_enqueue(direct, look->ports[start], start, end - start))
+		for (next = start; next < end && look->ports[next] == look->ports[start]; next++)
+			nb_bytes += direct->frames[next]->pkt_len;
+		if (!direct_enqueue(direct, look->ports[start], start, next - start))
 			break;
 		direct->nb_bytes += nb_bytes;
 	}
 	return start;
 }
 
-uint16_t
-net_direct_forward(struct net_forward_queue *from, const struct vu_vring_snapshot *snap,
-	struct net_look *look)
+/*
+ * Send on what may go straight on. Behind a frame that went the ordinary way only the first one is
+ * tried, as the next ones mostly do so too. @return frames sent
+ */
+static uint16_t
+direct_send(struct direct *direct, struct net_look *look)
 {
-	struct vu_vring_pos *pos = &from->ring.queue->vring.pos;
-	uint16_t max = from->direct_max;
-	struct direct direct;
-	bool is_single;
-	uint16_t nb = 0;
+	const uint16_t nb = direct->peek.burst.nb;
+	uint16_t end = RTE_MIN(nb, direct->from->direct_max);
+	uint16_t start = 0;
 
-	if (max == 0 || net_switch_is_alone() || unlikely(!snap->is_enabled))
+	look->walk = net_fdb_walk_start(direct->from->port->port_id);
+	look->has_walk = true;
+	for (;;) {
+		uint16_t found = direct_find(direct, look, start, end);
+
+		start = direct_enqueue_runs(direct, look, start, found);
+		if (likely(start != end || end == nb))
+			return start;
+		end = nb;
+	}
+}
+
+/* Has what was sent used up what a poll has? One that sent nothing takes a frame at least. */
+static bool
+direct_is_over(const struct direct *direct)
+{
+	return direct->nb_bytes != 0 && (direct->has_no_views ||
+		direct->nb_bytes >= NET_BURST_BYTES ||
+		direct->from->ring.nb_descs >= NET_BURST_DESCS);
+}
+
+/* Take the frames behind those that were sent into mbufs. @return entries */
+static uint16_t
+direct_take_rest(struct direct *direct, uint16_t nb_sent, struct rte_mbuf **frames,
+	uint16_t *nb_frames, struct net_look *look)
+{
+	uint16_t nb_entries;
+
+	if (nb_sent != 0) {
+		direct->peek.nb_bytes = (uint32_t)direct->nb_bytes;
+		direct->peek.nb_descs = direct->from->ring.nb_descs;
+		net_peek_skip(&direct->peek, nb_sent);
+		look->nb_ports -= nb_sent;
+		memmove(look->ports, &look->ports[nb_sent],
+			look->nb_ports * sizeof(look->ports[0]));
+	}
+	nb_entries = net_snapshot(direct->snapshot)->burst->take(&direct->from->ring,
+		direct->snapshot, &direct->peek, frames, nb_frames);
+	/* A frame that was dropped leaves no gap: which one it was is not known. */
+	if (unlikely(*nb_frames != nb_entries))
+		look->nb_ports = 0;
+	return nb_entries;
+}
+
+uint16_t
+net_direct_dequeue(struct net_forward_queue *from, const struct vu_vring_snapshot *snap,
+	struct rte_mbuf **frames, uint16_t *nb_frames, struct net_look *look)
+{
+	const struct net_burst_ops *burst = net_snapshot(snap)->burst;
+	struct direct direct;
+	uint16_t nb;
+
+	if (from->direct_max == 0 || net_switch_is_alone() || unlikely(!snap->is_enabled))
+		return burst->dequeue(&from->ring, snap, frames, NET_MAX_BURST, nb_frames);
+	*nb_frames = 0;
+	if (burst->peek(&from->ring, snap, &direct.peek, NET_MAX_BURST) == 0)
 		return 0;
-	is_single = likely(snap->log == NULL) &&
-		vu_ring_peek_single(snap, pos, &direct.burst, max, 0, snap->is_packed) != 0;
-	if (!is_single)
-		vu_ring_peek(snap, pos, &direct.burst, max, 0, snap->is_packed);
-	look->is_empty = direct.burst.nb == 0;
 	direct.from = from;
 	direct.snapshot = snap;
 	direct.nb_views = 0;
-	from->ring.nb_descs = 0;
+	direct.has_no_views = false;
 	direct.nb_bytes = 0;
-	if (likely(!look->is_empty))
-		nb = direct_enqueue_runs(&direct, look, direct_find(&direct, look));
-	/* After one that went the ordinary way look no further than the next. */
+	from->ring.nb_descs = 0;
+	nb = direct_send(&direct, look);
 	from->direct_max = nb != 0 ? NET_MAX_BURST : 1;
-	if (nb == 0)
-		return 0;
-	if (likely(is_single))
-		vu_ring_commit_single(snap, pos, &direct.burst, nb, false, snap->is_packed);
-	else
-		vu_ring_commit(snap, pos, &direct.burst, nb, false, snap->is_packed);
-	vu_ring_signal(snap, pos, snap->is_packed);
-	vu_device_queue_count(from->ring.queue, nb, direct.nb_bytes);
-	vu_counter_add(&from->ring.queue->counters.nb_direct, nb);
-	return nb;
+	if (likely(nb != 0)) {
+		net_peek_commit(snap, &from->ring.queue->vring.pos, &direct.peek, nb);
+		vu_device_queue_count(from->ring.queue, nb, direct.nb_bytes);
+		vu_counter_add(&from->ring.queue->counters.nb_direct, nb);
+	}
+	if (likely(nb == direct.peek.burst.nb) || unlikely(direct_is_over(&direct)))
+		return nb;
+	return nb + direct_take_rest(&direct, nb, frames, nb_frames, look);
 }
 
 void

@@ -20,31 +20,26 @@ net_forward_find(const char *name)
 	return NULL;
 }
 
-/* A frame is looked at once: what goes straight on is copied, the others are dequeued and sent. */
+/* The ring is looked at once: what goes straight on is copied, the others are taken and sent. */
 static __rte_always_inline uint32_t
 poll_ring(struct net_forward_queue *from, const struct vu_vring_snapshot *snap)
 {
 	const struct net_forward_ops *ops = from->port->ops;
 	struct vu_device_queue *queue = from->ring.queue;
 	struct rte_mbuf *frames[NET_MAX_BURST];
-	uint16_t nb_entries = 0, nb_frames = 0;
+	uint16_t nb_entries, nb_frames;
 	struct net_look look;
 
-	look.is_empty = false;
 	look.has_walk = false;
 	look.nb_ports = 0;
-	if (ops->send_direct != NULL)
-		nb_entries = ops->send_direct(from, snap, &look);
-	if (nb_entries == 0 && !look.is_empty && likely(queue->vring.pos.fault == VU_VRING_OK))
+	if (ops->dequeue != NULL)
+		nb_entries = ops->dequeue(from, snap, frames, &nb_frames, &look);
+	else
 		nb_entries = net_snapshot(snap)->burst->dequeue(&from->ring, snap, frames,
 			NET_MAX_BURST, &nb_frames);
 	vu_device_queue_set_idle_word(queue, snap);
-	if (nb_frames == 0)
-		return nb_entries;
-	/* A frame that was dropped leaves no gap: which one it was is not known. */
-	if (unlikely(nb_frames != nb_entries))
-		look.nb_ports = 0;
-	ops->send(from, frames, nb_frames, &look);
+	if (nb_frames != 0)
+		ops->send(from, frames, nb_frames, &look);
 	return nb_entries;
 }
 

@@ -43,12 +43,12 @@ struct net_forward_ops {
 	void (*send)(struct net_forward_queue *from, struct rte_mbuf **frames, uint16_t nb_frames,
 		const struct net_look *look);
 	/*
-	 * Optional: send the frames at the head of the ring that need no mbuf, and report in `look`
-	 * what was found out about the others. Returns the ring entries dealt with; 0: the next
-	 * frame has to be dequeued. Owner lcore of the queue.
+	 * Optional: like dequeue of the ring's burst functions, but send the frames that need no
+	 * mbuf, and report in `look` what was found out about those that did. Owner lcore of the
+	 * queue.
 	 */
-	uint16_t (*send_direct)(struct net_forward_queue *from,
-		const struct vu_vring_snapshot *snap, struct net_look *look);
+	uint16_t (*dequeue)(struct net_forward_queue *from, const struct vu_vring_snapshot *snap,
+		struct rte_mbuf **frames, uint16_t *nb_frames, struct net_look *look);
 	/*
 	 * Optional: let other ports find this one, and no longer. Control lcore; after leaving,
 	 * wait for a grace period before freeing.
@@ -78,7 +78,7 @@ struct net_forward_queue {
 	struct net_queue ring;       /* first: what the device queue's priv points to */
 	struct net_forward_port *port; /* fixed */
 	uint32_t pair;               /* fixed */
-	uint16_t direct_max;         /* from-guest only: frames that may go straight on at once */
+	uint16_t direct_max;         /* from-guest only: frames to try to send straight on first */
 	uint16_t nb_deferred;        /* from-guest only: frames in deferred */
 	bool is_deferring;           /* from-guest only: the last poll had deferred frames */
 	struct rte_ring *handoff;    /* to-guest only: frames from other lcores */
@@ -276,17 +276,16 @@ net_fdb_walk_next(struct net_fdb_walk *walk, const struct rte_ether_hdr *eth)
 
 /* ---- net_direct.c: from guest to guest ---- */
 
-/* What is known of the frames at the head of a ring before they are dequeued. */
+/* What is known of the frames of a burst when they get to the switch. */
 struct net_look {
-	bool is_empty;               /* the ring has none */
 	bool has_walk;
 	uint16_t nb_ports;           /* the first frames, whose port is known */
 	uint16_t ports[NET_MAX_BURST]; /* where each of them goes, NET_FDB_UNKNOWN: everywhere */
 	struct net_fdb_walk walk;    /* if has_walk: goes on behind them */
 };
 
-/* send_direct of the switch: forward frames from guest memory to guest memory with one copy. */
-uint16_t net_direct_forward(struct net_forward_queue *from, const struct vu_vring_snapshot *snap,
-	struct net_look *look);
+/* dequeue of the switch: forward frames from guest memory to guest memory with one copy. */
+uint16_t net_direct_dequeue(struct net_forward_queue *from, const struct vu_vring_snapshot *snap,
+	struct rte_mbuf **frames, uint16_t *nb_frames, struct net_look *look);
 
 #endif /* NET_FORWARD_H */

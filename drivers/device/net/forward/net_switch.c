@@ -134,7 +134,7 @@ switch_announce(struct net_forward_port *from, struct rte_mbuf *frame)
 const struct net_forward_ops net_forward_switch = {
 	.name = "switch",
 	.send = switch_send,
-	.send_direct = net_direct_forward,
+	.dequeue = net_direct_dequeue,
 	.join = net_switch_join,
 	.leave = net_switch_leave,
 	.announce = switch_announce,

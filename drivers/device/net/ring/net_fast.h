@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Template of the fast burst functions: frames that lie in a single buffer each, with the 12-byte
- * header. Anything else ends the run and goes to net_dequeue_any() or net_enqueue_any(),
+ * header. Anything else ends the run and goes to net_take_any() or net_enqueue_any(),
  * which see the ring as it is. Included by one file per instruction set, each with its own compiler
  * options. Owner lcore.
  */
@@ -48,7 +48,7 @@ struct fast_requests {
 
 /*
  * Do what headers request, when all frames are copied: a short load right behind a wide store of
- * the same bytes waits for it. @return frames before the first one that net_dequeue_any() drops
+ * the same bytes waits for it. @return frames before the first one that net_take_any() drops
  */
 static __rte_always_inline uint16_t
 fast_offload_in(uint64_t offloads, struct fast_requests *requests, struct rte_mbuf **frames,
@@ -75,10 +75,11 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 	const uint64_t rearm = nq->rearm;
 	const uint32_t room_bytes = nq->room_bytes;
 	uint16_t nb_requests = 0;
+	const uint16_t nb = burst->nb;
 	uint64_t sum = 0;
 	uint16_t i;
 
-	for (i = 0; i < burst->nb; i++) {
+	for (i = 0; i < nb; i++) {
 		uint32_t frame_bytes = burst->len_bytes[i] - FAST_HEADER_BYTES;
 		struct rte_mbuf *frame = frames[i];
 
@@ -100,40 +101,69 @@ fast_copy_in(const struct net_queue *nq, const struct vu_burst *burst, struct rt
 	return i;
 }
 
+/* The single buffers that come first. */
 static __rte_always_inline uint16_t
-fast_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
-	uint16_t max, uint16_t *nb_frames, const bool is_packed, const bool has_offloads)
+fast_peek(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct net_peek *peek,
+	uint16_t max, const bool is_packed)
+{
+	peek->is_single = true;
+	peek->nb_bytes = 0;
+	peek->nb_descs = 0;
+	return vu_ring_peek_single(snap, &nq->queue->vring.pos, &peek->burst,
+		RTE_MIN(max, VU_VRING_BURST), 0, is_packed);
+}
+
+/* By value: whose address nobody else has stays in registers on the fast way. */
+static __rte_noinline uint16_t
+fast_take_any(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct net_peek peek,
+	struct rte_mbuf **frames, uint16_t *nb_frames)
+{
+	return net_take_any(nq, snap, &peek, frames, nb_frames);
+}
+
+/* Frames of fast_peek(), of one at least. */
+static __rte_always_inline uint16_t
+fast_take(struct net_queue *nq, const struct vu_vring_snapshot *snap, const struct net_peek *peek,
+	struct rte_mbuf **frames, uint16_t *nb_frames, const bool is_packed,
+	const bool has_offloads)
 {
 	const struct net_snapshot *ns = net_snapshot(snap);
 	struct vu_vring_pos *pos = &nq->queue->vring.pos;
+	const struct vu_burst *burst = &peek->burst;
 	struct fast_requests requests;
-	struct vu_burst burst;
 	uint16_t nb;
 
-	max = RTE_MIN(max, VU_VRING_BURST);
-	if (unlikely(!snap->is_enabled) ||
-			vu_ring_peek_single(snap, pos, &burst, max, 0, is_packed) == 0)
-		return net_dequeue_any(nq, snap, frames, max, nb_frames);
 	*nb_frames = 0;
 	/* Without mbufs the frames stay with the guest. */
-	if (unlikely(rte_mempool_get_bulk(nq->pool, (void **)frames, burst.nb) != 0))
+	if (unlikely(rte_mempool_get_bulk(nq->pool, (void **)frames, burst->nb) != 0))
 		return 0;
-	nb = fast_copy_in(nq, &burst, frames, &requests, has_offloads);
+	nb = fast_copy_in(nq, burst, frames, &requests, has_offloads);
 	if (has_offloads && (ns->offloads & RTE_BIT64(VIRTIO_NET_F_CSUM)) != 0)
 		nb = fast_offload_in(ns->offloads, &requests, frames, nb);
-	if (unlikely(nb != burst.nb)) {
-		rte_mempool_put_bulk(nq->pool, (void **)&frames[nb], burst.nb - nb);
+	if (unlikely(nb != burst->nb)) {
+		rte_mempool_put_bulk(nq->pool, (void **)&frames[nb], burst->nb - nb);
 		if (nb == 0)
-			return net_dequeue_any(nq, snap, frames, max, nb_frames);
+			return fast_take_any(nq, snap, *peek, frames, nb_frames);
 	}
 	if (ns->is_in_order)
-		vu_ring_commit_batch(snap, pos, &burst, nb, true, is_packed);
+		vu_ring_commit_batch(snap, pos, burst, nb, true, is_packed);
 	else
-		vu_ring_commit_single(snap, pos, &burst, nb, false, is_packed);
+		vu_ring_commit_single(snap, pos, burst, nb, false, is_packed);
 	vu_ring_signal(snap, pos, is_packed);
 	vu_device_queue_count(nq->queue, nb, requests.nb_bytes);
 	*nb_frames = nb;
 	return nb;
+}
+
+static __rte_always_inline uint16_t
+fast_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct rte_mbuf **frames,
+	uint16_t max, uint16_t *nb_frames, const bool is_packed, const bool has_offloads)
+{
+	struct net_peek peek;
+
+	if (unlikely(!snap->is_enabled) || fast_peek(nq, snap, &peek, max, is_packed) == 0)
+		return net_dequeue_any(nq, snap, frames, max, nb_frames);
+	return fast_take(nq, snap, &peek, frames, nb_frames, is_packed, has_offloads);
 }
 
 /*
@@ -264,6 +294,21 @@ fast_dequeue_##layout##kind(struct net_queue *nq, const struct vu_vring_snapshot
 	return fast_dequeue(nq, snap, frames, max, nb_frames, is_packed, has_offloads); \
 } \
 static uint16_t \
+fast_peek_##layout##kind(struct net_queue *nq, const struct vu_vring_snapshot *snap, \
+	struct net_peek *peek, uint16_t max) \
+{ \
+	uint16_t nb = fast_peek(nq, snap, peek, max, is_packed); \
+	return likely(nb != 0) ? nb : net_peek_any(nq, snap, peek, max); \
+} \
+static uint16_t \
+fast_take_##layout##kind(struct net_queue *nq, const struct vu_vring_snapshot *snap, \
+	const struct net_peek *peek, struct rte_mbuf **frames, uint16_t *nb_frames) \
+{ \
+	if (unlikely(!peek->is_single)) \
+		return net_take_any(nq, snap, peek, frames, nb_frames); \
+	return fast_take(nq, snap, peek, frames, nb_frames, is_packed, has_offloads); \
+} \
+static uint16_t \
 fast_enqueue_##layout##kind(struct net_queue *nq, const struct vu_vring_snapshot *snap, \
 	struct rte_mbuf **frames, uint16_t nb_frames) \
 { \
@@ -272,6 +317,8 @@ fast_enqueue_##layout##kind(struct net_queue *nq, const struct vu_vring_snapshot
 const struct net_burst_ops net_fast_##layout##kind##_##isa = { \
 	.name = #layout " fast" kind_name " " #isa, \
 	.dequeue = fast_dequeue_##layout##kind, \
+	.peek = fast_peek_##layout##kind, \
+	.take = fast_take_##layout##kind, \
 	.enqueue = fast_enqueue_##layout##kind, \
 	.copy = fast_copy, \
 };

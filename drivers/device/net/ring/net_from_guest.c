@@ -158,15 +158,17 @@ struct net_dequeued {
 /* Copy a burst; frames that are not used stay behind the used ones in the array. */
 static __rte_always_inline struct net_dequeued
 frames_dequeue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
-	const struct vu_burst *burst, struct rte_mbuf **frames)
+	const struct net_peek *peek, struct rte_mbuf **frames)
 {
+	const struct vu_burst *burst = &peek->burst;
 	struct net_dequeued dequeued = { 0 };
 	struct rte_mbuf *unused[NET_MAX_BURST];
 	uint16_t nb_unused = 0;
 
-	nq->nb_descs = 0;
+	nq->nb_descs = peek->nb_descs;
 	for (; dequeued.nb_entries < burst->nb && nq->nb_descs < NET_BURST_DESCS &&
-			dequeued.nb_bytes < NET_BURST_BYTES; dequeued.nb_entries++) {
+			peek->nb_bytes + dequeued.nb_bytes < NET_BURST_BYTES;
+			dequeued.nb_entries++) {
 		struct rte_mbuf *frame = frames[dequeued.nb_entries];
 		bool is_kept = false;
 		enum vu_vring_fault fault =
@@ -201,32 +203,48 @@ net_discard(
 }
 
 uint16_t
-net_dequeue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
-	struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames)
+net_peek_any(struct net_queue *nq, const struct vu_vring_snapshot *snap, struct net_peek *peek,
+	uint16_t max)
 {
-	struct vu_vring_pos *pos = &nq->queue->vring.pos;
-	struct vu_burst burst;
+	peek->is_single = false;
+	peek->nb_bytes = 0;
+	peek->nb_descs = 0;
+	return vu_ring_peek(snap, &nq->queue->vring.pos, &peek->burst,
+		RTE_MIN(max, VU_VRING_BURST), 0, snap->is_packed);
+}
+
+uint16_t
+net_take_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+	const struct net_peek *peek, struct rte_mbuf **frames, uint16_t *nb_frames)
+{
 	struct net_dequeued dequeued;
 
 	*nb_frames = 0;
-	vu_ring_peek(snap, pos, &burst, RTE_MIN(max, VU_VRING_BURST), 0, snap->is_packed);
-	if (burst.nb == 0)
-		return 0;
-	if (unlikely(!snap->is_enabled)) {
-		net_discard(nq, snap, &burst);
-		return burst.nb;
-	}
 	/*
 	 * Without mbufs the frames stay with the guest: nothing is lost, the queue is tried again.
 	 */
-	if (unlikely(rte_pktmbuf_alloc_bulk(nq->pool, frames, burst.nb) != 0))
+	if (unlikely(rte_pktmbuf_alloc_bulk(nq->pool, frames, peek->burst.nb) != 0))
 		return 0;
-	dequeued = frames_dequeue(nq, snap, &burst, frames);
-	vu_ring_commit(snap, pos, &burst, dequeued.nb_entries, false, snap->is_packed);
-	vu_ring_signal(snap, pos, snap->is_packed);
+	dequeued = frames_dequeue(nq, snap, peek, frames);
+	net_peek_commit(snap, &nq->queue->vring.pos, peek, dequeued.nb_entries);
 	vu_device_queue_count(nq->queue, dequeued.nb_frames, dequeued.nb_bytes);
 	*nb_frames = dequeued.nb_frames;
 	return dequeued.nb_entries;
+}
+
+uint16_t
+net_dequeue_any(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+	struct rte_mbuf **frames, uint16_t max, uint16_t *nb_frames)
+{
+	struct net_peek peek;
+
+	*nb_frames = 0;
+	if (net_peek_any(nq, snap, &peek, max) == 0)
+		return 0;
+	if (likely(snap->is_enabled))
+		return net_take_any(nq, snap, &peek, frames, nb_frames);
+	net_discard(nq, snap, &peek.burst);
+	return peek.burst.nb;
 }
 
 static __rte_always_inline uint16_t

@@ -19,6 +19,8 @@ copy_any(void *dst, const void *src, size_t len_bytes)
 const struct net_burst_ops net_burst_any = {
 	.name = "any",
 	.dequeue = net_dequeue_any,
+	.peek = net_peek_any,
+	.take = net_take_any,
 	.enqueue = net_enqueue_any,
 	.copy = copy_any,
 };
