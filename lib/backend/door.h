@@ -18,6 +18,7 @@
 struct door;
 struct door_line;
 struct vu_mem_log;
+struct vu_mem_shared;
 struct vu_mem_table;
 struct vu_peer_group;
 struct vu_reactor;
@@ -37,6 +38,7 @@ struct door_request {
 	int prepared;             /**< 0; -errno: what the door did for it failed */
 	struct vu_mem_table *mem; /**< new table, to be taken; NULL: nothing changes */
 	struct vu_mem_log *log;   /**< new dirty log, to be taken; else NULL */
+	struct vu_mem_shared *inflight; /**< new in-flight region, to be taken; else NULL */
 	struct door_line *line;   /**< on the socket that it brought, to be taken; else NULL */
 };
 

@@ -15,7 +15,9 @@
 #include "vu_fd.h"
 #include "vu_mem.h"
 #include "vu_mem_log.h"
+#include "vu_mem_shared.h"
 #include "vu_virtio.h"
+#include "vu_vring_inflight.h"
 
 static struct vu_mem_region_conf
 mem_region_conf(const struct door *door, const struct vhost_user_mem_region *region, int fd)
@@ -137,6 +139,21 @@ prepare_log(struct door *door, struct door_request *request)
 	return 0;
 }
 
+static int
+prepare_inflight(struct door *door, struct door_request *request)
+{
+	const struct vhost_user_inflight *conf = &request->msg.payload.inflight;
+	/* The layout may be negotiated later: that of packed rings takes more. */
+	const uint64_t max_bytes = conf->nb_queues * vu_inflight_bytes(conf->queue_size, true);
+
+	request->inflight = vu_mem_shared_create(vu_msg_take_fd(&request->msg, 0),
+		RTE_MIN(conf->mmap_size, max_bytes), conf->mmap_offset);
+	if (request->inflight == NULL)
+		return -rte_errno;
+	vu_mem_shared_set_peer(request->inflight, door->peer);
+	return 0;
+}
+
 /*
  * Data lcores write to call and err: an fd that could block them for other reasons than a full
  * counter is refused. A kick that is no eventfd is refused too: it could be the front-end's end of
@@ -179,6 +196,7 @@ static prepare_fn *const prepare_fns[] = {
 	[VHOST_USER_ADD_MEM_REG] = prepare_add_mem_reg,
 	[VHOST_USER_REM_MEM_REG] = prepare_rem_mem_reg,
 	[VHOST_USER_SET_LOG_BASE] = prepare_log,
+	[VHOST_USER_SET_INFLIGHT_FD] = prepare_inflight,
 	[VHOST_USER_SET_VRING_KICK] = prepare_event_fd,
 	[VHOST_USER_SET_VRING_CALL] = prepare_event_fd,
 	[VHOST_USER_SET_VRING_ERR] = prepare_event_fd,
@@ -210,6 +228,8 @@ door_drop(struct door_request *request)
 	request->mem = NULL;
 	vu_mem_log_destroy(request->log);
 	request->log = NULL;
+	vu_mem_shared_destroy(request->inflight);
+	request->inflight = NULL;
 	if (request->line != NULL)
 		line_destroy(request->line);
 	request->line = NULL;

@@ -280,6 +280,8 @@ vu_backend_session_check_mem(struct vu_backend_session *session)
 
 	if (mem != NULL && vu_mem_table_has_failed(mem))
 		vu_backend_session_close(session, "front-end shrank a memory file that it shares");
+	else if (vu_device_inflight_has_failed(session->dev))
+		vu_backend_session_close(session, "front-end shrank the in-flight region");
 	else if (log != NULL && vu_mem_log_has_failed(log))
 		vu_backend_session_close(session, "front-end shrank the dirty log");
 }

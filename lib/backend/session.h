@@ -100,10 +100,12 @@ session_handle_fn handle_set_features, handle_nothing, handle_set_protocol_featu
 	handle_net_set_mtu, handle_send_rarp, handle_create_crypto_session,
 	handle_close_crypto_session, handle_get_shared_object, handle_set_device_state_fd,
 	handle_check_device_state, handle_set_backend_req_fd, handle_vring_kick,
-	handle_gpu_set_socket, handle_set_log_base, handle_set_log_fd;
+	handle_gpu_set_socket, handle_set_log_base, handle_set_log_fd,
+	handle_get_inflight_fd, handle_set_inflight_fd;
 session_reply_fn reply_get_features, reply_get_protocol_features, reply_get_queue_num,
 	reply_get_status, reply_get_max_mem_slots, reply_get_vring_base, reply_get_config,
 	reply_create_crypto_session, reply_get_shared_object, reply_get_shmem_config,
-	reply_set_device_state_fd, reply_check_device_state, reply_set_log_base;
+	reply_set_device_state_fd, reply_check_device_state, reply_set_log_base,
+	reply_get_inflight_fd;
 
 #endif /* SESSION_H */

@@ -39,6 +39,8 @@ static const struct session_handler session_handlers[] = {
 	[VHOST_USER_SET_BACKEND_REQ_FD] = { handle_set_backend_req_fd, NULL },
 	[VHOST_USER_GET_CONFIG] = { handle_get_config, reply_get_config, .has_error_reply = true },
 	[VHOST_USER_SET_CONFIG] = { handle_set_config, NULL },
+	[VHOST_USER_GET_INFLIGHT_FD] = { handle_get_inflight_fd, reply_get_inflight_fd },
+	[VHOST_USER_SET_INFLIGHT_FD] = { handle_set_inflight_fd, NULL },
 	[VHOST_USER_CREATE_CRYPTO_SESSION] = { handle_create_crypto_session,
 		reply_create_crypto_session },
 	[VHOST_USER_CLOSE_CRYPTO_SESSION] = { handle_close_crypto_session, NULL },
@@ -56,7 +58,7 @@ static const struct session_handler session_handlers[] = {
 		reply_set_device_state_fd, .has_error_reply = true },
 	[VHOST_USER_CHECK_DEVICE_STATE] = { handle_check_device_state, reply_check_device_state },
 	[VHOST_USER_GET_SHMEM_CONFIG] = { handle_nothing, reply_get_shmem_config },
-	/* Reachable once INFLIGHT_SHMFD is offered; rings here hold nothing back to be drained. */
+	/* Not reachable: its protocol feature is not offered. To drain would be right, too. */
 	[VHOST_USER_GET_VRING_BASE_SKIP_DRAIN] = { handle_get_vring_base, reply_get_vring_base },
 };
 

@@ -26,6 +26,13 @@ struct device_change {
 	struct vu_mem_log *retired_log;
 };
 
+/** An in-flight region and what it was made for. */
+struct device_inflight {
+	struct vu_mem_shared *region; /**< NULL: none */
+	uint16_t nb_queues;
+	uint16_t queue_size;
+};
+
 /** A queue with what its driver does not see. Control lcore. */
 struct device_queue {
 	struct vu_device_queue head; /**< first */
@@ -87,6 +94,8 @@ struct vu_device {
 	struct vu_mem_log *log;   /**< dirty log; NULL: none so far */
 	bool is_log_used;         /**< a ring has run with it */
 	uint64_t nb_log_misses;   /**< of logs that are gone */
+	struct device_inflight inflight;      /**< that rings use */
+	struct device_inflight next_inflight; /**< once none of them runs */
 	struct device_change change;
 	uint32_t nb_stalls;        /**< notifications that blocked, see vu_device_refuses_calls() */
 	uint64_t stall_tsc;        /**< of the last one */
@@ -146,6 +155,13 @@ uint64_t device_add_channel_features(const struct vu_device *dev, uint64_t bits)
 
 /** True if some ring has a published snapshot. */
 bool device_is_running(const struct vu_device *dev);
+
+/* device_inflight.c */
+
+/** A ring is about to start. */
+void device_inflight_start(struct vu_device *dev);
+/** The front-end is gone, and no ring runs. */
+void device_inflight_end(struct vu_device *dev);
 
 /* device_log.c */
 

@@ -193,6 +193,7 @@ queue_start(struct device_queue *queue, struct vu_vring_snapshot *snap)
 		VU_LOG_LIMITED(&dev->fault_log, DEVICE, WARNING,
 			"%s: queue %u: base %u contradicts used index %u, which is taken",
 			dev->name, vring->idx, vring->conf.base, vring->pos.last_used_idx);
+	device_inflight_start(dev);
 	queue->head.is_failed = false;
 	queue->is_fault_reported = false;
 	queue->nb_chains_at_start = vring->pos.counters.nb_chains;
@@ -303,6 +304,7 @@ device_disconnected(struct vu_device *dev)
 
 	for (uint32_t i = 0; i < dev->nb_queues; i++)
 		vu_vring_reset(&dev->queues[i]->head.vring);
+	device_inflight_end(dev);
 	dev->is_connected = false;
 	dev->has_features = false;
 	dev->features = 0;

@@ -39,6 +39,8 @@ device_possible_protocol_features(const struct vu_device *dev)
 		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_SHARED_OBJECT);
 	if (ops->set_device_state_fd != NULL && ops->check_device_state != NULL)
 		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_DEVICE_STATE);
+	if (ops->has_inflight)
+		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD);
 	if (ops->get_shmem_config != NULL)
 		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_SHMEM);
 	return bits;

@@ -16,6 +16,7 @@
 VU_API_BEGIN
 
 struct vu_mem_log;
+struct vu_mem_shared;
 
 #define VU_DEVICE_MAX_SHMEM 256 /**< shared memory regions of one device */
 
@@ -73,6 +74,22 @@ void vu_device_set_log(struct vu_device *dev, struct vu_mem_log *log);
 
 /** Dirty log of the device; NULL for none. @context control lcore */
 const struct vu_mem_log *vu_device_log(const struct vu_device *dev);
+
+/**
+ * Set the in-flight region (vu_vring_inflight.h) that rings use from their next start on.
+ *
+ * @param dev         device
+ * @param region      taken on every path
+ * @param nb_queues   rings that it has parts for
+ * @param queue_size  entries of each part
+ * @return 0; -EINVAL it is too small for them, or not aligned
+ * @context control lcore
+ */
+int vu_device_set_inflight(struct vu_device *dev, struct vu_mem_shared *region, uint16_t nb_queues,
+	uint16_t queue_size);
+
+/** The front-end shrank the in-flight region in use: end the session. @context control lcore */
+bool vu_device_inflight_has_failed(const struct vu_device *dev);
 
 /** @} */
 /** @name Channels

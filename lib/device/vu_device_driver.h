@@ -215,6 +215,8 @@ struct vu_device_ops {
 	 * @return bytes written, from the first one that can be written to on
 	 */
 	uint32_t (*serve_chain)(struct vu_device_queue *queue, const struct vu_chain *chain);
+	/** Rings are tracked in vu_device_queue_inflight(). Default: INFLIGHT_SHMFD is off. */
+	bool has_inflight;
 };
 
 /** Driver's own data of a device, as set by vu_device_set_priv(). @context any thread */
@@ -245,6 +247,16 @@ int vu_device_queue_node(const struct vu_device_queue *queue);
  * @context owner lcore
  */
 void vu_device_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
+
+/**
+ * Part of the in-flight region for a ring, for vu_vring_guard_track() in the queue_start op.
+ *
+ * @param queue       queue
+ * @param nb_entries  set to the entries that it has
+ * @return stays valid until the ring has stopped; NULL: the front-end keeps none
+ * @context control lcore
+ */
+void *vu_device_queue_inflight(const struct vu_device_queue *queue, uint16_t *nb_entries);
 
 /**
  * All requests that queue_drain answered -EINPROGRESS for are complete.

@@ -38,6 +38,7 @@ static const char *const vring_fault_names[VU_VRING_NB_FAULTS] = {
 	[VU_VRING_BAD_DIRECTION] = "bad_direction",
 	[VU_VRING_BAD_LENGTH] = "bad_length",
 	[VU_VRING_BAD_CALL] = "bad_call",
+	[VU_VRING_BAD_INFLIGHT] = "bad_inflight",
 };
 
 const char *

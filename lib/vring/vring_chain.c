@@ -213,6 +213,31 @@ packed_walk_indirect(struct chain_walk *walk, uint64_t gpa, uint32_t len_bytes)
 	return VU_VRING_OK;
 }
 
+/* One of the nb descriptors of a chain. */
+static enum vu_vring_fault
+packed_walk_desc(struct chain_walk *walk, const struct vu_packed_desc *desc, uint16_t nb)
+{
+	walk->chain->nb_descs++;
+	if ((desc->flags & VU_DESC_F_INDIRECT) == 0)
+		return chain_append(walk, desc->gpa, desc->len_bytes,
+			(desc->flags & VU_DESC_F_WRITE) != 0);
+	return nb == 1 ? packed_walk_indirect(walk, desc->gpa, desc->len_bytes) :
+		VU_VRING_BAD_INDIRECT;
+}
+
+enum vu_vring_fault
+vu_packed_chain_of(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
+	const struct vu_packed_desc *descs, uint16_t nb, struct vu_chain *chain)
+{
+	struct chain_walk walk = { .snapshot = snap, .pos = pos, .chain = chain };
+	enum vu_vring_fault fault = VU_VRING_OK;
+
+	chain_clear(chain);
+	for (uint16_t i = 0; i < nb && fault == VU_VRING_OK; i++)
+		fault = packed_walk_desc(&walk, &descs[i], nb);
+	return fault;
+}
+
 enum vu_vring_fault
 vu_packed_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t i, struct vu_chain *chain)
@@ -225,19 +250,10 @@ vu_packed_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 		position = vu_packed_advance(snap, position, burst->nb_descs[before]);
 	chain_clear(chain);
 	for (uint16_t nb = 0; nb < burst->nb_descs[i] && fault == VU_VRING_OK; nb++) {
-		struct vu_packed_desc *desc = &snap->packed_desc[position & VU_PACKED_SLOT];
-		uint64_t word = vu_load(vu_packed_word(desc));
-		uint64_t gpa = vu_load(&desc->gpa);
-		uint16_t flags = (uint16_t)(word >> 48);
+		struct vu_packed_desc desc;
 
-		chain->nb_descs++;
-		if ((flags & VU_DESC_F_INDIRECT) == 0)
-			fault = chain_append(&walk, gpa, (uint32_t)word,
-				(flags & VU_DESC_F_WRITE) != 0);
-		else if (burst->nb_descs[i] == 1)
-			fault = packed_walk_indirect(&walk, gpa, (uint32_t)word);
-		else
-			fault = VU_VRING_BAD_INDIRECT;
+		vu_packed_load_desc(snap, position, &desc);
+		fault = packed_walk_desc(&walk, &desc, burst->nb_descs[i]);
 		position = vu_packed_advance(snap, position, 1);
 	}
 	return fault;

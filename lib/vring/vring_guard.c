@@ -74,6 +74,7 @@ vu_vring_guard_destroy(struct vu_vring_guard *guard)
 {
 	if (guard == NULL)
 		return;
+	vu_inflight_close(&guard->inflight);
 	if (guard->is_own) {
 		vu_vring_snapshot_destroy(vu_vring_publish(&guard->own, NULL));
 		vu_vring_reset(&guard->own);
@@ -105,6 +106,32 @@ void
 vu_vring_guard_unlock_shared(struct vu_vring_guard *guard)
 {
 	vring_unlock_read(&guard->lock, guard->model);
+}
+
+int
+vu_vring_guard_track(struct vu_vring_guard *guard, const struct vu_vring_snapshot *snap,
+	void *area, uint16_t nb_entries)
+{
+	struct vu_vring *vring = vu_vring_guard_lock(guard);
+	int rc = -EINVAL;
+
+	vu_inflight_close(&guard->inflight);
+	if (snap == NULL)
+		snap = vring->snapshot;
+	if (snap != NULL)
+		rc = vu_inflight_open(&guard->inflight, area, nb_entries, snap, &vring->pos);
+	if (rc == -EINVAL)
+		vu_store(&vring->pos.fault, (uint8_t)VU_VRING_BAD_INFLIGHT);
+	vu_vring_guard_unlock(guard);
+	return rc;
+}
+
+void
+vu_vring_guard_untrack(struct vu_vring_guard *guard)
+{
+	vu_vring_guard_lock(guard);
+	vu_inflight_close(&guard->inflight);
+	vu_vring_guard_unlock(guard);
 }
 
 uint16_t

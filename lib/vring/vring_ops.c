@@ -30,7 +30,9 @@ guard_pop(struct vu_vring_guard *guard, struct vu_vring_item *items, uint16_t ma
 	vring_lock_write(&guard->lock, model);
 	snap = guard_live(guard);
 	if (snap != NULL)
-		nb = ring_pop(snap, &guard->vring->pos, items, max);
+		nb = likely(guard->inflight.area == NULL) ?
+			ring_pop(snap, &guard->vring->pos, items, max) :
+			vring_tracked_pop(guard, snap, items, max);
 	vring_unlock_write(&guard->lock, model);
 	return nb;
 }
@@ -45,7 +47,9 @@ guard_push(struct vu_vring_guard *guard, const struct vu_vring_item *items, uint
 	vring_lock_write(&guard->lock, model);
 	snap = guard_live(guard);
 	if (snap != NULL)
-		rc = ring_push(snap, &guard->vring->pos, items, nb);
+		rc = likely(guard->inflight.area == NULL) ?
+			ring_push(snap, &guard->vring->pos, items, nb) :
+			vring_tracked_push(guard, snap, items, nb);
 	vring_unlock_write(&guard->lock, model);
 	return rc;
 }

@@ -6,6 +6,7 @@
 #define VRING_OPS_H
 
 #include "vring_lock.h"
+#include "vu_vring_inflight.h"
 
 /** Operations under one lock policy. */
 struct vring_ops {
@@ -32,8 +33,15 @@ struct vu_vring_guard {
 	uint64_t features;               /**< of an own ring */
 	bool has_next_used;
 	uint16_t next_used;              /**< to start from; if has_next_used */
+	struct vu_inflight inflight;     /**< if it has an area: the ring is tracked */
 	struct vu_vring own;
 };
+
+/* vring_tracked.c: a ring whose requests are recorded. Under the lock. */
+uint16_t vring_tracked_pop(struct vu_vring_guard *guard, const struct vu_vring_snapshot *snap,
+	struct vu_vring_item *items, uint16_t max);
+int vring_tracked_push(struct vu_vring_guard *guard, const struct vu_vring_snapshot *snap,
+	const struct vu_vring_item *items, uint16_t nb);
 
 /** Operations under a lock policy. */
 const struct vring_ops *vring_ops_get(enum vu_lock_model model);

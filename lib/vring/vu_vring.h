@@ -34,6 +34,7 @@ enum vu_vring_fault {
 	VU_VRING_BAD_DIRECTION,  /**< readable after writable, or the wrong kind for this queue */
 	VU_VRING_BAD_LENGTH,     /**< chain too short for what the device has to store in it */
 	VU_VRING_BAD_CALL,       /**< writing the call fd blocked or took too long */
+	VU_VRING_BAD_INFLIGHT,   /**< the ring's part of the in-flight region contradicts itself */
 	VU_VRING_NB_FAULTS
 };
 

@@ -79,6 +79,21 @@ uint16_t vu_packed_follow(const struct vu_vring_snapshot *snap, uint16_t slot, u
 enum vu_vring_fault vu_packed_chain(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	const struct vu_burst *burst, uint16_t i, struct vu_chain *chain);
 
+/**
+ * The same for descriptors that were read before.
+ *
+ * @param snap   snapshot of the ring
+ * @param pos    position, for the region hint
+ * @param descs  of the chain, copies
+ * @param nb     of them
+ * @param chain  filled on success
+ * @return VU_VRING_OK or the fault of the ring
+ * @context owner lcore
+ */
+enum vu_vring_fault vu_packed_chain_of(const struct vu_vring_snapshot *snap,
+	struct vu_vring_pos *pos, const struct vu_packed_desc *descs, uint16_t nb,
+	struct vu_chain *chain);
+
 /** Reads or writes a list of segments from front to back. */
 struct vu_seg_cursor {
 	const struct vu_seg *seg;

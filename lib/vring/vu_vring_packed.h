@@ -40,6 +40,20 @@ vu_packed_advance(const struct vu_vring_snapshot *snap, uint16_t position, uint3
 	return vu_packed_step(snap->size, position, nb);
 }
 
+/** Copy the descriptor at a position; each field is read once. @context owner lcore */
+static inline void
+vu_packed_load_desc(const struct vu_vring_snapshot *snap, uint16_t position,
+	struct vu_packed_desc *desc)
+{
+	struct vu_packed_desc *from = &snap->packed_desc[position & VU_PACKED_SLOT];
+	uint64_t word = vu_load(vu_packed_word(from));
+
+	desc->gpa = vu_load(&from->gpa);
+	desc->len_bytes = (uint32_t)word;
+	desc->id = (uint16_t)(word >> 32);
+	desc->flags = (uint16_t)(word >> 48);
+}
+
 /** Slots taken from the ring and not given back. @context owner lcore */
 static __rte_always_inline uint16_t
 vu_packed_nb_taken(const struct vu_vring_snapshot *snap, const struct vu_vring_pos *pos)

@@ -38,6 +38,7 @@ struct vu_vring_guard;
 struct vu_vring_item {
 	uint16_t head;         /**< names the chain towards the guest */
 	uint16_t nb_descs;     /**< packed: slots that the chain takes in the ring */
+	uint16_t entry;        /**< of a tracked ring: the in-flight region's */
 	uint32_t used_bytes;   /**< caller fills: bytes written, for vu_vring_push() */
 	struct vu_chain chain; /**< checked segments */
 };
@@ -86,6 +87,24 @@ struct vu_vring *vu_vring_guard_lock(struct vu_vring_guard *guard);
 
 /** End of vu_vring_guard_lock(). @context same thread */
 void vu_vring_guard_unlock(struct vu_vring_guard *guard);
+
+/**
+ * Record from now on what is taken and not given back in a part of an in-flight region
+ * (vu_vring_inflight.h). What another back-end has left there comes first from vu_vring_pop().
+ *
+ * @param guard       ring of which nothing is taken
+ * @param snap        its snapshot, which may be about to be published; NULL: that of a ready ring
+ * @param area        vu_inflight_bytes() for nb_entries; stays valid while the ring is tracked
+ * @param nb_entries  that it has room for
+ * @return as vu_inflight_open(); -EINVAL also: the ring is not ready. The ring is then given up,
+ *         VU_VRING_BAD_INFLIGHT: what it has in flight is not known
+ * @context control lcore, while the ring is quiet, or the owner's thread
+ */
+int vu_vring_guard_track(struct vu_vring_guard *guard, const struct vu_vring_snapshot *snap,
+	void *area, uint16_t nb_entries);
+
+/** Record no more; what is there stays. @context as vu_vring_guard_track() */
+void vu_vring_guard_untrack(struct vu_vring_guard *guard);
 
 /** @} */
 /** @name Buffers

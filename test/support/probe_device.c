@@ -28,12 +28,16 @@ static uint32_t
 probe_poll(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
 	struct vu_vring_guard *guard = queue->priv;
+	struct probe *probe = probe_of(queue->dev);
 	struct vu_vring_item items[PROBE_BURST];
 	uint16_t nb = vu_vring_pop(guard, items, PROBE_BURST);
 
 	vu_device_queue_set_idle_word(queue, snap);
-	if (nb == 0)
-		return 0;
+	if (queue->vring.pos.fault != VU_VRING_OK)
+		vu_device_queue_fail(queue, snap);
+	probe->nb_chains += nb;
+	if (nb == 0 || probe->keeps_chains)
+		return nb;
 	vu_vring_push(guard, items, nb);
 	if (vu_vring_needs_notification(guard) == 1)
 		vu_vring_signal_used(guard);
@@ -275,6 +279,23 @@ probe_exit_event(struct vu_device *dev, unsigned int worker_idx)
 	return worker_idx == 0 ? probe_of(dev)->exit_fd : VU_FD_NONE;
 }
 
+/* One that cannot be tracked was given up, or goes on without. */
+static void
+probe_queue_start(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+{
+	uint16_t nb_entries;
+	void *area = vu_device_queue_inflight(queue, &nb_entries);
+
+	if (area != NULL)
+		vu_vring_guard_track(queue->priv, snap, area, nb_entries);
+}
+
+static void
+probe_queue_stop(struct vu_device_queue *queue)
+{
+	vu_vring_guard_untrack(queue->priv);
+}
+
 static const struct vu_device_ops probe_ops = {
 	.name = "probe",
 	.virtio_id = PROBE_VIRTIO_ID,
@@ -300,6 +321,9 @@ static const struct vu_device_ops probe_ops = {
 	.set_device_state_fd = probe_set_device_state_fd,
 	.check_device_state = probe_check_device_state,
 	.get_shmem_config = probe_get_shmem_config,
+	.has_inflight = true,
+	.queue_start = probe_queue_start,
+	.queue_stop = probe_queue_stop,
 	.send_rarp = probe_send_rarp,
 	.set_mtu = probe_set_mtu,
 	.handle_event = probe_handle_event,

@@ -41,9 +41,11 @@ struct probe {
 	uint8_t config[PROBE_CONFIG_BYTES];
 	uint32_t nb_events;              /* handle_event; worker's lcore */
 	struct vu_device_event event;    /* the last one */
+	uint32_t nb_chains;              /* taken; worker's lcore */
 
 	/* What the case wants. */
 	int result;                      /* of every op that can fail */
+	bool keeps_chains;               /* give none back */
 	int64_t session_id;
 	int shared_fd;                   /* for get_shared_object; VU_FD_NONE = -ENOENT */
 	int channel_fd;                  /* duplicated as the reply of set_device_state_fd */
