@@ -45,6 +45,7 @@ static const char options_help_rest[] =
 "\n"
 "Limits\n"
 "  --max-memory-total MEGABYTES  address space for guest memory of all ports, default 64 TiB\n"
+"  --max-page-tables-total MEGABYTES  page tables for it, default 1/64 of the machine's memory\n"
 "\n"
 "Information\n"
 "  --stats SECONDS          print a table of rates again and again\n"
@@ -83,6 +84,7 @@ static const struct args_row option_rows[] = {
 	{ "--idle", option_set },
 	{ "--idle-us", option_set },
 	{ "--max-memory-total", option_set },
+	{ "--max-page-tables-total", option_set },
 	{ "--stats", option_set },
 	{ "--print-capabilities", option_answer, .is_flag = true },
 	{ NULL },

@@ -13,6 +13,7 @@
 #define DOOR_H
 
 #include "vu_conn.h"
+#include "vu_mem.h"
 #include "vu_msg.h"
 
 struct door;
@@ -51,7 +52,7 @@ struct door_conf {
 	uint32_t nb_queues;
 	const char *name;             /**< of the device; copied */
 	int numa_node;                /**< as struct vu_mem_region_conf */
-	uint64_t max_mem_bytes;
+	struct vu_mem_policy mem_policy;
 	struct door_view view;
 	void (*request)(void *arg, struct door_request *request);
 	void (*hung_up)(void *arg);   /**< while control has a request */

@@ -29,7 +29,7 @@ mem_region_conf(const struct door *door, const struct vhost_user_mem_region *reg
 		.mmap_offset = region->mmap_offset,
 		.fd = fd,
 		.numa_node = door->conf.numa_node,
-		.max_table_bytes = door->conf.max_mem_bytes,
+		.policy = door->conf.mem_policy,
 #ifdef VU_XEN
 		.xen_mmap_flags = region->xen_mmap_flags,
 		.xen_domid = region->xen_domid,

@@ -185,7 +185,7 @@ session_attach(struct vu_backend_session *session)
 		.fd = session->conf.fd, .is_threadless = session->conf.is_threadless,
 		.frame_ms = session->conf.frame_ms, .nb_queues = session->limits.nb_queues,
 		.name = vu_device_name(dev), .numa_node = vu_device_numa_node(dev),
-		.max_mem_bytes = vu_device_max_mem_bytes(dev), .view = session_view(session),
+		.mem_policy = *vu_device_mem_policy(dev), .view = session_view(session),
 		.request = session_request, .hung_up = session_hung_up, .arg = session,
 	};
 	uint64_t check_us;

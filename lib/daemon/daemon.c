@@ -179,6 +179,7 @@ vu_daemon_create(struct vu_daemon_conf *conf)
 	daemon->stats_seconds = conf->stats_seconds;
 	if (conf->max_memory_total_mb != 0)
 		vu_mem_set_max_bytes((uint64_t)conf->max_memory_total_mb << 20);
+	vu_mem_set_max_page_table_bytes((uint64_t)conf->max_page_tables_total_mb << 20);
 	rc = daemon_create_parts(daemon, conf);
 	if (rc != 0) {
 		vu_daemon_destroy(daemon);

@@ -217,6 +217,34 @@ port_set_queue_map(void *conf, const struct vu_key *key, const char *value)
 }
 
 static int
+port_set_populate(void *conf, const struct vu_key *key, const char *value)
+{
+	static const char *const names[] = {
+		[VU_MEM_POPULATE_HUGE] = "huge", [VU_MEM_POPULATE_ALL] = "on",
+		[VU_MEM_POPULATE_NONE] = "off",
+	};
+
+	(void)key;
+	for (unsigned int i = 0; i < RTE_DIM(names); i++) {
+		if (strcmp(value, names[i]) != 0)
+			continue;
+		conf_port(conf)->populate = (enum vu_mem_populate)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int
+port_set_memory(void *conf, const struct vu_key *key, const char *value)
+{
+	struct vu_port_conf *port = conf_port(conf);
+
+	(void)key;
+	port->has_files = strcmp(value, "files") == 0;
+	return port->has_files || strcmp(value, "shared") == 0 ? 0 : -EINVAL;
+}
+
+static int
 port_set_notify(void *conf, const struct vu_key *key, const char *value)
 {
 	struct vu_notify_conf *notify = &conf_port(conf)->notify;
@@ -281,6 +309,21 @@ static const struct vu_key port_keys[] = {
 		.help = "guest memory that a front-end may share, in whole pages of its files, "
 		"0 = any; more is refused",
 		.set = port_set_uint, PORT_MEMBER(max_memory_mb), .max = UINT32_MAX },
+	{ .name = "max-page-tables", .form = "MEGABYTES",
+		.initial = "1/256 of the machine's memory",
+		.help = "page tables that it may need, in full however few of its pages are there; "
+		"more is refused",
+		.set = port_set_uint, PORT_MEMBER(max_page_tables_mb), .min = 1,
+		.max = UINT32_MAX },
+	{ .name = "memory", .form = "shared|files", .initial = "shared",
+		.help = "kinds of files that a front-end may share as its memory: shared memory "
+		"and hugepages, or files on local disks too, which make a data lcore wait for the "
+		"disk",
+		.use = "shared or files", .set = port_set_memory },
+	{ .name = "populate", .form = "huge|on|off", .initial = "huge",
+		.help = "pages of guest memory that do not exist yet are allocated when it comes: "
+		"huge ones (huge), all (on), or none (off)",
+		.use = "huge, on or off", .set = port_set_populate },
 	{ .name = "weight", .form = "N", .initial = RTE_STR(VU_ACCOUNT_WEIGHT),
 		.help = "share of a data lcore's time, beside that of the other ports there; 1 to "
 		RTE_STR(VU_ACCOUNT_MAX_WEIGHT),
@@ -464,6 +507,9 @@ static const struct vu_key conf_options[] = {
 		.offset = offsetof(struct vu_daemon_conf, idle_us), .max = 1000000 },
 	{ .name = "max-memory-total", .set = vu_key_set_uint,
 		.offset = offsetof(struct vu_daemon_conf, max_memory_total_mb), .min = 1,
+		.max = UINT32_MAX },
+	{ .name = "max-page-tables-total", .set = vu_key_set_uint,
+		.offset = offsetof(struct vu_daemon_conf, max_page_tables_total_mb), .min = 1,
 		.max = UINT32_MAX },
 	{ .name = "stats", .set = vu_key_set_uint,
 		.offset = offsetof(struct vu_daemon_conf, stats_seconds), .min = 1, .max = 3600 },

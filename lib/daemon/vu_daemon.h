@@ -12,6 +12,7 @@
 
 #include "vu_endpoint.h"
 #include "vu_export.h"
+#include "vu_mem.h"
 #include "vu_parse.h"
 #include "vu_sched.h"
 #include "vu_vring.h"
@@ -36,6 +37,9 @@ struct vu_port_conf {
 	uint32_t max_queue_size;        /**< largest ring accepted, entries */
 	uint32_t reconnect_ms;          /**< longest pause between attempts of a client */
 	uint32_t max_memory_mb;         /**< of guest memory, 0 any */
+	uint32_t max_page_tables_mb;    /**< for it; 0: see struct vu_mem_policy */
+	enum vu_mem_populate populate;  /**< pages of it that are missing */
+	bool has_files;                 /**< maps files of local disks, too */
 	bool has_inband;                /**< offers notifications as messages */
 	uint32_t weight;                /**< share of a data lcore, 0: 100 */
 	int numa_node;                  /**< preferred node of the lcores, -1 any */
@@ -65,6 +69,7 @@ struct vu_daemon_conf {
 	unsigned int nb_idle_pins;
 	uint32_t idle_us;               /**< without work, before an lcore sleeps */
 	uint32_t max_memory_total_mb;   /**< address space for guest memory; 0 = VU_MEM_MAX_BYTES */
+	uint32_t max_page_tables_total_mb; /**< for it; 0: see vu_mem_set_max_page_table_bytes() */
 	uint32_t stats_seconds;         /**< print the table every so often; 0 = never */
 	char errmsg[256];               /**< what was wrong, after a failure */
 };

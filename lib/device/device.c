@@ -46,7 +46,7 @@ device_init(struct vu_device *dev, const struct vu_device_conf *conf)
 		conf->nb_queues;
 	dev->max_queue_size = conf->max_queue_size;
 	dev->numa_node = conf->numa_node;
-	dev->max_mem_bytes = conf->max_mem_bytes;
+	dev->mem_policy = conf->mem_policy;
 	dev->has_inband = conf->has_inband;
 	if (dev->nb_queues == 0 || dev->nb_queues > VU_MAX_QUEUES ||
 			(dev->sched == NULL) == (dev->app == NULL))
@@ -228,10 +228,10 @@ vu_device_max_queue_size(const struct vu_device *dev)
 	return dev->max_queue_size;
 }
 
-uint64_t
-vu_device_max_mem_bytes(const struct vu_device *dev)
+const struct vu_mem_policy *
+vu_device_mem_policy(const struct vu_device *dev)
 {
-	return dev->max_mem_bytes;
+	return &dev->mem_policy;
 }
 
 int

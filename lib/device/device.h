@@ -75,7 +75,7 @@ struct vu_device {
 	uint32_t nb_queues;
 	uint32_t max_queue_size;
 	int numa_node;            /**< that the user asked for, -1 none */
-	uint64_t max_mem_bytes;   /**< 0: any */
+	struct vu_mem_policy mem_policy;
 	bool has_inband;          /**< offers notifications as messages */
 	struct device_queue **queues;
 	struct vu_device_events events;

@@ -18,6 +18,7 @@
 #include <rte_bitops.h>
 
 #include "vu_export.h"
+#include "vu_mem.h"
 #include "vu_vring.h"
 
 VU_API_BEGIN
@@ -70,7 +71,7 @@ struct vu_device_conf {
 	uint32_t nb_queues;         /**< virtqueues, 1..VU_MAX_QUEUES */
 	uint32_t max_queue_size;    /**< entries, 1..32768 */
 	int numa_node;              /**< -1: wherever the owner lcore is */
-	uint64_t max_mem_bytes;     /**< of guest memory, see vu_mem.h; 0: any */
+	struct vu_mem_policy mem_policy; /**< of guest memory */
 	bool has_inband;            /**< offer notifications as messages (protocol feature 14) */
 	/** whose data lcores poll the queues; outlives the device */
 	struct vu_sched *sched;
@@ -334,8 +335,8 @@ int vu_device_numa_node(const struct vu_device *dev);
 /** Largest ring that the device takes, entries. @context control lcore */
 uint32_t vu_device_max_queue_size(const struct vu_device *dev);
 
-/** Most bytes of guest memory that the device may have, 0 = any. @context control lcore */
-uint64_t vu_device_max_mem_bytes(const struct vu_device *dev);
+/** What the user said of guest memory. @return valid as long as dev. @context control lcore */
+const struct vu_mem_policy *vu_device_mem_policy(const struct vu_device *dev);
 
 /** Limit of log lines about sessions and rings that come and go. @context control lcore */
 struct vu_log_limit *vu_device_life_log(struct vu_device *dev);

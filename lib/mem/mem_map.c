@@ -21,6 +21,7 @@
 #include <rte_cycles.h>
 #include <rte_errno.h>
 
+#include "vu_atomic.h"
 #include "vu_log.h"
 #include "vu_math.h"
 
@@ -40,37 +41,95 @@
 #define POPULATE_PARTS_OF_SECOND 5 /* 200 ms a region */
 #define LONG_BITS (8 * sizeof(unsigned long))
 
-/* Address space that regions of all tables take; those who map and unmap may be any threads. */
-static uint64_t map_total_bytes;
-static uint64_t map_max_bytes = VU_MEM_MAX_BYTES;
+/* What regions of all tables take; those who map and unmap may be any threads. */
+static struct mem_usage map_total;
+static struct mem_usage map_max = { .mapped_bytes = VU_MEM_MAX_BYTES };
 
 void
 vu_mem_set_max_bytes(uint64_t max_bytes)
 {
-	__atomic_store_n(&map_max_bytes, max_bytes, __ATOMIC_RELAXED);
+	vu_store(&map_max.mapped_bytes, max_bytes);
+}
+
+void
+vu_mem_set_max_page_table_bytes(uint64_t max_bytes)
+{
+	vu_store(&map_max.page_table_bytes, max_bytes);
 }
 
 uint64_t
 vu_mem_mapped_bytes(void)
 {
-	return __atomic_load_n(&map_total_bytes, __ATOMIC_RELAXED);
+	return vu_load(&map_total.mapped_bytes);
+}
+
+uint64_t
+vu_mem_page_table_bytes(void)
+{
+	return vu_load(&map_total.page_table_bytes);
+}
+
+/* A limit that nobody set is a part of the machine's memory. */
+static uint64_t
+page_table_limit(uint64_t set_bytes, unsigned int parts)
+{
+	const uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return set_bytes != 0 ? set_bytes : (uint64_t)sysconf(_SC_PHYS_PAGES) * page_bytes / parts;
+}
+
+/* Of all levels. A sparse file needs them all once a page of each part is there. */
+static uint64_t
+map_page_table_bytes(uint64_t mapped_bytes, uint64_t page_bytes)
+{
+	const uint64_t table_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	const uint64_t nb_entries = table_bytes / sizeof(uint64_t);
+	uint64_t nb_entries_left = mapped_bytes / page_bytes, bytes = 0;
+
+	do {
+		/* It may begin and end in the middle of one. */
+		nb_entries_left = nb_entries_left / nb_entries + 1;
+		bytes += nb_entries_left * table_bytes;
+	} while (nb_entries_left > 1);
+	return bytes;
+}
+
+void
+mem_usage_add(struct mem_usage *sum, const struct mem_usage *usage)
+{
+	sum->mapped_bytes += usage->mapped_bytes;
+	sum->page_table_bytes += usage->page_table_bytes;
+}
+
+static bool
+budget_take(uint64_t *total, uint64_t bytes, uint64_t max_bytes)
+{
+	const uint64_t after = __atomic_add_fetch(total, bytes, __ATOMIC_RELAXED);
+
+	if (after >= bytes && after <= max_bytes)
+		return true;
+	__atomic_fetch_sub(total, bytes, __ATOMIC_RELAXED);
+	return false;
 }
 
 static void
-map_uncount(uint64_t bytes)
+map_uncount(const struct mem_usage *usage)
 {
-	__atomic_fetch_sub(&map_total_bytes, bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&map_total.mapped_bytes, usage->mapped_bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&map_total.page_table_bytes, usage->page_table_bytes, __ATOMIC_RELAXED);
 }
 
 static int
-map_count(uint64_t bytes)
+map_count(const struct mem_usage *usage)
 {
-	const uint64_t total = __atomic_add_fetch(&map_total_bytes, bytes, __ATOMIC_RELAXED);
-
-	if (total >= bytes && total <= __atomic_load_n(&map_max_bytes, __ATOMIC_RELAXED))
+	if (!budget_take(&map_total.mapped_bytes, usage->mapped_bytes,
+			vu_load(&map_max.mapped_bytes)))
+		return -ENOSPC;
+	if (budget_take(&map_total.page_table_bytes, usage->page_table_bytes, page_table_limit(
+			vu_load(&map_max.page_table_bytes), VU_MEM_PAGE_TABLE_PARTS)))
 		return 0;
-	map_uncount(bytes);
-	return -ENOSPC;
+	__atomic_fetch_sub(&map_total.mapped_bytes, usage->mapped_bytes, __ATOMIC_RELAXED);
+	return -ENOBUFS;
 }
 
 /* Without asking a server. */
@@ -84,22 +143,55 @@ map_is_regular(int fd)
 	return rc == 0 && S_ISREG(found.stx_mode);
 }
 
+/* Others may belong to a server that lets who touches a page wait for ever. */
+static bool
+map_is_local(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return false;
+	switch ((uint32_t)fs.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Shared memory and hugetlbfs know seals, other files do not. */
+static int
+map_check_kind(const struct vu_mem_region_conf *conf)
+{
+	int seals = fcntl(conf->fd, F_GET_SEALS);
+
+	if (seals < 0 && (errno != EINVAL || !map_is_regular(conf->fd)))
+		return -errno;
+	if (seals < 0 && !conf->policy.has_files)
+		return -EMEDIUMTYPE;
+	if (seals < 0 && !map_is_local(conf->fd))
+		return -EXDEV;
+	if ((seals >= 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0) ||
+			(fcntl(conf->fd, F_GETFL) & O_ACCMODE) != O_RDWR)
+		return -EROFS;
+	return 0;
+}
+
 int
 mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *file)
 {
 	struct statfs fs;
 	struct stat st;
-	int seals;
+	int rc;
 
 	if (mem_xen_is_requested(conf))
 		return mem_xen_inspect(conf, file);
-	/* Shared memory and hugetlbfs only: another file system may make us wait for its server. */
-	seals = fcntl(conf->fd, F_GET_SEALS);
-	if (seals < 0)
-		return errno == EINVAL && map_is_regular(conf->fd) ? -EMEDIUMTYPE : -errno;
-	if ((seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0 ||
-			(fcntl(conf->fd, F_GETFL) & O_ACCMODE) != O_RDWR)
-		return -EROFS;
+	rc = map_check_kind(conf);
+	if (rc < 0)
+		return rc;
 	if (fstat(conf->fd, &st) < 0 || fstatfs(conf->fd, &fs) < 0)
 		return -errno;
 	/* Device memory and pipes have no size to check against. */
@@ -128,40 +220,90 @@ map_place(struct mem_map *map, uint64_t *file_start)
 	if (map->file.is_huge && mapped_end > map->file.size_bytes)
 		return -ERANGE;
 	*file_start = map->mmap_offset & ~(page_bytes - 1);
-	map->mapped_bytes = mapped_end - *file_start;
+	map->usage.mapped_bytes = mapped_end - *file_start;
+	map->usage.page_table_bytes = map_page_table_bytes(map->usage.mapped_bytes, page_bytes);
 	return 0;
 }
 
 int
-mem_map_check_total(const struct vu_mem_region_conf *conf, uint64_t mapped_bytes,
-		uint64_t used_bytes)
+mem_map_check_table(const struct vu_mem_region_conf *conf, const struct mem_usage *wanted,
+		const struct mem_usage *used)
 {
+	const struct vu_mem_policy *policy = &conf->policy;
 	uint64_t total_bytes;
 
-	if (conf->max_table_bytes == 0)
-		return 0;
-	return vu_add_fits(mapped_bytes, used_bytes, &total_bytes) &&
-		total_bytes <= conf->max_table_bytes ? 0 : -EFBIG;
+	if (!vu_add_fits(wanted->mapped_bytes, used->mapped_bytes, &total_bytes) ||
+			(policy->max_bytes != 0 && total_bytes > policy->max_bytes))
+		return -EFBIG;
+	total_bytes = wanted->page_table_bytes + used->page_table_bytes;
+	return total_bytes <= page_table_limit(policy->max_page_table_bytes,
+		VU_MEM_PAGE_TABLE_PARTS_OF_TABLE) ? 0 : -EDQUOT;
+}
+
+/* Has the pages that are missing allocated in advance? */
+static bool
+map_is_populated(const struct mem_map *map, const struct vu_mem_region_conf *conf)
+{
+	return conf->policy.populate == VU_MEM_POPULATE_ALL ||
+		(conf->policy.populate == VU_MEM_POPULATE_HUGE && map->file.is_huge);
+}
+
+static struct vu_log_limit placements;
+
+static uint64_t
+pool_read(uint64_t page_bytes, const char *name)
+{
+	unsigned long long nb = 0;
+	char path[80];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/%s",
+		page_bytes / KILO, name);
+	file = fopen(path, "re");
+	if (file != NULL && fscanf(file, "%llu", &nb) != 1)
+		nb = 0;
+	if (file != NULL)
+		fclose(file);
+	return nb;
+}
+
+/* A mapping that was refused: huge pages that its file has not allocated come from one pool. */
+static void
+map_explain(const struct mem_map *map, const struct vu_mem_region_conf *conf)
+{
+	const uint64_t page_bytes = map->file.page_bytes;
+
+	if (!map->file.is_huge || !map_is_populated(map, conf))
+		return;
+	VU_LOG_LIMITED(&placements, MEM, WARNING, "a region wants %" PRIu64 " pages of %" PRIu64
+		" kB, its file has %" PRIu64 ", %" PRIu64 " are free: none is taken",
+		map->usage.mapped_bytes / page_bytes, page_bytes / KILO,
+		map->file.allocated_bytes / page_bytes, pool_read(page_bytes, "free_hugepages") -
+		pool_read(page_bytes, "resv_hugepages"));
 }
 
 static int
-map_file_open(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64_t used_bytes)
+map_file_open(struct mem_map *map, const struct vu_mem_region_conf *conf,
+		const struct mem_usage *used)
 {
+	/* Huge pages are reserved with the mapping, all or none. */
+	const int flags = MAP_SHARED | (map_is_populated(map, conf) ? 0 : MAP_NORESERVE);
 	uint64_t file_start;
 	int rc;
 
 	rc = map_place(map, &file_start);
 	if (rc == 0)
-		rc = mem_map_check_total(conf, map->mapped_bytes, used_bytes);
+		rc = mem_map_check_table(conf, &map->usage, used);
 	if (rc == 0)
-		rc = map_count(map->mapped_bytes);
+		rc = map_count(&map->usage);
 	if (rc < 0)
 		return rc;
-	map->base = mmap(NULL, map->mapped_bytes, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_NORESERVE, conf->fd, (off_t)file_start);
+	map->base = mmap(NULL, map->usage.mapped_bytes, PROT_READ | PROT_WRITE, flags, conf->fd,
+		(off_t)file_start);
 	if (map->base == MAP_FAILED) {
 		rc = -errno;
-		map_uncount(map->mapped_bytes);
+		map_uncount(&map->usage);
+		map_explain(map, conf);
 		return rc;
 	}
 	map->hva = RTE_PTR_ADD(map->base, map->mmap_offset - file_start);
@@ -169,17 +311,17 @@ map_file_open(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64
 }
 
 static int
-map_open(struct mem_map *map, const struct vu_mem_region_conf *conf, uint64_t used_bytes)
+map_open(struct mem_map *map, const struct vu_mem_region_conf *conf, const struct mem_usage *used)
 {
 	int rc;
 
 	/* Frames of another domain are the guest's, however many. */
 	rc = mem_xen_is_requested(conf) ? mem_xen_open(map, conf) :
-		map_file_open(map, conf, used_bytes);
+		map_file_open(map, conf, used);
 	if (rc < 0)
 		return rc;
 	/* A core dump without gigabytes of somebody else's secrets; no reason to fail. */
-	madvise(map->base, map->mapped_bytes, MADV_DONTDUMP);
+	madvise(map->base, map->usage.mapped_bytes, MADV_DONTDUMP);
 	return 0;
 }
 
@@ -192,12 +334,10 @@ map_close(struct mem_map *map)
 		mem_xen_close(map);
 		return;
 	}
-	for (uint64_t done = 0; done < map->mapped_bytes; done += step)
-		munmap(RTE_PTR_ADD(map->base, done), RTE_MIN(step, map->mapped_bytes - done));
-	map_uncount(map->mapped_bytes);
+	for (uint64_t done = 0; done < map->usage.mapped_bytes; done += step)
+		munmap(RTE_PTR_ADD(map->base, done), RTE_MIN(step, map->usage.mapped_bytes - done));
+	map_uncount(&map->usage);
 }
-
-static struct vu_log_limit placements;
 
 /* Placement is a wish: a container may forbid it, and the pages may be there already. */
 static void
@@ -208,61 +348,21 @@ map_prefer_node(const struct mem_map *map, int numa_node)
 	if (numa_node < 0 || numa_node >= MAX_NODES)
 		return;
 	nodes[(unsigned int)numa_node / LONG_BITS] = 1UL << ((unsigned int)numa_node % LONG_BITS);
-	if (mbind(map->base, map->mapped_bytes, MPOL_PREFERRED, nodes, MAX_NODES, 0) < 0)
+	if (mbind(map->base, map->usage.mapped_bytes, MPOL_PREFERRED, nodes, MAX_NODES, 0) < 0)
 		VU_LOG_LIMITED(&placements, MEM, INFO,
 			"node %d: cannot place %" PRIu64 " bytes there: %s", numa_node,
-			map->mapped_bytes, rte_strerror(errno));
-}
-
-static uint64_t
-map_nb_free_pages(uint64_t page_bytes)
-{
-	unsigned long long nb = 0;
-	char path[80];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%" PRIu64
-		"kB/free_hugepages", page_bytes / KILO);
-	file = fopen(path, "re");
-	if (file == NULL || fscanf(file, "%llu", &nb) != 1)
-		nb = UINT64_MAX; /* not known: try */
-	if (file != NULL)
-		fclose(file);
-	return nb;
-}
-
-/*
- * Pages that a file has not allocated yet come from a pool that all ports share, and they stay in
- * the file: where there are too few of them, none is taken.
- */
-static int
-map_check_pool(const struct mem_map *map)
-{
-	const uint64_t page_bytes = map->file.page_bytes;
-	uint64_t nb_wanted, nb_free;
-
-	if (!map->file.is_huge || map->mapped_bytes <= map->file.allocated_bytes)
-		return 0;
-	nb_wanted = (map->mapped_bytes - map->file.allocated_bytes) / page_bytes;
-	nb_free = map_nb_free_pages(page_bytes);
-	if (nb_wanted <= nb_free)
-		return 0;
-	VU_LOG_LIMITED(&placements, MEM, WARNING, "a region wants %" PRIu64 " more pages of %"
-		PRIu64 " kB, %" PRIu64 " are free: none is taken", nb_wanted, page_bytes / KILO,
-		nb_free);
-	return -ENOMEM;
+			map->usage.mapped_bytes, rte_strerror(errno));
 }
 
 /* Turns pages that cannot be had into an error now instead of a SIGBUS later. */
 static int
 map_populate(const struct mem_map *map)
 {
-	int rc = map_check_pool(map);
+	int rc;
 
-	if (rc != 0)
-		return rc;
 	do {
-		rc = madvise(map->base, map->mapped_bytes, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
+		rc = madvise(map->base, map->usage.mapped_bytes, MADV_POPULATE_WRITE) < 0 ?
+			-errno : 0;
 	} while (rc == -EINTR || rc == -EAGAIN);
 	/* Before Linux 5.14 nothing is known in advance. */
 	return rc == -EINVAL ? 0 : rc;
@@ -277,12 +377,13 @@ static void
 map_populate_present(const struct mem_map *map)
 {
 	const uint64_t page_bytes = map->file.page_bytes;
+	const uint64_t mapped_bytes = map->usage.mapped_bytes;
 	const uint64_t deadline_tsc = rte_rdtsc() + rte_get_tsc_hz() / POPULATE_PARTS_OF_SECOND;
 	unsigned char is_present[POPULATE_PAGES];
 
-	for (uint64_t done = 0; done < map->mapped_bytes; done += POPULATE_PAGES * page_bytes) {
+	for (uint64_t done = 0; done < mapped_bytes; done += POPULATE_PAGES * page_bytes) {
 		uint8_t *hva = RTE_PTR_ADD(map->base, done);
-		uint64_t bytes = RTE_MIN(map->mapped_bytes - done, POPULATE_PAGES * page_bytes);
+		uint64_t bytes = RTE_MIN(mapped_bytes - done, POPULATE_PAGES * page_bytes);
 		uint64_t nb_pages = bytes / page_bytes;
 		uint64_t end;
 
@@ -305,15 +406,17 @@ map_prepare(struct mem_map *map, const struct vu_mem_region_conf *conf)
 	if (map->xen != NULL)
 		return 0;
 	map_prefer_node(map, conf->numa_node);
-	if (map->file.is_huge || conf->prefault)
+	if (map_is_populated(map, conf))
 		return map_populate(map);
-	map_populate_present(map);
+	/* mincore() does not know which huge pages a file has. */
+	if (!map->file.is_huge)
+		map_populate_present(map);
 	return 0;
 }
 
 int
 mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *file,
-		uint64_t used_bytes, struct mem_map **created)
+		const struct mem_usage *used, struct mem_map **created)
 {
 	struct mem_map *map;
 	int rc;
@@ -324,13 +427,13 @@ mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *fil
 	*map = (struct mem_map) {
 		.len = conf->len, .mmap_offset = conf->mmap_offset, .file = *file, .nb_refs = 1,
 	};
-	rc = map_open(map, conf, used_bytes);
+	rc = map_open(map, conf, used);
 	if (rc < 0)
 		goto free_map;
 	rc = map_prepare(map, conf);
 	if (rc < 0)
 		goto unmap;
-	map->guard = mem_guard_add(map->base, map->mapped_bytes, file->page_bytes);
+	map->guard = mem_guard_add(map->base, map->usage.mapped_bytes, file->page_bytes);
 	if (map->guard == NULL) {
 		rc = -ENOMEM;
 		goto unmap;

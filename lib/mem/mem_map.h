@@ -26,10 +26,16 @@ struct mem_file {
 	bool is_huge;
 };
 
+/** What mappings take. */
+struct mem_usage {
+	uint64_t mapped_bytes;
+	uint64_t page_table_bytes; /**< if a page of each part is there */
+};
+
 /** One mapping. */
 struct mem_map {
 	void *base;              /**< as mmap() returned it */
-	uint64_t mapped_bytes;   /**< as munmap() takes it */
+	struct mem_usage usage;  /**< mapped_bytes: as munmap() takes it */
 	void *hva;               /**< first byte of the region, inside the mapping */
 	uint64_t len;            /**< bytes of the region */
 	uint64_t mmap_offset;    /**< byte of the file at hva */
@@ -44,7 +50,8 @@ struct mem_map {
  *
  * @param conf  region; its fd may be any fd, hostile
  * @param file  receives the facts
- * @return 0, -EMEDIUMTYPE neither shared memory nor hugetlbfs, -EROFS it cannot be written,
+ * @return 0, -EMEDIUMTYPE a file that the policy has not mapped, -EXDEV it is not on a disk of
+ *         ours, -EROFS it cannot be written,
  *         -EINVAL not a regular file, what mem_xen_inspect() returns for a region that asks for
  *         a Xen device, or -errno
  */
@@ -55,17 +62,23 @@ int mem_file_inspect(const struct vu_mem_region_conf *conf, struct mem_file *fil
  *
  * @param conf        region; its fd stays the caller's and is not needed afterwards
  * @param file        what mem_file_inspect() found out about the region
- * @param used_bytes  mapped by the other regions of the table, counts for max_table_bytes
+ * @param used        by the other regions of the table
  * @param map         receives the mapping
- * @return 0; -ERANGE outside the file; -EFBIG above max_table_bytes; -EFAULT or -ENOMEM pages
- *         missing; or -errno
+ * @return 0; -ERANGE outside the file; as mem_map_check_table(); -ENOSPC or -ENOBUFS the same for
+ *         all tables; -EFAULT or -ENOMEM pages missing; or -errno
  */
 int mem_map_create(const struct vu_mem_region_conf *conf, const struct mem_file *file,
-		uint64_t used_bytes, struct mem_map **map);
+		const struct mem_usage *used, struct mem_map **map);
 
-/** @return 0, or -EFBIG if a table may not hold so many bytes besides used_bytes */
-int mem_map_check_total(const struct vu_mem_region_conf *conf, uint64_t mapped_bytes,
-		uint64_t used_bytes);
+/**
+ * Check a mapping against the limits of its table.
+ * @return 0; -EFBIG address space, -EDQUOT page tables would be more than the policy allows
+ */
+int mem_map_check_table(const struct vu_mem_region_conf *conf, const struct mem_usage *wanted,
+		const struct mem_usage *used);
+
+/** Add what a mapping takes to the sum of its table. */
+void mem_usage_add(struct mem_usage *sum, const struct mem_usage *usage);
 
 /** Add a reference. @return map */
 struct mem_map *mem_map_get(struct mem_map *map);

@@ -25,10 +25,11 @@ struct mem_shared {
 static int
 shared_map(const struct vu_mem_region_conf *conf, struct mem_map **map)
 {
+	const struct mem_usage used = { 0 };
 	struct mem_file file;
 	int rc = conf->len != 0 ? mem_file_inspect(conf, &file) : -EINVAL;
 
-	return rc == 0 ? mem_map_create(conf, &file, 0, map) : rc;
+	return rc == 0 ? mem_map_create(conf, &file, &used, map) : rc;
 }
 
 struct vu_mem_shared *

@@ -190,6 +190,11 @@ map_refusal(int rc)
 		return "more than the port may map, see max-memory";
 	case -ENOSPC:
 		return "more than all ports together may map, see --max-memory-total";
+	case -EDQUOT:
+		return "needs more page tables than the port may have, see max-page-tables";
+	case -ENOBUFS:
+		return "needs more page tables than all ports together may have, see "
+			"--max-page-tables-total";
 	default:
 		return "cannot be mapped";
 	}
@@ -205,7 +210,10 @@ hole_kind(int rc)
 	switch (rc) {
 	case -EMEDIUMTYPE:
 		return "its file is neither shared memory nor hugetlbfs (memfd, /dev/shm, "
-			"hugepages), and could make a data lcore wait";
+			"hugepages), and could make a data lcore wait; memory=files has it mapped";
+	case -EXDEV:
+		return "its file is neither shared memory nor on a local disk (ext4, xfs, btrfs, "
+			"f2fs), and could make a data lcore wait for ever";
 	case -EROFS:
 		return "its file is read-only or sealed against writing";
 	default:
@@ -221,9 +229,9 @@ plan_log_hole(const struct plan *plan, const struct plan_region *region, const c
 		plan->owner_name, region->gpa, region->uva, region->len, kind);
 }
 
-/* Counts what it maps in used_bytes. *map is NULL for a hole. */
+/* Counts what it takes in `used`. *map is NULL for a hole. */
 static int
-region_map(const struct plan *plan, const struct plan_region *region, uint64_t *used_bytes,
+region_map(const struct plan *plan, const struct plan_region *region, struct mem_usage *used,
 		struct mem_map **map)
 {
 	struct mem_file file;
@@ -239,28 +247,28 @@ region_map(const struct plan *plan, const struct plan_region *region, uint64_t *
 		return plan_refuse(plan, region, rc, "fd");
 	*map = table_find_map(plan->old, region->conf, &file);
 	if (*map != NULL) {
-		rc = mem_map_check_total(region->conf, (*map)->mapped_bytes, *used_bytes);
+		rc = mem_map_check_table(region->conf, &(*map)->usage, used);
 		if (rc == 0)
 			mem_map_get(*map);
 	} else {
-		rc = mem_map_create(region->conf, &file, *used_bytes, map);
+		rc = mem_map_create(region->conf, &file, used, map);
 	}
 	if (rc < 0)
 		return plan_refuse(plan, region, rc, map_refusal(rc));
-	*used_bytes += (*map)->mapped_bytes;
+	mem_usage_add(used, &(*map)->usage);
 	return 0;
 }
 
-static uint64_t
-plan_mapped_bytes(const struct plan *plan)
+static struct mem_usage
+plan_usage(const struct plan *plan)
 {
-	uint64_t bytes = 0;
+	struct mem_usage usage = { 0 };
 
 	/* All in one address space: the sum cannot wrap. */
 	for (unsigned int i = 0; i < plan->nb_regions; i++)
 		if (plan->regions[i].map != NULL)
-			bytes += plan->regions[i].map->mapped_bytes;
-	return bytes;
+			mem_usage_add(&usage, &plan->regions[i].map->usage);
+	return usage;
 }
 
 /* One block: the table, its regions and an empty one, then the arrays that need less alignment. */
@@ -314,7 +322,7 @@ table_append(struct vu_mem_table *table, const struct plan_region *region, struc
 static int
 table_fill(struct vu_mem_table *table, struct plan *plan)
 {
-	uint64_t used_bytes = plan_mapped_bytes(plan);
+	struct mem_usage used = plan_usage(plan);
 	int rc;
 
 	rc = plan_check(plan, table->by_uva);
@@ -328,7 +336,7 @@ table_fill(struct vu_mem_table *table, struct plan *plan)
 		if (region->map != NULL)
 			map = mem_map_get(region->map);
 		else
-			rc = region_map(plan, region, &used_bytes, &map);
+			rc = region_map(plan, region, &used, &map);
 		if (rc < 0)
 			return rc;
 		if (map == NULL)
@@ -475,6 +483,16 @@ vu_mem_table_destroy(struct vu_mem_table *table)
 		vu_peer_post(table->peer, &table->end->job);
 	else
 		table_free(&table->end->job);
+}
+
+uint64_t
+vu_mem_table_page_table_bytes(const struct vu_mem_table *table)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned int i = 0; i < table->nb_regions; i++)
+		bytes += table->maps[i]->usage.page_table_bytes;
+	return bytes;
 }
 
 bool

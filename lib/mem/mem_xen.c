@@ -118,7 +118,7 @@ mem_xen_inspect(const struct vu_mem_region_conf *conf, struct mem_file *file)
 static int
 pages_mmap(struct mem_map *map, int fd, uint64_t offset)
 {
-	map->base = xen_ops->mmap(fd, map->mapped_bytes, (off_t)offset);
+	map->base = xen_ops->mmap(fd, map->usage.mapped_bytes, (off_t)offset);
 	return map->base == MAP_FAILED ? -errno : 0;
 }
 
@@ -154,7 +154,7 @@ foreign_map(struct mem_map *map, int fd)
 	if (rc == 0) {
 		rc = frames_fill(map, fd, frames, errors);
 		if (rc < 0)
-			munmap(map->base, map->mapped_bytes);
+			munmap(map->base, map->usage.mapped_bytes);
 	}
 	free(errors);
 	free(frames);
@@ -237,7 +237,7 @@ mem_xen_open(struct mem_map *map, const struct vu_mem_region_conf *conf)
 		.gpa = conf->gpa, .flags = conf->xen_mmap_flags, .domid = conf->xen_domid,
 		.nb_pages = (uint32_t)region_nb_pages(conf), .fd = VU_FD_NONE,
 	};
-	map->mapped_bytes = map->xen->nb_pages * MEM_XEN_PAGE_BYTES;
+	map->usage.mapped_bytes = map->xen->nb_pages * MEM_XEN_PAGE_BYTES;
 	rc = device_map(map, conf);
 	if (rc < 0) {
 		free(map->xen);
@@ -251,7 +251,7 @@ mem_xen_open(struct mem_map *map, const struct vu_mem_region_conf *conf)
 void
 mem_xen_close(struct mem_map *map)
 {
-	munmap(map->base, map->mapped_bytes);
+	munmap(map->base, map->usage.mapped_bytes);
 	if (map->xen->fd >= 0)
 		grants_give_back(map->xen, map->xen->fd);
 	vu_fd_close(&map->xen->fd);

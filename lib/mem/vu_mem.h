@@ -32,6 +32,41 @@ void vu_mem_set_max_bytes(uint64_t max_bytes);
 /** Address space that regions of all tables take now. @context any thread */
 uint64_t vu_mem_mapped_bytes(void);
 
+/** Page tables that all tables of the process may take, in parts of the machine's memory. */
+#define VU_MEM_PAGE_TABLE_PARTS 64
+/** The same for one table. */
+#define VU_MEM_PAGE_TABLE_PARTS_OF_TABLE 256
+
+/** Set another limit; 0: VU_MEM_PAGE_TABLE_PARTS. @context control lcore */
+void vu_mem_set_max_page_table_bytes(uint64_t max_bytes);
+
+/** Page tables that regions of all tables may need, present or not. @context any thread */
+uint64_t vu_mem_page_table_bytes(void);
+
+/** Which pages that a file has not allocated yet are allocated when a region comes. */
+enum vu_mem_populate {
+	VU_MEM_POPULATE_HUGE, /**< huge pages: all of them, or the region is refused */
+	VU_MEM_POPULATE_ALL,  /**< normal pages too */
+	VU_MEM_POPULATE_NONE, /**< none: the first who writes there takes a page, if there is one */
+};
+
+/** How the memory of a front-end is mapped, and how much of it. All zero: the defaults. */
+struct vu_mem_policy {
+	/**
+	 * most bytes that all regions of a table may map, in whole pages of their files; 0: as many
+	 * as there are
+	 */
+	uint64_t max_bytes;
+	/**
+	 * most bytes of page tables that they may need, however few of their pages are there; 0:
+	 * VU_MEM_PAGE_TABLE_PARTS_OF_TABLE
+	 */
+	uint64_t max_page_table_bytes;
+	enum vu_mem_populate populate;
+	/** map files of local disks, too: they can make a data lcore wait for the disk */
+	bool has_files;
+};
+
 /** One region as a front-end describes it. Address 0 is legal in both address spaces. */
 struct vu_mem_region_conf {
 	uint64_t gpa;         /**< first guest-physical address */
@@ -41,15 +76,10 @@ struct vu_mem_region_conf {
 	int fd;               /**< regular file (memfd, shm, hugetlbfs); owned by the callee */
 	int numa_node;        /**< preferred node of pages not allocated yet, or VU_MEM_NODE_ANY */
 	/**
-	 * most bytes that all regions of a table may map, in whole pages of their files; 0: as many
-	 * as there are. Huge pages that the front-end has not allocated are allocated for us.
+	 * pages that exist are mapped in any case, as far as 200 ms suffice: users of them meet no
+	 * page fault
 	 */
-	uint64_t max_table_bytes;
-	/**
-	 * allocate all pages now; huge pages always are. Pages that exist are mapped in any case,
-	 * as far as 20 ms suffice for all regions: users of them meet no page fault.
-	 */
-	bool prefault;
+	struct vu_mem_policy policy;
 #ifdef VU_XEN
 	/**
 	 * bit 0: foreign frames, bit 1: grant references; one of them at most. The region is then
@@ -79,9 +109,10 @@ struct vu_mem_region_info {
  * @param owner_name  object that log lines start with; copied, and inherited by derived tables
  * @return table, or NULL with rte_errno: ENOSPC too many regions; EINVAL zero length, address
  *         wrap-around, or not a regular file; EEXIST regions overlap by gpa or by uva; ERANGE the
- *         region lies outside its file; EFBIG more than max_table_bytes; EFAULT or ENOMEM pages
- *         could not be allocated; or the errno of fstat(2) or mmap(2). In a build for Xen also
- *         EINVAL flags that exclude each other, ENOTSUP mapping on demand, or that of a Xen device
+ *         region lies outside its file; EFBIG or EDQUOT more than the policy allows; ENOSPC or
+ *         ENOBUFS more than all tables may have; EFAULT or ENOMEM pages could not be allocated; or
+ *         the errno of fstat(2) or mmap(2). In a build for Xen also EINVAL flags that exclude each
+ *         other, ENOTSUP mapping on demand, or that of a Xen device
  * @context the peer's thread, or one thread at a time
  */
 struct vu_mem_table *vu_mem_table_create(const struct vu_mem_region_conf *regions,
@@ -169,6 +200,9 @@ bool vu_mem_table_has_failed(const struct vu_mem_table *table);
  * @context any thread that may use the table
  */
 unsigned int vu_mem_table_nb_regions(const struct vu_mem_table *table);
+
+/** Page tables that its regions may need, present or not. @context any thread that may use it */
+uint64_t vu_mem_table_page_table_bytes(const struct vu_mem_table *table);
 
 /**
  * Describe one region, in order of guest addresses.

@@ -72,8 +72,11 @@ telemetry_info(struct vu_sched *sched, const char *params, struct rte_tel_data *
 	telemetry_add_uint(data, "status", vu_device_status(dev));
 	telemetry_add_uint(data, "features", vu_device_acked_features(dev));
 	telemetry_add_uint(data, "nb_mem_regions", mem != NULL ? vu_mem_table_nb_regions(mem) : 0);
-	telemetry_add_uint(data, "max_mem_bytes", vu_device_max_mem_bytes(dev));
+	telemetry_add_uint(data, "max_mem_bytes", vu_device_mem_policy(dev)->max_bytes);
 	telemetry_add_uint(data, "mem_bytes_of_all_ports", vu_mem_mapped_bytes());
+	telemetry_add_uint(data, "page_table_bytes",
+		mem != NULL ? vu_mem_table_page_table_bytes(mem) : 0);
+	telemetry_add_uint(data, "page_table_bytes_of_all_ports", vu_mem_page_table_bytes());
 	telemetry_add_uint(data, "log_misses", vu_device_nb_log_misses(dev));
 	telemetry_add_uint(data, "peers",
 		vu_peer_group_nb(vu_device_peers(dev)));

@@ -54,7 +54,7 @@ fixture_create_with_mem(struct session_port *fix, const char *driver_args, int n
 	struct vu_device_conf conf = session_device_conf(rig, driver_args);
 
 	conf.numa_node = numa_node;
-	conf.max_mem_bytes = max_mem_bytes;
+	conf.mem_policy.max_bytes = max_mem_bytes;
 	create(fix, rig, "net", &conf);
 }
 

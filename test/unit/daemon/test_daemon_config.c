@@ -61,7 +61,8 @@ VU_TEST(daemon_config, keys_of_a_port)
 	CHECK_EQ(vu_daemon_conf_set(&conf, "socket",
 		"/tmp/a.sock,forward=null,mode=client,queues=4,"
 		"queue-size=512,lcores=3-5:9,queues-per-thread=2:2:4,numa=1,reconnect-ms=50,"
-		"max-memory=2048,inband=on,weight=200,notify-coalesce=32:50,"
+		"max-memory=2048,max-page-tables=7,memory=files,populate=off,inband=on,weight=200,"
+		"notify-coalesce=32:50,"
 		"device=net,mac=52:54:00:00:00:01"), 0);
 	port = &conf.ports[0];
 	CHECK_EQ(strcmp(port->path, "/tmp/a.sock"), 0);
@@ -75,6 +76,9 @@ VU_TEST(daemon_config, keys_of_a_port)
 	CHECK_EQ(port->queues_per_thread.item[2], 4);
 	CHECK_EQ(port->numa_node, 1);
 	CHECK_EQ(port->max_memory_mb, 2048);
+	CHECK_EQ(port->max_page_tables_mb, 7);
+	CHECK(port->has_files);
+	CHECK_EQ(port->populate, VU_MEM_POPULATE_NONE);
 	CHECK(port->has_inband);
 	CHECK_EQ(port->weight, 200);
 	CHECK_EQ(port->reconnect_ms, 50);

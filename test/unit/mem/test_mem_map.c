@@ -5,11 +5,13 @@
  */
 #include "test.h"
 
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include <rte_errno.h>
 
@@ -139,6 +141,40 @@ VU_TEST(mem_map, address_space_of_all_tables_is_limited)
 	vu_fd_close(&file);
 }
 
+/* One page in each 2 MiB of a file that is mapped again and again: a page table for each. */
+VU_TEST(mem_map, page_tables_are_limited)
+{
+	const uint64_t bytes = 16 * HUGE_BYTES;
+	/* A table for each 2 MiB, one more since a mapping may begin anywhere, one for 1 GiB. */
+	const uint64_t table_bytes = (16 + 1 + 1) * PAGE_BYTES;
+	const uint64_t before = vu_mem_page_table_bytes();
+	int file = memory_file(bytes);
+	struct vu_mem_region_conf regions[3];
+	struct vu_mem_table *table;
+
+	for (unsigned int i = 0; i < RTE_DIM(regions); i++) {
+		regions[i] = memory_region(file, i * bytes, bytes, 0);
+		regions[i].policy.max_page_table_bytes = 2 * table_bytes;
+	}
+	table = vu_mem_table_create(regions, 2, "test");
+	CHECK(table != NULL);
+	CHECK_EQ(vu_mem_table_page_table_bytes(table), 2 * table_bytes);
+	CHECK_EQ(vu_mem_page_table_bytes(), before + 2 * table_bytes);
+	CHECK(vu_mem_table_add(table, &regions[2]) == NULL);
+	CHECK_EQ(rte_errno, EDQUOT);
+	vu_mem_set_max_page_table_bytes(before + 2 * table_bytes + 1);
+	CHECK(memory_table(file, 0, bytes, 0) == NULL);
+	CHECK_EQ(rte_errno, ENOBUFS);
+	vu_mem_set_max_page_table_bytes(0);
+	vu_mem_table_destroy(table);
+	CHECK_EQ(vu_mem_page_table_bytes(), before);
+	/* Without a limit that somebody set, the machine's memory is one. */
+	table = memory_table(file, 0, bytes, 0);
+	CHECK(table != NULL);
+	vu_mem_table_destroy(table);
+	vu_fd_close(&file);
+}
+
 static long
 allocated_bytes(int file)
 {
@@ -173,6 +209,87 @@ VU_TEST(mem_map, takes_no_huge_page_if_there_are_too_few)
 	vu_fd_close(&file);
 }
 
+/* Where its allocated pages lie does not show in their number: all are reserved, or none. */
+VU_TEST(mem_map, reserves_huge_pages_before_it_takes_any)
+{
+	const uint64_t nb_allocated = 4;
+	const uint64_t nb = nb_free_huge_pages();
+	int file = memory_huge_file(nb_allocated * HUGE_BYTES);
+	const off_t bytes = (off_t)((nb_allocated + nb) * HUGE_BYTES);
+
+	if (file < 0)
+		expect_skip();
+	CHECK_EQ(ftruncate(file, bytes), 0);
+	CHECK(memory_table(file, 0, nb * HUGE_BYTES, nb_allocated * HUGE_BYTES) == NULL);
+	CHECK_EQ(rte_errno, ENOMEM);
+	CHECK_EQ(allocated_bytes(file), nb_allocated * HUGE_BYTES);
+	vu_fd_close(&file);
+}
+
+/* The front-end decides which pages there are. */
+VU_TEST(mem_map, populates_nothing_when_off)
+{
+	int file = vu_fd_memfd(FIXTURE_NAME, 2 * HUGE_BYTES, HUGE_BYTES);
+	struct vu_mem_region_conf region = memory_region(file, 0, 2 * HUGE_BYTES, 0);
+	struct vu_mem_table *table;
+
+	if (file < 0 || nb_free_huge_pages() < 2)
+		expect_skip();
+	region.policy.populate = VU_MEM_POPULATE_NONE;
+	table = vu_mem_table_create(&region, 1, "test");
+	CHECK(table != NULL);
+	CHECK_EQ(allocated_bytes(file), 0);
+	*(char *)memory_hva(table, HUGE_BYTES) = 1;
+	CHECK_EQ(allocated_bytes(file), HUGE_BYTES);
+	vu_mem_table_destroy(table);
+	vu_fd_close(&file);
+}
+
+/* A region of a file that is asked for, or a hole. */
+static bool
+is_mapped_as_file(int file)
+{
+	struct vu_mem_region_conf region = memory_region(file, 0, PAGE_BYTES, 0);
+	struct vu_mem_table *table;
+	bool is_mapped;
+
+	region.policy.has_files = true;
+	table = vu_mem_table_create(&region, 1, "test");
+	CHECK(table != NULL);
+	is_mapped = vu_mem_table_nb_regions(table) == 1;
+	if (is_mapped)
+		*(char *)memory_hva(table, 0) = 'x';
+	vu_mem_table_destroy(table);
+	return is_mapped;
+}
+
+/* RAM in a file on a disk, if the user says so; never where somebody can keep us waiting. */
+VU_TEST(mem_map, maps_files_of_local_disks_when_asked)
+{
+	char path[] = "/tmp/vu-mem-XXXXXX";
+	int other = open("/proc/self/comm", O_RDWR | O_CLOEXEC);
+	int file = mkostemp(path, O_CLOEXEC);
+	struct statfs fs;
+	char byte = 0;
+
+	CHECK(file >= 0);
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(ftruncate(file, (off_t)PAGE_BYTES), 0);
+	CHECK_EQ(fstatfs(file, &fs), 0);
+	check_hole(fcntl(file, F_DUPFD_CLOEXEC, 0));
+	CHECK(other >= 0);
+	CHECK(!is_mapped_as_file(other));
+	vu_fd_close(&other);
+	if (fs.f_type != EXT4_SUPER_MAGIC) {
+		vu_fd_close(&file);
+		expect_skip();
+	}
+	CHECK(is_mapped_as_file(file));
+	CHECK_EQ(pread(file, &byte, 1, 0), 1);
+	CHECK_EQ(byte, 'x');
+	vu_fd_close(&file);
+}
+
 VU_TEST(mem_map, prefaults_when_asked)
 {
 	int file = memory_file(16 * PAGE_BYTES);
@@ -183,7 +300,7 @@ VU_TEST(mem_map, prefaults_when_asked)
 	CHECK(table != NULL);
 	CHECK_EQ(allocated_bytes(file), 0);
 	vu_mem_table_destroy(table);
-	region.prefault = true;
+	region.policy.populate = VU_MEM_POPULATE_ALL;
 	table = vu_mem_table_create(&region, 1, "test");
 	CHECK(table != NULL);
 	CHECK_EQ(allocated_bytes(file), 8 * PAGE_BYTES);
@@ -250,7 +367,7 @@ VU_TEST(mem_map, huge_pages_count_as_a_whole)
 	struct vu_mem_region_conf region = memory_region(file, 0, 1, HUGE_BYTES - 1);
 	struct vu_mem_table *table;
 
-	region.max_table_bytes = HUGE_BYTES - 1;
+	region.policy.max_bytes = HUGE_BYTES - 1;
 	table = vu_mem_table_create(&region, 1, "test");
 	CHECK(table == NULL);
 	CHECK_EQ(rte_errno, EFBIG);
@@ -367,11 +484,12 @@ VU_TEST(mem_map, references_are_counted)
 	struct vu_mem_region_conf conf = { .len = PAGE_BYTES, .fd = memory_file(PAGE_BYTES),
 		.numa_node = VU_MEM_NODE_ANY };
 	struct vu_mem_region_conf other = conf;
+	const struct mem_usage used = { 0 };
 	struct mem_file file;
 	struct mem_map *map;
 
 	CHECK_EQ(mem_file_inspect(&conf, &file), 0);
-	CHECK_EQ(mem_map_create(&conf, &file, 0, &map), 0);
+	CHECK_EQ(mem_map_create(&conf, &file, &used, &map), 0);
 	CHECK(mem_map_matches(map, &conf, &file));
 	other.len--;
 	CHECK(!mem_map_matches(map, &other, &file));

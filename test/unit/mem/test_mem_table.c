@@ -325,7 +325,7 @@ limited_region(int file, unsigned int i, uint64_t max_bytes)
 	struct vu_mem_region_conf region = memory_region(file, i * 8 * PAGE_BYTES, 8 * PAGE_BYTES,
 		i * 8 * PAGE_BYTES);
 
-	region.max_table_bytes = max_bytes;
+	region.policy.max_bytes = max_bytes;
 	return region;
 }
 
