@@ -13,14 +13,14 @@
  * those who want the lcore. This is deficit round-robin with the time that a turn took as its
  * quantum: a port that took a millisecond waits until each of the others could take one. The
  * worker's clock is never behind the last of those who want the lcore: nothing ever idles. An
- * account that is new, or was not charged for long, stays behind by no more than CREDIT_MS.
+ * account that is new, or was not charged for long, stays behind by no more than CREDIT_US.
  *
  * A port that is dear in long pieces is polled seldom, whether it owes time or not: fair shares of
  * whole milliseconds are of little use to the others. That is its quarantine. It takes several
  * overdrafts, none of which can be the system's doing.
  *
  * The bound: in any interval each port that wants the lcore gets its share by weight, less one poll
- * of each other port and CREDIT_MS.
+ * of each other port, and CREDIT_US for each that comes back from a pause.
  */
 #include "vu_sched.h"
 
@@ -34,7 +34,7 @@
 
 /* Of the clocks, so that weights divide them well; forgotten before they can wrap. */
 #define CLOCK_SCALE (1u << 20)
-#define CREDIT_MS 10
+#define CREDIT_US 1000
 #define SLACK_US 20 /* ahead of the clock by so much is no reason to wait */
 #define OVERDRAFT_US 1000
 #define MAX_STRIKES 8 /* milliseconds in overdrafts, each a second after the last at most */
@@ -66,7 +66,7 @@ accounts_init_worker(struct vu_sched_worker *worker)
 {
 	account_init(&worker->others, VU_ACCOUNT_WEIGHT);
 	worker->clock_price = worker->others.price;
-	worker->credit_cycles = rte_get_tsc_hz() / MS_PER_S * CREDIT_MS;
+	worker->credit_cycles = rte_get_tsc_hz() / US_PER_S * CREDIT_US;
 	worker->slack_cycles = rte_get_tsc_hz() / US_PER_S * SLACK_US;
 	worker->overdraft_cycles = rte_get_tsc_hz() / US_PER_S * OVERDRAFT_US;
 	worker->forget_cycles = rte_get_tsc_hz() * FORGET_SECONDS;

@@ -10,7 +10,7 @@
 
 #include "net_fixture.h"
 
-#define MAX_PORTS 4
+#define MAX_PORTS 32
 #define FRAME_BYTES 80
 #define BROADCAST UINT32_MAX
 

@@ -197,8 +197,8 @@ VU_TEST(net_account, who_is_dear_to_notify_pays_for_it)
 	ports_open_fair(&n, "forward=null");
 	nb = notifications_beside(&n, 0, 1, &has_crowd);
 	CHECK(nb < NB_TURNS / 4);
-	/* The other one did not wait. */
-	CHECK(!has_crowd || rig_port_stats(&n.ports[1], 1).nb_packets > NB_TURNS * 9 / 10);
+	/* The other one waited at most for what the system took from the lcore. */
+	CHECK(!has_crowd || rig_port_stats(&n.ports[1], 1).nb_packets > NB_TURNS / 2);
 	ports_close(&n);
 	if (!has_crowd)
 		expect_skip();
@@ -213,9 +213,9 @@ VU_TEST(net_account, a_receiver_that_is_dear_to_notify_pays_for_it)
 	ports_open_fair(&n, "forward=switch");
 	nb = notifications_beside(&n, 2, 0, &has_crowd);
 	CHECK(nb < NB_TURNS / 4);
-	/* Its senders did not wait. */
+	/* Its senders did not wait for it. */
 	for (unsigned int i = 0; i < 2 && has_crowd; i++)
-		CHECK(rig_port_stats(&n.ports[i], 1).nb_packets > NB_TURNS * 9 / 10);
+		CHECK(rig_port_stats(&n.ports[i], 1).nb_packets > NB_TURNS / 2);
 	ports_close(&n);
 	if (!has_crowd)
 		expect_skip();
