@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What one port can cost another one of its lcore: a burst ends early when it becomes dear, and
- * whose ring or eventfd is dear pays for it.
+ * A burst ends early when it becomes dear. What that leaves of an lcore: test_net_isolate.c.
  */
 #include "test.h"
 
-#include <sys/epoll.h>
-#include <sys/resource.h>
-
 #include "net_burst.h"
 #include "net_ports.h"
-
-/* ---- bursts that end early ---- */
 
 #define NB_PIECES 40
 #define NB_ENTRIES (NB_PIECES + 1) /* with the one that refers to the table */
@@ -101,122 +95,4 @@ VU_TEST(net_account, long_receive_chains_cost_their_owner_frames)
 	CHECK_EQ(stats.nb_packets + stats.nb_drops[NET_DROP_LONG_CHAINS], NET_MAX_BURST);
 	CHECK_EQ(stats.nb_packets, nb);
 	ports_close(&n);
-}
-
-/* ---- an eventfd that is dear ---- */
-
-#define NB_WAITERS 8000 /* a write that wakes them takes more than a millisecond */
-#define NB_TURNS 1000
-
-struct crowd {
-	int fds[NB_WAITERS];
-	struct rlimit limit;
-};
-
-/* Epoll instances that are woken with each write, one by one. @return false: not so many fds */
-static bool
-crowd_wait(struct crowd *crowd, int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-	struct rlimit more;
-
-	CHECK(getrlimit(RLIMIT_NOFILE, &crowd->limit) == 0);
-	more = crowd->limit;
-	more.rlim_cur = more.rlim_max;
-	CHECK(setrlimit(RLIMIT_NOFILE, &more) == 0);
-	memset(crowd->fds, 0xff, sizeof(crowd->fds));
-	for (unsigned int i = 0; i < NB_WAITERS; i++) {
-		crowd->fds[i] = epoll_create1(EPOLL_CLOEXEC);
-		if (crowd->fds[i] < 0)
-			return false;
-		CHECK(epoll_ctl(crowd->fds[i], EPOLL_CTL_ADD, fd, &event) == 0);
-	}
-	return true;
-}
-
-static void
-crowd_leave(struct crowd *crowd)
-{
-	for (unsigned int i = 0; i < NB_WAITERS; i++)
-		vu_fd_close(&crowd->fds[i]);
-	CHECK(setrlimit(RLIMIT_NOFILE, &crowd->limit) == 0);
-}
-
-/* All queues on one lcore, which is fair. */
-static void
-ports_open_fair(struct net_ports *n, const char *args)
-{
-	static const unsigned int places[] = { 4, 4 };
-
-	ports_init(n, 3);
-	vu_sched_set_fair(n->sched, true);
-	for (unsigned int i = 0; i < n->nb_ports; i++) {
-		port_open_on(&n->ports[i], n->sched, args, 1, places);
-		port_start(&n->ports[i], F_MERGEABLE);
-	}
-	ports_learn(n);
-	net_turn(n->sched);
-}
-
-/*
- * In each turn ports 0 and 1 have a frame for port 2. What they had had of the lcore before is
- * little beside a write to an eventfd with a crowd behind it.
- * @return notifications of a queue with such a one
- */
-static uint64_t
-notifications_beside(struct net_ports *n, uint32_t port, uint32_t queue_idx, bool *has_crowd)
-{
-	static struct crowd crowd;
-	const int fd = n->ports[port].rings[queue_idx].call_fd;
-	const uint64_t nb_before = rig_port_stats(&n->ports[port],
-		queue_idx).vring.nb_notifications;
-
-	*has_crowd = crowd_wait(&crowd, fd);
-	for (unsigned int turn = 0; turn < NB_TURNS && *has_crowd; turn++) {
-		for (unsigned int i = 0; i < 2; i++) {
-			port_collect(&n->ports[i], 1);
-			if (n->ports[i].rings[1].ring->nb_free != 0)
-				send_frame(n, i, 2, i, turn);
-		}
-		while (port_receive(&n->ports[2], 0, n->received))
-			;
-		port_offer(&n->ports[2], 0, RING_SIZE, 256);
-		vu_sched_turn(n->sched, 0);
-		rig_events(fd);
-	}
-	crowd_leave(&crowd);
-	return rig_port_stats(&n->ports[port], queue_idx).vring.nb_notifications - nb_before;
-}
-
-VU_TEST(net_account, who_is_dear_to_notify_pays_for_it)
-{
-	struct net_ports n;
-	bool has_crowd;
-	uint64_t nb;
-
-	ports_open_fair(&n, "forward=null");
-	nb = notifications_beside(&n, 0, 1, &has_crowd);
-	CHECK(nb < NB_TURNS / 4);
-	/* The other one waited at most for what the system took from the lcore. */
-	CHECK(!has_crowd || rig_port_stats(&n.ports[1], 1).nb_packets > NB_TURNS / 2);
-	ports_close(&n);
-	if (!has_crowd)
-		expect_skip();
-}
-
-VU_TEST(net_account, a_receiver_that_is_dear_to_notify_pays_for_it)
-{
-	struct net_ports n;
-	bool has_crowd;
-	uint64_t nb;
-
-	ports_open_fair(&n, "forward=switch");
-	nb = notifications_beside(&n, 2, 0, &has_crowd);
-	CHECK(nb < NB_TURNS / 4);
-	/* Its senders did not wait for it. */
-	for (unsigned int i = 0; i < 2 && has_crowd; i++)
-		CHECK(rig_port_stats(&n.ports[i], 1).nb_packets > NB_TURNS / 2);
-	ports_close(&n);
-	if (!has_crowd)
-		expect_skip();
 }
