@@ -165,18 +165,21 @@ check_iotlb(const struct vu_msg *msg, const struct vu_msg_limits *limits)
 	const struct vhost_user_iotlb *iotlb = &msg->payload.iotlb;
 
 	RTE_SET_USED(limits);
-	if (iotlb->type >= 32 || (msg->spec->iotlb_types & RTE_BIT32(iotlb->type)) == 0 ||
-			(iotlb->perm & ~VHOST_USER_IOTLB_PERM_MASK) != 0)
+	if (iotlb->type >= 32 || (msg->spec->iotlb_types & RTE_BIT32(iotlb->type)) == 0)
 		return -EPROTO;
-	/* The size of the whole space, 2^64, arrives as 0: fine to invalidate, not to map. */
-	if (iotlb->size == 0)
-		return iotlb->type == VHOST_USER_IOTLB_UPDATE ? -EPROTO : 0;
+	/*
+	 * QEMU invalidates with sizes that reach past the end of the space, or are 2^64, thus 0,
+	 * and with whatever is on its stack as address and permission.
+	 */
+	if (iotlb->type == VHOST_USER_IOTLB_INVALIDATE)
+		return 0;
+	if ((iotlb->perm & ~VHOST_USER_IOTLB_PERM_MASK) != 0)
+		return -EPROTO;
+	if (iotlb->type != VHOST_USER_IOTLB_UPDATE)
+		return 0;
 	/* Last bytes, not ends: a range may reach the top of the space. */
-	if (!range_fits(iotlb->iova, iotlb->size - 1))
-		return -EPROTO;
-	if (iotlb->type == VHOST_USER_IOTLB_UPDATE && !range_fits(iotlb->uva, iotlb->size - 1))
-		return -EPROTO;
-	return 0;
+	return iotlb->size != 0 && range_fits(iotlb->iova, iotlb->size - 1) &&
+		range_fits(iotlb->uva, iotlb->size - 1) ? 0 : -EPROTO;
 }
 
 static int
