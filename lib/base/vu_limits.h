@@ -13,5 +13,7 @@
 #define VU_MAX_MSG_BYTES 4096     /**< payload of one vhost-user message */
 #define VU_MAX_MSG_FDS 8          /**< fds of one vhost-user message */
 #define VU_MAX_PORTS 1024         /**< sockets of one process */
+#define VU_MAX_IOTLB_ENTRIES 2048 /**< ranges that the IOTLB of one device holds */
+#define VU_MAX_IOTLB_MISSES 32    /**< translations that one ring waits for at a time */
 
 #endif /* VU_LIMITS_H */

@@ -617,6 +617,21 @@ vu_mem_uva_to_hva(const struct vu_mem_table *table, uint64_t uva, uint64_t len_b
 	return RTE_PTR_ADD(region_hva(region), uva - region->uva);
 }
 
+void *
+vu_mem_uva_find(const struct vu_mem_table *table, uint64_t uva, uint64_t *len_bytes,
+		uint16_t *region_idx)
+{
+	const struct vu_mem_region *region = region_before(table, table->by_uva, uva, region_uva);
+
+	if (region == NULL || uva - region->uva >= region->len) {
+		*len_bytes = 0;
+		return NULL;
+	}
+	*region_idx = (uint16_t)(region - table->regions);
+	*len_bytes = RTE_MIN(*len_bytes, region->len - (uva - region->uva));
+	return RTE_PTR_ADD(region_hva(region), uva - region->uva);
+}
+
 uint64_t
 vu_mem_hva_find(const struct vu_mem_table *table, const void *hva)
 {

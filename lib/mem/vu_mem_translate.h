@@ -175,6 +175,20 @@ void *vu_mem_gpa_range_to_hva(const struct vu_mem_table *table, uint64_t gpa, ui
 void *vu_mem_uva_to_hva(const struct vu_mem_table *table, uint64_t uva, uint64_t len_bytes);
 
 /**
+ * Translate a range of front-end addresses, one piece: what lies in the region of the first one.
+ *
+ * @param table       table
+ * @param uva         first address in the front-end's process
+ * @param len_bytes   in: bytes wanted; out: how many of them are contiguous here, 0 if uva is in no
+ *                    region
+ * @param region_idx  out: the region, if there is one
+ * @return our address, or NULL
+ * @context any thread that may use the table
+ */
+void *vu_mem_uva_find(const struct vu_mem_table *table, uint64_t uva, uint64_t *len_bytes,
+		uint16_t *region_idx);
+
+/**
  * Worker of vu_mem_hva_to_gpa(): binary search. Same parameters and result.
  *
  * @context any thread that may use the table
