@@ -15,6 +15,8 @@
 
 /* Requests without an answer; more than that are refused until one arrives. */
 #define CHANNEL_MAX_PENDING 64
+/* Bytes that wait for the socket, beyond which no miss is added. */
+#define CHANNEL_MAX_MISS_BYTES 1024
 
 struct channel_pending {
 	uint32_t request;
@@ -39,6 +41,7 @@ static const uint32_t channel_requests[VU_CHANNEL_NB_KINDS] = {
 	[VU_CHANNEL_OBJECT_LOOKUP] = VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP,
 	[VU_CHANNEL_SHMEM_MAP] = VHOST_USER_BACKEND_SHMEM_MAP,
 	[VU_CHANNEL_SHMEM_UNMAP] = VHOST_USER_BACKEND_SHMEM_UNMAP,
+	[VU_CHANNEL_IOTLB_MISS] = VHOST_USER_BACKEND_IOTLB_MSG,
 };
 
 static void
@@ -181,6 +184,13 @@ channel_has_ack(const struct vu_backend_session *session)
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK)) != 0;
 }
 
+/* A miss is answered by an update on the main socket, before which no reply would come. */
+static bool
+channel_wants_reply(const struct vu_backend_session *session, uint32_t request)
+{
+	return channel_has_ack(session) && request != VHOST_USER_BACKEND_IOTLB_MSG;
+}
+
 /* May this request be sent now? */
 static int
 channel_admit(const struct vu_backend_session *session, uint32_t request)
@@ -192,6 +202,10 @@ channel_admit(const struct vu_backend_session *session, uint32_t request)
 	if (!vu_msg_is_allowed(vu_msg_spec_backend(request), session_features(session),
 			session->features, session->protocol_features))
 		return -EPERM;
+	/* Nothing but the socket says whether it is read. */
+	if (request == VHOST_USER_BACKEND_IOTLB_MSG &&
+			door_line_queued_bytes(channel->line) > CHANNEL_MAX_MISS_BYTES)
+		return -EAGAIN;
 	return channel->nb_pending < CHANNEL_MAX_PENDING ? 0 : -EAGAIN;
 }
 
@@ -200,7 +214,7 @@ static int
 channel_send_frame(struct backend_channel *channel, uint32_t request,
 	const struct vu_reply *frame, int fd, const struct vu_channel_reply *reply)
 {
-	const bool is_answered = channel_has_ack(channel->session) ||
+	const bool is_answered = channel_wants_reply(channel->session, request) ||
 		vu_msg_spec_backend(request)->reply == VU_REPLY_ALWAYS;
 	const struct iovec iov = {
 		.iov_base = (void *)(uintptr_t)frame->bytes, .iov_len = frame->len,
@@ -252,6 +266,17 @@ frame_append_mmap(struct vu_reply *frame, const struct vu_channel_request *reque
 }
 
 static void
+frame_append_miss(struct vu_reply *frame, const struct vu_channel_request *request)
+{
+	const struct vhost_user_iotlb iotlb = {
+		.iova = request->miss.iova, .perm = request->miss.perm,
+		.type = VHOST_USER_IOTLB_MISS,
+	};
+
+	vu_request_append(frame, &iotlb, sizeof(iotlb));
+}
+
+static void
 frame_append_payload(struct vu_reply *frame, const struct vu_channel_request *request)
 {
 	switch (request->kind) {
@@ -266,6 +291,9 @@ frame_append_payload(struct vu_reply *frame, const struct vu_channel_request *re
 	case VU_CHANNEL_SHMEM_MAP:
 	case VU_CHANNEL_SHMEM_UNMAP:
 		frame_append_mmap(frame, request);
+		break;
+	case VU_CHANNEL_IOTLB_MISS:
+		frame_append_miss(frame, request);
 		break;
 	default:
 		break;
@@ -282,7 +310,7 @@ backend_channel_send(void *arg, const struct vu_channel_request *request)
 	struct vu_reply frame;
 
 	if (rc == 0) {
-		vu_request_begin(&frame, id, channel_has_ack(session));
+		vu_request_begin(&frame, id, channel_wants_reply(session, id));
 		frame_append_payload(&frame, request);
 		if (fd != VU_FD_NONE)
 			vu_reply_add_fd(&frame, fd);

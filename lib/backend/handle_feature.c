@@ -66,6 +66,7 @@ handle_set_features(struct vu_backend_session *session, struct vu_msg *msg)
 	if (rc != 0)
 		return rc;
 	session->features = features;
+	session_iotlb_features(session);
 	/* A front-end without SET_VRING_ENABLE has its rings enabled from here on. */
 	if ((features & own_bits) == 0)
 		for (uint32_t i = 0; i < vu_device_nb_queues(session->dev); i++)

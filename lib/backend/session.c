@@ -192,13 +192,16 @@ session_attach(struct vu_backend_session *session)
 	int fd = conf.fd;
 
 	session->check_timer = vu_reactor_timer_create(conf.control, session_check_door, session);
-	if (session->check_timer == NULL) {
+	session->iotlb_timer = vu_reactor_timer_create(conf.control, session_iotlb_tick, session);
+	if (session->check_timer == NULL || session->iotlb_timer == NULL) {
 		vu_fd_close(&fd);
-		return -rte_errno;
+		rte_errno = ENOMEM;
+	} else {
+		session->door = door_open(&conf);
 	}
-	session->door = door_open(&conf);
 	if (session->door == NULL) {
 		vu_reactor_timer_destroy(session->check_timer);
+		vu_reactor_timer_destroy(session->iotlb_timer);
 		return -rte_errno;
 	}
 	check_us = UINT64_C(1000) * (session->conf.check_ms != 0 ? session->conf.check_ms :
@@ -213,6 +216,7 @@ vu_backend_session_open(const struct vu_backend_conf *conf)
 	struct vu_backend_session *session = calloc(1, sizeof(*session));
 	struct vu_device_events events = {
 		.arg = session, .ring_fault = session_ring_fault,
+		.iotlb_miss = session_iotlb_miss,
 		.channel_send = backend_channel_send, .gpu_send = backend_gpu_send,
 		.state_checked = session_state_checked,
 	};
@@ -229,6 +233,7 @@ vu_backend_session_open(const struct vu_backend_conf *conf)
 	session->limits.nb_queues = vu_device_nb_queues(conf->dev);
 	session->reply_fd = VU_FD_NONE;
 	vu_reactor_call_init(&session->fault_call, session_look_at_faults, session);
+	vu_reactor_call_init(&session->miss_call, session_collect_misses, session);
 	vu_reactor_call_init(&session->state_call, session_unpark, session);
 	rc = session_attach(session);
 	if (rc != 0) {
@@ -250,6 +255,7 @@ session_disconnected(void *arg)
 	struct vu_backend_conf conf = session->conf;
 
 	vu_reactor_call_cancel(conf.reactor, &session->fault_call);
+	vu_reactor_call_cancel(conf.reactor, &session->miss_call);
 	free(session);
 	conf.closed(conf.arg);
 }
@@ -263,6 +269,7 @@ vu_backend_session_close(struct vu_backend_session *session, const char *reason)
 	vu_trace_session_close(vu_device_name(session->dev), reason);
 	session_log_end(session, reason);
 	vu_reactor_timer_destroy(session->check_timer);
+	vu_reactor_timer_destroy(session->iotlb_timer);
 	vu_reactor_call_cancel(session->conf.reactor, &session->state_call);
 	vu_fd_close(&session->reply_fd);
 	backend_channel_close(session);

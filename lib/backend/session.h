@@ -21,7 +21,9 @@ struct vu_backend_session {
 	struct vu_device *dev;
 	struct door *door;
 	struct vu_reactor_timer *check_timer;
+	struct vu_reactor_timer *iotlb_timer;
 	struct vu_reactor_call fault_call; /* posted by data lcores */
+	struct vu_reactor_call miss_call;  /* the same */
 	struct vu_msg_limits limits;
 	uint64_t protocol_features;        /* acknowledged */
 	uint64_t features;                 /* acknowledged, vhost-user's own bits included */
@@ -91,6 +93,14 @@ uint64_t session_features(const struct vu_backend_session *session);
 /** The device's answer to a check that handle_check_device_state() parked; arg is the session. */
 void session_state_checked(void *arg, int rc);
 
+/** A ring lacks translations; arg is the session. Data lcore. */
+void session_iotlb_miss(void *arg);
+/** What it posts, and what the timer calls. */
+void session_collect_misses(void *arg);
+void session_iotlb_tick(void *arg);
+/** Features were acknowledged. */
+void session_iotlb_features(struct vu_backend_session *session);
+
 /* Handlers, in the order of their files. */
 session_handle_fn handle_set_features, handle_nothing, handle_set_protocol_features,
 	handle_reset_owner, handle_reset_device, handle_set_status, handle_new_mem,
@@ -101,11 +111,11 @@ session_handle_fn handle_set_features, handle_nothing, handle_set_protocol_featu
 	handle_close_crypto_session, handle_get_shared_object, handle_set_device_state_fd,
 	handle_check_device_state, handle_set_backend_req_fd, handle_vring_kick,
 	handle_gpu_set_socket, handle_set_log_base, handle_set_log_fd,
-	handle_get_inflight_fd, handle_set_inflight_fd;
+	handle_get_inflight_fd, handle_set_inflight_fd, handle_iotlb_msg;
 session_reply_fn reply_get_features, reply_get_protocol_features, reply_get_queue_num,
 	reply_get_status, reply_get_max_mem_slots, reply_get_vring_base, reply_get_config,
 	reply_create_crypto_session, reply_get_shared_object, reply_get_shmem_config,
 	reply_set_device_state_fd, reply_check_device_state, reply_set_log_base,
-	reply_get_inflight_fd;
+	reply_get_inflight_fd, reply_iotlb_msg;
 
 #endif /* SESSION_H */

@@ -37,6 +37,7 @@ static const struct session_handler session_handlers[] = {
 	[VHOST_USER_SEND_RARP] = { handle_send_rarp, NULL },
 	[VHOST_USER_NET_SET_MTU] = { handle_net_set_mtu, NULL },
 	[VHOST_USER_SET_BACKEND_REQ_FD] = { handle_set_backend_req_fd, NULL },
+	[VHOST_USER_IOTLB_MSG] = { handle_iotlb_msg, reply_iotlb_msg, .has_error_reply = true },
 	[VHOST_USER_GET_CONFIG] = { handle_get_config, reply_get_config, .has_error_reply = true },
 	[VHOST_USER_SET_CONFIG] = { handle_set_config, NULL },
 	[VHOST_USER_GET_INFLIGHT_FD] = { handle_get_inflight_fd, reply_get_inflight_fd },

@@ -328,9 +328,11 @@ vu_device_set_features(struct vu_device *dev, uint64_t features)
 	if ((changed & ~(dev->ops->running_features | RTE_BIT64(VHOST_F_LOG_ALL))) != 0 &&
 			device_end_queues(dev) != 0)
 		return -EBUSY;
+	if (device_iotlb_features(dev, features) != 0)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < dev->nb_queues; i++)
 		dev->queues[i]->is_dirty |= changed != 0 &&
-			dev->queues[i]->head.vring.snapshot != NULL;
+			vu_vring_is_running(&dev->queues[i]->head.vring);
 	device_log_features(dev, features);
 	dev->features = features;
 	dev->has_features = true;

@@ -9,7 +9,9 @@
 
 #include "vu_device_driver.h"
 #include "vu_log.h"
+#include "vu_mem_iotlb.h"
 #include "vu_sched.h"
+#include "vu_vring_miss.h"
 
 #include "exec.h"
 
@@ -24,6 +26,26 @@ struct device_change {
 	struct exec_wait grace;
 	struct vu_mem_table *retired_mem;
 	struct vu_mem_log *retired_log;
+	struct vu_mem_iova *retired_iova;
+};
+
+/** A translation that was asked for. */
+struct device_want {
+	struct vu_iotlb_miss miss;
+	uint64_t sent_tsc; /**< 0: not yet */
+};
+
+/** Translations that a queue lacks. */
+struct device_misses {
+	/* Owner lcore fills and sets, control takes and clears. */
+	uint32_t is_posted;
+	struct vu_vring_misses posted;
+	/** table that they were missing in: compared with others, not used */
+	const struct vu_mem_table *table;
+	/* Control lcore. */
+	uint32_t nb_wants;
+	struct device_want wants[VU_MAX_IOTLB_MISSES];
+	bool is_late;      /**< nothing was missing: the tick lets the ring go on */
 };
 
 /** An in-flight region and what it was made for. */
@@ -52,11 +74,14 @@ struct device_queue {
 	bool is_dirty;                   /**< a commit has to rebuild the snapshot */
 	bool is_over;                    /**< new values came: stopped until a kick fd or ENABLE */
 	bool has_new_base;               /**< they include the base: not the one where it stops */
+	bool is_waiting;                 /**< it has no snapshot for want of translations */
+	bool is_stopping;                /**< released when the commit is complete */
 	bool is_draining;                /**< the driver owes vu_device_queue_drained() */
 	uint64_t nb_chains_at_start;     /**< counters.nb_chains when the ring started */
 	int refusal;                     /**< errno of a snapshot that could not be built */
 	struct exec_wait removal;
 	struct vu_vring_snapshot *retired_snapshot;
+	struct device_misses misses;     /**< device_iotlb.c */
 	struct device_server *server;    /**< device_serve.c; NULL: the driver polls */
 };
 
@@ -96,6 +121,10 @@ struct vu_device {
 	uint64_t nb_log_misses;   /**< of logs that are gone */
 	struct device_inflight inflight;      /**< that rings use */
 	struct device_inflight next_inflight; /**< once none of them runs */
+	struct vu_iotlb *iotlb;   /**< NULL: the guest's driver gives us guest addresses */
+	struct vu_mem_iova *iova; /**< what rings have of it */
+	bool is_iotlb_dirty;      /**< a commit has to rebuild that */
+	uint64_t nb_iotlb_asked;  /**< misses sent */
 	struct device_change change;
 	uint32_t nb_stalls;        /**< notifications that blocked, see vu_device_refuses_calls() */
 	uint64_t stall_tsc;        /**< of the last one */
@@ -171,6 +200,29 @@ void device_log_features(struct vu_device *dev, uint64_t features);
 bool device_log_prepare(struct vu_device *dev, struct vu_mem_log **log);
 /** Unmap what no snapshot refers to any more. */
 void device_log_release(struct vu_device *dev);
+
+/* device_iotlb.c */
+
+/** Features are about to change. @return 0 or -ENOMEM */
+int device_iotlb_features(struct vu_device *dev, uint64_t features);
+/** Guest memory changed, to none with NULL. */
+void device_iotlb_set_mem(struct vu_device *dev, const struct vu_mem_table *mem);
+/** Rings stopped: what a guest unmaps is not reported any more. */
+void device_iotlb_rings_stopped(struct vu_device *dev);
+/** Start of a commit: make new tables if need be, and have all rings take them. */
+void device_iotlb_prepare(struct vu_device *dev);
+/** Tables for a ring's next snapshot in `iova`. @return false: there are none, it must not run */
+bool device_iotlb_prepare_ring(struct device_queue *queue);
+/** A snapshot was refused. @return true: the ring waits for translations of its own parts */
+bool device_iotlb_want_parts(struct device_queue *queue);
+/** The commit's snapshots are published: ask for what is missing. */
+void device_iotlb_ask(struct vu_device *dev);
+/** Free what no snapshot refers to any more. */
+void device_iotlb_release(struct vu_device *dev);
+/** The front-end left, nobody uses its memory. */
+void device_iotlb_fini(struct vu_device *dev);
+/** A burst ended at a missing translation. Owner lcore. */
+void device_iotlb_miss(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
 
 /* device_notify.c */
 

@@ -20,7 +20,7 @@ bool
 device_is_running(const struct vu_device *dev)
 {
 	for (uint32_t i = 0; i < dev->nb_queues; i++)
-		if (dev->queues[i]->head.vring.snapshot != NULL)
+		if (vu_vring_is_running(&dev->queues[i]->head.vring))
 			return true;
 	return false;
 }
@@ -57,19 +57,29 @@ queue_record_base(struct device_queue *queue)
 	queue->has_new_base = false;
 }
 
-/* A ring that stopped is drained: record where. Nobody else writes the position now. */
+/* A ring is paused or stopped, and drained. Nobody else writes the position now. */
+static void
+queue_release_burst(struct device_queue *queue)
+{
+	struct vu_vring_pos *pos = &queue->head.vring.pos;
+
+	vu_store(&queue->misses.is_posted, 0);
+	/* A notification that was put off. */
+	if (pos->is_delayed && queue->retired_snapshot != NULL) {
+		vu_fd_notify(queue->retired_snapshot->call_fd);
+		vu_counter_add(&pos->counters.nb_notifications, 1);
+		pos->is_delayed = false;
+	}
+}
+
+/* A ring stopped: record where. */
 static void
 queue_release(struct device_queue *queue)
 {
 	struct vu_device_queue *head = &queue->head;
 
+	queue->is_stopping = false;
 	device_queue_report(queue);
-	/* A notification that was put off. */
-	if (head->vring.pos.is_delayed) {
-		vu_fd_notify(queue->retired_snapshot->call_fd);
-		vu_counter_add(&head->vring.pos.counters.nb_notifications, 1);
-		head->vring.pos.is_delayed = false;
-	}
 	queue_record_base(queue);
 	if (head->dev->ops->queue_stop != NULL)
 		head->dev->ops->queue_stop(head);
@@ -96,7 +106,10 @@ change_release(struct vu_device *dev)
 	for (uint32_t i = 0; i < dev->nb_queues; i++) {
 		struct device_queue *queue = dev->queues[i];
 
-		if (queue->retired_snapshot != NULL && queue->head.vring.snapshot == NULL)
+		if (queue->is_stopping || (queue->retired_snapshot != NULL &&
+				queue->head.vring.snapshot == NULL))
+			queue_release_burst(queue);
+		if (queue->is_stopping)
 			queue_release(queue);
 		if (queue->refusal != 0)
 			queue_refuse(queue);
@@ -107,6 +120,7 @@ change_release(struct vu_device *dev)
 	vu_mem_table_destroy(dev->change.retired_mem);
 	dev->change.retired_mem = NULL;
 	device_log_release(dev);
+	device_iotlb_release(dev);
 }
 
 /* Nobody is in a burst with what was retired: ask for the requests that are in flight. */
@@ -165,14 +179,20 @@ queue_prepare(struct device_queue *queue)
 	struct vu_vring *vring = &queue->head.vring;
 	struct vu_vring_snapshot *snap;
 
+	queue->is_waiting = false;
 	if (!vring->started || queue->is_over || vring->conf.size == 0 || !vring->conf.has_addr ||
 			dev->mem == NULL)
 		return NULL;
 	if (!device_log_prepare(dev, &vring->log))
 		return NULL;
+	queue->is_waiting = !device_iotlb_prepare_ring(queue);
+	if (queue->is_waiting)
+		return NULL;
 	snap = vu_vring_snapshot_create(vring, dev->mem, dev->features);
 	if (snap == NULL) {
-		queue->refusal = rte_errno;
+		queue->is_waiting = rte_errno == EFAULT && device_iotlb_want_parts(queue);
+		if (!queue->is_waiting)
+			queue->refusal = rte_errno;
 		return NULL;
 	}
 	dev->exec->kick_add(queue);
@@ -214,12 +234,35 @@ queue_stop(struct device_queue *queue)
 	struct vu_device *dev = queue->head.dev;
 
 	queue->retired_snapshot = vu_vring_publish(&queue->head.vring, NULL);
+	vu_store_release(&queue->head.vring.is_paused, false);
+	queue->is_stopping = true;
 	vu_trace_ring_stop(dev->name, queue->head.vring.idx);
 	VU_LOG_LIMITED(&dev->life_log, DEVICE, INFO, "%s: queue %u: stopped", dev->name,
 		queue->head.vring.idx);
 	change_wait_init(dev, &queue->removal);
 	if (!dev->exec->detach(queue, &queue->removal))
 		dev->change.nb_waits--;
+}
+
+/* Reason before snapshot: a lcore that finds none looks for it. */
+static void
+queue_pause(struct device_queue *queue)
+{
+	vu_store_release(&queue->head.vring.is_paused, true);
+	queue->retired_snapshot = vu_vring_publish(&queue->head.vring, NULL);
+}
+
+/* Another snapshot, also after a pause. */
+static void
+queue_replace(struct device_queue *queue, struct vu_vring_snapshot *snap)
+{
+	struct vu_device_queue *head = &queue->head;
+
+	queue->retired_snapshot = vu_vring_publish(&head->vring, snap);
+	vu_store_release(&head->vring.is_paused, false);
+	/* Snapshot before count; pairs with the acquire in vu_device_queue_retry(). */
+	vu_store_release(&head->nb_retries, head->nb_retries + 1);
+	head->dev->exec->refresh(queue);
 }
 
 static void
@@ -229,15 +272,15 @@ queue_commit(struct device_queue *queue)
 	struct vu_vring *vring = &queue->head.vring;
 
 	queue->is_dirty = false;
-	if (vring->snapshot == NULL && snap == NULL)
-		return;
-	if (vring->snapshot == NULL) {
-		queue_start(queue, snap);
-	} else if (snap == NULL) {
+	if (!vu_vring_is_running(vring)) {
+		if (snap != NULL)
+			queue_start(queue, snap);
+	} else if (snap != NULL) {
+		queue_replace(queue, snap);
+	} else if (!queue->is_waiting) {
 		queue_stop(queue);
-	} else {
-		queue->retired_snapshot = vu_vring_publish(vring, snap);
-		queue->head.dev->exec->refresh(queue);
+	} else if (!vring->is_paused) {
+		queue_pause(queue);
 	}
 }
 
@@ -257,6 +300,7 @@ vu_device_set_mem(struct vu_device *dev, struct vu_mem_table *mem)
 	else
 		dev->change.retired_mem = dev->mem;
 	dev->mem = mem;
+	device_iotlb_set_mem(dev, mem);
 	for (uint32_t i = 0; i < dev->nb_queues; i++)
 		dev->queues[i]->is_dirty |= dev->queues[i]->head.vring.started;
 }
@@ -267,13 +311,15 @@ device_publish(struct vu_device *dev)
 {
 	bool is_retired = false;
 
+	device_iotlb_prepare(dev);
 	for (uint32_t i = 0; i < dev->nb_queues; i++) {
 		struct device_queue *queue = dev->queues[i];
 
 		if (queue->is_dirty)
 			queue_commit(queue);
-		is_retired |= queue->retired_snapshot != NULL;
+		is_retired |= queue->retired_snapshot != NULL || queue->is_stopping;
 	}
+	device_iotlb_ask(dev);
 	if (is_retired) {
 		change_wait_init(dev, &dev->change.grace);
 		dev->exec->quiesce(dev, &dev->change.grace);
@@ -305,6 +351,7 @@ device_disconnected(struct vu_device *dev)
 	for (uint32_t i = 0; i < dev->nb_queues; i++)
 		vu_vring_reset(&dev->queues[i]->head.vring);
 	device_inflight_end(dev);
+	device_iotlb_fini(dev);
 	dev->is_connected = false;
 	dev->has_features = false;
 	dev->features = 0;

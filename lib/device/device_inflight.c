@@ -44,7 +44,7 @@ static bool
 is_in_use(const struct vu_device *dev)
 {
 	for (uint32_t i = 0; i < dev->nb_queues; i++)
-		if (dev->queues[i]->head.vring.snapshot != NULL ||
+		if (vu_vring_is_running(&dev->queues[i]->head.vring) ||
 				dev->queues[i]->retired_snapshot != NULL)
 			return true;
 	return false;

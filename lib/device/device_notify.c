@@ -21,6 +21,10 @@ vu_device_queue_fail(struct vu_device_queue *queue, const struct vu_vring_snapsh
 {
 	const struct vu_device_events *events = &queue->dev->events;
 
+	if (queue->vring.pos.fault == VU_VRING_IOTLB_MISS) {
+		device_iotlb_miss(queue, snap);
+		return;
+	}
 	if (!queue->is_failed) {
 		queue->is_failed = true;
 		/* What was used before is still to be signalled, but not to one that blocks. */
@@ -60,7 +64,7 @@ device_queue_report(struct device_queue *queue)
 	if (nb_stalls != queue->nb_stalls)
 		device_count_stalls(dev, nb_stalls - queue->nb_stalls);
 	queue->nb_stalls = nb_stalls;
-	if (fault == VU_VRING_OK || queue->is_fault_reported)
+	if (!vu_vring_is_given_up(fault) || queue->is_fault_reported)
 		return;
 	queue->is_fault_reported = true;
 	VU_LOG_LIMITED(&dev->fault_log, DEVICE, WARNING, "%s: queue %u: given up: %s",

@@ -54,6 +54,8 @@ device_add_channel_features(const struct vu_device *dev, uint64_t bits)
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_SHMEM);
 	bool has_channel = dev->ops->set_backend_req != NULL || dev->has_inband;
 
+	/* Missing translations. */
+	has_channel |= (vu_device_features(dev) & RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM)) != 0;
 	has_channel |= (bits & (with_fds | RTE_BIT64(VHOST_USER_PROTOCOL_F_SHARED_OBJECT))) != 0;
 	if (has_channel)
 		bits |= RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ);

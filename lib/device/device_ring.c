@@ -23,8 +23,8 @@ device_queue_is_in_use(const struct device_queue *queue)
 {
 	const struct vu_vring *vring = &queue->head.vring;
 
-	return vring->snapshot != NULL && vring->enabled &&
-		vu_load(&vring->pos.fault) == VU_VRING_OK;
+	return vu_vring_is_running(vring) && vring->enabled &&
+		!vu_vring_is_given_up(vu_load(&vring->pos.fault));
 }
 
 int
@@ -32,7 +32,7 @@ device_queue_end(struct device_queue *queue)
 {
 	if (device_queue_is_in_use(queue))
 		return -EBUSY;
-	if (queue->head.vring.snapshot != NULL) {
+	if (vu_vring_is_running(&queue->head.vring)) {
 		queue->is_over = true;
 		queue->is_dirty = true;
 	}
@@ -80,6 +80,8 @@ ring_is_at(const struct device_queue *queue, uint32_t base)
 {
 	const struct vu_vring *vring = &queue->head.vring;
 
+	if (vring->snapshot == NULL)
+		return false;
 	if (!vring->snapshot->is_packed)
 		return base == vu_load(&vring->snapshot->used->idx);
 	return base == vring->conf.base &&
@@ -99,7 +101,7 @@ vu_device_ring_set_base(struct vu_device *dev, uint32_t queue_idx, uint32_t base
 			vring->conf.size : VU_MAX_QUEUE_SIZE) != 0)
 		return -EINVAL;
 	device_queue_end(queue);
-	queue->has_new_base = vring->snapshot != NULL;
+	queue->has_new_base = vu_vring_is_running(vring);
 	vring->conf.base = base;
 	vring->conf.has_base = true;
 	return 0;
@@ -139,6 +141,7 @@ vu_device_ring_stop(struct vu_device *dev, uint32_t queue_idx)
 	queue->head.vring.started = false;
 	queue->is_over = false;
 	queue->is_dirty = true;
+	device_iotlb_rings_stopped(dev);
 }
 
 void

@@ -59,7 +59,7 @@ stats_copy_vring(const struct vu_vring *vring, struct vu_device_queue_stats *sta
 	stats->size = vring->conf.size;
 	stats->is_started = vring->started;
 	stats->is_enabled = vring->enabled;
-	stats->is_running = vring->snapshot != NULL;
+	stats->is_running = vu_vring_is_running(vring);
 }
 
 void

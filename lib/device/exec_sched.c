@@ -15,6 +15,23 @@
 #include "vu_log.h"
 #include "vu_vring_kick.h"
 
+/* A ring with a fault. @return its snapshot if it may go on; NULL it is not polled until woken */
+static const struct vu_vring_snapshot *
+sched_poll_fault(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+{
+	const bool is_waiting = queue->vring.pos.fault == VU_VRING_IOTLB_MISS;
+	const struct vu_vring_snapshot *go_on = NULL;
+
+	if (snap != NULL && is_waiting)
+		go_on = vu_device_queue_retry(queue);
+	/* Frames for a ring that was given up may still arrive. */
+	else if (snap != NULL)
+		vu_device_queue_fail(queue, snap);
+	if (go_on == NULL)
+		queue->task.idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
+	return go_on;
+}
+
 /* Poll function of every queue's task. Owner lcore. */
 static uint32_t
 sched_poll(struct vu_task *task)
@@ -24,11 +41,9 @@ sched_poll(struct vu_task *task)
 	uint32_t nb_items;
 
 	if (unlikely(snap == NULL || queue->vring.pos.fault != VU_VRING_OK)) {
-		/* Frames for a ring that was given up may still arrive. */
-		if (snap != NULL)
-			vu_device_queue_fail(queue, snap);
-		task->idle_word = (struct vu_idle_word)VU_IDLE_WORD_NEVER;
-		return 0;
+		snap = sched_poll_fault(queue, snap);
+		if (snap == NULL)
+			return 0;
 	}
 	nb_items = queue->poll(queue, snap);
 	vu_device_queue_end_burst(queue, snap);

@@ -107,6 +107,11 @@ struct vu_device_events {
 	 */
 	void (*ring_fault)(void *arg, uint32_t queue_idx);
 	/**
+	 * A ring lacks translations: time for vu_device_iotlb_collect(). Data lcore, as above.
+	 * NULL: none of this session's rings is behind an IOMMU.
+	 */
+	void (*iotlb_miss)(void *arg);
+	/**
 	 * Send a request to the front-end (vu_device_channel.h); takes its fd. NULL: this
 	 * session has no such channel. Control lcore.
 	 */

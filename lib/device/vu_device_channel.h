@@ -13,6 +13,7 @@
 
 #include "vu_export.h"
 #include "vu_fd.h"
+#include "vu_mem_iotlb.h"
 
 VU_API_BEGIN
 
@@ -29,6 +30,7 @@ enum vu_channel_kind {
 	VU_CHANNEL_OBJECT_LOOKUP, /**< get the fd of another device's object */
 	VU_CHANNEL_SHMEM_MAP,     /**< map a file into a shared memory region of the device */
 	VU_CHANNEL_SHMEM_UNMAP,
+	VU_CHANNEL_IOTLB_MISS,    /**< the library's own: nobody answers, an update may come */
 	VU_CHANNEL_NB_KINDS
 };
 
@@ -73,6 +75,7 @@ struct vu_channel_request {
 	bool has_area;                       /**< host notifier: false = remove it */
 	struct vu_channel_area area;         /**< host notifier; fd in `fd` */
 	struct vu_channel_shmem shmem;       /**< map and unmap; fd in `fd` */
+	struct vu_iotlb_miss miss;           /**< IOTLB miss */
 	uint8_t uuid[VU_CHANNEL_UUID_BYTES]; /**< objects; first three fields big-endian */
 	int fd;                              /**< owned by the request; VU_FD_NONE without one */
 	struct vu_channel_reply reply;       /**< done may be NULL */

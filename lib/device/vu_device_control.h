@@ -15,6 +15,7 @@
 
 VU_API_BEGIN
 
+struct vu_iotlb_entry;
 struct vu_mem_log;
 struct vu_mem_shared;
 
@@ -90,6 +91,42 @@ int vu_device_set_inflight(struct vu_device *dev, struct vu_mem_shared *region, 
 
 /** The front-end shrank the in-flight region in use: end the session. @context control lcore */
 bool vu_device_inflight_has_failed(const struct vu_device *dev);
+
+/** @} */
+/** @name IOTLB, see vu_mem_iotlb.h
+ * @{ */
+
+/**
+ * Add a translation; with the next commit rings use it.
+ *
+ * @return 0; -EOPNOTSUPP the guest's driver has not negotiated ACCESS_PLATFORM; or as
+ *         vu_iotlb_update()
+ * @context control lcore
+ */
+int vu_device_iotlb_update(struct vu_device *dev, const struct vu_iotlb_entry *entry);
+
+/**
+ * Drop translations of a range, see vu_iotlb_invalidate(); once the next commit is complete nobody
+ * uses them any more.
+ *
+ * @return 0; -EOPNOTSUPP
+ * @context control lcore
+ */
+int vu_device_iotlb_invalidate(struct vu_device *dev, uint64_t iova, uint64_t len);
+
+/** Ask the front-end for what data lcores reported as missing. @context control lcore */
+void vu_device_iotlb_collect(struct vu_device *dev);
+
+/**
+ * To be called a few times in a second while ACCESS_PLATFORM is negotiated: asks again for what did
+ * not come.
+ *
+ * @context control lcore
+ */
+void vu_device_iotlb_tick(struct vu_device *dev);
+
+/** Ranges in the IOTLB. @context control lcore */
+unsigned int vu_device_iotlb_nb_entries(const struct vu_device *dev);
 
 /** @} */
 /** @name Channels

@@ -68,6 +68,8 @@ struct vu_device_queue {
 	uint32_t shared_turn;
 	struct vu_vring vring;
 	bool is_failed;                  /**< owner lcore: the fault was reported */
+	uint32_t nb_retries_seen;        /**< owner lcore: nb_retries at the last retry */
+	uint32_t nb_retries;             /**< control lcore: translations may have come */
 	struct vu_device_queue_counters counters __rte_cache_aligned;
 	uint64_t nb_control_drops;       /**< control lcore: frames of its own */
 	unsigned int control_drop;       /**< why; fixed after the driver's create op */
@@ -188,6 +190,11 @@ struct vu_device_ops {
 	/** Owner lcore: a ring was given up; release what waits for it. Default: nothing. */
 	void (*queue_fault)(struct vu_device_queue *queue);
 	/**
+	 * Owner lcore: a ring that waited for a translation goes on; first with what waits for it.
+	 * Default: nothing waits.
+	 */
+	void (*queue_retry)(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap);
+	/**
 	 * No burst uses `snap` any more: its ring stops (queue->vring.snapshot is NULL) or has
 	 * another one. Requests that were begun with it may still be in flight: they, their guest
 	 * memory and the ring stay valid until the driver calls vu_device_queue_drained(), and
@@ -240,7 +247,9 @@ int vu_device_queue_node(const struct vu_device_queue *queue);
 /**
  * Give up a ring in which a fault was found (queue->vring.pos.fault): error eventfd, counter,
  * session, once; and the driver's queue_fault op. The ring is not touched again until the front-end
- * sets it up again. A poll function need not call this for its own queue.
+ * sets it up again. A ring that only lacks a translation (VU_VRING_IOTLB_MISS) is not given up: it
+ * is asked for, and vu_device_queue_retry() ends the wait. A poll function need not call this for
+ * its own queue.
  *
  * @param queue  queue owned by the calling lcore
  * @param snap   its snapshot
@@ -257,6 +266,16 @@ void vu_device_queue_fail(struct vu_device_queue *queue, const struct vu_vring_s
  * @context control lcore
  */
 void *vu_device_queue_inflight(const struct vu_device_queue *queue, uint16_t *nb_entries);
+
+/**
+ * Go on with a ring that waits for a translation, if there are others now than when it was found
+ * missing.
+ *
+ * @param queue  queue with VU_VRING_IOTLB_MISS in its fault
+ * @return snapshot to go on with; NULL it waits, or waits again
+ * @context owner lcore
+ */
+const struct vu_vring_snapshot *vu_device_queue_retry(struct vu_device_queue *queue);
 
 /**
  * All requests that queue_drain answered -EINPROGRESS for are complete.
@@ -303,6 +322,22 @@ vu_device_queue_leave(struct vu_device_queue *queue)
 {
 	/* Pairs with the acquire in exec_app.c: what used the snapshot is over. */
 	vu_store_release(&queue->turn, queue->turn + 1);
+}
+
+/**
+ * Snapshot of a burst that may begin: none if the ring was given up, or waits for a translation.
+ *
+ * @param queue  queue
+ * @param snap   what vu_device_queue_enter() returned
+ * @return snapshot, or NULL
+ * @context thread of the application that polls the queue
+ */
+static __rte_always_inline const struct vu_vring_snapshot *
+vu_device_queue_usable(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+{
+	if (likely(queue->vring.pos.fault == VU_VRING_OK))
+		return snap;
+	return queue->vring.pos.fault == VU_VRING_IOTLB_MISS ? vu_device_queue_retry(queue) : NULL;
 }
 
 /**

@@ -18,6 +18,7 @@
 
 #include "vu_fd.h"
 #include "vu_limits.h"
+#include "vu_mem_iotlb.h"
 #include "vu_mem_translate.h"
 #include "vu_virtio.h"
 #include "vu_vring_snapshot.h"
@@ -26,6 +27,7 @@
 #include "vu_vring_packed.h"
 #include "vu_vring_split.h"
 
+#include "vring_part.h"
 
 static const char *const vring_fault_names[VU_VRING_NB_FAULTS] = {
 	[VU_VRING_OK] = "ok",
@@ -39,6 +41,7 @@ static const char *const vring_fault_names[VU_VRING_NB_FAULTS] = {
 	[VU_VRING_BAD_LENGTH] = "bad_length",
 	[VU_VRING_BAD_CALL] = "bad_call",
 	[VU_VRING_BAD_INFLIGHT] = "bad_inflight",
+	[VU_VRING_IOTLB_MISS] = "iotlb_miss",
 };
 
 const char *
@@ -73,6 +76,7 @@ vu_vring_reset(struct vu_vring *vring)
 	vring->started = false;
 	vring->enabled = false;
 	vring->log = NULL;
+	vring->iova = NULL;
 	vring->pos = (struct vu_vring_pos){ .counters = counters };
 }
 
@@ -86,49 +90,35 @@ vu_vring_check_size(uint32_t size, bool is_packed, uint32_t max_size)
 	return 0;
 }
 
-static bool
-vring_has_feature(uint64_t features, unsigned int bit)
-{
-	return (features & RTE_BIT64(bit)) != 0;
-}
-
 /*
  * Translate one part of the ring; it must lie whole in one region and be aligned (VIRTIO 1.2, 2.7).
  */
 static void *
-vring_part(const struct vu_mem_table *mem, uint64_t uva, uint64_t len_bytes, uint64_t align)
+vring_part_hva(const struct vu_vring_snapshot *snap, const struct vring_part *part)
 {
-	void *hva = vu_mem_uva_to_hva(mem, uva, len_bytes);
+	void *hva = NULL;
 
-	return hva != NULL && (uintptr_t)hva % align == 0 ? hva : NULL;
+	if (!snap->has_iommu)
+		hva = vu_mem_uva_to_hva(snap->mem, part->uva, part->len);
+	if (snap->has_iommu && (part->perm & VU_IOTLB_READ) != 0)
+		hva = vu_mem_gpa_range_to_hva(snap->buffer_mem[0], part->uva, part->len);
+	if (snap->has_iommu && (part->perm & VU_IOTLB_WRITE) != 0 &&
+			(hva != NULL || (part->perm & VU_IOTLB_READ) == 0))
+		hva = vu_mem_gpa_range_to_hva(snap->buffer_mem[1], part->uva, part->len);
+	return hva != NULL && (uintptr_t)hva % part->align == 0 ? hva : NULL;
 }
 
 static bool
-vring_snapshot_map_split(struct vu_vring_snapshot *snap, const struct vu_vring_conf *conf)
+vring_snapshot_map(struct vu_vring_snapshot *snap, const struct vu_vring_conf *conf)
 {
-	/* The event fields behind the rings exist only with EVENT_IDX. */
-	uint64_t event_bytes = snap->has_event_idx ? sizeof(uint16_t) : 0;
+	struct vring_part parts[VRING_NB_PARTS];
 
-	snap->desc = vring_part(snap->mem, conf->desc_uva,
-		(uint64_t)snap->size * sizeof(struct vu_split_desc), 16);
-	snap->avail = vring_part(snap->mem, conf->avail_uva, sizeof(struct vu_split_avail) +
-		(uint64_t)snap->size * sizeof(uint16_t) + event_bytes, 2);
-	snap->used = vring_part(snap->mem, conf->used_uva, sizeof(struct vu_split_used) +
-		(uint64_t)snap->size * sizeof(struct vu_split_used_elem) + event_bytes, 4);
+	vring_parts(conf, snap->features, parts);
+	/* The members of the packed layout have the same places. */
+	snap->desc = vring_part_hva(snap, &parts[VRING_DESC]);
+	snap->avail = vring_part_hva(snap, &parts[VRING_AVAIL]);
+	snap->used = vring_part_hva(snap, &parts[VRING_USED]);
 	return snap->desc != NULL && snap->avail != NULL && snap->used != NULL;
-}
-
-static bool
-vring_snapshot_map_packed(struct vu_vring_snapshot *snap, const struct vu_vring_conf *conf)
-{
-	snap->packed_desc = vring_part(snap->mem, conf->desc_uva,
-		(uint64_t)snap->size * sizeof(struct vu_packed_desc), 16);
-	snap->driver_event = vring_part(snap->mem, conf->avail_uva,
-		sizeof(struct vu_packed_event), 4);
-	snap->device_event = vring_part(snap->mem, conf->used_uva,
-		sizeof(struct vu_packed_event), 4);
-	return snap->packed_desc != NULL && snap->driver_event != NULL &&
-		snap->device_event != NULL;
 }
 
 /*
@@ -179,7 +169,9 @@ vring_snapshot_set_log(struct vu_vring_snapshot *snap, const struct vu_vring *vr
 	snap->logs_used = (vring->conf.flags & VU_VRING_F_LOG) != 0;
 	if (snap->logs_buffers || snap->logs_used)
 		snap->log = vring->log;
-	snap->log_used_gpa = vring->conf.log_gpa;
+	/* Behind an IOMMU it is an iova, that of the part. */
+	snap->log_used_gpa = snap->has_iommu ? vu_mem_hva_to_gpa(snap->mem, snap->used, 0) :
+		vring->conf.log_gpa;
 	snap->log_desc_gpa = vu_mem_hva_to_gpa(snap->mem, snap->desc, 0);
 }
 
@@ -189,7 +181,6 @@ vring_snapshot_fill(struct vu_vring_snapshot *snap, const struct vu_vring *vring
 {
 	const struct vu_vring_conf *conf = &vring->conf;
 	bool is_packed = vring_has_feature(features, VIRTIO_F_RING_PACKED);
-	bool is_mapped;
 
 	if (!conf->has_addr || mem == NULL ||
 			vu_vring_check_size(conf->size, is_packed, VU_MAX_QUEUE_SIZE) != 0)
@@ -199,6 +190,11 @@ vring_snapshot_fill(struct vu_vring_snapshot *snap, const struct vu_vring *vring
 		return -EINVAL;
 	*snap = (struct vu_vring_snapshot){
 		.mem = mem,
+		.buffer_mem = {
+			vring->iova != NULL ? vring->iova->tables[0] : mem,
+			vring->iova != NULL ? vring->iova->tables[1] : mem,
+		},
+		.has_iommu = vring->iova != NULL,
 		.features = features,
 		.size = (uint16_t)conf->size,
 		.mask = (uint16_t)(conf->size - 1),
@@ -211,9 +207,7 @@ vring_snapshot_fill(struct vu_vring_snapshot *snap, const struct vu_vring *vring
 		.notify_buffers = vring->notify.max_buffers,
 		.notify_cycles = vring->notify.max_us * rte_get_tsc_hz() / US_PER_S,
 	};
-	is_mapped = is_packed ? vring_snapshot_map_packed(snap, conf) :
-		vring_snapshot_map_split(snap, conf);
-	if (!is_mapped)
+	if (!vring_snapshot_map(snap, conf))
 		return -EFAULT;
 	vring_snapshot_set_log(snap, vring);
 	return 0;

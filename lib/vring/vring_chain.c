@@ -39,6 +39,13 @@ chain_clear(struct vu_chain *chain)
 	chain->write_bytes = 0;
 }
 
+/* An address that is in no table. */
+static enum vu_vring_fault
+chain_no_address(const struct chain_walk *walk)
+{
+	return walk->snapshot->has_iommu ? VU_VRING_IOTLB_MISS : VU_VRING_BAD_ADDRESS;
+}
+
 /* Copy one descriptor of an indirect table, which may straddle two regions. */
 static bool
 chain_read_indirect(struct chain_walk *walk, uint64_t gpa, void *desc)
@@ -48,8 +55,8 @@ chain_read_indirect(struct chain_walk *walk, uint64_t gpa, void *desc)
 
 	while (left_bytes != 0) {
 		uint64_t piece_bytes = left_bytes;
-		const void *src = vu_mem_gpa_to_hva(walk->snapshot->mem, gpa, &piece_bytes,
-			&walk->pos->region_hint);
+		const void *src = vu_mem_gpa_to_hva(vu_vring_buffer_mem(walk->snapshot, 0), gpa,
+			&piece_bytes, &walk->pos->region_hint);
 
 		if (src == NULL)
 			return false;
@@ -96,6 +103,8 @@ static enum vu_vring_fault
 chain_append(struct chain_walk *walk, uint64_t gpa, uint64_t left_bytes, bool is_write)
 {
 	struct vu_chain *chain = walk->chain;
+	const struct vu_mem_table *mem = vu_vring_buffer_mem(walk->snapshot,
+		is_write ? VU_DESC_F_WRITE : 0);
 	uint32_t *total_bytes = is_write ? &chain->write_bytes : &chain->read_bytes;
 
 	if (!is_write && chain->nb_write != 0)
@@ -106,11 +115,11 @@ chain_append(struct chain_walk *walk, uint64_t gpa, uint64_t left_bytes, bool is
 	while (left_bytes != 0) {
 		uint32_t nb_segs = (uint32_t)chain->nb_read + chain->nb_write;
 		uint64_t piece_bytes = left_bytes;
-		uint8_t *hva = vu_mem_gpa_to_hva(walk->snapshot->mem, gpa, &piece_bytes,
+		uint8_t *hva = vu_mem_gpa_to_hva(mem, gpa, &piece_bytes,
 			&walk->pos->region_hint);
 
 		if (hva == NULL)
-			return VU_VRING_BAD_ADDRESS;
+			return chain_no_address(walk);
 		if (nb_segs == VU_MAX_CHAIN_SEGS)
 			return VU_VRING_CHAIN_TOO_LONG;
 		chain->seg[nb_segs].hva = hva;
@@ -137,7 +146,7 @@ chain_step(struct chain_walk *walk, uint32_t i, uint32_t *next, bool *is_last)
 	if (unlikely(++walk->chain->nb_descs > walk->max_nb_descs))
 		return VU_VRING_CHAIN_TOO_LONG;
 	if (unlikely(!chain_read_desc(walk, i, &desc)))
-		return VU_VRING_BAD_ADDRESS;
+		return chain_no_address(walk);
 	*is_last = false;
 	if ((desc.flags & VU_DESC_F_INDIRECT) != 0) {
 		*next = 0;
@@ -202,7 +211,7 @@ packed_walk_indirect(struct chain_walk *walk, uint64_t gpa, uint32_t len_bytes)
 
 		walk->chain->nb_descs++;
 		if (!chain_read_indirect(walk, gpa + i * sizeof(desc), &desc))
-			return VU_VRING_BAD_ADDRESS;
+			return chain_no_address(walk);
 		/* The copy is what gets checked and used, as in chain_read_desc(). */
 		rte_compiler_barrier();
 		fault = chain_append(walk, desc.gpa, desc.len_bytes,

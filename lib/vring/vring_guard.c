@@ -149,7 +149,8 @@ bool
 vu_vring_is_ready(struct vu_vring_guard *guard)
 {
 	const struct vu_vring *vring = vu_vring_guard_lock_shared(guard);
-	bool is_ready = vu_vring_snapshot_load(vring) != NULL && vring->pos.fault == VU_VRING_OK;
+	bool is_ready = vu_vring_snapshot_load(vring) != NULL &&
+		!vu_vring_is_given_up(vring->pos.fault);
 
 	vu_vring_guard_unlock_shared(guard);
 	return is_ready;

@@ -11,13 +11,14 @@
 
 #include "vring_layout.h"
 
-/* Snapshot of a ring that works; NULL if it is stopped or was given up. */
+/* Snapshot of a ring that works, or waits for a translation; NULL if it is stopped or given up. */
 static __rte_always_inline const struct vu_vring_snapshot *
 guard_live(const struct vu_vring_guard *guard)
 {
 	const struct vu_vring *vring = guard->vring;
 
-	return likely(vring->pos.fault == VU_VRING_OK) ? vu_vring_snapshot_load(vring) : NULL;
+	return likely(!vu_vring_is_given_up(vring->pos.fault)) ? vu_vring_snapshot_load(vring) :
+		NULL;
 }
 
 static __rte_always_inline uint16_t

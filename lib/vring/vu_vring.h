@@ -17,6 +17,7 @@
 
 VU_API_BEGIN
 
+struct vu_mem_iova;
 struct vu_mem_log;
 struct vu_mem_table;
 struct vu_vring_snapshot;
@@ -35,8 +36,17 @@ enum vu_vring_fault {
 	VU_VRING_BAD_LENGTH,     /**< chain too short for what the device has to store in it */
 	VU_VRING_BAD_CALL,       /**< writing the call fd blocked or took too long */
 	VU_VRING_BAD_INFLIGHT,   /**< the ring's part of the in-flight region contradicts itself */
+	/** no fault: the ring waits for a translation of its guest's IOMMU (vu_vring_miss.h) */
+	VU_VRING_IOTLB_MISS,
 	VU_VRING_NB_FAULTS
 };
+
+/** The ring was given up; false: it works, or waits for a translation. @context any thread */
+static inline bool
+vu_vring_is_given_up(uint8_t fault)
+{
+	return fault != VU_VRING_OK && fault != VU_VRING_IOTLB_MISS;
+}
 
 /** Base of a packed ring that was never used: both wrap counters set. */
 #define VU_PACKED_FRESH_BASE UINT32_C(0x80008000)
@@ -47,7 +57,8 @@ enum vu_vring_fault {
 /** What the front-end configured; host byte order, as received. */
 struct vu_vring_conf {
 	uint32_t size;      /**< entries, 1..32768; 0 = not set */
-	uint64_t desc_uva;  /**< front-end addresses, translated when the ring starts */
+	/** front-end addresses, behind an IOMMU iovas; translated when the ring starts */
+	uint64_t desc_uva;
 	uint64_t avail_uva;
 	uint64_t used_uva;
 	uint64_t log_gpa;   /**< of the used ring, packed: of the device event; for the dirty log */
@@ -105,6 +116,8 @@ struct vu_vring {
 	uint32_t priv_bytes; /**< of each snapshot, the driver's; 0 unless the owner sets it */
 	/** of snapshots to come, if features or flags ask for it; NULL unless the owner sets it */
 	struct vu_mem_log *log;
+	/** of snapshots to come, behind an IOMMU; NULL, for gpas, unless the owner sets it */
+	const struct vu_mem_iova *iova;
 
 	/* Control lcore only. */
 	struct vu_vring_conf conf;
@@ -116,10 +129,19 @@ struct vu_vring {
 
 	/* Control lcore publishes with release, owner lcore loads with acquire. */
 	struct vu_vring_snapshot *snapshot;
+	/** without a snapshot: not stopped, translations of its own parts are to come */
+	bool is_paused;
 
 	/* Owner lcore; control touches it only while the ring is stopped and quiet. */
 	struct vu_vring_pos pos __rte_cache_aligned;
 };
+
+/** The ring runs, or is paused; false: it is stopped. @context control lcore */
+static inline bool
+vu_vring_is_running(const struct vu_vring *vring)
+{
+	return vring->snapshot != NULL || vring->is_paused;
+}
 
 /**
  * Bring a ring into the state of a new connection: stopped, disabled, nothing configured.

@@ -79,7 +79,8 @@ vu_packed_single_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_po
 
 	if (unlikely(((word >> 48) & flags) != direction || len_bytes == 0))
 		return NULL;
-	hva = (uint8_t *)vu_mem_gpa_to_hva(snap->mem, gpa, &len_bytes, &pos->region_hint);
+	hva = (uint8_t *)vu_mem_gpa_to_hva(vu_vring_buffer_mem(snap, direction), gpa,
+		&len_bytes, &pos->region_hint);
 	return likely(len_bytes == (uint32_t)word) ? hva : NULL;
 }
 
@@ -177,7 +178,8 @@ vu_packed_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
 	const uint64_t single_flags = direction | vu_packed_avail_flags(pos->last_avail_idx);
 	const uint16_t slot = pos->last_avail_idx & VU_PACKED_SLOT;
 	struct vu_packed_desc *descs = &snap->packed_desc[slot];
-	struct vu_mem_region region = *vu_mem_region_hinted(snap->mem, pos->region_hint);
+	const struct vu_mem_table *mem = vu_vring_buffer_mem(snap, direction);
+	struct vu_mem_region region = *vu_mem_region_hinted(mem, pos->region_hint);
 	uint16_t nb = RTE_MIN(max, (uint16_t)(snap->size - slot));
 	uint16_t i = 0;
 
@@ -196,7 +198,7 @@ vu_packed_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos 
 		if (((word >> 48) & flags) != single_flags)
 			break;
 		if (unlikely(!vu_mem_region_has(&region, gpa, (uint32_t)word))) {
-			region = *vu_mem_region_find(snap->mem, gpa, &pos->region_hint);
+			region = *vu_mem_region_find(mem, gpa, &pos->region_hint);
 			if (!vu_mem_region_has(&region, gpa, (uint32_t)word))
 				break;
 		}

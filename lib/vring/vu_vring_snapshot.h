@@ -91,7 +91,11 @@ struct vu_vring_snapshot {
 		struct vu_split_used *used;
 		struct vu_packed_event *device_event;       /**< packed: we write */
 	};
-	const struct vu_mem_table *mem;
+	/**
+	 * By what is done to buffers, [0] read, [1] written: what their addresses are translated
+	 * with. Behind an IOMMU tables of iovas, else both are `mem`.
+	 */
+	const struct vu_mem_table *buffer_mem[2];
 	uint64_t features;   /**< negotiated */
 	uint16_t mask;       /**< split: size - 1 */
 	uint16_t size;       /**< entries, 1..32768; split: a power of two */
@@ -100,8 +104,10 @@ struct vu_vring_snapshot {
 	bool has_indirect;
 	bool is_enabled;     /**< false: consume without side effects */
 	bool has_kick;       /**< a kick wakes the owner lcore if that sleeps */
+	bool has_iommu;      /**< a missing translation may come */
 	int call_fd;         /**< VU_FD_NONE: the front-end polls */
 	int err_fd;
+	const struct vu_mem_table *mem; /**< guest memory, by gpa */
 	uint32_t notify_buffers; /**< struct vu_notify_conf */
 	uint64_t notify_cycles;  /**< the same in TSC cycles */
 	struct vu_mem_log *log;  /**< NULL: nothing is to be marked; see vu_vring_log.h */
@@ -110,6 +116,18 @@ struct vu_vring_snapshot {
 	uint64_t log_used_gpa;   /**< of the used ring or the device event, if logs_used */
 	uint64_t log_desc_gpa;   /**< packed: of the descriptors, if logs_used */
 } __rte_cache_aligned;
+
+/**
+ * Table for the addresses of buffers.
+ * @param snap       snapshot
+ * @param direction  0 for buffers we read, VU_DESC_F_WRITE for buffers we write
+ * @context any thread that may use the snapshot
+ */
+static __rte_always_inline const struct vu_mem_table *
+vu_vring_buffer_mem(const struct vu_vring_snapshot *snap, const uint16_t direction)
+{
+	return snap->buffer_mem[direction != 0];
+}
 
 /**
  * Driver's part of a snapshot: vring->priv_bytes, aligned to a cache line, filled before the

@@ -74,7 +74,8 @@ vu_split_single_buffer(const struct vu_vring_snapshot *snap, struct vu_vring_pos
 
 	if (unlikely((desc->flags & flags) != direction || len_bytes == 0))
 		return NULL;
-	hva = (uint8_t *)vu_mem_gpa_to_hva(snap->mem, desc->gpa, &len_bytes, &pos->region_hint);
+	hva = (uint8_t *)vu_mem_gpa_to_hva(vu_vring_buffer_mem(snap, direction),
+		desc->gpa, &len_bytes, &pos->region_hint);
 	return likely(len_bytes == desc->len_bytes) ? hva : NULL;
 }
 
@@ -146,7 +147,8 @@ vu_split_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos *
 	const uint16_t first = pos->last_avail_idx & snap->mask;
 	const uint16_t *entries = &snap->avail->ring[first];
 	uint16_t nb = RTE_MIN(vu_split_nb_avail(snap, pos), max);
-	struct vu_mem_region region = *vu_mem_region_hinted(snap->mem, pos->region_hint);
+	const struct vu_mem_table *mem = vu_vring_buffer_mem(snap, direction);
+	struct vu_mem_region region = *vu_mem_region_hinted(mem, pos->region_hint);
 	uint16_t i;
 
 	nb = RTE_MIN(nb, (uint16_t)(size - first));
@@ -160,7 +162,7 @@ vu_split_peek_single(const struct vu_vring_snapshot *snap, struct vu_vring_pos *
 		if (unlikely((desc.flags & other_flags) != direction))
 			break;
 		if (unlikely(!vu_mem_region_has(&region, desc.gpa, desc.len_bytes))) {
-			region = *vu_mem_region_find(snap->mem, desc.gpa, &pos->region_hint);
+			region = *vu_mem_region_find(mem, desc.gpa, &pos->region_hint);
 			if (!vu_mem_region_has(&region, desc.gpa, desc.len_bytes))
 				break;
 		}

@@ -100,7 +100,7 @@ VU_TEST(net_conf, listed_keys_are_the_known_ones)
 	static const char *const known[] = {
 		"forward", "far", "mac", "mtu", "macs", "rarp-ms", "storm", "mrg", "event-idx",
 		"packed", "in-order",
-		"offloads", "tso",
+		"offloads", "tso", "iommu",
 	};
 	const struct vu_key *keys = vu_device_driver_keys("net");
 

@@ -20,28 +20,58 @@ enqueue_end_reason(const struct net_queue *nq, bool is_ok)
 	return nq->nb_descs < NET_BURST_WRITE_DESCS ? VU_DROP_RING_FULL : NET_DROP_LONG_CHAINS;
 }
 
-void
+uint16_t
 net_to_guest_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames)
 {
 	uint16_t done = net_snapshot(snap)->burst->enqueue(nq, snap, frames, nb_frames);
-	bool is_ok = likely(nq->queue->vring.pos.fault == VU_VRING_OK);
+	const uint8_t fault = nq->queue->vring.pos.fault;
 
-	if (done != nb_frames)
-		vu_device_queue_drop(nq->queue, enqueue_end_reason(nq, is_ok), nb_frames - done);
 	/* The queue's own task is to look after a notification that was put off. */
 	if (unlikely(nq->queue->vring.pos.is_delayed))
 		vu_task_poll_next(&nq->queue->task);
-	if (unlikely(!is_ok))
+	if (unlikely(fault != VU_VRING_OK))
 		vu_device_queue_fail(nq->queue, snap);
+	if (likely(done == nb_frames) || fault == VU_VRING_IOTLB_MISS)
+		return done;
+	vu_device_queue_drop(nq->queue, enqueue_end_reason(nq, fault == VU_VRING_OK),
+		nb_frames - done);
+	return nb_frames;
+}
+
+/* Until translations come the ring takes no others: there is room. */
+static __rte_noinline void
+hold(struct net_queue *nq, struct rte_mbuf **frames, uint16_t nb_frames)
+{
+	struct net_forward_queue *to = container_of(nq, struct net_forward_queue, ring);
+
+	memcpy(to->deferred.frames, frames, nb_frames * sizeof(frames[0]));
+	to->nb_deferred = nb_frames;
 }
 
 void
 net_to_guest_push(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	net_to_guest_enqueue(nq, snap, frames, nb_frames);
-	rte_pktmbuf_free_bulk(frames, nb_frames);
+	uint16_t done = net_to_guest_enqueue(nq, snap, frames, nb_frames);
+
+	if (unlikely(done != nb_frames))
+		hold(nq, &frames[done], nb_frames - done);
+	rte_pktmbuf_free_bulk(frames, done);
+}
+
+void
+net_held_push(struct net_forward_queue *to, const struct vu_vring_snapshot *snap)
+{
+	struct rte_mbuf *frames[NET_MAX_BURST];
+	const uint16_t nb_frames = to->nb_deferred;
+
+	memcpy(frames, to->deferred.frames, nb_frames * sizeof(frames[0]));
+	to->nb_deferred = 0;
+	if (likely(snap->is_enabled))
+		net_to_guest_push(&to->ring, snap, frames, nb_frames);
+	else
+		net_drop(to, VU_DROP_DISABLED, frames, nb_frames);
 }
 
 /*
@@ -72,9 +102,10 @@ deliver_now(struct net_forward_queue *to, const struct vu_vring_snapshot *snap,
 	*is_overdrawn = !vu_account_pass(&to->ring.queue->task, &payer);
 	if (unlikely(*is_overdrawn))
 		return false;
-	if (unlikely(!rte_ring_empty(to->handoff)))
+	if (unlikely(!rte_ring_empty(to->handoff)) && snap != NULL &&
+			to->ring.queue->vring.pos.fault == VU_VRING_OK)
 		push_handoff(to, snap);
-	is_done = likely(rte_ring_empty(to->handoff) &&
+	is_done = likely(rte_ring_empty(to->handoff) && snap != NULL &&
 		to->ring.queue->vring.pos.fault == VU_VRING_OK);
 	if (is_done)
 		net_to_guest_push(&to->ring, snap, frames, nb_frames);

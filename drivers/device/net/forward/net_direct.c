@@ -179,8 +179,8 @@ direct_find(struct direct *direct, struct net_look *look, uint16_t start, uint16
 	return i;
 }
 
-/* Copy frames to a port if this lcore may do so right away. @return could it? */
-static bool
+/* Copy frames to a port as far as this lcore may do so right away. @return frames dealt with */
+static uint16_t
 direct_enqueue(struct direct *direct, uint16_t port_id, uint16_t start, uint16_t nb)
 {
 	const struct net_forward_port *port = net_switch_port(port_id);
@@ -189,17 +189,19 @@ direct_enqueue(struct direct *direct, uint16_t port_id, uint16_t start, uint16_t
 	struct vu_task *payer;
 
 	if (port == NULL || port == direct->from->port)
-		return false;
+		return 0;
 	to = net_receive_queue(port, direct->from->pair, &snap);
-	/* Frames in the handoff ring may be older ones of the same flow. */
-	if (to == NULL || !vu_task_is_mine(&to->ring.queue->task) || !rte_ring_empty(to->handoff))
-		return false;
+	/* Frames in the handoff ring, or before a missing translation, may be older ones. */
+	if (to == NULL || snap == NULL || !vu_task_is_mine(&to->ring.queue->task) ||
+			!rte_ring_empty(to->handoff) ||
+			to->ring.queue->vring.pos.fault != VU_VRING_OK)
+		return 0;
 	/* One that has no time left gets them when it has. */
 	if (unlikely(!vu_account_pass(&to->ring.queue->task, &payer)))
-		return false;
-	net_to_guest_enqueue(&to->ring, snap, &direct->frames[start], nb);
+		return 0;
+	nb = net_to_guest_enqueue(&to->ring, snap, &direct->frames[start], nb);
 	vu_account_return(payer);
-	return true;
+	return nb;
 }
 
 /* Copy frames, port by port in order, until one must not be copied. @return the first of these */
@@ -207,16 +209,17 @@ static uint16_t
 direct_enqueue_runs(struct direct *direct, const struct net_look *look, uint16_t start,
 	uint16_t end)
 {
-	uint16_t next;
+	while (start < end) {
+		uint16_t next = start, done;
 
-	for (; start < end; start = next) {
-		uint64_t nb_bytes = 0;
-
-		for (next = start; next < end && look->ports[next] == look->ports[start]; next++)
-			nb_bytes += direct->frames[next]->pkt_len;
-		if (!direct_enqueue(direct, look->ports[start], start, next - start))
+		while (next < end && look->ports[next] == look->ports[start])
+			next++;
+		done = direct_enqueue(direct, look->ports[start], start, next - start);
+		for (uint16_t i = start; i < start + done; i++)
+			direct->nb_bytes += direct->frames[i]->pkt_len;
+		start += done;
+		if (start != next)
 			break;
-		direct->nb_bytes += nb_bytes;
 	}
 	return start;
 }

@@ -102,10 +102,9 @@ net_forward_drain(struct net_forward_queue *fq, unsigned int reason)
 	struct rte_mbuf *frames[NET_MAX_BURST];
 	uint16_t nb_frames;
 
-	if (fq->handoff == NULL) {
-		net_deferred_drop(fq, reason);
+	net_deferred_drop(fq, reason);
+	if (fq->handoff == NULL)
 		return;
-	}
 	while ((nb_frames = net_handoff_dequeue(fq, frames)) != 0)
 		net_drop(fq, reason, frames, nb_frames);
 }

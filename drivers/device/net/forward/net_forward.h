@@ -79,11 +79,12 @@ struct net_forward_queue {
 	struct net_forward_port *port; /* fixed */
 	uint32_t pair;               /* fixed */
 	uint16_t direct_max;         /* from-guest only: frames to try to send straight on first */
-	uint16_t nb_deferred;        /* from-guest only: frames in deferred */
+	/* frames in deferred; to-guest: they wait for translations */
+	uint16_t nb_deferred;
 	bool is_deferring;           /* from-guest only: the last poll had deferred frames */
 	struct rte_ring *handoff;    /* to-guest only: frames from other lcores */
 	uint64_t share_taken;        /* from-guest only: the port's nb_taken, when last looked at */
-	struct net_deferred deferred; /* from-guest only; owner lcore */
+	struct net_deferred deferred; /* owner lcore */
 } __rte_cache_aligned;
 
 /* A net device as frames on their way see it. */
@@ -119,18 +120,33 @@ const struct net_forward_ops *net_forward_find(const char *name);
 
 /* ---- net_deliver.c: to a receive queue ---- */
 
+/* A ring behind an IOMMU whose parts are not translated: frames wait for it in the handoff ring. */
+static inline bool
+net_queue_is_paused(const struct net_forward_queue *fq, const struct vu_vring_snapshot **snap)
+{
+	const struct vu_vring *vring = &fq->ring.queue->vring;
+	/* Pairs with the releases in device_commit.c. */
+	const bool is_paused = vu_load_acquire(&vring->is_paused);
+
+	/* It may have ended just now. */
+	*snap = vu_vring_snapshot_load(vring);
+	return is_paused || *snap != NULL;
+}
+
 /* A ring that was given up takes no frames: they would only wait in its handoff ring. */
 static inline bool
 net_queue_is_open(const struct net_forward_queue *fq, const struct vu_vring_snapshot **snap)
 {
 	*snap = vu_vring_snapshot_load(&fq->ring.queue->vring);
-	return *snap != NULL && (*snap)->is_enabled &&
-		vu_load(&fq->ring.queue->vring.pos.fault) == VU_VRING_OK;
+	if (unlikely(*snap == NULL) && !net_queue_is_paused(fq, snap))
+		return false;
+	return likely(*snap == NULL || (*snap)->is_enabled) &&
+		!vu_vring_is_given_up(vu_load(&fq->ring.queue->vring.pos.fault));
 }
 
 /*
  * Receive queue of a port for frames of one source queue: the same pair if it is in use, else the
- * first; NULL if there is none. Any data lcore.
+ * first; NULL if there is none. Without a snapshot it is paused. Any data lcore.
  */
 static inline struct net_forward_queue *
 net_receive_queue(const struct net_forward_port *port, uint32_t pair,
@@ -145,13 +161,17 @@ net_receive_queue(const struct net_forward_port *port, uint32_t pair,
 }
 
 /*
- * Copy frames into the guest's buffers; what does not fit is dropped and counted. enqueue leaves
- * them with the caller, push frees them. Owner lcore of the queue.
+ * Copy frames into the guest's buffers; what does not fit is dropped and counted. @return frames
+ * dealt with; those behind them wait for a translation and stay the caller's. Owner lcore of the
+ * queue, whose ring has no fault.
  */
-void net_to_guest_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
+uint16_t net_to_guest_enqueue(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames);
+/* The same; all are consumed: those that wait are kept for net_held_push(). */
 void net_to_guest_push(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	struct rte_mbuf **frames, uint16_t nb_frames);
+/* Translations may have come: push the frames that wait. Owner lcore of the queue. */
+void net_held_push(struct net_forward_queue *to, const struct vu_vring_snapshot *snap);
 /*
  * Deliver frames to a port; all are consumed. Drops on the way are the source queue's. Owner lcore.
  */

@@ -81,6 +81,10 @@ const struct vu_key net_conf_keys[] = {
 	SWITCH("offloads", has_offloads, "offer checksum and segmentation offloads; what a "
 		"receiver does not take is done in software"),
 	SWITCH("tso", has_tso, "offer segmentation offloads among them"),
+	{ .name = "iommu", .form = "on|off", .initial = "off",
+		.help = "offer guests to put the device behind their IOMMU (ACCESS_PLATFORM); the "
+		"front-end decides", .use = "on or off", .set = vu_key_set_switch,
+		.offset = offsetof(struct net_conf, has_iommu) },
 	{ .name = NULL },
 };
 

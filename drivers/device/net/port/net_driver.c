@@ -63,6 +63,8 @@ net_features(const struct vu_device *dev)
 	/* Every buffer is given back before any later one. */
 	if (net->conf.has_in_order)
 		features |= RTE_BIT64(VIRTIO_F_IN_ORDER);
+	if (net->conf.has_iommu)
+		features |= RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM);
 	if (net->nb_offered_pairs > 1)
 		features |= RTE_BIT64(VIRTIO_NET_F_MQ);
 	if (net->conf.has_offloads)
@@ -166,7 +168,7 @@ static bool
 net_is_silent(const struct net_device *net)
 {
 	for (uint32_t i = 1; i < 2 * net->port.nb_pairs; i += 2)
-		if (vu_device_queue(net->dev, i)->vring.snapshot != NULL)
+		if (vu_vring_is_running(&vu_device_queue(net->dev, i)->vring))
 			return false;
 	return true;
 }
@@ -212,6 +214,16 @@ static void
 net_queue_fault(struct vu_device_queue *queue)
 {
 	net_forward_drain(queue->priv, VU_DROP_FAULT);
+}
+
+/* Owner lcore: translations came, frames that wait for them are the first ones. */
+static void
+net_queue_retry(struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
+{
+	struct net_forward_queue *fq = queue->priv;
+
+	if (queue->direction == VU_DEVICE_QUEUE_TO_GUEST && fq->nb_deferred != 0)
+		net_held_push(fq, snap);
 }
 
 /* Frames between the lcores of a scheduler: mbufs to make them of, rings to hand them over. */
@@ -403,6 +415,7 @@ static const struct vu_device_ops net_ops = {
 		RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4) | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6) |
 		RTE_BIT64(VIRTIO_NET_F_GUEST_ECN),
 	.queue_fault = net_queue_fault,
+	.queue_retry = net_queue_retry,
 	.queue_stop = net_queue_stop,
 	.disconnected = net_disconnected,
 	.figures = net_figures,

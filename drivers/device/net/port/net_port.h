@@ -34,6 +34,7 @@ struct net_conf {
 	bool has_in_order;
 	bool has_offloads;   /* offer checksum and segmentation offloads */
 	bool has_tso;        /* the latter too */
+	bool has_iommu;      /* offer ACCESS_PLATFORM */
 };
 
 struct net_device {

@@ -269,10 +269,11 @@ burst_from_guest(struct vu_device_queue *queue, const struct vu_vring_snapshot *
 uint16_t
 vu_net_from_guest_burst(struct vu_device_queue *queue, struct rte_mbuf **frames, uint16_t max)
 {
-	const struct vu_vring_snapshot *snap = vu_device_queue_enter(queue);
+	const struct vu_vring_snapshot *snap = vu_device_queue_usable(queue,
+		vu_device_queue_enter(queue));
 	uint16_t nb = 0;
 
-	if (likely(snap != NULL && max != 0 && queue->vring.pos.fault == VU_VRING_OK))
+	if (likely(snap != NULL && max != 0))
 		nb = burst_from_guest(queue, snap, frames, max);
 	vu_device_queue_leave(queue);
 	return nb;

@@ -61,7 +61,7 @@ ring_nb_waiting(const struct vu_device_queue *queue, const struct vu_vring_snaps
 static inline bool
 ring_is_good(const struct vu_device_queue *queue, const struct vu_vring_snapshot *snap)
 {
-	return snap != NULL && queue->vring.pos.fault == VU_VRING_OK;
+	return snap != NULL && !vu_vring_is_given_up(queue->vring.pos.fault);
 }
 
 uint16_t

@@ -316,8 +316,9 @@ enqueue_in_software(struct net_queue *nq, const struct vu_vring_snapshot *snap,
 	if (work.has_no_mbuf)
 		vu_device_queue_drop(nq->queue, NET_DROP_NO_MBUF, 1);
 	else
-		vu_device_queue_drop(nq->queue, nq->queue->vring.pos.fault == VU_VRING_OK ?
-			VU_DROP_RING_FULL : VU_DROP_FAULT, work.nb_segments - nb_before);
+		vu_device_queue_drop(nq->queue,
+			vu_vring_is_given_up(nq->queue->vring.pos.fault) ? VU_DROP_FAULT :
+			VU_DROP_RING_FULL, work.nb_segments - nb_before);
 	return true;
 }
 
@@ -349,7 +350,8 @@ burst_to_guest(struct vu_device_queue *queue, const struct vu_vring_snapshot *sn
 {
 	uint16_t nb;
 
-	if (unlikely(snap == NULL || !snap->is_enabled || queue->vring.pos.fault != VU_VRING_OK))
+	snap = vu_device_queue_usable(queue, snap);
+	if (unlikely(snap == NULL || !snap->is_enabled))
 		return 0;
 	nb = net_snapshot(snap)->burst->enqueue(queue->priv, snap, frames, nb_frames);
 	vu_device_queue_end_burst(queue, snap);
