@@ -67,20 +67,22 @@ class NetDev:
     def __post_init__(self):
         self.mac = self.mac or f"52:54:00:76:75:{next(_serial):02x}"
 
-    def arguments(self, index):
+    def arguments(self, index, bus=""):
         chardev = f"socket,id=chr{index},path={self.path}"
         if self.server:
             chardev += ",server=on"
         if self.reconnect:
             chardev += f",reconnect={self.reconnect}"
         netdev = f"vhost-user,id=net{index},chardev=chr{index},queues={self.queues}"
-        return ["-chardev", chardev, "-netdev", netdev, "-device", self._device(index)]
+        return ["-chardev", chardev, "-netdev", netdev, "-device", self._device(index, bus)]
 
-    def _device(self, index):
+    def _device(self, index, bus):
         # vectors=0: QEMU 7.2 without KVM crashes when a vhost-user device uses MSI-X.
         # romfile: the firmware of a network card would try to boot from it; give one to test that.
         words = {"netdev": f"net{index}", "id": f"nic{index}", "mac": self.mac, "vectors": 0,
                  "romfile": "", "mq": "on" if self.queues > 1 else "off", **self.properties}
+        if bus:
+            words["bus"] = bus
         return ",".join(["virtio-net-pci", *(f"{key}={value}" for key, value in words.items())])
 
 
@@ -89,17 +91,19 @@ class Guest(Process):
 
     mem_mb: 192 is enough to boot and hold 50 MB; smp: processors; hugepages: back the memory by
     2 MB pages; files: put into the guest, {"/srv/x": path here}; netboot: no kernel is given, the
-    firmware must find one; extra: more QEMU arguments.
+    firmware must find one; iommu: QEMU's device for one, with its properties; the network devices
+    are behind it then; kernel: more arguments for the kernel; extra: more QEMU arguments.
     """
 
     def __init__(self, test, name, netdevs, mem_mb=256, smp=1, hugepages=False, files=None,
-                 netboot=False, extra=()):
+                 netboot=False, iommu=None, kernel="", extra=()):
         self.name = name
         self.netdevs = netdevs
         self.boot_id = None
         self._test = test
         self._files, self._netboot = files or {}, netboot
         self._mem_mb, self._smp, self._hugepages = mem_mb, smp, hugepages
+        self._iommu, self._kernel = iommu, kernel
         self._extra = list(extra)
         self._console = test.path(f"{name}.console")
         self._control_path = test.path(f"{name}.ctl")
@@ -127,7 +131,9 @@ class Guest(Process):
         arguments = [
             "-nodefaults", "-no-user-config", "-display", "none",
             # pc and not q35: its root bus takes hot plugged devices.
-            "-machine", "pc,accel=tcg,graphics=off,memory-backend=mem",
+            # Only q35 can have an IOMMU.
+            "-machine", f"{'q35' if self._iommu else 'pc'},accel=tcg,graphics=off,"
+            "memory-backend=mem",
             "-m", f"{self._mem_mb}M,slots=8,maxmem=8G", "-smp", str(self._smp),
             "-object", self._memory_backend("mem", self._mem_mb),
             "-serial", f"file:{self._console}",
@@ -137,9 +143,14 @@ class Guest(Process):
         ]
         if not self._netboot:
             arguments += ["-kernel", f"{folder}/vmlinuz", "-initrd", self._initramfs(folder),
-                          "-append", KERNEL_ARGUMENTS]
+                          "-append", f"{KERNEL_ARGUMENTS} {self._kernel}".strip()]
+        if self._iommu:
+            arguments += ["-device", self._iommu]
         for index, netdev in enumerate(self.netdevs):
-            arguments += netdev.arguments(index)
+            if self._iommu:
+                # Devices of the root bus have no ATS, and QEMU then misses what a guest unmaps.
+                arguments += ["-device", f"pcie-root-port,id=port{index},chassis={index + 1}"]
+            arguments += netdev.arguments(index, bus=f"port{index}" if self._iommu else "")
         return arguments + self._extra
 
     def _initramfs(self, folder):
