@@ -113,6 +113,14 @@ deliver_now(struct net_forward_queue *to, const struct vu_vring_snapshot *snap,
 	return is_done;
 }
 
+/* Does the ring lack translations, for as long as its front-end likes? */
+static inline bool
+is_waiting(const struct net_forward_queue *to, const struct vu_vring_snapshot *snap)
+{
+	return unlikely(snap == NULL) ||
+		vu_load(&to->ring.queue->vring.pos.fault) == VU_VRING_IOTLB_MISS;
+}
+
 /* ---- frames that wait ---- */
 
 static inline bool
@@ -177,7 +185,11 @@ net_deliver(struct net_forward_queue *from, const struct net_forward_port *port,
 		if (vu_task_is_mine(&to->ring.queue->task) &&
 				deliver_now(to, snap, frames, nb_frames, &is_overdrawn))
 			return;
-		/* One that owes time must not keep all the mbufs that this port may have there. */
+		is_overdrawn |= is_waiting(to, snap);
+		/*
+		 * One that owes time, or lacks a translation, must not keep all the mbufs that this
+		 * port may have there.
+		 */
 		if (likely(!is_overdrawn || rte_ring_count(to->handoff) < NET_OVERDRAWN_FRAMES))
 			nb_sent = net_handoff_enqueue(from, to, frames, nb_frames, &reason);
 	}
