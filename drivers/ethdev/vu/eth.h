@@ -35,6 +35,7 @@ struct eth_conf {
 	uint32_t reconnect_ms;
 	bool is_client;
 	bool has_tso;
+	bool has_iommu;        /* offers ACCESS_PLATFORM */
 	bool is_linear;        /* linear-buffer */
 	bool has_big;          /* ext-buffer */
 	bool has_partial;      /* partial-csum */

@@ -87,7 +87,7 @@ static const struct vu_key eth_keys[] = {
 	FLAG("size-xstats", has_sizes, "count frames by length and address, as rte_vhost does"),
 	FLAG("legacy-ol-flags", has_tx_flags,
 		"transmit requests (RTE_MBUF_F_TX_*) on received frames"),
-	{ .name = "iommu-support", .use = "0", .set = set_unsupported },
+	FLAG("iommu-support", has_iommu, "offer guests to put the device behind their IOMMU"),
 	{ .name = "postcopy-support", .use = "0", .set = set_unsupported },
 };
 
@@ -96,7 +96,7 @@ static bool
 is_hidden(const struct vu_key *key)
 {
 	return strcmp(key->name, "forward") == 0 || strcmp(key->name, "far") == 0 ||
-		strcmp(key->name, "tso") == 0;
+		strcmp(key->name, "tso") == 0 || strcmp(key->name, "iommu") == 0;
 }
 
 /* The driver's keys, then those of the net device, which it passes on. */
@@ -119,7 +119,7 @@ keys_fill(struct vu_key *keys)
 int
 eth_conf_parse(struct eth_conf *conf, const char *args, const struct vu_errmsg *errmsg)
 {
-	const struct vu_key tso = { .name = "tso" };
+	const struct vu_key tso = { .name = "tso" }, iommu = { .name = "iommu" };
 	struct vu_key keys[MAX_KEYS];
 	int rc;
 
@@ -132,6 +132,8 @@ eth_conf_parse(struct eth_conf *conf, const char *args, const struct vu_errmsg *
 		rc = vu_refuse(errmsg, -EINVAL, "iface=PATH is missing");
 	if (rc == 0)
 		rc = set_driver_arg(conf, &tso, conf->has_tso ? "on" : "off");
+	if (rc == 0)
+		rc = set_driver_arg(conf, &iommu, conf->has_iommu ? "on" : "off");
 	if (rc != 0)
 		eth_conf_fini(conf);
 	return rc;

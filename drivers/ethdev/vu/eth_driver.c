@@ -257,6 +257,7 @@ static struct rte_vdev_driver eth_vdev_driver = {
 
 RTE_PMD_REGISTER_VDEV(net_vu, eth_vdev_driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_vu,
-	"iface=PATH queues=N client=0|1 reconnect-ms=N tso=0|1 linear-buffer=0|1 "
+	"iface=PATH queues=N client=0|1 reconnect-ms=N tso=0|1 iommu-support=0|1 "
+	"linear-buffer=0|1 "
 	"ext-buffer=0|1 partial-csum=0|1 size-xstats=0|1 legacy-ol-flags=0|1 mac=ADDRESS "
 	"mtu=N mrg=on|off event-idx=on|off packed=on|off in-order=on|off offloads=on|off");

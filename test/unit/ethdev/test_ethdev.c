@@ -5,11 +5,17 @@
  */
 #include "test.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <rte_bus_vdev.h>
 #include <rte_cycles.h>
 
 #include "eth_fixture.h"
 #include "vu_ethdev.h"
+#include "vu_virtio.h"
+#include "vu_wire.h"
 
 #define FRAME_BYTES 100
 
@@ -282,7 +288,7 @@ VU_TEST(ethdev, wrong_arguments_are_refused)
 	static const char *const wrong[] = {
 		"", "queues=1", "iface=/tmp/x,queues=0", "iface=/tmp/x,queues=129",
 		"iface=/tmp/x,client=yes", "iface=/tmp/x,forward=null", "iface=/tmp/x,nonsense=1",
-		"iface=/tmp/x,iommu-support=1", "iface=/tmp/x,postcopy-support=1",
+		"iface=/tmp/x,iommu-support=2", "iface=/tmp/x,postcopy-support=1",
 		"iface=/tmp/x,mtu=1", "iface=/nowhere/x",
 		"iface=/tmp/0123456789012345678901234567890123456789012345678901234567890123456789"
 		"0123456789012345678901234567890123456789",
@@ -315,6 +321,36 @@ VU_TEST(ethdev, arguments_of_net_vhost_are_taken)
 	CHECK_EQ(rte_eth_dev_info_get(f.port_id, &info), 0);
 	CHECK((info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO) == 0);
 	ethdev_close(&f);
+}
+
+/* Features that a port offers to its front-end. */
+static uint64_t
+offered(const struct eth_fixture *f)
+{
+	struct { struct vhost_user_header header; uint64_t features; } __rte_packed answer = { 0 };
+	const struct vhost_user_header request = {
+		.request = VHOST_USER_GET_FEATURES, .flags = VHOST_USER_VERSION,
+	};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memcpy(addr.sun_path, f->path, sizeof(f->path));
+	CHECK_EQ(connect(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	CHECK_EQ(send(fd, &request, VHOST_USER_HEADER_BYTES, 0), VHOST_USER_HEADER_BYTES);
+	CHECK_EQ(recv(fd, &answer, sizeof(answer), MSG_WAITALL), sizeof(answer));
+	close(fd);
+	return answer.features;
+}
+
+VU_TEST(ethdev, iommu_is_offered_if_wanted)
+{
+	struct eth_fixture f;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		ethdev_open(&f, 1, i == 0 ? "" : ",iommu-support=1");
+		CHECK_EQ(offered(&f) >> VIRTIO_F_ACCESS_PLATFORM & 1, i);
+		ethdev_close(&f);
+	}
 }
 
 VU_TEST(ethdev, the_burst_mode_names_the_variant)
