@@ -42,7 +42,7 @@ enum fuzz_fd {
 };
 
 static struct session_rig rig;
-static struct session_port ports[2];
+static struct session_port ports[3];
 static struct session_port *port; /* of this input */
 static uint64_t offers[RTE_DIM(ports)]; /* protocol features */
 static int fds[FD_NB];
@@ -56,11 +56,14 @@ ports_create(void)
 	int reply_fd;
 	const struct vu_device_conf net = session_device_conf(&rig,
 		"forward=loopback,mtu=1500,mac=52:54:00:00:00:01");
+	const struct vu_device_conf iommu = session_device_conf(&rig,
+		"forward=loopback,iommu=on");
 	struct vu_device_conf probe = session_device_conf(&rig, NULL);
 
 	probe.has_inband = true;
 	session_port_init(&ports[0], &rig, "net", &net);
 	session_port_init(&ports[1], &rig, "probe", &probe);
+	session_port_init(&ports[2], &rig, "net", &iommu);
 	/* The probe keeps the last one that it got: have one there from the start. */
 	CHECK(vu_device_set_state_fd(ports[1].dev, VU_STATE_SAVE, vu_fd_eventfd(), &reply_fd) == 0);
 	for (unsigned int i = 0; i < RTE_DIM(ports); i++) {
@@ -209,7 +212,7 @@ step_common(struct fuzz_input *input)
 
 	if (port->frontend.sock == VU_FD_NONE)
 		return;
-	switch (what % 7) {
+	switch (what % 8) {
 	case 0:
 		send_u64(VHOST_USER_SET_PROTOCOL_FEATURES, offers[port - ports] &
 			~RTE_BIT64(VHOST_USER_PROTOCOL_F_GPA_ADDRESSES), VU_FD_NONE);
@@ -227,7 +230,12 @@ step_common(struct fuzz_input *input)
 		break;
 	case 4:
 	case 5:
-		send_ring(what % 7 - 4U);
+		send_ring(what % 8 - 4U);
+		break;
+	case 7:
+		send_u64(VHOST_USER_SET_FEATURES, RTE_BIT64(VIRTIO_F_VERSION_1) |
+			RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM) |
+			RTE_BIT64(VHOST_USER_F_PROTOCOL_FEATURES), VU_FD_NONE);
 		break;
 	default:
 		vu_request_begin(&frame, VHOST_USER_SET_BACKEND_REQ_FD, false);
@@ -235,6 +243,30 @@ step_common(struct fuzz_input *input)
 		fake_frontend_send(&port->frontend, &frame);
 		break;
 	}
+}
+
+/*
+ * An update or invalidation in pages: of rings or buffers, by iovas that look like uvas or gpas, to
+ * the same place or another one.
+ */
+static void
+step_iotlb(struct fuzz_input *input)
+{
+	const uint8_t what = fuzz_take_u8(input);
+	const uint64_t first = fuzz_take_u8(input), nb = fuzz_take_u8(input);
+	const uint64_t target = (what & 8) != 0 ? fuzz_take_u8(input) : first;
+	const struct vhost_user_iotlb iotlb = {
+		.iova = ((what & 1) != 0 ? SESSION_UVA : SESSION_GPA) + first * 0x1000,
+		.size = nb * 0x1000, .uva = SESSION_UVA + target * 0x1000, .perm = what >> 4,
+		.type = (what & 2) != 0 ? VHOST_USER_IOTLB_INVALIDATE : VHOST_USER_IOTLB_UPDATE,
+	};
+	struct vu_reply frame;
+
+	if (port->frontend.sock == VU_FD_NONE)
+		return;
+	vu_request_begin(&frame, VHOST_USER_IOTLB_MSG, (what & 4) != 0);
+	vu_request_append(&frame, &iotlb, sizeof(iotlb));
+	fake_frontend_send(&port->frontend, &frame);
 }
 
 /* ---- everybody else ---- */
@@ -395,6 +427,7 @@ typedef void (*step_fn)(struct fuzz_input *input);
 static const step_fn steps[] = {
 	step_frame, step_turn, step_common, step_scribble, step_offer, step_bytes, step_drain,
 	step_channel, step_channel_reply, step_device, step_shrink, step_check_mem, step_hang_up,
+	step_iotlb,
 };
 
 static void
