@@ -67,7 +67,7 @@ struct device_queue {
 	/* device_notify.c */
 	bool is_fault_reported;          /**< it was logged */
 	uint64_t nb_stalls;               /**< notifications that blocked, so far */
-	bool has_new_call;               /**< a call fd came: signal it once */
+	bool has_new_call;               /**< a call fd came, or a position: signal it once */
 	int retired_call_fd;
 	int retired_err_fd;
 	/* device_commit.c */

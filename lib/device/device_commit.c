@@ -209,10 +209,13 @@ queue_start(struct device_queue *queue, struct vu_vring_snapshot *snap)
 	struct vu_vring *vring = &queue->head.vring;
 
 	dev->has_run = true;
-	if (vu_vring_seek(vring, snap))
+	if (vu_vring_seek(vring, snap)) {
 		VU_LOG_LIMITED(&dev->fault_log, DEVICE, WARNING,
-			"%s: queue %u: base %u contradicts used index %u, which is taken",
+			"%s: queue %u: base 0x%x contradicts the ring, which goes on at 0x%x",
 			dev->name, vring->idx, vring->conf.base, vring->pos.last_used_idx);
+		/* The guest may not know what the last back-end gave back before it died. */
+		queue->has_new_call = true;
+	}
 	device_inflight_start(dev);
 	queue->head.is_failed = false;
 	queue->is_fault_reported = false;

@@ -64,6 +64,7 @@ device_queue_create(struct vu_device *dev, uint32_t idx, unsigned int worker_idx
 	vu_vring_init(&queue->head.vring, idx);
 	queue->head.vring.notify = dev->notify;
 	queue->head.vring.priv_bytes = dev->ops->snapshot_bytes;
+	queue->head.vring.is_in_order = dev->ops->is_in_order;
 	queue->head.vring.numa_node = node;
 	dev->exec->init(queue);
 	return dev->ops->serve_chain != NULL ? device_serve_init(queue) : 0;

@@ -222,6 +222,12 @@ struct vu_device_ops {
 	 * @return bytes written, from the first one that can be written to on
 	 */
 	uint32_t (*serve_chain)(struct vu_device_queue *queue, const struct vu_chain *chain);
+	/**
+	 * Buffers are returned by vu_ring_commit() and the like, in the order they came: a packed
+	 * ring whose last back-end was killed goes on where its descriptors say. Default: where the
+	 * front-end's base says.
+	 */
+	bool is_in_order;
 	/** Rings are tracked in vu_device_queue_inflight(). Default: INFLIGHT_SHMFD is off. */
 	bool has_inflight;
 };

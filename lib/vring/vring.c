@@ -28,6 +28,8 @@
 #include "vu_vring_split.h"
 
 #include "vring_part.h"
+#include "vring_recover.h"
+
 
 static const char *const vring_fault_names[VU_VRING_NB_FAULTS] = {
 	[VU_VRING_OK] = "ok",
@@ -268,6 +270,7 @@ vu_vring_seek(struct vu_vring *vring, const struct vu_vring_snapshot *snap)
 	};
 	if (snap->is_packed) {
 		packed_seek(&vring->conf, pos);
+		is_inconsistent = vring->is_in_order && packed_recover(snap, pos);
 		vu_packed_suppress_kicks(snap);
 	} else {
 		is_inconsistent = split_seek(snap, (uint16_t)vring->conf.base, pos);

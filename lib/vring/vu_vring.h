@@ -114,6 +114,7 @@ struct vu_vring {
 	int numa_node; /**< where snapshots are to be; SOCKET_ID_ANY unless the owner sets it */
 	struct vu_notify_conf notify; /**< all zero unless the owner sets it */
 	uint32_t priv_bytes; /**< of each snapshot, the driver's; 0 unless the owner sets it */
+	bool is_in_order;    /**< buffers return in the order they came; false unless it sets it */
 	/** of snapshots to come, if features or flags ask for it; NULL unless the owner sets it */
 	struct vu_mem_log *log;
 	/** of snapshots to come, behind an IOMMU; NULL, for gpas, unless the owner sets it */
@@ -213,11 +214,12 @@ struct vu_vring_snapshot *vu_vring_snapshot_create(const struct vu_vring *vring,
 void vu_vring_snapshot_destroy(struct vu_vring_snapshot *snap);
 
 /**
- * Set the position from the configured base and, split, from the used index in guest memory.
+ * Set the position from the configured base and from guest memory: the used index of a split ring,
+ * the descriptors of a packed one whose device returns buffers in order.
  *
  * @param vring  ring that is stopped and quiet
  * @param snap   snapshot about to be published for it
- * @return true if base and used index contradicted each other and the used index was taken
+ * @return true if they contradicted each other and guest memory was taken
  * @context control lcore
  */
 bool vu_vring_seek(struct vu_vring *vring, const struct vu_vring_snapshot *snap);

@@ -241,6 +241,29 @@ vu_packed_move_used(const struct vu_vring_snapshot *snap, struct vu_vring_pos *p
 }
 
 /**
+ * Mark the last slot of a group, a chain or a batch, before its one used descriptor is written to
+ * the first. The driver skips that slot; vring_recover.c finds by it where the ring is.
+ *
+ * @param snap      snapshot of the ring
+ * @param position  of the group
+ * @param nb_slots  of it; one slot needs no mark
+ * @param id        that its used descriptor gets
+ * @context owner lcore
+ */
+static __rte_always_inline void
+vu_packed_mark_end(const struct vu_vring_snapshot *snap, uint16_t position, uint32_t nb_slots,
+	uint16_t id)
+{
+	uint16_t end;
+
+	if (likely(nb_slots < 2))
+		return;
+	end = vu_packed_advance(snap, position, nb_slots - 1);
+	vu_store(vu_packed_word(&snap->packed_desc[end & VU_PACKED_SLOT]),
+		(uint64_t)vu_packed_used_flags(end) << 48 | (uint64_t)id << 32 | nb_slots);
+}
+
+/**
  * Give the first `nb` entries of a burst back to the guest. It sees none of them before it sees the
  * first: that one is written last (VIRTIO 1.2, 2.8.10).
  *
@@ -260,6 +283,7 @@ vu_packed_commit(const struct vu_vring_snapshot *snap, struct vu_vring_pos *pos,
 	uint16_t i;
 
 	for (i = 0; i < nb; i++) {
+		vu_packed_mark_end(snap, position, burst->nb_descs[i], burst->head[i]);
 		if (i != 0)
 			vu_store(vu_packed_word(&snap->packed_desc[position & VU_PACKED_SLOT]),
 				vu_packed_used_word(position, burst->head[i],
@@ -354,6 +378,7 @@ vu_packed_commit_batch(const struct vu_vring_snapshot *snap, struct vu_vring_pos
 		return;
 	for (uint16_t i = 0; i < nb && !is_single; i++)
 		nb_slots += burst->nb_descs[i];
+	vu_packed_mark_end(snap, pos->last_used_idx, nb_slots, burst->head[nb - 1]);
 	/* Reads of the buffers before it; pairs with the acquire in the guest's driver. */
 	vu_store_release(vu_packed_word(&snap->packed_desc[pos->last_used_idx & VU_PACKED_SLOT]),
 		vu_packed_used_word(pos->last_used_idx, burst->head[nb - 1], 0));

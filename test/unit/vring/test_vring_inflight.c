@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Requests in flight: the layout of the region, recovery in order, rings with a history, and a
- * back-end that dies after each of its stores. For the latter a child process takes and gives back
- * one instruction at a time; whenever it has changed the shared memory, a copy of that memory is
- * recovered from, as the next back-end would find it.
+ * back-end that dies after each of its stores: what it leaves is recovered from as the next
+ * back-end would find it.
  */
 #include "test.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 
+#include "store_steps.h"
 #include "vring_fixture.h"
 #include "vu_vring_inflight.h"
 #include "vu_vring_poll.h"
@@ -21,7 +18,6 @@
 #define SIZE 8
 #define AREA_BYTES 4096
 #define NB_BUFFERS 6
-#define MAX_STEPS 400000
 
 /* A tracked ring; the area is shared memory like the guest's. */
 struct tracked {
@@ -318,61 +314,56 @@ image_renew(struct image *image, const struct tracked *t, uint64_t first, uint64
 	return true;
 }
 
-static pid_t
-child_start(struct tracked *t)
-{
-	pid_t child = fork();
-	int status;
+struct dying {
+	struct tracked t, other;
+	struct image image;
+	uint64_t first;
+	unsigned int nb_images;
+};
 
-	CHECK(child >= 0);
-	if (child == 0) {
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		raise(SIGSTOP);
-		work(t);
-		_exit(0);
-	}
-	CHECK(waitpid(child, &status, 0) == child);
-	if (!WIFSTOPPED(status))
-		expect_skip();
-	return child;
+static void
+dying_work(void *arg)
+{
+	work(&((struct dying *)arg)->t);
+}
+
+static void
+dying_look(void *arg)
+{
+	struct dying *d = arg;
+
+	if (!image_renew(&d->image, &d->t, d->first, 0x1000))
+		return;
+	d->nb_images++;
+	check_recovery(&d->other, d->image.guest, d->image.area);
 }
 
 static void
 check_every_store(uint64_t features)
 {
-	struct tracked t, other;
-	struct image image;
-	unsigned int nb_images = 0, nb_steps = 0;
-	uint64_t first, nb_bytes = 0x1000;
-	int status = 0;
-	pid_t child;
+	struct dying d = { .nb_images = 0 };
+	const struct fake_guest *guest = &d.t.ring.guest;
+	unsigned int nb_steps;
 
-	tracked_start(&t, features);
-	tracked_start(&other, features);
+	tracked_start(&d.t, features);
+	tracked_start(&d.other, features);
 	for (uint32_t i = 0; i < 4; i++) {
-		offer(&t, i);
-		offer(&other, i);
+		offer(&d.t, i);
+		offer(&d.other, i);
 	}
-	first = (uint64_t)((uint8_t *)fake_guest_ptr(&t.ring.guest, t.ring.ring->desc_gpa) -
-		t.ring.guest.base);
-	image.guest = malloc(t.ring.guest.file_bytes);
-	CHECK(image.guest != NULL);
-	memcpy(image.guest, t.ring.guest.base, t.ring.guest.file_bytes);
-	memcpy(image.area, t.area, AREA_BYTES);
-	child = child_start(&t);
-	while (nb_steps++ < MAX_STEPS && ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0 &&
-			waitpid(child, &status, 0) == child && WIFSTOPPED(status))
-		if (image_renew(&image, &t, first, nb_bytes)) {
-			nb_images++;
-			check_recovery(&other, image.guest, image.area);
-		}
-	CHECK(WIFEXITED(status));
+	d.first = (uint64_t)((uint8_t *)fake_guest_ptr(guest, d.t.ring.ring->desc_gpa) -
+		guest->base);
+	d.image.guest = malloc(guest->file_bytes);
+	CHECK(d.image.guest != NULL);
+	memcpy(d.image.guest, guest->base, guest->file_bytes);
+	memcpy(d.image.area, d.t.area, AREA_BYTES);
+	nb_steps = store_steps_run(dying_work, dying_look, &d);
 	/* Fewer would mean that the steps were not seen. */
-	CHECK(nb_images > 15);
-	printf("%u stores in %u steps ... ", nb_images, nb_steps);
-	free(image.guest);
-	tracked_stop(&t);
-	tracked_stop(&other);
+	CHECK(d.nb_images > 15);
+	printf("%u stores in %u steps ... ", d.nb_images, nb_steps);
+	free(d.image.guest);
+	tracked_stop(&d.t);
+	tracked_stop(&d.other);
 }
 
 VU_TEST(vring_inflight, dies_after_each_store_of_a_split_ring)

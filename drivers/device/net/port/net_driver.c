@@ -408,6 +408,7 @@ static const struct vu_device_ops net_ops = {
 	.set_config = net_set_config,
 	.set_mtu = net_set_mtu,
 	.send_rarp = net_send_rarp,
+	.is_in_order = true,
 	.snapshot_bytes = sizeof(struct net_snapshot),
 	.snapshot_init = net_snapshot_init,
 	/* What the guest takes finished or not; frames on their way are finished in software. */
