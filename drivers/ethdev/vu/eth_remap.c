@@ -18,7 +18,7 @@ ring_is_enabled(const struct eth_queue *eq)
 {
 	const struct vu_vring *vring = &eq->queue->vring;
 
-	return vring->snapshot != NULL && vring->enabled;
+	return vu_vring_is_running(vring) && vring->enabled;
 }
 
 static bool
