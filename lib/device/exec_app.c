@@ -119,23 +119,67 @@ app_quiesce(struct vu_device *dev, struct exec_wait *wait)
 	TAILQ_INSERT_TAIL(&dev->app->waits, wait, link);
 }
 
+/* Bursts that begin from now on see it; one that did not is under way by its turn. */
+static void
+pause_set(struct vu_device_queue *queue, enum vu_pause pause)
+{
+	__atomic_store_n(&queue->is_paused, pause, __ATOMIC_RELEASE);
+	/* As in app_quiesce(). */
+	RTE_VERIFY(membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0);
+}
+
+static bool
+pause_replace(struct vu_device_queue *queue, uint32_t from, enum vu_pause to)
+{
+	/* Release: pairs with vu_device_queue_enter(). */
+	return __atomic_compare_exchange_n(&queue->is_paused, &from, to, false, __ATOMIC_ACQ_REL,
+		__ATOMIC_RELAXED);
+}
+
 void
 vu_exec_app_pause(struct vu_device_queue *queue)
 {
-	uint32_t turn;
+	uint32_t turn, shared_turn;
 
-	vu_store(&queue->is_paused, 1);
-	/* As in app_quiesce(). */
-	RTE_VERIFY(membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0);
+	pause_set(queue, VU_PAUSE_ALL);
 	turn = vu_load_acquire(&queue->turn);
-	while (turn_is_held(&queue->turn, turn))
+	shared_turn = vu_load_acquire(&queue->shared_turn);
+	while (turn_is_held(&queue->turn, turn) ||
+			turn_is_held(&queue->shared_turn, shared_turn))
 		usleep(APP_POLL_MIN_US);
 }
 
 void
 vu_exec_app_resume(struct vu_device_queue *queue)
 {
-	vu_store_release(&queue->is_paused, 0); /* pairs with vu_device_queue_enter() */
+	pause_replace(queue, VU_PAUSE_ALL, VU_PAUSE_NONE);
+}
+
+void
+vu_exec_app_share(struct vu_device_queue *queue)
+{
+	/* The owner has not been back since. */
+	if (pause_replace(queue, VU_PAUSE_BACK, VU_PAUSE_SHARED))
+		return;
+	pause_set(queue, VU_PAUSE_ALL);
+	queue->own_turn = vu_load_acquire(&queue->turn);
+	/* Pairs with the acquire in vu_device_queue_enter_shared(). */
+	vu_store_release(&queue->is_paused, VU_PAUSE_SHARED);
+}
+
+void
+vu_exec_app_give_back(struct vu_device_queue *queue)
+{
+	pause_replace(queue, VU_PAUSE_BACK, VU_PAUSE_NONE);
+}
+
+void
+vu_exec_app_unshare(struct vu_device_queue *queue)
+{
+	pause_set(queue, VU_PAUSE_BACK);
+	/* Else who is in it gives it back. */
+	if ((vu_load_acquire(&queue->shared_turn) & 1) == 0)
+		vu_exec_app_give_back(queue);
 }
 
 /* Any thread may call for any queue: there is nothing to assign. */
@@ -158,7 +202,7 @@ app_nothing(struct device_queue *queue)
 static void
 app_init(struct device_queue *queue)
 {
-	queue->head.is_paused = 1;
+	queue->head.is_paused = VU_PAUSE_ALL;
 }
 
 static int

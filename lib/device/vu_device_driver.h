@@ -16,6 +16,7 @@
 #include "vu_atomic.h"
 #include "vu_device.h"
 #include "vu_device_control.h"
+#include "vu_exec.h"
 #include "vu_export.h"
 #include "vu_sched.h"
 #include "vu_vring_notify.h"
@@ -48,6 +49,14 @@ struct vu_device_queue_counters {
 typedef uint32_t (*vu_device_queue_poll_fn)(struct vu_device_queue *queue,
 	const struct vu_vring_snapshot *snap);
 
+/** Who finds the ring of a queue that the application polls. */
+enum vu_pause {
+	VU_PAUSE_NONE,   /**< its owner */
+	VU_PAUSE_ALL,    /**< nobody */
+	VU_PAUSE_SHARED, /**< threads that take turns; not before the owner's last burst is over */
+	VU_PAUSE_BACK,   /**< nobody; the owner again once a burst of those is over */
+};
+
 /** One virtqueue of a device: what its driver and those who poll it use. */
 struct vu_device_queue {
 	struct vu_task task;             /**< first: hot on the owner lcore */
@@ -63,7 +72,8 @@ struct vu_device_queue {
 	enum vu_device_queue_direction direction; /**< fixed after the driver's create op */
 	/** owner lcore: odd while a thread of the application is in a burst call */
 	uint32_t turn;
-	uint32_t is_paused;              /**< any thread: burst calls find no ring */
+	uint32_t is_paused;              /**< atomic: enum vu_pause, who finds the ring */
+	uint32_t own_turn;               /**< fixed while it is shared: turn when that began */
 	/** who holds the lock of a shared queue: odd in a burst call */
 	uint32_t shared_turn;
 	struct vu_vring vring;
@@ -347,9 +357,9 @@ vu_device_queue_usable(struct vu_device_queue *queue, const struct vu_vring_snap
 }
 
 /**
- * vu_device_queue_enter() on a paused queue, for threads that take turns by a lock of their own;
- * vu_device_queue_leave_shared() follows. The owner of the queue may call the other one meanwhile,
- * and finds no ring.
+ * vu_device_queue_enter() on a shared queue (vu_exec_app_share()), for threads that take turns by a
+ * lock of their own; vu_device_queue_leave_shared() follows. The owner of the queue may call the
+ * other one meanwhile, and finds no ring.
  *
  * @context any thread that holds the lock
  */
@@ -358,6 +368,13 @@ vu_device_queue_enter_shared(struct vu_device_queue *queue)
 {
 	vu_store(&queue->shared_turn, queue->shared_turn + 1);
 	rte_compiler_barrier(); /* as there */
+	/* Pairs with the release in vu_exec_app_share(): own_turn is set. */
+	if (unlikely(vu_load_acquire(&queue->is_paused) != VU_PAUSE_SHARED))
+		return NULL;
+	/* The owner is still in the burst that it was in: pairs with its release. */
+	if (unlikely((queue->own_turn & 1) != 0 &&
+			vu_load_acquire(&queue->turn) == queue->own_turn))
+		return NULL;
 	return vu_vring_snapshot_load(&queue->vring);
 }
 
@@ -366,6 +383,9 @@ static __rte_always_inline void
 vu_device_queue_leave_shared(struct vu_device_queue *queue)
 {
 	vu_store_release(&queue->shared_turn, queue->shared_turn + 1); /* pairs as above */
+	rte_compiler_barrier(); /* turn before the other, as in vu_device_queue_enter() */
+	if (unlikely(vu_load(&queue->is_paused) == VU_PAUSE_BACK))
+		vu_exec_app_give_back(queue);
 }
 
 /**

@@ -53,12 +53,26 @@ uint64_t vu_exec_app_poll(struct vu_exec_app *app);
 void vu_exec_app_pause(struct vu_device_queue *queue);
 
 /**
- * Let burst calls find the ring. All queues are paused at first.
+ * Let burst calls of a paused queue find the ring. All queues are paused at first.
  *
  * @param queue  as above; its driver has what it needs to be polled, mbufs for example
- * @context any thread
+ * @context any thread, one at a time with those below
  */
 void vu_exec_app_resume(struct vu_device_queue *queue);
+
+/**
+ * Let threads that take turns find the ring (vu_device_queue_enter_shared()), its owner no longer.
+ * Does not wait: they find none until the burst of the owner that is under way is over.
+ *
+ * @context any thread, one at a time
+ */
+void vu_exec_app_share(struct vu_device_queue *queue);
+
+/** Undo it, without waiting either: the owner finds no ring until a shared burst is over. */
+void vu_exec_app_unshare(struct vu_device_queue *queue);
+
+/** A shared burst is over: the owner's turn, if it is to have it. @context any thread */
+void vu_exec_app_give_back(struct vu_device_queue *queue);
 
 VU_API_END
 

@@ -87,8 +87,8 @@ struct eth_queue {
 	uint64_t nb_sizes[ETH_NB_SIZES]; /* polling, or the holder of a shared lock */
 	/* eth_remap.c; with the port's lock */
 	struct eth_queue *to;          /* atomic: tx: whose ring takes frames; NULL: own */
-	bool is_shared;                /* tx, with `lock`: several send to it */
-	rte_ticketlock_t lock;         /* tx: while it is shared */
+	bool is_shared;                /* tx: several send to it */
+	rte_ticketlock_t lock;         /* tx: of those, while it is shared */
 	/* eth_intr.c */
 	int intr_fd;                   /* rx: the driver's eventfd, or VU_FD_NONE */
 	uint32_t is_armed;             /* atomic: rx: kicks are written to intr_fd */

@@ -109,11 +109,10 @@ tx_free(const struct eth_queue *eq, struct rte_mbuf **frames, uint16_t nb_frames
 static uint16_t
 tx_shared(struct eth_queue *to, struct rte_mbuf **frames, uint16_t nb_frames)
 {
-	uint16_t nb = 0;
+	uint16_t nb;
 
 	rte_ticketlock_lock(&to->lock);
-	if (to->is_shared)
-		nb = vu_net_to_guest_burst_shared(to->queue, frames, nb_frames);
+	nb = vu_net_to_guest_burst_shared(to->queue, frames, nb_frames);
 	rte_ticketlock_unlock(&to->lock);
 	return nb;
 }

@@ -6,7 +6,8 @@
  * lock is taken.
  *
  * A shared queue is paused: its own thread, too, has to take the lock to find the ring.
- * Application or control, one at a time by the port's lock.
+ * Application or control, one at a time by the port's lock, under which nobody waits for a burst:
+ * a front-end decides how long one takes.
  */
 #include "eth.h"
 
@@ -31,12 +32,12 @@ static void
 queue_set_shared(struct eth_queue *eq, bool is_shared)
 {
 	if (is_shared && !eq->is_shared)
-		vu_exec_app_pause(eq->queue);
-	rte_ticketlock_lock(&eq->lock);
-	eq->is_shared = is_shared;
-	rte_ticketlock_unlock(&eq->lock);
-	if (!is_shared && eq->is_started)
+		vu_exec_app_share(eq->queue);
+	else if (!is_shared && eq->is_shared)
+		vu_exec_app_unshare(eq->queue);
+	else if (!is_shared && eq->is_started)
 		vu_exec_app_resume(eq->queue);
+	eq->is_shared = is_shared;
 }
 
 /* Spread the queues without a ring over the rings that there are. */
@@ -87,8 +88,9 @@ eth_queue_stop(struct eth_queue *eq)
 	eq->is_started = false;
 	if (queue_is_tx(eq))
 		remap(eq->port);
-	vu_exec_app_pause(eq->queue);
 	pthread_mutex_unlock(&eq->port->remap_lock);
+	/* Nobody shares or resumes a queue that is not started. */
+	vu_exec_app_pause(eq->queue);
 }
 
 bool

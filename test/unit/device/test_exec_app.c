@@ -243,7 +243,7 @@ VU_TEST(exec_app, a_change_waits_for_who_shares_a_paused_queue)
 	app_open(&f);
 	app_connect(&f);
 	queue = vu_device_queue(f.dev, 0);
-	vu_exec_app_pause(queue);
+	vu_exec_app_share(queue);
 	snap = vu_device_queue_enter_shared(queue);
 	CHECK(snap != NULL);
 	vu_device_set_mem(f.dev, fake_guest_mem(&f.guest));
@@ -257,6 +257,57 @@ VU_TEST(exec_app, a_change_waits_for_who_shares_a_paused_queue)
 	vu_device_queue_leave_shared(queue);
 	CHECK_EQ(vu_exec_app_poll(f.app), UINT64_MAX);
 	CHECK_EQ(f.nb_done, 1);
+	app_close(&f);
+}
+
+static bool
+shared_finds_ring(struct vu_device_queue *queue)
+{
+	bool is_found = vu_device_queue_enter_shared(queue) != NULL;
+
+	vu_device_queue_leave_shared(queue);
+	return is_found;
+}
+
+static bool
+owner_finds_ring(struct vu_device_queue *queue)
+{
+	bool is_found = vu_device_queue_enter(queue) != NULL;
+
+	vu_device_queue_leave(queue);
+	return is_found;
+}
+
+/* A front-end decides how long a burst takes: who changes hands does not wait for it. */
+VU_TEST(exec_app, sharing_a_queue_waits_for_no_burst)
+{
+	struct vu_device_queue *queue;
+	struct app_fixture f;
+
+	app_open(&f);
+	app_connect(&f);
+	queue = vu_device_queue(f.dev, 0);
+	CHECK(vu_device_queue_enter(queue) != NULL);
+	vu_exec_app_share(queue);
+	CHECK(!shared_finds_ring(queue));
+	vu_device_queue_leave(queue);
+	CHECK(!owner_finds_ring(queue));
+	CHECK(vu_device_queue_enter_shared(queue) != NULL);
+	vu_exec_app_unshare(queue);
+	CHECK(!owner_finds_ring(queue));
+	/* Taken back before the burst is over: the owner gets nothing. */
+	vu_exec_app_share(queue);
+	vu_device_queue_leave_shared(queue);
+	CHECK(!owner_finds_ring(queue));
+	CHECK(vu_device_queue_enter_shared(queue) != NULL);
+	vu_exec_app_unshare(queue);
+	vu_device_queue_leave_shared(queue);
+	CHECK(owner_finds_ring(queue));
+	CHECK(!shared_finds_ring(queue));
+	/* With nobody in it, at once. */
+	vu_exec_app_share(queue);
+	vu_exec_app_unshare(queue);
+	CHECK(owner_finds_ring(queue));
 	app_close(&f);
 }
 
