@@ -83,15 +83,21 @@ channel_close_broken(void *arg)
 }
 
 static void
+channel_end(struct backend_channel *channel)
+{
+	channel->is_broken = true;
+	vu_reactor_post(channel->session->conf.reactor, &channel->broken_call);
+}
+
+static void
 channel_break(struct backend_channel *channel, const char *reason)
 {
 	if (channel->is_broken)
 		return;
-	channel->is_broken = true;
 	VU_LOG_LIMITED(vu_device_fault_log(channel->session->dev), BACKEND, WARNING,
 		"%s: back-end channel dropped: %s",
 		vu_device_name(channel->session->dev), reason);
-	vu_reactor_post(channel->session->conf.reactor, &channel->broken_call);
+	channel_end(channel);
 }
 
 /* Hand a reply to who waits for it; false if nobody asked that. */
@@ -127,9 +133,12 @@ channel_message(void *arg, struct door_message *message)
 
 	if (channel->is_broken)
 		return;
-	if (message->rc < 0)
-		channel_break(channel, message->rc == -ECONNRESET ? "closed by the front-end" :
-			message->rc == -ENOBUFS ? "front-end does not read it" : "malformed reply");
+	/* QEMU closes it before the connection. */
+	if (message->rc == -ECONNRESET)
+		channel_end(channel);
+	else if (message->rc < 0)
+		channel_break(channel, message->rc == -ENOBUFS ? "front-end does not read it" :
+			"malformed reply");
 	else if (!channel_answer(channel, &message->msg))
 		channel_break(channel, "reply that nobody waits for");
 	if (channel->is_broken)

@@ -8,6 +8,8 @@
 
 #include <fcntl.h>
 
+#include <rte_log.h>
+
 #define PROTOCOL_ACK (RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK) | \
 	RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG) | \
 	RTE_BIT64(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) | \
@@ -204,6 +206,27 @@ VU_TEST(backend_channel, front_end_never_answers)
 	CHECK_EQ(f.rc, -ECONNRESET);
 	CHECK(!f.probe->has_channel);
 	CHECK_EQ(vu_device_channel_config_change(f.fix.dev, &reply), -ENOTCONN);
+	channel_destroy(&f);
+}
+
+/* QEMU closes it first when it ends: no reason for a warning. */
+VU_TEST(backend_channel, its_end_is_no_fault)
+{
+	struct channel_fixture f;
+	char *text = NULL;
+	size_t len;
+	FILE *log = open_memstream(&text, &len);
+
+	open_channel(&f);
+	rte_openlog_stream(log);
+	vu_conn_destroy(f.peer);
+	f.peer = NULL;
+	WAIT_WHILE(f.probe->has_channel)
+		session_rig_turn(f.fix.rig);
+	rte_openlog_stream(NULL);
+	fclose(log);
+	CHECK_EQ(strcmp(text, ""), 0);
+	free(text);
 	channel_destroy(&f);
 }
 
