@@ -34,6 +34,25 @@ door_post_control(struct door *door, const bool *is_closed, struct vu_reactor_ca
 	pthread_mutex_unlock(&door->lock);
 }
 
+void
+door_begin_work(struct door *door)
+{
+	const bool is_closed = false;
+
+	if (door->has_woken)
+		return;
+	door->has_woken = true;
+	door_post_control(door, &is_closed, &door->woken_call);
+}
+
+static void
+door_woken(void *arg)
+{
+	struct door *door = arg;
+
+	door->conf.woken(door->conf.arg);
+}
+
 static void
 door_hung_up(void *arg)
 {
@@ -47,6 +66,8 @@ door_pinged(void *arg)
 {
 	struct door *door = arg;
 
+	/* Nothing is under way: what comes next is reported again. */
+	door->has_woken = false;
 	vu_store_release(&door->pong, vu_load(&door->ping));
 }
 
@@ -99,6 +120,7 @@ door_work(void *arg)
 {
 	struct door *door = arg;
 
+	door_begin_work(door);
 	door->is_over = !vu_peer_work(door->peer);
 }
 
@@ -171,6 +193,7 @@ door_init(struct door *door, const struct door_conf *conf)
 	vu_reactor_call_init(&door->close_call, door_leave, door);
 	vu_reactor_call_init(&door->ping_call, door_pinged, door);
 	vu_reactor_call_init(&door->hup_call, door_hung_up, door);
+	vu_reactor_call_init(&door->woken_call, door_woken, door);
 	door->reactor = conf->is_threadless ? conf->control : vu_reactor_create();
 	if (door->reactor == NULL)
 		return -rte_errno;
@@ -226,11 +249,12 @@ door_close(struct door *door)
 	door->is_closed = true;
 	vu_reactor_call_cancel(door->conf.control, &door->first->deliver_call);
 	vu_reactor_call_cancel(door->conf.control, &door->hup_call);
+	vu_reactor_call_cancel(door->conf.control, &door->woken_call);
 	vu_reactor_post(door->reactor, &door->close_call);
 	pthread_mutex_unlock(&door->lock);
 }
 
-void
+int
 door_answer(struct door *door, const struct vu_reply *reply, int reply_fd,
 	const struct door_view *view)
 {
@@ -247,17 +271,18 @@ door_answer(struct door *door, const struct vu_reply *reply, int reply_fd,
 		};
 
 		frame = line_frame_create(&parts, reply_fd);
+		if (frame == NULL)
+			return -ENOMEM;
 	} else {
 		vu_fd_close(&reply_fd);
 	}
 	pthread_mutex_lock(&door->lock);
-	if (frame != NULL) {
-		__atomic_add_fetch(&line->nb_pending_bytes, frame->size, __ATOMIC_RELAXED);
-		STAILQ_INSERT_TAIL(&line->pending, frame, next);
-	}
+	if (frame != NULL)
+		line_queue(line, frame);
 	line->is_next = true;
 	line_wake(line);
 	pthread_mutex_unlock(&door->lock);
+	return 0;
 }
 
 unsigned int

@@ -56,6 +56,7 @@ struct door_conf {
 	struct door_view view;
 	void (*request)(void *arg, struct door_request *request);
 	void (*hung_up)(void *arg);   /**< while control has a request */
+	void (*woken)(void *arg);     /**< first sign of work after door_check() saw none */
 	void *arg;
 };
 
@@ -80,8 +81,9 @@ void door_close(struct door *door);
  * @param reply     to be sent first, or NULL
  * @param reply_fd  goes with it, in reply too; taken. VU_FD_NONE: none
  * @param view      what counts from now on
+ * @return 0; -ENOMEM there is none for the reply: the connection has to end
  */
-void door_answer(struct door *door, const struct vu_reply *reply, int reply_fd,
+int door_answer(struct door *door, const struct vu_reply *reply, int reply_fd,
 	const struct door_view *view);
 
 /** Call once in a while. @return calls without a sign of life of the door's thread in between */

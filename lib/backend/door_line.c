@@ -201,8 +201,10 @@ static void
 line_ready(void *arg, uint32_t events)
 {
 	struct door_line *line = arg;
-	int rc = (events & EPOLLOUT) != 0 ? vu_conn_flush(line->conn) : 0;
+	int rc;
 
+	door_begin_work(line->door);
+	rc = (events & EPOLLOUT) != 0 ? vu_conn_flush(line->conn) : 0;
 	if (rc < 0)
 		line->error = rc;
 	if (line->is_with_control && (events & (EPOLLHUP | EPOLLERR)) != 0)
@@ -252,6 +254,7 @@ line_work(void *arg)
 	struct line_frame *frame;
 	bool is_closed, is_started, is_next;
 
+	door_begin_work(door);
 	pthread_mutex_lock(&door->lock);
 	STAILQ_CONCAT(&frames, &line->pending);
 	line->nb_pending = 0;
@@ -314,6 +317,15 @@ line_frame_create(const struct vu_conn_parts *parts, int fd)
 }
 
 void
+line_queue(struct door_line *line, struct line_frame *frame)
+{
+	__atomic_add_fetch(&line->nb_pending_bytes, frame->size, __ATOMIC_RELAXED);
+	STAILQ_INSERT_TAIL(&line->pending, frame, next);
+	line->nb_pending++;
+	line_wake(line);
+}
+
+void
 door_line_start(struct door_line *line, bool is_raw, door_message_fn fn, void *arg)
 {
 	pthread_mutex_lock(&line->door->lock);
@@ -338,12 +350,8 @@ door_line_send(struct door_line *line, const struct vu_conn_parts *parts, int fd
 	frame->reply_bytes = reply_bytes;
 	pthread_mutex_lock(&line->door->lock);
 	has_room = line->nb_pending < LINE_MAX_PENDING;
-	if (has_room) {
-		__atomic_add_fetch(&line->nb_pending_bytes, frame->size, __ATOMIC_RELAXED);
-		STAILQ_INSERT_TAIL(&line->pending, frame, next);
-		line->nb_pending++;
-		line_wake(line);
-	}
+	if (has_room)
+		line_queue(line, frame);
 	pthread_mutex_unlock(&line->door->lock);
 	if (!has_room)
 		line_frame_free(frame);

@@ -72,6 +72,7 @@ struct door {
 	struct vu_reactor_call close_call; /* the same */
 	struct vu_reactor_call ping_call;  /* the same */
 	struct vu_reactor_call hup_call;   /* runs on control */
+	struct vu_reactor_call woken_call; /* the same */
 	uint32_t ping;                     /* control's */
 	uint32_t nb_missed;
 	uint32_t pong;                     /* atomic: the last ping seen */
@@ -79,6 +80,7 @@ struct door {
 	bool is_closed;                    /* control is gone; under the lock */
 	/* The door's. */
 	bool is_over;
+	bool has_woken;                    /* control knows */
 	struct vu_reactor_timer *frame_timer;
 	bool is_timing;                    /* a part of a frame is there */
 	LIST_HEAD(, door_line) lines;
@@ -101,11 +103,17 @@ void line_wake(struct door_line *line);
 /** Frame with a copy of the bytes. @return frame; NULL without memory, then fd is closed */
 struct line_frame *line_frame_create(const struct vu_conn_parts *parts, int fd);
 
+/** Have a frame sent. @context control, door locked */
+void line_queue(struct door_line *line, struct line_frame *frame);
+
 /** Do for a request what may wait for the front-end. @context the door */
 void door_prepare(struct door *door, struct door_request *request);
 
 /** Undo what nobody took. @context the door */
 void door_drop(struct door_request *request);
+
+/** Something begins that may not end: have control check the door. @context the door */
+void door_begin_work(struct door *door);
 
 /** Post to control unless it is gone. @context the door */
 void door_post_control(struct door *door, const bool *is_closed, struct vu_reactor_call *call);

@@ -74,13 +74,13 @@ session_view(const struct vu_backend_session *session)
 	};
 }
 
-void
+int
 session_reply(struct vu_backend_session *session, const struct vu_reply *reply)
 {
 	const struct door_view view = session_view(session);
 
 	session->request = NULL;
-	door_answer(session->door, reply, vu_fd_take(&session->reply_fd), &view);
+	return door_answer(session->door, reply, vu_fd_take(&session->reply_fd), &view);
 }
 
 void
@@ -104,14 +104,64 @@ session_take_line(struct vu_backend_session *session)
 	return line;
 }
 
+/* Once: the user can do something about it. @return false: there is nothing to find any more */
+static bool
+session_check_silence(struct vu_backend_session *session)
+{
+	const char *silence;
+
+	if (session->is_silence_logged || !vu_device_has_run(session->dev) ||
+			vu_device_has_carried(session->dev))
+		return false;
+	silence = vu_device_silence(session->dev);
+	/* A kick of just now counts at the next check. */
+	if (silence == NULL || !session->is_silent) {
+		session->is_silent = silence != NULL;
+		return true;
+	}
+	session->is_silence_logged = true;
+	VU_LOG_LIMITED(vu_device_fault_log(session->dev), BACKEND, WARNING,
+		"%s: the guest kicks, but its rings stay empty: %s", vu_device_name(session->dev),
+		silence);
+	return false;
+}
+
 /* A door that is stuck costs its own port only, and that not for ever. */
 static void
-session_check_door(void *arg)
+session_check(void *arg)
+{
+	struct vu_backend_session *session = arg;
+	const bool has_door_woken = session->has_door_woken;
+	const unsigned int nb_missed = door_check(session->door);
+
+	session->has_door_woken = false;
+	if (nb_missed >= MAX_MISSED) {
+		vu_backend_session_close(session, "something that it sent makes us wait");
+	} else if (!session_check_silence(session) && nb_missed == 0 && !has_door_woken) {
+		vu_reactor_timer_stop(session->check_timer);
+		session->is_checking = false;
+	}
+}
+
+static void
+session_start_checks(struct vu_backend_session *session)
+{
+	const uint64_t check_us = UINT64_C(1000) * (session->conf.check_ms != 0 ?
+		session->conf.check_ms : CHECK_MS);
+
+	if (!session->is_checking)
+		vu_reactor_timer_start(session->check_timer, check_us, check_us);
+	session->is_checking = true;
+}
+
+/* It does something, and may be stuck in it. */
+static void
+session_door_woken(void *arg)
 {
 	struct vu_backend_session *session = arg;
 
-	if (door_check(session->door) >= MAX_MISSED)
-		vu_backend_session_close(session, "something that it sent makes us wait");
+	session->has_door_woken = true;
+	session_start_checks(session);
 }
 
 /* Data lcore: a ring was given up or has to be. */
@@ -186,12 +236,12 @@ session_attach(struct vu_backend_session *session)
 		.frame_ms = session->conf.frame_ms, .nb_queues = session->limits.nb_queues,
 		.name = vu_device_name(dev), .numa_node = vu_device_numa_node(dev),
 		.mem_policy = *vu_device_mem_policy(dev), .view = session_view(session),
-		.request = session_request, .hung_up = session_hung_up, .arg = session,
+		.request = session_request, .hung_up = session_hung_up,
+		.woken = session_door_woken, .arg = session,
 	};
-	uint64_t check_us;
 	int fd = conf.fd;
 
-	session->check_timer = vu_reactor_timer_create(conf.control, session_check_door, session);
+	session->check_timer = vu_reactor_timer_create(conf.control, session_check, session);
 	session->iotlb_timer = vu_reactor_timer_create(conf.control, session_iotlb_tick, session);
 	if (session->check_timer == NULL || session->iotlb_timer == NULL) {
 		vu_fd_close(&fd);
@@ -204,9 +254,7 @@ session_attach(struct vu_backend_session *session)
 		vu_reactor_timer_destroy(session->iotlb_timer);
 		return -rte_errno;
 	}
-	check_us = UINT64_C(1000) * (session->conf.check_ms != 0 ? session->conf.check_ms :
-		CHECK_MS);
-	vu_reactor_timer_start(session->check_timer, check_us, check_us);
+	session_start_checks(session);
 	return 0;
 }
 

@@ -20,8 +20,12 @@ struct vu_backend_session {
 	struct vu_backend_conf conf;       /* fd belongs to the door */
 	struct vu_device *dev;
 	struct door *door;
-	struct vu_reactor_timer *check_timer;
 	struct vu_reactor_timer *iotlb_timer;
+	struct vu_reactor_timer *check_timer; /* runs while something may be wrong */
+	bool is_checking;
+	bool has_door_woken;               /* since the last check */
+	bool is_silent;                    /* it was at the last check */
+	bool is_silence_logged;
 	struct vu_reactor_call fault_call; /* posted by data lcores */
 	struct vu_reactor_call miss_call;  /* the same */
 	struct vu_msg_limits limits;
@@ -75,8 +79,8 @@ int session_dispatch(struct vu_backend_session *session);
  */
 int session_answer(struct vu_backend_session *session);
 
-/** Give the request back to the door. @param reply  NULL: none */
-void session_reply(struct vu_backend_session *session, const struct vu_reply *reply);
+/** Give the request back to the door. @param reply  NULL: none. @return as door_answer() */
+int session_reply(struct vu_backend_session *session, const struct vu_reply *reply);
 
 /** Go on after a parked request. */
 void session_unpark(void *arg);

@@ -157,8 +157,7 @@ session_refuse(struct vu_backend_session *session, int rc)
 		vu_reply_ack(&reply, session->request->msg.request, rc);
 	else
 		return rc;
-	session_reply(session, &reply);
-	return 0;
+	return session_reply(session, &reply);
 }
 
 /* reply() of a request that has one now; it reports a failure too, unless it is conditional. */
@@ -189,8 +188,7 @@ session_answer(struct vu_backend_session *session)
 		vu_reply_ack(&reply, session->request->msg.request, 0);
 	else
 		is_silent = true;
-	session_reply(session, is_silent ? NULL : &reply);
-	return 0;
+	return session_reply(session, is_silent ? NULL : &reply);
 }
 
 /* A request that is legal now and that we have a handler for; 0 or -errno. */

@@ -78,6 +78,7 @@ struct device_queue {
 	bool is_stopping;                /**< released when the commit is complete */
 	bool is_draining;                /**< the driver owes vu_device_queue_drained() */
 	uint64_t nb_chains_at_start;     /**< counters.nb_chains when the ring started */
+	bool was_kicked_at_start;        /**< its kick fd, which nobody reads, had kicks then */
 	int refusal;                     /**< errno of a snapshot that could not be built */
 	struct exec_wait removal;
 	struct vu_vring_snapshot *retired_snapshot;
@@ -230,6 +231,8 @@ void device_iotlb_miss(struct vu_device_queue *queue, const struct vu_vring_snap
 void device_queue_report(struct device_queue *queue);
 /** Fds of the front-end blocked who wrote to them. */
 void device_count_stalls(struct vu_device *dev, uint64_t nb);
+/** Are kicks in its kick fd? Nobody reads it: one is seen ever after. */
+bool device_queue_is_kicked(const struct device_queue *queue);
 /** Close the fds that data lcores have left. */
 void device_queue_close_retired(struct device_queue *queue);
 

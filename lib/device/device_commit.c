@@ -220,6 +220,7 @@ queue_start(struct device_queue *queue, struct vu_vring_snapshot *snap)
 	queue->head.is_failed = false;
 	queue->is_fault_reported = false;
 	queue->nb_chains_at_start = vring->pos.counters.nb_chains;
+	queue->was_kicked_at_start = device_queue_is_kicked(queue);
 	if (dev->ops->queue_start != NULL)
 		dev->ops->queue_start(&queue->head, snap);
 	vu_vring_publish(vring, snap);

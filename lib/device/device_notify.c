@@ -7,6 +7,7 @@
 #include "device.h"
 
 #include <errno.h>
+#include <poll.h>
 
 #include <rte_cycles.h>
 
@@ -53,6 +54,22 @@ vu_device_refuses_calls(struct vu_device *dev)
 	return dev->nb_stalls != 0;
 }
 
+static bool
+queue_has_carried(const struct device_queue *queue)
+{
+	return vu_load(&queue->head.vring.pos.counters.nb_chains) != queue->nb_chains_at_start;
+}
+
+/* A ring that was wrong from the start is rather one that we see in another place. */
+static const char *
+queue_explain_fault(const struct device_queue *queue, enum vu_vring_fault fault)
+{
+	if (fault != VU_VRING_BAD_AVAIL_IDX || queue_has_carried(queue))
+		return "";
+	return "; its memory may not be what the guest sees (DPDK's virtio-user shares files of "
+		"several hugepages only with --single-file-segments)";
+}
+
 void
 device_queue_report(struct device_queue *queue)
 {
@@ -67,8 +84,52 @@ device_queue_report(struct device_queue *queue)
 	if (!vu_vring_is_given_up(fault) || queue->is_fault_reported)
 		return;
 	queue->is_fault_reported = true;
-	VU_LOG_LIMITED(&dev->fault_log, DEVICE, WARNING, "%s: queue %u: given up: %s",
-		dev->name, queue->head.vring.idx, vu_vring_fault_name(fault));
+	VU_LOG_LIMITED(&dev->fault_log, DEVICE, WARNING, "%s: queue %u: given up: %s%s",
+		dev->name, queue->head.vring.idx, vu_vring_fault_name(fault),
+		queue_explain_fault(queue, fault));
+}
+
+bool
+vu_device_has_carried(const struct vu_device *dev)
+{
+	for (uint32_t i = 0; i < dev->nb_queues; i++)
+		if (dev->queues[i]->head.vring.snapshot != NULL &&
+				queue_has_carried(dev->queues[i]))
+			return true;
+	return false;
+}
+
+bool
+device_queue_is_kicked(const struct device_queue *queue)
+{
+	const int kick_fd = queue->head.vring.kick_fd;
+	struct pollfd kick = { .fd = kick_fd, .events = POLLIN };
+
+	return kick_fd != VU_FD_NONE && poll(&kick, 1, 0) == 1;
+}
+
+/* Since it started; not known of one whose fd had kicks already, as after a guest's reboot. */
+static bool
+queue_was_kicked(const struct device_queue *queue)
+{
+	const struct vu_vring *vring = &queue->head.vring;
+
+	return vring->snapshot != NULL && vu_load(&vring->pos.fault) == VU_VRING_OK &&
+		!queue->was_kicked_at_start && device_queue_is_kicked(queue);
+}
+
+const char *
+vu_device_silence(const struct vu_device *dev)
+{
+	bool is_kicked = false;
+
+	for (uint32_t i = 0; i < dev->nb_queues; i++)
+		is_kicked |= queue_was_kicked(dev->queues[i]);
+	if (!is_kicked || vu_device_has_carried(dev))
+		return NULL;
+	return !device_is_packed(dev) ? "the memory may not be shared (QEMU: share=on)" :
+		"the position of a packed ring may be lost, after a restart for example: reset the "
+		"guest's device; or the memory is not shared (QEMU: share=on)";
 }
 
 bool

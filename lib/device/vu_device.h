@@ -246,6 +246,17 @@ void vu_device_destroy(struct vu_device *dev);
 /** Did a ring run for the front-end that is connected, or was last? @context control lcore */
 bool vu_device_has_run(const struct vu_device *dev);
 
+/** Has a running ring had a buffer since it started? @context control lcore */
+bool vu_device_has_carried(const struct vu_device *dev);
+
+/**
+ * What may be wrong with rings that run and have never had a buffer, though their guest kicks.
+ *
+ * @return for people; NULL: nothing, or nobody kicked
+ * @context control lcore
+ */
+const char *vu_device_silence(const struct vu_device *dev);
+
 /**
  * Features the device offers, VHOST_USER_F_PROTOCOL_FEATURES not included.
  * @context control lcore

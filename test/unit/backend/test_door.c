@@ -4,9 +4,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "door_line.h"
 #include "fake_fuse.h"
 #include "leak_check.h"
 #include "session_fixture.h"
@@ -123,6 +126,118 @@ send_kick_fd(struct session_port *fix, int fd)
 	vu_request_append(&frame, &idx, sizeof(idx));
 	vu_reply_add_fd(&frame, fd);
 	CHECK_EQ(fake_frontend_send(&fix->frontend, &frame), 0);
+}
+
+/* All that there is in pieces that a reply could use. @return list of them, to be freed */
+static void *
+exhaust_memory(void)
+{
+	void *first = NULL, **piece;
+
+	for (size_t bytes = 2 * sizeof(struct vu_reply); bytes > 256; bytes /= 2) {
+		while ((piece = malloc(bytes)) != NULL) {
+			*piece = first;
+			first = piece;
+		}
+	}
+	return first;
+}
+
+static void
+free_memory(void *first)
+{
+	void *next;
+
+	for (; first != NULL; first = next) {
+		next = *(void **)first;
+		free(first);
+	}
+}
+
+/* A front-end would wait for its reply for ever. */
+VU_TEST(door, no_memory_for_a_reply_ends_the_session)
+{
+	/* 0 would mean any (mm/mmap.c: a workaround for valgrind). */
+	const struct rlimit none = { .rlim_cur = 4096, .rlim_max = RLIM_INFINITY };
+	struct vu_reply reply;
+	struct rlimit before;
+	struct session_port fix;
+	void *memory;
+	int rc;
+
+#if defined(RTE_MALLOC_ASAN) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	expect_skip(); /* their malloc() ends the program */
+#endif
+	door_create(&fix);
+	vu_reply_bytes(&reply, VHOST_USER_GET_CONFIG, reply.bytes, VU_MAX_MSG_BYTES);
+	CHECK_EQ(getrlimit(RLIMIT_DATA, &before), 0);
+	CHECK_EQ(setrlimit(RLIMIT_DATA, &none), 0);
+	memory = exhaust_memory();
+	rc = session_reply(fix.session, &reply);
+	free_memory(memory);
+	CHECK_EQ(setrlimit(RLIMIT_DATA, &before), 0);
+	CHECK_EQ(rc, -ENOMEM);
+	door_destroy(&fix);
+}
+
+/* A thousand idle ports need not wake the control lcore. */
+VU_TEST(door, is_checked_while_it_works)
+{
+	struct session_port fix;
+	uint32_t nb_checks;
+
+	door_create_for(&fix, 0, 1);
+	fixture_start(&fix);
+	session_port_echo(&fix, 1);
+	WAIT_WHILE(fix.session->is_checking)
+		session_rig_turn(fix.rig);
+	nb_checks = fix.session->door->ping;
+	CHECK_EQ(fake_frontend_sync(&fix.frontend), 0);
+	WAIT_WHILE(fix.session->door->ping == nb_checks)
+		session_rig_turn(fix.rig);
+	WAIT_WHILE(fix.session->is_checking)
+		session_rig_turn(fix.rig);
+	CHECK(!fix.session->is_silence_logged);
+	door_destroy(&fix);
+}
+
+/* QEMU with share=off: its guest puts buffers where nobody else sees them, and kicks. */
+VU_TEST(door, kicks_for_rings_that_stay_empty_are_explained)
+{
+	const struct {
+		uint64_t features;
+		const char *text;
+	} rows[] = {
+		{ FEATURE_BITS, "share=on" },
+		{ FEATURE_BITS | RTE_BIT64(VIRTIO_F_RING_PACKED), "packed ring" },
+	};
+
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		int kick_fd = vu_fd_eventfd();
+		struct session_port fix;
+		uint32_t base;
+
+		door_create_for(&fix, 0, 1);
+		CHECK_EQ(session_port_negotiate(&fix, rows[i].features, PROTOCOL_BITS), 0);
+		CHECK_EQ(session_port_set_mem(&fix), 0);
+		CHECK_EQ(session_port_configure_ring(&fix, 1), 0);
+		CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_KICK, 1,
+			kick_fd), 0);
+		CHECK(vu_device_silence(fix.dev) == NULL);
+		CHECK_EQ(vu_fd_signal(kick_fd), 0);
+		CHECK(vu_device_silence(fix.dev) != NULL);
+		WAIT_WHILE(!fix.session->is_silence_logged)
+			session_rig_turn(fix.rig);
+		CHECK(strstr(vu_device_silence(fix.dev), rows[i].text) != NULL);
+		/* After a reboot the fd has the kicks of before. */
+		CHECK_EQ(fake_frontend_get_base(&fix.frontend, 1, &base), 0);
+		CHECK_EQ(fake_frontend_do_fd(&fix.frontend, VHOST_USER_SET_VRING_KICK, 1,
+			kick_fd), 0);
+		CHECK(fixture_is_live(&fix, 1));
+		CHECK(vu_device_silence(fix.dev) == NULL);
+		vu_fd_close(&kick_fd);
+		door_destroy(&fix);
+	}
 }
 
 /* Only the server of its file can close such an fd. */

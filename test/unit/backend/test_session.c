@@ -508,6 +508,43 @@ VU_TEST(session, call_that_blocks_ends_it)
 	fixture_destroy(&fix);
 }
 
+/* Let the device find an index that no ring of this size can have. @return what it logs */
+static char *
+break_index(struct session_port *fix)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *log = open_memstream(&text, &len);
+
+	rte_openlog_stream(log);
+	vu_store_release(&fix->base.rings[1].ring->avail->idx, 3 * SESSION_RING_SIZE);
+	event_wait(fix->base.rings[1].err_fd);
+	WAIT_WHILE(ftell(log) == 0)
+		session_rig_turn(fix->rig);
+	rte_openlog_stream(NULL);
+	fclose(log);
+	return text;
+}
+
+/* What was never right is rather other memory than the guest's. */
+VU_TEST(session, a_ring_that_was_never_right_is_explained)
+{
+	struct session_port fix;
+	char *text;
+
+	fixture_create(&fix, "forward=loopback");
+	fixture_start(&fix);
+	text = break_index(&fix);
+	CHECK(strstr(text, "--single-file-segments") != NULL);
+	free(text);
+	CHECK_EQ(session_port_start_ring(&fix, 1), 0);
+	session_port_echo(&fix, 1);
+	text = break_index(&fix);
+	CHECK(strstr(text, "bad_avail_idx\n") != NULL);
+	free(text);
+	fixture_destroy(&fix);
+}
+
 /* However often a front-end comes back, and whatever it does wrong then. */
 VU_TEST(session, reconnecting_does_not_fill_the_log)
 {
