@@ -68,7 +68,11 @@ void vu_exec_app_resume(struct vu_device_queue *queue);
  */
 void vu_exec_app_share(struct vu_device_queue *queue);
 
-/** Undo it, without waiting either: the owner finds no ring until a shared burst is over. */
+/**
+ * Undo it, without waiting either: the owner finds no ring until a shared burst is over.
+ *
+ * @context any thread, one at a time
+ */
 void vu_exec_app_unshare(struct vu_device_queue *queue);
 
 /** A shared burst is over: the owner's turn, if it is to have it. @context any thread */
