@@ -127,9 +127,7 @@ vu_device_silence(const struct vu_device *dev)
 		is_kicked |= queue_was_kicked(dev->queues[i]);
 	if (!is_kicked || vu_device_has_carried(dev))
 		return NULL;
-	return !device_is_packed(dev) ? "the memory may not be shared (QEMU: share=on)" :
-		"the position of a packed ring may be lost, after a restart for example: reset the "
-		"guest's device; or the memory is not shared (QEMU: share=on)";
+	return "the memory may not be shared (QEMU: share=on)";
 }
 
 bool
