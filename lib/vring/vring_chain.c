@@ -215,7 +215,7 @@ packed_walk_indirect(struct chain_walk *walk, uint64_t gpa, uint32_t len_bytes)
 		/* The copy is what gets checked and used, as in chain_read_desc(). */
 		rte_compiler_barrier();
 		fault = chain_append(walk, desc.gpa, desc.len_bytes,
-			(desc.flags & VU_DESC_F_WRITE) != 0);
+			(desc.flags & VU_DESC_F_WRITE) != 0 && !walk->snapshot->has_sent_tables);
 		if (fault != VU_VRING_OK)
 			return fault;
 	}

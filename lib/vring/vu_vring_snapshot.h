@@ -102,6 +102,8 @@ struct vu_vring_snapshot {
 	bool is_packed;
 	bool has_event_idx;
 	bool has_indirect;
+	/** packed: indirect tables are to be read, whatever they say; set by the device's driver */
+	bool has_sent_tables;
 	bool is_enabled;     /**< false: consume without side effects */
 	bool has_kick;       /**< a kick wakes the owner lcore if that sleeps */
 	bool has_iommu;      /**< a missing translation may come */

@@ -27,6 +27,8 @@ net_snapshot_init(struct vu_device_queue *queue, struct vu_vring_snapshot *snap)
 	ns->is_in_order = (snap->features & RTE_BIT64(VIRTIO_F_IN_ORDER)) != 0;
 	ns->offloads = net_offload_effective(snap->features);
 	ns->burst = net_variant_choose(snap);
+	/* DPDK's driver marks the descriptor of the header as one to write, in frames it sends. */
+	snap->has_sent_tables = queue->vring.idx % 2 == 1;
 	queue->variant = ns->burst->name;
 }
 
