@@ -133,6 +133,31 @@ VU_TEST(net_handoff, one_guest_leaves_mbufs_to_the_others)
 	handoff_close(f);
 }
 
+/* Others hold nearly all mbufs, as many ports that collude may: each still gets its minimum. */
+VU_TEST(net_handoff, each_guest_has_a_minimum_of_mbufs)
+{
+	struct handoff_fixture *f = handoff_open();
+	struct rte_mempool *pool = port_queue(&f->ports[0], 1)->pool;
+	const unsigned int nb = NET_POOL_MBUFS - NB_PORTS * NET_RESERVED_MBUFS;
+	struct rte_mbuf **mbufs = calloc(nb, sizeof(*mbufs));
+
+	CHECK(mbufs != NULL);
+	handoff_send(f, 0, 1, SHORT_BYTES, 10 * NET_RESERVED_MBUFS);
+	CHECK_EQ(nb_waiting(f, 1), 10 * NET_RESERVED_MBUFS);
+	lcore_4_catches_up(f);
+	CHECK(rte_mempool_generic_get(pool, (void **)mbufs, nb, NULL) == 0);
+	for (unsigned int from = 0; from < 2; from++)
+		handoff_send(f, from, 2, SHORT_BYTES, 2 * NET_RESERVED_MBUFS);
+	CHECK_EQ(nb_waiting(f, 2), 2 * NET_RESERVED_MBUFS);
+	CHECK_EQ(nb_dropped(f, NET_DROP_HANDOFF_SHARE), NET_RESERVED_MBUFS);
+	CHECK_EQ(nb_dropped(f, NET_DROP_NO_MBUF), 0);
+	rte_mempool_generic_put(pool, (void **)mbufs, nb, NULL);
+	free(mbufs);
+	lcore_4_catches_up(f);
+	check_share_is_whole(f);
+	handoff_close(f);
+}
+
 /* Short frames fill two handoff rings, and a third only as far as the share goes. */
 VU_TEST(net_handoff, share_is_for_all_destinations)
 {

@@ -31,6 +31,7 @@
 #define NET_HANDOFF_FRAMES 1024     /* between two lcores, per queue */
 #define NET_OVERDRAWN_FRAMES 256    /* of them, for a port that has no time left */
 #define NET_SHARE_MBUFS 2048        /* of a pool's may be in handoff rings for one port */
+#define NET_RESERVED_MBUFS 64       /* of these that the other ports cannot take away */
 
 struct net_forward_port;
 struct net_forward_queue;

@@ -3,8 +3,9 @@
  * Handoff rings: frames on their way to another lcore, which owns the receive queue. What waits
  * there holds mbufs that all ports of the node share, and a long frame has many. So each port has a
  * share of them: a guest cannot keep the others from sending by filling the rings of lcores that do
- * not keep up. Senders and receivers count in words of their own, and a sender reads the
- * receivers' only when what it read last no longer does.
+ * not keep up. When few are left in the pool, a port gets no more than the minimum that is reserved
+ * for each: several ports together cannot do it either. Senders and receivers count in words of
+ * their own, and a sender reads the receivers' only when what it read last no longer does.
  */
 #include "net_forward.h"
 
@@ -17,6 +18,16 @@ static struct handoff_share {
 	uint64_t nb_taken __rte_cache_aligned; /* lcores that take its frames add */
 } handoff_shares[VU_MAX_PORTS];
 
+/* Are no more mbufs left than the ports have reserved? Those in caches of lcores do not count. */
+static bool
+pool_is_short(const struct rte_mempool *pool)
+{
+	const uint32_t nb_reserved = vu_load(&net_switch_nb_ports) * NET_RESERVED_MBUFS;
+
+	return rte_mempool_get_ops(pool->ops_index)->get_count(pool) <
+		RTE_MIN(nb_reserved, pool->size / 2);
+}
+
 /*
  * Charge frames to their port. Several lcores may do so at a time, each on what it saw: a port may
  * exceed its share by one burst of each.
@@ -27,14 +38,18 @@ share_charge(struct net_forward_queue *from, struct rte_mbuf **frames, unsigned 
 {
 	struct handoff_share *share = &handoff_shares[from->port->port_id];
 	uint64_t end = vu_load(&share->nb_put);
+	int64_t max_mbufs = NET_SHARE_MBUFS;
 	uint64_t nb_mbufs = 0;
 
 	for (unsigned int i = 0; i < nb_frames; i++)
 		nb_mbufs += frames[i]->nb_segs;
 	end += nb_mbufs;
-	if (unlikely((int64_t)(end - from->share_taken) > NET_SHARE_MBUFS))
+	if ((int64_t)(end - from->share_taken) > NET_RESERVED_MBUFS &&
+			unlikely(pool_is_short(from->ring.pool)))
+		max_mbufs = NET_RESERVED_MBUFS;
+	if (unlikely((int64_t)(end - from->share_taken) > max_mbufs))
 		from->share_taken = vu_load(&share->nb_taken);
-	while (nb_frames != 0 && (int64_t)(end - from->share_taken) > NET_SHARE_MBUFS) {
+	while (nb_frames != 0 && (int64_t)(end - from->share_taken) > max_mbufs) {
 		nb_frames--;
 		end -= frames[nb_frames]->nb_segs;
 		nb_mbufs -= frames[nb_frames]->nb_segs;
