@@ -89,8 +89,8 @@ driver_collect(struct driver *d)
 		memmove(d->order, &d->order[1], --d->nb_out * sizeof(d->order[0]));
 		d->last_used = vu_packed_step(d->size, d->last_used, d->lens[id]);
 		d->nb_free += d->lens[id];
-		d->free_ids[d->nb_free_ids] = id;
-		d->nb_free_ids += !d->is_in_order;
+		if (!d->is_in_order)
+			d->free_ids[d->nb_free_ids++] = id;
 	} while (id != used_id);
 }
 
