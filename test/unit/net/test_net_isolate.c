@@ -263,7 +263,7 @@ share_beside(const struct attack *attack, uint32_t frame_bytes, bool is_fair,
 	return stats_summarise(shares, nb_slices).median;
 }
 
-/* Far less than is right, for the sake of busy machines: without accounts 3 to 6 leave less. */
+/* Less than is right, for busy machines; without accounts three of the attacks leave less. */
 static void
 check_attack(unsigned int i)
 {
