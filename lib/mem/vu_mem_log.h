@@ -24,7 +24,6 @@ VU_API_BEGIN
 #define VU_MEM_LOG_PAGE_BYTES (UINT64_C(1) << VU_MEM_LOG_PAGE_SHIFT)
 #define VU_MEM_LOG_WORD_BITS 64
 
-struct mem_map;
 struct vu_peer;
 
 /** A mapped log; fixed after creation, except the counter. */
@@ -32,7 +31,6 @@ struct vu_mem_log {
 	uint64_t *words;    /**< aligned; the first one has the bit of page 0 */
 	uint64_t first_bit; /**< of page 0 in words[0]: the log may begin at any byte of its file */
 	uint64_t nb_pages;  /**< pages that it has bits for */
-	struct mem_map *map;
 	uint64_t nb_misses; /**< any thread: pages written that it has no bit for */
 };
 
